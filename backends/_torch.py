@@ -1,0 +1,59 @@
+"""What every torch backend does outside its step: place the data, hand the weights in and out, wait for the device.
+
+Nothing here may run inside `step()`.
+"""
+
+import torch
+
+from backends.api import Problem, TrainStep, Weights
+
+
+class TorchStep(TrainStep):
+    devices = ("cpu", "cuda")
+    libraries = ("torch",)
+
+    @classmethod
+    def why_not(cls, device: str, dtype: str) -> str | None:
+        reason = super().why_not(device, dtype)
+        if reason is None and device != "cpu" and not torch.cuda.is_available():
+            return f"torch {torch.__version__} finds no CUDA device here"
+        return reason
+
+    def __init__(self, problem: Problem, device: str, dtype: str) -> None:
+        placed = {"device": device, "dtype": getattr(torch, dtype)}
+        self.x = torch.tensor(problem.x, **placed)  # (N, D_in)
+        self.y = torch.tensor(problem.y, **placed)  # (N, D_out)
+        self.w1 = torch.tensor(problem.w1, **placed)  # (D_in, H)
+        self.w2 = torch.tensor(problem.w2, **placed)  # (H, D_out)
+        self.learning_rate = problem.learning_rate
+
+    def get_weights(self) -> Weights:
+        w1, w2 = (w.detach().to("cpu", copy=True).numpy() for w in (self.w1, self.w2))
+        return w1, w2
+
+    def set_weights(self, w1, w2) -> None:
+        self.w1.detach().copy_(torch.tensor(w1))
+        self.w2.detach().copy_(torch.tensor(w2))
+
+    def synchronize(self) -> None:
+        if self.x.is_cuda:
+            torch.cuda.synchronize(self.x.device)
+
+    def mark(self) -> torch.cuda.Event | None:
+        if not self.x.is_cuda:
+            return None
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self.x.device))
+        return event
+
+    def seconds_between(self, start: torch.cuda.Event, end: torch.cuda.Event) -> float:
+        return start.elapsed_time(end) / 1000  # CUDA events tell milliseconds
+
+
+class TorchAutogradStep(TorchStep):
+    """Weights that record what is done to them."""
+
+    def __init__(self, problem: Problem, device: str, dtype: str) -> None:
+        super().__init__(problem, device, dtype)
+        self.w1.requires_grad_()
+        self.w2.requires_grad_()

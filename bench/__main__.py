@@ -1,0 +1,181 @@
+"""The command line: `python -m bench list|train|verify|run|summary`.
+
+It must never hold logic of its own: every command is a few calls into the rooms that do the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError, unknown
+from bench.settings import Settings, _whole
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code: 0 fine, 1 something is wrong with a step, 2 bad usage, 130 Ctrl-C."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def list_backends(_: argparse.Namespace) -> int:
+    """Shows every backend, its devices and dtypes, and why one cannot run here."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.conductor import catalogue
+
+    backends, devices = catalogue(Settings.from_env())
+    table = Table("backend", "kind", *devices, "libraries", box=None, pad_edge=False)
+    table.columns[-2 if len(devices) else -1].no_wrap = False
+    for backend in backends.values():
+        cells = []
+        for device in devices:
+            fine = [dtype for dtype in backend.dtypes if backend.reason(device, dtype) is None]
+            cells.append(", ".join(fine) or f"no: {backend.reason(device, (*backend.dtypes, 'float32')[0])}")
+        versions = (f"{name} {version}" for name, version in backend.versions.items())
+        table.add_row(backend.name, backend.kind, *cells, ", ".join(versions))
+    Console().print(table)
+    return 0
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Prints `epoch - loss` line by line, as the scripts that the project grew from meant to."""
+    from backends.api import Problem
+    from bench import discovery
+
+    settings = Settings.from_env()
+    paths = discovery.find([discovery.BACKENDS, *settings.path])
+    if arguments.backend not in paths:
+        raise unknown("backend", arguments.backend, list(paths), "train")
+    try:
+        build = discovery.load(paths[arguments.backend])
+    except discovery.MissingLibrary as missing:
+        raise UsageError(f"{arguments.backend}: needs the library {missing}, which is not installed.") from None
+    if reason := build.why_not(arguments.device, arguments.dtype):
+        raise UsageError(f"{arguments.backend} {reason}.")
+    step = build(Problem.random(seed=arguments.seed), arguments.device, arguments.dtype)
+    digits = {"float32": 6, "float64": 12}[arguments.dtype]
+    for epoch in range(arguments.epochs):
+        print(epoch, "-", f"{float(step.step()):.{digits}g}")
+    return 0
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Proves the selected backends against the reference, untimed, and shows their errors."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from bench.cases import make_plan
+    from bench.conductor import catalogue, prove
+    from bench.verify import TOLERANCE
+
+    settings = Settings.from_env()
+    if arguments.backends:
+        settings = replace(settings, backends=tuple(arguments.backends))
+    plan = make_plan(settings, *catalogue(settings))
+    proofs = prove(plan)
+    table = Table("backend", "device", "dtype", "shape", "loss", "w1", "w2", "allowed", box=None, pad_edge=False)
+    for case in plan.cases:
+        proof = proofs[case.key]
+        if proof["record"] == "open" and proof["errors"]:
+            errors = (f"{proof['errors'][name]:.1e}" for name in ("loss", "w1", "w2"))
+            shape = "x".join(map(str, case.shape))
+            table.add_row(case.name, case.device, case.dtype, shape, *errors, f"{TOLERANCE[case.dtype]:g}")
+    console = Console()
+    if table.row_count:
+        console.print("relative errors of the loss and of the updates, against the float64 reference", highlight=False)
+        console.print(table, highlight=False)
+    lines = [f"unavailable: {hole.case.name}[{hole.case.device}, {hole.case.dtype}] {hole.reason}" for hole in plan.holes]
+    lines += [f"{proof['status']}: {proof['reason']}" for proof in proofs.values() if proof["record"] == "failure"]
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+    bad = any(proof["record"] == "failure" for proof in proofs.values()) or any(hole.asked_for for hole in plan.holes)
+    return 1 if bad else 0
+
+
+def run(_: argparse.Namespace) -> int:
+    """Measures as `pytest --benchmark-only` does, without pytest's reports."""
+    from rich.console import Console
+
+    from bench import runs
+    from bench.cases import make_plan
+    from bench.conductor import catalogue
+
+    settings = Settings.from_env()
+    plan = make_plan(settings, *catalogue(settings))
+    if not plan.cases:
+        raise UsageError("nothing to measure: " + "; ".join(f"{h.case.name}[{h.case.device}] {h.reason}" for h in plan.holes))
+    console, measured = Console(), []
+    runs.run(plan, console, lambda run: (measured.append(run), run.show(console))[0])
+    return 1 if measured[0].table["status"].isin(["wrong", "failed"]).any() else 0
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Rebuilds the tables of stored runs from their journals."""
+    from rich.console import Console
+
+    from bench import frame
+    from bench.runs import Run
+
+    for story in frame.stories(*arguments.path):
+        measured = Run.read(story.path)
+        measured.write()
+        measured.show(Console())
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="What one training step costs, proven and timed.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    def command(function: Any) -> argparse.ArgumentParser:
+        text = function.__doc__
+        name = {"list_backends": "list"}.get(function.__name__, function.__name__)
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(command=function)
+        return added
+
+    command(list_backends)
+    trained = command(train)
+    trained.add_argument("backend")
+    trained.add_argument("--epochs", type=_number(1), default=10)
+    trained.add_argument("--device", default="cpu")
+    trained.add_argument("--dtype", default="float32", choices=("float32", "float64"))
+    trained.add_argument("--seed", type=_number(0), default=0)
+    command(verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
+    command(run)
+    command(summary).add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
+    return parser
+
+
+def _number(low: int) -> Any:
+    parse = _whole(low)
+
+    def whole(text: str) -> int:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: expected {error}") from None
+
+    return whole
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""What the machine is and what it is doing: the facts that a result is worthless without.
+
+It must never contain the host's name, and never change anything.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
+
+
+def cores() -> list[int]:
+    """The CPUs this process may use, one per physical core, in ascending order."""
+    allowed = sorted(os.sched_getaffinity(0))
+    chosen: dict[str, int] = {}
+    for cpu in allowed:
+        siblings = _read(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
+        chosen.setdefault(siblings, cpu)
+    return list(chosen.values())
+
+
+def available_memory() -> int:
+    """Bytes that can be had without swapping, the control group's limit included."""
+    available = psutil.virtual_memory().available
+    limit = _read("/sys/fs/cgroup/memory.max")
+    if limit and limit.isdecimal():
+        available = min(available, int(limit) - int(_read("/sys/fs/cgroup/memory.current") or 0))
+    return int(available)
+
+
+def cpu_quota() -> float | None:
+    """CPUs that the control group grants, None where it sets no limit."""
+    quota, _, period = (_read("/sys/fs/cgroup/cpu.max") or "max").partition(" ")
+    return None if quota == "max" else int(quota) / int(period)
+
+
+def cpu_model() -> str:
+    """The processor's model; where a hypervisor hides it, the vendor's family and model numbers are added."""
+    facts = dict(re.findall(r"^(\S[^\t]*)\t*: (.*)$", (_read("/proc/cpuinfo") or "").partition("\n\n")[0], re.M))
+    name = facts.get("model name") or platform.processor() or platform.machine()
+    if not re.search(r"\d", name) and "cpu family" in facts:
+        name += f" family {facts['cpu family']} model {facts['model']}"
+    return " ".join(name.replace("(R)", "").replace("(TM)", "").split())
+
+
+def gpus() -> list[dict[str, Any]]:
+    """NVIDIA GPUs with their clocks (Hz) and throttle reasons now; empty without nvidia-ml-py or a driver."""
+    try:
+        import pynvml
+    except ModuleNotFoundError:
+        return []
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return []
+    found = []
+    try:
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
+            found.append(
+                {
+                    "name": pynvml.nvmlDeviceGetName(gpu),
+                    "driver": pynvml.nvmlSystemGetDriverVersion(),
+                    "sm_clock_hz": pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM) * 1_000_000,
+                    "memory_clock_hz": pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_MEM) * 1_000_000,
+                    "throttle_reasons": pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
+                }
+            )
+    except pynvml.NVMLError as error:
+        found.append({"name": "unreadable", "reason": str(error)})
+    finally:
+        pynvml.nvmlShutdown()
+    return found
+
+
+def machine_name(gpu_names: list[str]) -> str:
+    """A folder name made of the CPU's and the GPUs' models, such as `amd-epyc-9755`."""
+    text = "+".join([f"{cpu_model()} {os.cpu_count()} cpus", *dict.fromkeys(gpu_names)])
+    return re.sub(r"[^a-z0-9+]+", "-", text.lower()).strip("-")
+
+
+def facts() -> dict[str, Any]:
+    """The machine and the software, for a journal's header and `environment.json`."""
+    return {
+        "time": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": cpu_model(),
+        "cpus": os.cpu_count(),
+        "cores": cores(),
+        "cpu_quota": cpu_quota(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "gpus": gpus(),
+        "system": f"{platform.system()} {platform.release()}",
+        "libc": " ".join(platform.libc_ver()),
+        "python": platform.python_version(),
+        "python_build": sys.version,
+        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "commit": commit(),
+        **load(),
+    }
+
+
+def load() -> dict[str, Any]:
+    """What else the machine is doing now."""
+    steal = getattr(psutil.cpu_times(), "steal", 0.0)
+    return {"load_average": list(os.getloadavg()), "steal_seconds": steal}
+
+
+def commit() -> str | None:
+    """The commit of the checkout this code stands in, marked `+dirty` if files differ from it."""
+    git = ["git", "-C", str(Path(__file__).parent.parent)]
+    try:
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        changed = subprocess.run([*git, "status", "--porcelain", "--", "backends", "bench"], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head + ("+dirty" if changed.stdout.strip() else "")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _read(path: str) -> str | None:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return None

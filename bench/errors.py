@@ -1,0 +1,19 @@
+"""The one exception a user's input can cause, so that every front door can turn it into a sentence and an exit code.
+
+It must never be raised for a fault of our own.
+"""
+
+
+class UsageError(Exception):
+    """One sentence: the value, what was expected, where, and what to do next."""
+
+
+def unknown(what: str, value: str, known: list[str], place: str) -> UsageError:
+    """An error for a name that is not one of `known`, with the nearest one suggested."""
+    import difflib
+
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
+    if near and len(known) > 1:
+        hint += f" (known: {', '.join(known)})"
+    return UsageError(f"{place}: unknown {what} {value!r}; {hint}")

@@ -1,0 +1,73 @@
+"""From journals to a tidy table: one row per timed round, for notebooks, statistics and `samples.csv`.
+
+It must never drop, sort away or average a round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench import journal
+from bench.errors import UsageError
+
+CASE = ["backend", "device", "dtype", "threads", "N", "D_in", "H", "D_out"]
+MODES = ("throughput", "latency", "device")
+COLUMNS = [
+    "machine", "run", "case", "pass", "block", "position", *CASE, "kind", "mode", "steps", "seconds", "seconds_per_step",
+    "minor_faults", "readback_seconds", "error_loss", "error_w1", "error_w2",
+]  # fmt: skip
+
+
+def load(*paths: str | Path) -> pd.DataFrame:
+    """Every timed round of the runs found at or below `paths` (`results` by default), one row each.
+
+    `seconds` is the whole round's time, `seconds_per_step` that over `steps`; `mode` is throughput (one wait a round),
+    latency (the loss fetched every step) or device (the device's own clock). Raises `UsageError` if there is no run.
+    """
+    return pd.concat([samples(story) for story in stories(*paths)], ignore_index=True)
+
+
+def stories(*paths: str | Path) -> list[journal.Story]:
+    """The journals at or below `paths`, oldest first."""
+    files: list[Path] = []
+    for path in map(Path, paths or ("results",)):
+        found = sorted(path.rglob(journal.NAME)) if path.is_dir() else [path]
+        if not found:
+            raise UsageError(f"{path}: holds no {journal.NAME}; give a run's folder, or one above it.")
+        files += found
+    return [journal.read(file) for file in dict.fromkeys(files)]
+
+
+def samples(story: journal.Story) -> pd.DataFrame:
+    """One row per timed round of a run, in measured order."""
+    cases = {case["key"]: case_columns(case) | {"kind": case["kind"]} for case in story.header["cases"]}
+    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
+    return pd.DataFrame(_rows(story.of("visit"), cases, run), columns=COLUMNS)
+
+
+def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str, Any]) -> Iterable[dict[str, Any]]:
+    for visit in visits:
+        errors = {f"error_{name}": value for name, value in (visit["errors"] or {}).items()}
+        for mode in MODES:
+            if (seconds := visit[f"{mode}_seconds"]) is None:
+                continue
+            yield {
+                **run,
+                **{name: visit[name] for name in ("case", "pass", "block", "position", "steps")},
+                **cases[visit["case"]],
+                "mode": mode,
+                "seconds": seconds,
+                "seconds_per_step": seconds / visit["steps"],
+                **({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}),
+                "readback_seconds": visit["readback_seconds"],
+                **errors,
+            }
+
+
+def case_columns(case: dict[str, Any]) -> dict[str, Any]:
+    """A case or a hole of a journal's header as the columns that name it."""
+    return dict(zip(CASE, (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"]), strict=True))

@@ -1,0 +1,132 @@
+"""A worker process as its conductor holds it: started clean, asked line by line, suspended, ended.
+
+It must never wait without a limit, nor leave a process behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psutil
+
+from bench.discovery import ROOT
+
+KEEP_MEMORY = str(256 * 1024 * 1024)
+
+
+class Died(Exception):
+    """The worker is gone or was ended because it did not answer; one sentence that says how."""
+
+
+def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment a worker starts with: libraries read their thread counts once, when they are loaded."""
+    count = str(threads)
+    env = {name: value for name, value in environ.items() if not name.startswith("BENCH_")}
+    env |= dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS"), count
+    )
+    env |= {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
+    eigen = "true" if threads > 1 else "false"
+    env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
+    env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))
+    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
+        env.pop(name, None)
+        if allocator == "pinned":
+            env[name] = KEEP_MEMORY  # both: setting either alone switches off glibc's dynamic threshold
+    return env
+
+
+class WorkerProcess:
+    """Starts at once; usable as a context manager, which ends it."""
+
+    def __init__(
+        self,
+        *,
+        threads: int,
+        seed: int,
+        allocator: str,
+        timeout: float,
+        cpus: Sequence[int] = (),
+        memory: int | None = None,
+    ) -> None:
+        setup = {"cpus": list(cpus), "memory": memory, "seed": seed, "threads": threads}
+        self._timeout = timeout
+        self._printed = tempfile.TemporaryFile()
+        self._process = psutil.Popen(
+            [sys.executable, "-m", "bench.worker", json.dumps(setup)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._printed,
+            env=worker_environment(threads, allocator),
+            start_new_session=True,  # Ctrl-C reaches the conductor alone, which ends its workers in order
+        )
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._process.stdout, selectors.EVENT_READ)
+
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
+
+    def ask(self, do: str, **request: Any) -> dict[str, Any]:
+        """Sends one request and waits for its reply, `timeout` seconds at most. Raises `Died`."""
+        try:
+            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._process.stdin.flush()
+            if not self._selector.select(self._timeout):
+                self.end()
+                raise Died(f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), so its process was ended")
+            line = self._process.stdout.readline()
+        except (BrokenPipeError, ConnectionResetError):
+            line = b""
+        if not line.endswith(b"\n"):
+            raise Died(self._cause())
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def suspend(self) -> None:
+        self._process.suspend()
+
+    def resume(self) -> None:
+        self._process.resume()
+
+    def end(self) -> None:
+        """Ends the worker and whatever it started."""
+        try:
+            os.killpg(self.pid, signal.SIGKILL)  # its session's group carries its pid
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+        self._selector.close()
+        for stream in (self._process.stdin, self._process.stdout, self._printed):
+            try:
+                stream.close()
+            except BrokenPipeError:
+                pass
+
+    def _cause(self) -> str:
+        try:
+            code = self._process.wait(timeout=10)
+        except psutil.TimeoutExpired:
+            return "its process closed the conversation without ending"
+        if code < 0:
+            name = signal.Signals(-code).name
+            hint = ": the system was out of memory, or somebody killed it" if name == "SIGKILL" else ""
+            return f"its process died of {name}{hint}"
+        self._printed.seek(0)
+        last = self._printed.read().decode(errors="replace").strip().splitlines()[-1:]
+        return f"its process ended with exit code {code}{': ' + last[0] if last else ''}"
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()

@@ -1,0 +1,248 @@
+"""Runs a plan into a folder of its own: the journal while it measures, tables and reports from the journal afterwards.
+
+It must never write a number that is not in the journal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench import conductor, environment, frame, journal, statistics, tables
+from bench.cases import Case, Plan, summary_line
+from bench.errors import UsageError
+from bench.verify import TOLERANCE
+
+BYTES_PER_VISIT = 600
+"""Of journal and samples together; used to see before measuring that the results will fit."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A measured run: its folder and everything that follows from its journal."""
+
+    folder: Path
+    story: journal.Story
+    table: pd.DataFrame
+    doubts: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        story = journal.read(path)
+        table = statistics.summarise(story)
+        return cls(story.path.parent, story, table, statistics.doubts(story, table))
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The summary row of a case."""
+        number = [case["key"] for case in self.story.header["cases"]].index(key)
+        return {str(name): value for name, value in self.table.iloc[number].items()}
+
+    def write(self) -> None:
+        """(Re)builds every file of the folder from the journal, each under a temporary name first."""
+        proven = self.table.copy()
+        times = [name for name in proven.columns if "seconds" in name or name.startswith("ratio") or name.startswith("flop")]
+        proven.loc[proven["status"] != "ok", times] = float("nan")  # only ok rows carry times
+        _replace(self.folder / "summary.csv", proven.to_csv(index=False))
+        _replace(self.folder / "samples.csv", frame.samples(self.story).to_csv(index=False))
+        facts = {**self.story.header["machine"], "settings": self.story.header["settings"]}
+        _replace(self.folder / "environment.json", json.dumps(facts, indent=2) + "\n")
+        text = "\n".join([f"# {self.story.header['run']}", "", *self.doubts, tables.markdown(self.table)])
+        _replace(self.folder / "summary.md", text)
+
+    def show(self, console: Console) -> None:
+        tables.terminal(self.table, console)
+        for doubt in self.doubts:
+            console.print(doubt, style="bold red", highlight=False, soft_wrap=True)
+        console.print(f"written to {self.folder}", highlight=False, soft_wrap=True)
+
+
+def run(plan: Plan, console: Console, publish: Callable[[Run], None]) -> None:
+    """Measures a plan, and hands what was measured to `publish`: also if Ctrl-C or anything else ends it early."""
+    machine = environment.facts()
+    name = environment.machine_name([gpu["name"] for gpu in machine["gpus"]])
+    folder = new_folder(plan, name)
+    log = journal.Journal(folder / journal.NAME)
+    log.write(header(plan, machine, name, folder.name))
+    try:
+        with _presence() as others, _progress(plan, console) as advance:
+            for record in conductor.measure(plan):
+                if record["record"] == "pass" and (beside := others()):
+                    record["other_runs"] = beside
+                log.write(record)
+                advance(record)
+    finally:
+        log.close()
+        measured = Run.read(folder)
+        measured.write()
+        publish(measured)
+
+
+def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> journal.Record:
+    """The journal's first line: all that is needed to understand every later one."""
+
+    def about(case: Case) -> dict[str, Any]:
+        backend = plan.backends[case.backend]
+        return {**case.as_json(), "name": case.name, "kind": plan.kind(case), "source_hash": backend.hash}
+
+    cases = []
+    for case in (*plan.cases, *plan.controls):
+        problem, baseline = case.problem(0), plan.baseline_of(case)
+        proven = plan.backends[case.backend].kind not in ("control", "yardstick")
+        cases.append(
+            about(case)
+            | {
+                "proven": proven,
+                "selected": case in plan.cases,
+                "baseline": baseline.key if baseline and proven else None,
+                "flops": problem.flops,
+                "learning_rate": problem.learning_rate,
+                "tolerance": TOLERANCE[case.dtype] if proven else None,
+                "versions": plan.backends[case.backend].versions,
+                "group": plan.group(case),
+            }
+        )
+    used = {case.backend for case in (*plan.cases, *plan.controls)}
+    return {
+        "record": "header",
+        "schema": journal.SCHEMA,
+        "run": run,
+        "machine_name": machine_name,
+        "settings": plan.settings.as_json(),
+        "machine": machine,
+        "cases": cases,
+        "holes": [about(hole.case) | {"reason": hole.reason} for hole in plan.holes],
+        "sources": {plan.backends[name].hash: plan.backends[name].source for name in sorted(used)},
+    }
+
+
+def new_folder(plan: Plan, machine: str) -> Path:
+    """A folder that no other run has, checked for room before anything is measured. Raises `UsageError`."""
+    settings = plan.settings
+    parent = settings.results / machine
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    cases = len(plan.cases) + len(plan.controls)
+    needed = 1_000_000 + BYTES_PER_VISIT * settings.processes * settings.blocks * cases
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(parent).free
+        folder = next(path for path in _names(parent, stamp) if _made(path))
+        (folder / journal.NAME).touch()
+        (folder / journal.NAME).unlink()
+    except OSError as error:
+        raise UsageError(
+            f"BENCH_RESULTS={settings.results}: results cannot be written there: {error.strerror}; "
+            "name a folder that can be written to."
+        ) from None
+    if free < needed:
+        folder.rmdir()
+        raise UsageError(
+            f"BENCH_RESULTS={settings.results}: {free / 1e6:.1f} MB are free there, this run may need {needed / 1e6:.1f} MB; "
+            "make room or name another folder."
+        )
+    return folder
+
+
+def _names(parent: Path, stamp: str) -> Iterator[Path]:
+    yield parent / stamp
+    number = 2
+    while True:
+        yield parent / f"{stamp}-{number}"
+        number += 1
+
+
+def _made(path: Path) -> bool:
+    try:
+        path.mkdir()
+    except FileExistsError:
+        return False
+    return True
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+@contextmanager
+def _presence() -> Iterator[Any]:
+    """Shows other runs on this machine that this one measures, and yields a function that counts the others."""
+    folder = Path(tempfile.gettempdir()) / f"stepbench-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
+    mine = folder / str(os.getpid())
+    with mine.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        def others() -> int:
+            return sum(1 for path in folder.iterdir() if path != mine and _is_held(path))
+
+        try:
+            yield others
+        finally:
+            mine.unlink(missing_ok=True)
+
+
+def _is_held(path: Path) -> bool:
+    try:
+        with path.open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    path.unlink(missing_ok=True)  # left behind by a run that was killed
+    return False
+
+
+@contextmanager
+def _progress(plan: Plan, console: Console) -> Iterator[Any]:
+    """A bar in a terminal; elsewhere one line at the start."""
+    cases = len(plan.cases) + len(plan.controls)
+    settings = plan.settings
+    total = settings.processes * settings.blocks * cases
+    console.print(
+        f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls ({summary_line(plan.cases)}), "
+        f"{settings.processes} passes of {settings.blocks} blocks, {settings.steps} steps a round",
+        highlight=False,
+        soft_wrap=True,
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("measuring", total=total, number=1)
+        said: set[str] = set()
+
+        def advance(record: journal.Record) -> None:
+            if record["record"] == "visit":
+                progress.update(bar, advance=1, number=record["pass"] + 1)
+            elif record["record"] == "failure":
+                progress.console.print(f"{record['status']}: {record['reason']}", highlight=False, soft_wrap=True)
+            elif warning := busy(record):
+                if warning[0] not in said:
+                    said.add(warning[0])
+                    progress.console.print(warning[1], style="yellow", highlight=False, soft_wrap=True)
+
+        yield advance
+
+
+def busy(record: journal.Record) -> tuple[str, str] | None:
+    """What else the machine is doing at the start of a pass, if it is worth a warning: (kind, sentence)."""
+    if record.get("other_runs"):
+        return "runs", f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
+    if record["record"] == "pass" and record["pass"] == 0 and record["load_average"][0] > 0.5 * (os.cpu_count() or 1):
+        return "load", f"busy: the load average is {record['load_average'][0]:.1f} before measuring; results will be noisy."
+    return None
+
+

@@ -1,0 +1,152 @@
+"""Every setting of a run, in one frozen object; `Settings.from_env` is the only reader of `BENCH_*`.
+
+It must never look at the machine or at the backends: whether a device or a backend exists is for `bench.cases` to say.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from bench.errors import UsageError, unknown
+
+MAX_STEPS = 100
+"""float32 and float64 part ways after about this many steps, so nothing longer can be proven."""
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(names):
+        raise ValueError("names separated by commas")
+    return names
+
+
+def _whole(low: int, high: float = math.inf) -> Callable[[str], int]:
+    expected = f"a whole number of at least {low}" if high == math.inf else f"a whole number from {low} to {high}"
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(expected) from None
+        if not low <= value <= high:
+            raise ValueError(expected)
+        return value
+
+    return parse
+
+
+def _threads(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(dict.fromkeys(_whole(1)(part) for part in text.split(",")))
+    except ValueError:
+        raise ValueError("whole numbers of at least 1, separated by commas") from None
+
+
+def _shapes(text: str) -> tuple[tuple[int, int, int, int], ...]:
+    expected = "shapes NxD_inxHxD_out of four whole numbers of at least 1, such as 64x1000x100x10, separated by commas"
+    shapes = []
+    for part in text.split(","):
+        try:
+            shape = tuple(_whole(1)(size) for size in part.split("x"))
+        except ValueError:
+            raise ValueError(expected) from None
+        if len(shape) != 4:
+            raise ValueError(expected)
+        shapes.append(shape)
+    return tuple(dict.fromkeys(shapes))
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise ValueError("a number of seconds above 0")
+    return value
+
+
+def _allocator(text: str) -> str:
+    if text not in ("pinned", "system"):
+        raise ValueError("pinned or system")
+    return text
+
+
+def _paths(text: str) -> tuple[Path, ...]:
+    paths = tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+    for path in paths:
+        if not path.is_dir():
+            raise ValueError(f"folders of backends separated by {os.pathsep!r}; {str(path)!r} is not a folder")
+    return paths
+
+
+def _setting(default: str, parse: Callable[[str], Any], help: str) -> Any:
+    return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "help": help})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to run and how; every field is the environment variable `BENCH_<FIELD>`."""
+
+    devices: tuple[str, ...] = _setting("all", _names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
+    backends: tuple[str, ...] = _setting("seed", _names, "names, `seed` for the first five ways, or `all`")
+    dtypes: tuple[str, ...] = _setting("float32", _names, "`float32`, `float64`")
+    shapes: tuple[tuple[int, int, int, int], ...] = _setting(
+        "64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas"
+    )
+    threads: tuple[int, ...] = _setting("1", _threads, "threads a worker may compute with, such as `1,2`")
+    baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
+    processes: int = _setting("20", _whole(2), "passes; each measures in fresh processes")
+    blocks: int = _setting("6", _whole(1), "blocks a pass; each visits every case once, in random order")
+    steps: int = _setting("20", _whole(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
+    seed: int = _setting("0", _whole(0), "of data, weights and visiting order")
+    allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
+    path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
+    results: Path = _setting("results", Path, "where runs are written")
+    timeout: float = _setting("120", _seconds, "seconds after which a silent worker counts as hung")
+    explicit: frozenset[str] = frozenset()
+    """The fields that were asked for by name rather than left at their default."""
+
+    @classmethod
+    def variables(cls) -> dict[str, Field[Any]]:
+        """Environment variable → field."""
+        return {f"BENCH_{f.name.upper()}": f for f in fields(cls) if f.metadata}
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Reads `BENCH_*`; an empty variable counts as unset. Raises `UsageError` for unknown names and bad values."""
+        environ = os.environ if environ is None else environ
+        variables = cls.variables()
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith("BENCH_"):
+                continue
+            if name not in variables:
+                raise unknown("setting", name, list(variables), "environment")
+            if not text.strip():
+                continue
+            setting = variables[name]
+            try:
+                values[setting.name] = setting.metadata["parse"](text.strip())
+            except ValueError as error:
+                raise UsageError(f"{name}={text}: expected {error}.") from None
+        return cls(**values, explicit=frozenset(values))
+
+    def as_json(self) -> dict[str, Any]:
+        """The settings as plain JSON values, for a journal's header."""
+        plain: dict[str, Any] = {}
+        for name in (f.name for f in fields(self)):
+            value = getattr(self, name)
+            if name == "shapes":
+                value = ["x".join(map(str, shape)) for shape in value]
+            elif name == "path":
+                value = [str(path) for path in value]
+            elif name == "explicit":
+                value = sorted(value)
+            plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+        return plain

@@ -1,0 +1,130 @@
+"""From rounds to estimates: pure functions of a journal, nothing else.
+
+The process is the unit: blocks within it are summarised by their median, and intervals come from the spread between
+processes (Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, 2013). No outlier is ever dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtrit
+
+from bench import journal
+from bench.frame import CASE, case_columns, samples
+
+CONFIDENCE = 0.95
+MARGIN = 0.01
+"""A twin whose whole interval lies further than this from 1 makes its run unproven."""
+
+SUMMARY = [
+    *CASE, "status", "reason",
+    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
+    "kind", "baseline", "latency_seconds_per_step", "latency_seconds_per_step_low", "latency_seconds_per_step_high",
+    "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high", "flop_per_second", "first_step_seconds", "minor_faults_per_step",
+    "error_loss", "error_w1", "error_w2", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
+    "allocator", "source_hash", "versions", "verdict",
+]  # fmt: skip
+
+
+def interval(logs: np.ndarray) -> tuple[float, float, float]:
+    """Geometric mean of exp(logs), one value per process, with its Student-t confidence interval (low, high).
+
+    Times and ratios are positive and their disturbances multiply, so means are taken of logarithms (Fleming & Wallace,
+    1986). A single process has no interval: low and high are NaN.
+    """
+    centre, n = float(np.mean(logs)), len(logs)
+    if n < 2:
+        return float(np.exp(centre)), np.nan, np.nan
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * np.std(logs, ddof=1) / np.sqrt(n))
+    return float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half))
+
+
+def summarise(story: journal.Story) -> pd.DataFrame:
+    """One row per case, controls included, with the columns `SUMMARY`.
+
+    `status` says what a row's numbers are worth: `ok`, `incomplete` (planned passes are missing), or for `wrong`,
+    `failed` and `unavailable`, which have none, `reason` says why.
+    """
+    header, settings = story.header, story.header["settings"]
+    rounds = samples(story)
+    failures = {record["case"]: record for record in reversed([*story.of("failure")])}
+    opened = pd.DataFrame(story.of("open"), columns=["case", "first_step_seconds"]).groupby("case").median()
+    rows: list[dict[str, Any]] = []
+    for case in header["cases"]:
+        row = case_columns(case) | {
+            **{name: case[name] for name in ("kind", "baseline", "learning_rate", "tolerance", "source_hash")},
+            "steps_per_round": settings["steps"],
+            "allocator": settings["allocator"],
+            "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
+        }
+        mine = rounds[rounds["case"] == case["key"]]
+        throughput = mine[mine["mode"] == "throughput"]
+        blocks_done = throughput.groupby("pass").size()
+        row["processes"], row["rounds"] = len(blocks_done), len(throughput)
+        passes_done = int((blocks_done == settings["blocks"]).sum())
+        if failure := failures.get(case["key"]):
+            row["status"], row["reason"] = failure["status"], failure["reason"]
+        elif passes_done < settings["processes"]:
+            row["status"], row["reason"] = "incomplete", f"{passes_done} of {settings['processes']} passes were finished"
+        else:
+            row["status"], row["reason"] = "ok", ""
+        if len(throughput) and not failure:
+            row |= _estimates(case, mine)
+            row["first_step_seconds"] = float(opened["first_step_seconds"][case["key"]])
+            if case["proven"]:
+                row |= _ratio(throughput, rounds, case["baseline"])
+        rows.append(row)
+    for hole in header["holes"]:
+        rows.append(case_columns(hole) | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
+    return pd.DataFrame(rows).reindex(columns=SUMMARY)
+
+
+def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
+    """Why the run as a whole proves less than it seems to, one sentence each; empty for a sound run."""
+    found = []
+    if not story.complete:
+        planned = story.header["settings"]["processes"]
+        missing = ", ".join(table.loc[table["status"] == "incomplete", "backend"].astype(str).drop_duplicates())
+        found.append(
+            f"INCOMPLETE: the run ended in pass {sum(1 for _ in story.of('pass'))} of {planned}; "
+            f"missing in part: {missing or 'nothing'}."
+        )
+    for twin in table[table["kind"] == "twin"].to_dict("records"):
+        if twin["ratio_low"] > 1 + MARGIN or twin["ratio_high"] < 1 - MARGIN:
+            found.append(
+                f"UNPROVEN: the twin, the same code as {twin['baseline']}, takes {twin['ratio_low']:.3f} to "
+                f"{twin['ratio_high']:.3f} of its time; something favours one of two equal steps, so measure again on a "
+                "quieter machine."
+            )
+    return found
+
+
+def _estimates(case: dict[str, Any], mine: pd.DataFrame) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for mode, prefix in (("throughput", ""), ("latency", "latency_"), ("device", "device_")):
+        medians = mine[mine["mode"] == mode].groupby("pass")["seconds_per_step"].median()
+        if len(medians):
+            found |= _three(f"{prefix}seconds_per_step", np.log(medians))
+    throughput = mine[mine["mode"] == "throughput"]
+    found["minor_faults_per_step"] = float(throughput["minor_faults"].sum() / throughput["steps"].sum())
+    if case["proven"]:
+        found["flop_per_second"] = case["flops"] / found["seconds_per_step"]
+        found |= {name: float(mine[name].max()) for name in ("error_loss", "error_w1", "error_w2")}
+    return found
+
+
+def _ratio(throughput: pd.DataFrame, rounds: pd.DataFrame, baseline: str | None) -> dict[str, float]:
+    """Ratio to the baseline: log ratios within each block, their median per process, the interval over processes."""
+    base = rounds[(rounds["case"] == baseline) & (rounds["mode"] == "throughput")]
+    pairs = throughput.merge(base, on=["pass", "block"], suffixes=("", "_base"))
+    if pairs.empty:
+        return {}
+    logs = np.log(pairs["seconds_per_step"] / pairs["seconds_per_step_base"])
+    return _three("ratio", logs.groupby(pairs["pass"]).median())
+
+
+def _three(name: str, logs: pd.Series[float]) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval(logs.to_numpy()), strict=True))

@@ -1,0 +1,175 @@
+"""Summaries as people read them: in the terminal, as wide as it is, and as Markdown.
+
+It must never compute an estimate; it is the last formatter, where seconds get their unit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+DIMENSIONS = ("device", "dtype", "threads", "shape")
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    title: str
+    text: Callable[[Row], str]
+    priority: int
+    """Columns are left out from the highest number down until the table fits."""
+    right: bool = True
+
+
+def seconds(value: float) -> str:
+    """Three significant digits with the unit that suits: `297 µs`."""
+    if not math.isfinite(value):
+        return ""
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= scale * 0.9995:
+            return f"{_digits(value / scale)} {unit}"
+    return f"{_digits(value / 1e-9)} ns"
+
+
+def spread(low: float, high: float) -> str:
+    """Half the width of an interval relative to its middle: `±0.4%`."""
+    return f"±{(high - low) / (high + low):.1%}" if math.isfinite(low + high) else ""
+
+
+def span(low: float, high: float) -> str:
+    return f"{low:.3f}–{high:.3f}" if math.isfinite(low + high) else ""
+
+
+def terminal(table: pd.DataFrame, console: Console) -> None:
+    """Prints the summary to fit the console: what is common stands above, what has no number below."""
+    rows, varying = _prepared(table)
+    chosen = _chosen(rows, varying, console.width)
+    out = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True, show_edge=False)
+    for column in chosen:
+        out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+    previous = None
+    for row in rows:
+        if previous is not None and _rank(row) != previous:
+            out.add_section()
+        previous = _rank(row)
+        out.add_row(*(column.text(row) for column in chosen), style="dim" if _rank(row) else None)
+    console.print(_common(table), highlight=False)
+    console.print(out)
+    for line in notes(table):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """The same table for an issue, a README or `summary.md`."""
+    rows, varying = _prepared(table)
+    chosen = _chosen(rows, varying, 140)
+    lines = [
+        _common(table),
+        "",
+        "| " + " | ".join(column.title for column in chosen) + " |",
+        "|" + "|".join("---:" if column.right else "---" for column in chosen) + "|",
+    ]
+    lines += ["| " + " | ".join(column.text(row).replace("|", "\\|") for column in chosen) + " |" for row in rows]
+    return "\n".join([*lines, "", *(f"- {note}" for note in notes(table))]).rstrip() + "\n"
+
+
+def notes(table: pd.DataFrame) -> list[str]:
+    """One line for every row without a number, or with fewer passes than planned."""
+    rows = table[table["status"] != "ok"].to_dict("records")
+    lines = []
+    for row in rows:
+        name = row["backend"] if row["reason"].startswith(str(row["backend"])) else f"{row['backend']}[{row['device']}]"
+        text = row["reason"] if row["reason"].startswith(name) else f"{name} {row['reason']}"
+        lines.append(f"{row['status']}: {text}")
+    return list(dict.fromkeys(lines))
+
+
+def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
+    table = _with_shape(table)
+    varying = [name for name in DIMENSIONS if table[name].nunique() > 1]
+    rows = [row for row in table.to_dict("records") if math.isfinite(row["seconds_per_step"])]
+    order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
+    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying)))
+    return rows, varying
+
+
+def _with_shape(table: pd.DataFrame) -> pd.DataFrame:
+    return table.assign(shape=table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1))
+
+
+def _common(table: pd.DataFrame) -> str:
+    table = _with_shape(table[~table["kind"].isin(["control", "yardstick"])])
+    parts = []
+    for name in DIMENSIONS:
+        values = list(dict.fromkeys(table[name]))
+        if len(values) == 1:
+            plural = "s" if name == "threads" and values[0] != 1 else ""
+            parts.append(f"{values[0]} thread{plural}" if name == "threads" else str(values[0]))
+        else:
+            parts.append(f"{name} varies")
+    baselines = dict.fromkeys(str(value).partition("-")[0] for value in table["baseline"].dropna())
+    if baselines:
+        parts.append(f"ratio = time / time of {', '.join(baselines)}")
+    return " · ".join([*parts, "95 % intervals"])
+
+
+def _rank(row: Row) -> int:
+    """Steps first, then the controls that a reader needs only to trust them."""
+    return {"twin": 1, "control": 1, "yardstick": 1}.get(str(row["kind"]), 0)
+
+
+def _chosen(rows: list[Row], varying: list[str], width: int) -> list[Column]:
+    columns = [_name_column(), *(_dimension(name) for name in varying), *_MEASURES]
+    columns = [column for column in columns if column.title == "verdict" or any(column.text(row) for row in rows)]
+    while sum(_width(column, rows) + 2 for column in columns) - 2 > width and max(c.priority for c in columns) > 0:
+        columns.remove(max(columns, key=lambda column: column.priority))
+    return columns
+
+
+def _width(column: Column, rows: list[Row]) -> int:
+    return max([len(column.title), *(len(column.text(row)) for row in rows)])
+
+
+def _name_column() -> Column:
+    def name(row: Row) -> str:
+        mark = {"incomplete": " (incomplete)"}.get(str(row["status"]), "")
+        label = f"{row['backend']} ({row['kind']})" if row["kind"] == "yardstick" else str(row["backend"])
+        return label + mark
+
+    return Column("backend", name, 0, right=False)
+
+
+def _dimension(name: str) -> Column:
+    return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
+
+
+def _digits(value: float) -> str:
+    return f"{value:.{max(0, 2 - int(math.floor(math.log10(value))))}f}" if value > 0 else "0"
+
+
+def _giga(value: float) -> str:
+    return _digits(value / 1e9) if math.isfinite(value) else ""
+
+
+_MEASURES = [
+    Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
+    Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
+    Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
+    Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
+    Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
+    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 2),
+    Column("GFLOP/s", lambda r: _giga(r["flop_per_second"]), 5),
+    Column("first step", lambda r: seconds(r["first_step_seconds"]), 7),
+    Column("verdict", lambda r: str(r["verdict"]) if isinstance(r["verdict"], str) else "", 3),
+    Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
+    Column("error w1", lambda r: f"{r['error_w1']:.0e}" if math.isfinite(r["error_w1"]) else "", 9),
+    Column("error loss", lambda r: f"{r['error_loss']:.0e}" if math.isfinite(r["error_loss"]) else "", 10),
+    Column("processes", lambda r: f"{r['processes']:.0f}", 11),
+]

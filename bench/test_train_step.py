@@ -1,0 +1,23 @@
+"""The pytest-benchmark face: one benchmark per case, with the rounds that the workers measured.
+
+Nothing is timed here. `bench.plugin` gives the parameters and has measured or proven the cases before the first test.
+"""
+
+from __future__ import annotations
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from bench.plugin import Outcome
+from bench.replay import ReplayClock
+
+clock = ReplayClock()
+
+
+@pytest.mark.benchmark(timer=clock)
+def test_train_step(outcome: Outcome, benchmark: BenchmarkFixture) -> None:
+    """One training step, proven before and after it was timed; the benchmark's rounds are seconds per step."""
+    clock.load(outcome.rounds)
+    benchmark.group = outcome.group
+    benchmark.extra_info.update(outcome.facts)
+    benchmark.pedantic(clock.step, rounds=len(outcome.rounds))

@@ -1,0 +1,202 @@
+"""The gate: proves a step against the float64 reference, on fresh problems and on what has just been timed.
+
+It compares *updates*, never weights: a step without its ReLU mask gets w1's update wrong by 92 %, and the weights
+themselves by less than 1 %. A tolerance must never be widened to let a step through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from backends import reference
+from backends.api import Problem, TrainStep, Weights, steady_learning_rate
+from bench import isolation
+
+TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
+"""Relative error allowed of an update. A correct step stays 10 to 30 times below (float32: 3e-6 measured on w1 at the
+default shape), the next lower precision 10 times above (TF32 near 1e-3, float32 where float64 is promised 3e-6)."""
+
+KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13}
+"""An h smaller than this share of h's root mean square may get either sign from a product rounded in this dtype."""
+
+PROOF_SHAPES = ((33, 257, 65, 17), (7, 13, 5, 3), (1, 1, 1, 1))
+TRAJECTORY = 10
+Shape = tuple[int, int, int, int]
+
+
+class Wrong(Exception):
+    """A step failed its proof; one sentence that says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Relative errors of one comparison with the reference; a step is right if none exceeds the dtype's tolerance.
+
+    An update's error is ‖Δ − Δ_ref‖ / (‖Δ_ref‖ + r): r·tolerance is what rounding each updated weight once a step and
+    the ReLU's kink may add, so that a tiny update of a large weight is judged by what the dtype can hold.
+    """
+
+    loss: float
+    w1: float
+    w2: float
+
+    def worst(self, other: Errors) -> Errors:
+        return Errors(*(float(np.maximum(a, b)) for a, b in zip(self.as_tuple(), other.as_tuple(), strict=True)))
+
+    def as_tuple(self) -> tuple[float, float, float]:
+        return (self.loss, self.w1, self.w2)
+
+
+def compare(expected: reference.Trajectory, losses: Sequence[float], weights: Weights, dtype: str) -> Errors:
+    """Judges the last `len(losses)` losses of a trajectory and the weights at its end. Raises `Wrong`."""
+    tolerance, epsilon = TOLERANCE[dtype], float(np.finfo(dtype).eps)
+    found: dict[str, float] = {}
+    moved: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
+    for name, start, right, got in zip(("w1", "w2"), expected.start, (expected.w1, expected.w2), weights, strict=True):
+        if got.shape != right.shape or got.dtype != np.dtype(dtype):
+            raise Wrong(f"hands out {name} as {got.dtype} {got.shape}, expected {dtype} {right.shape}")
+        update, wanted = got.astype(np.float64) - start.astype(dtype), right - start
+        rounding = expected.steps * epsilon * _norm(start) + (expected.kink if name == "w1" else 0.0)
+        found[name] = _norm(update - wanted) / (_norm(wanted) + rounding / tolerance)
+        moved[name] = (update, wanted)
+    right_losses = expected.losses[-len(losses) :]
+    scale = np.maximum(right_losses, 1e-3 * expected.losses[0])
+    found["loss"] = float(np.max(np.abs(np.asarray(losses, np.float64) - right_losses) / scale))
+    errors = Errors(**found)
+    if not all(error <= tolerance for error in errors.as_tuple()):  # a NaN is not <=
+        raise Wrong(_diagnosis(errors, moved, tolerance, dtype, expected.steps))
+    return errors
+
+
+def prove(build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int) -> Errors:
+    """Everything that is asked of a step before it may be timed. Returns the worst errors at `shape`; raises `Wrong`."""
+    before = isolation.snapshot()
+    with ThreadpoolController().limit(limits=1, user_api="blas"):  # the reference must not wake a second thread pool
+        own, *_ = [
+            _prove_problem(build, device, dtype, proof_shape, seed + number)
+            for number, proof_shape in enumerate((shape, *PROOF_SHAPES))
+        ]
+        _prove_instances(build, device, dtype, seed)
+    _prove_readback(build(_problem(shape, seed), device, dtype))
+    if changed := isolation.changes(before, isolation.snapshot()):
+        raise Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
+    return own
+
+
+def judge_readback(short: float, long: float, round_seconds: float) -> None:
+    """Raises `Wrong` if reading the weights takes longer after many steps than after one: work was put off."""
+    if long - short > 0.1 * round_seconds + 20e-6:
+        raise Wrong(
+            f"reads back its weights in {short * 1e6:.0f} µs after one step and {long * 1e6:.0f} µs after many: it puts "
+            "work off until the clock has stopped; do the whole step inside step() or wait for it in synchronize()"
+        )
+
+
+def readback_seconds(step: TrainStep, clock: Callable[[], float] = perf_counter) -> tuple[float, Weights]:
+    start = clock()
+    weights = step.get_weights()
+    return clock() - start, weights
+
+
+def _problem(shape: Shape, seed: int) -> Problem:
+    return Problem.random(*shape, seed=seed, learning_rate=steady_learning_rate(*shape))
+
+
+def _other_weights(shape: Shape, seed: int) -> Weights:
+    other = Problem.random(*shape, seed=seed + 1_000_000)
+    return other.w1, other.w2
+
+
+def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int) -> Errors:
+    problem = _problem(shape, seed)
+    inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
+    step = build(problem, device, dtype)
+    margin = KINK_MARGIN[dtype]
+
+    loss = float(step.step())
+    step.synchronize()
+    errors = compare(reference.train(problem, 1, kink_margin=margin), [loss], step.get_weights(), dtype)
+
+    other = _other_weights(shape, seed)
+    given = (other[0].astype(dtype), other[1].astype(dtype))
+    step.set_weights(*given)
+    given[0].fill(np.nan), given[1].fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN
+    losses = [float(step.step()) for _ in range(TRAJECTORY)]
+    step.synchronize()
+    first = step.get_weights()
+    expected = reference.train(problem, TRAJECTORY, other, kink_margin=margin)
+    errors = errors.worst(compare(expected, losses, first, dtype))
+
+    first[0].fill(np.nan), first[1].fill(np.nan)
+    if not all(np.isfinite(w).all() for w in step.get_weights()):
+        raise Wrong("hands out its own weights instead of copies: writing to what get_weights() gave changes the step")
+    for name, array in inputs.items():
+        if not np.array_equal(getattr(problem, name), array):
+            raise Wrong(f"writes to its input: Problem.{name} has changed; copy it before changing it")
+    return errors
+
+
+def _prove_instances(build: type[TrainStep], device: str, dtype: str, seed: int) -> None:
+    """Two steps of one class, taken in turns, must not know of each other."""
+    problems = [_problem(PROOF_SHAPES[0], seed + 100 + number) for number in range(2)]
+    steps = [build(problem, device, dtype) for problem in problems]
+    losses: list[list[float]] = [[], []]
+    for _ in range(3):
+        for step, seen in zip(steps, losses, strict=True):
+            seen.append(float(step.step()))
+    for step, seen, problem in zip(steps, losses, problems, strict=True):
+        step.synchronize()
+        try:
+            compare(reference.train(problem, 3, kink_margin=KINK_MARGIN[dtype]), seen, step.get_weights(), dtype)
+        except Wrong as wrong:
+            raise Wrong(f"shares state between two instances: alone each is right, in turns one {wrong}") from None
+
+
+def _prove_readback(step: TrainStep, steps: int = 20, repeats: int = 3) -> None:
+    w1, w2 = step.get_weights()
+    shortest = {1: np.inf, steps: np.inf}
+    fastest = np.inf
+    for count in (1, steps) * repeats:
+        step.set_weights(w1, w2)
+        start = perf_counter()
+        for _ in range(count):
+            step.step()
+        step.synchronize()
+        if count == steps:
+            fastest = min(fastest, perf_counter() - start)
+        shortest[count] = min(shortest[count], readback_seconds(step)[0])
+    judge_readback(shortest[1], shortest[steps], fastest)
+
+
+def _diagnosis(errors: Errors, moved: dict[str, Any], tolerance: float, dtype: str, steps: int) -> str:
+    after = "" if steps == 1 else f" in {steps} steps"
+    bad = [name for name in ("w1", "w2") if not getattr(errors, name) <= tolerance]
+    loss_right = errors.loss <= tolerance
+    if not bad:
+        return f"computes a wrong loss{after}: relative error {errors.loss:.2g}, allowed {tolerance:g}; its updates are right"
+    name = bad[0]
+    error = getattr(errors, name)
+    update, wanted = moved[name]
+    if not update.any():
+        what = f"never updates {name}"
+    elif error > 0.5 and _norm(update + wanted) < 0.5 * _norm(wanted):
+        what = f"updates {' and '.join(bad)} in the wrong direction: it climbs"
+    else:
+        what = f"updates {' and '.join(bad)} wrongly"
+    text = f"{what}{after}: relative error {error:.2g}, allowed {tolerance:g}; "
+    if error < 0.05 and (steps == 1 or errors.loss < 0.05):
+        return text + f"an error this small is what arithmetic in a lower precision than {dtype} gives"
+    if not loss_right and steps == 1:
+        return text + f"its loss is wrong too (relative error {errors.loss:.2g}), so look at the forward pass first"
+    return text + "its first loss is right, so look at the backward pass, the update and set_weights()"
+
+
+def _norm(array: NDArray[Any]) -> float:
+    return float(np.sqrt(np.sum(np.square(array))))

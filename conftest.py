@@ -1,0 +1,3 @@
+"""Makes pytest measure: everything is in `bench.plugin`."""
+
+pytest_plugins = ["bench.plugin"]
