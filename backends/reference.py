@@ -16,13 +16,24 @@ Float64 = NDArray[np.float64]
 
 
 def loss(problem: Problem, w1: Float64, w2: Float64) -> float:
-    """Sum of squared errors of the network with these weights."""
+    """Sum of squared errors of the network with these weights; what central differences are taken of."""
     y_pred = np.maximum(problem.x @ w1, 0) @ w2  # (N, D_out)
     return float(np.sum((y_pred - problem.y) ** 2))
 
 
-def gradients(problem: Problem, w1: Float64, w2: Float64) -> tuple[Float64, Float64, Float64, Float64]:
-    """(grad_w1, grad_w2, h, grad_h_relu) of the loss.
+@dataclass(frozen=True)
+class Gradients:
+    """One forward and backward pass."""
+
+    loss: float
+    grad_w1: Float64  # (D_in, H)
+    grad_w2: Float64  # (H, D_out)
+    h: Float64  # (N, H)
+    grad_h_relu: Float64  # (N, H)
+
+
+def gradients(problem: Problem, w1: Float64, w2: Float64) -> Gradients:
+    """The loss and its gradients with these weights.
 
     At exactly h = 0 it takes the ReLU's subgradient 1 (the mask is `h >= 0`), as `grad_h[h < 0] = 0` does.
     """
@@ -32,7 +43,7 @@ def gradients(problem: Problem, w1: Float64, w2: Float64) -> tuple[Float64, Floa
     grad_w2 = 2.0 * h_relu.T @ residual  # (H, D_out)
     grad_h_relu = 2.0 * residual @ w2.T  # (N, H)
     grad_w1 = problem.x.T @ (grad_h_relu * (h >= 0))  # (D_in, H)
-    return grad_w1, grad_w2, h, grad_h_relu
+    return Gradients(float(np.sum(residual**2)), grad_w1, grad_w2, h, grad_h_relu)
 
 
 @dataclass(frozen=True)
@@ -69,10 +80,10 @@ def train(
     x_norms = np.sqrt(np.sum(problem.x**2, axis=1))  # (N,)
     losses, kink = [], 0.0
     for _ in range(steps):
-        losses.append(loss(problem, w1, w2))
-        grad_w1, grad_w2, h, grad_h_relu = gradients(problem, w1, w2)
-        undecided = np.abs(h) < kink_margin * np.sqrt(np.mean(h**2))  # (N, H)
-        kink += problem.learning_rate * float(np.sum(np.abs(grad_h_relu) * undecided * x_norms[:, None]))
-        w1 -= problem.learning_rate * grad_w1
-        w2 -= problem.learning_rate * grad_w2
+        now = gradients(problem, w1, w2)
+        losses.append(now.loss)
+        undecided = np.abs(now.h) < kink_margin * np.sqrt(np.mean(now.h**2))  # (N, H)
+        kink += problem.learning_rate * float(np.sum(np.abs(now.grad_h_relu) * undecided * x_norms[:, None]))
+        w1 -= problem.learning_rate * now.grad_w1
+        w2 -= problem.learning_rate * now.grad_w2
     return Trajectory(np.array(losses), w1, w2, first, kink)

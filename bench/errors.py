@@ -14,6 +14,4 @@ def unknown(what: str, value: str, known: list[str], place: str) -> UsageError:
 
     near = difflib.get_close_matches(value, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
-    if near and len(known) > 1:
-        hint += f" (known: {', '.join(known)})"
     return UsageError(f"{place}: unknown {what} {value!r}; {hint}")

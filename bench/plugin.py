@@ -100,6 +100,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         config.stash[PROOFS] = conductor.prove(plan)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if run := config.stash.get(RUN, None):
         terminalreporter.section("stepbench")
@@ -132,7 +133,7 @@ def outcome(
             pytest.fail(proof["reason"], pytrace=False)
         return Outcome([0.0], {"status": "proven", **proof})
     run = config.stash[RUN]
-    row = {name: None if value != value else value for name, value in run.row(case.key).items()}
+    row = run.row(case.key)
     if row["status"] in ("wrong", "failed"):
         pytest.fail(str(row["reason"]), pytrace=False)
     visits = [visit for visit in run.story.of("visit") if visit["case"] == case.key]

@@ -19,6 +19,9 @@ class ReplayClock:
         self._rounds: Iterator[float] = iter(())
         self._now = 0.0
 
+    def __repr__(self) -> str:
+        return "stepbench worker (time.perf_counter)"
+
     def load(self, rounds: Iterable[float]) -> None:
         """The seconds of each round to come, in measured order."""
         self._rounds = iter(rounds)

@@ -46,9 +46,10 @@ class Run:
         return cls(story.path.parent, story, table, statistics.doubts(story, table))
 
     def row(self, key: str) -> dict[str, Any]:
-        """The summary row of a case."""
+        """The summary row of a case as plain JSON values; None where there is no number."""
         number = [case["key"] for case in self.story.header["cases"]].index(key)
-        return {str(name): value for name, value in self.table.iloc[number].items()}
+        row = self.table.iloc[number].to_dict()
+        return {name: None if pd.isna(value) else getattr(value, "item", lambda v=value: v)() for name, value in row.items()}
 
     def write(self) -> None:
         """(Re)builds every file of the folder from the journal, each under a temporary name first."""

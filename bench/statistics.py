@@ -51,7 +51,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     header, settings = story.header, story.header["settings"]
     rounds = samples(story)
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
-    opened = pd.DataFrame(story.of("open"), columns=["case", "first_step_seconds"]).groupby("case").median()
+    opens = pd.DataFrame([record | {f"error_{k}": v for k, v in (record["errors"] or {}).items()} for record in story.of("open")])
     rows: list[dict[str, Any]] = []
     for case in header["cases"]:
         row = case_columns(case) | {
@@ -72,8 +72,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
         else:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
-            row |= _estimates(case, mine)
-            row["first_step_seconds"] = float(opened["first_step_seconds"][case["key"]])
+            row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
             if case["proven"]:
                 row |= _ratio(throughput, rounds, case["baseline"])
         rows.append(row)
@@ -102,8 +101,8 @@ def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
     return found
 
 
-def _estimates(case: dict[str, Any], mine: pd.DataFrame) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) -> dict[str, float]:
+    found = {"first_step_seconds": float(opens["first_step_seconds"].median())}
     for mode, prefix in (("throughput", ""), ("latency", "latency_"), ("device", "device_")):
         medians = mine[mine["mode"] == mode].groupby("pass")["seconds_per_step"].median()
         if len(medians):
@@ -112,7 +111,7 @@ def _estimates(case: dict[str, Any], mine: pd.DataFrame) -> dict[str, float]:
     found["minor_faults_per_step"] = float(throughput["minor_faults"].sum() / throughput["steps"].sum())
     if case["proven"]:
         found["flop_per_second"] = case["flops"] / found["seconds_per_step"]
-        found |= {name: float(mine[name].max()) for name in ("error_loss", "error_w1", "error_w2")}
+        found |= {name: float(max(mine[name].max(), opens[name].max())) for name in ("error_loss", "error_w1", "error_w2")}
     return found
 
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -51,17 +50,16 @@ def terminal(table: pd.DataFrame, console: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
     rows, varying = _prepared(table)
     chosen = _chosen(rows, varying, console.width)
-    out = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), collapse_padding=True, show_edge=False)
+    roomy = _total(chosen, rows, gap=2) <= console.width
+    out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
     for column in chosen:
         out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
-    previous = None
     for row in rows:
-        if previous is not None and _rank(row) != previous:
-            out.add_section()
-        previous = _rank(row)
         out.add_row(*(column.text(row) for column in chosen), style="dim" if _rank(row) else None)
-    console.print(_common(table), highlight=False)
+    console.print(_common(table), highlight=False, soft_wrap=True)
     console.print(out)
+    for line in _legend(table):
+        console.print(line, style="dim", highlight=False, soft_wrap=True)
     for line in notes(table):
         console.print(line, highlight=False, soft_wrap=True)
 
@@ -77,7 +75,8 @@ def markdown(table: pd.DataFrame) -> str:
         "|" + "|".join("---:" if column.right else "---" for column in chosen) + "|",
     ]
     lines += ["| " + " | ".join(column.text(row).replace("|", "\\|") for column in chosen) + " |" for row in rows]
-    return "\n".join([*lines, "", *(f"- {note}" for note in notes(table))]).rstrip() + "\n"
+    below = [*_legend(table), *(f"- {note}" for note in notes(table))]
+    return "\n".join([*lines, "", *below]) + "\n"
 
 
 def notes(table: pd.DataFrame) -> list[str]:
@@ -96,7 +95,7 @@ def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     varying = [name for name in DIMENSIONS if table[name].nunique() > 1]
     rows = [row for row in table.to_dict("records") if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
-    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying)))
+    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying), row["seconds_per_step"]))
     return rows, varying
 
 
@@ -114,10 +113,18 @@ def _common(table: pd.DataFrame) -> str:
             parts.append(f"{values[0]} thread{plural}" if name == "threads" else str(values[0]))
         else:
             parts.append(f"{name} varies")
-    baselines = dict.fromkeys(str(value).partition("-")[0] for value in table["baseline"].dropna())
-    if baselines:
-        parts.append(f"ratio = time / time of {', '.join(baselines)}")
-    return " · ".join([*parts, "95 % intervals"])
+    return " · ".join(parts)
+
+
+def _legend(table: pd.DataFrame) -> list[str]:
+    lines = []
+    if baselines := dict.fromkeys(str(value).partition("-")[0] for value in table["baseline"].dropna()):
+        lines.append(f"ratio: time over that of {', '.join(baselines)} in the same block; ± and intervals: 95 %.")
+    controls = table[table["kind"].isin(["twin", "control", "yardstick"])]
+    if len(controls):
+        names = ", ".join(dict.fromkeys(controls["backend"]))
+        lines.append(f"controls: {names}; the twin is the baseline once more.")
+    return lines
 
 
 def _rank(row: Row) -> int:
@@ -128,9 +135,13 @@ def _rank(row: Row) -> int:
 def _chosen(rows: list[Row], varying: list[str], width: int) -> list[Column]:
     columns = [_name_column(), *(_dimension(name) for name in varying), *_MEASURES]
     columns = [column for column in columns if column.title == "verdict" or any(column.text(row) for row in rows)]
-    while sum(_width(column, rows) + 2 for column in columns) - 2 > width and max(c.priority for c in columns) > 0:
+    while _total(columns, rows, gap=1) > width and max(column.priority for column in columns) > 0:
         columns.remove(max(columns, key=lambda column: column.priority))
     return columns
+
+
+def _total(columns: list[Column], rows: list[Row], gap: int) -> int:
+    return sum(_width(column, rows) + gap for column in columns) - gap
 
 
 def _width(column: Column, rows: list[Row]) -> int:
@@ -140,8 +151,7 @@ def _width(column: Column, rows: list[Row]) -> int:
 def _name_column() -> Column:
     def name(row: Row) -> str:
         mark = {"incomplete": " (incomplete)"}.get(str(row["status"]), "")
-        label = f"{row['backend']} ({row['kind']})" if row["kind"] == "yardstick" else str(row["backend"])
-        return label + mark
+        return f"{row['backend']}{mark}"
 
     return Column("backend", name, 0, right=False)
 
@@ -164,10 +174,10 @@ _MEASURES = [
     Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
-    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 2),
-    Column("GFLOP/s", lambda r: _giga(r["flop_per_second"]), 5),
-    Column("first step", lambda r: seconds(r["first_step_seconds"]), 7),
-    Column("verdict", lambda r: str(r["verdict"]) if isinstance(r["verdict"], str) else "", 3),
+    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
+    Column("GF/s", lambda r: _giga(r["flop_per_second"]), 5),
+    Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
+    Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
     Column("error w1", lambda r: f"{r['error_w1']:.0e}" if math.isfinite(r["error_w1"]) else "", 9),
     Column("error loss", lambda r: f"{r['error_loss']:.0e}" if math.isfinite(r["error_loss"]) else "", 10),
