@@ -86,4 +86,4 @@ def train(
         kink += problem.learning_rate * float(np.sum(np.abs(now.grad_h_relu) * undecided * x_norms[:, None]))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
-    return Trajectory(np.array(losses), w1, w2, first, kink)
+    return Trajectory(np.array(losses), w1, w2, (first[0].copy(), first[1].copy()), kink)

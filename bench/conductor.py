@@ -138,6 +138,7 @@ class _Conductor:
                     reply = worker.ask(
                         "open",
                         path=backend.path,
+                        libraries=list(backend.libraries),
                         case=case.as_json(),
                         proven=backend.kind not in ("control", "yardstick"),
                         proof_seed=self._seed(number, 0, "proof"),

@@ -100,7 +100,7 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
 
 
 def _import(path: Path) -> Any:
-    if path.is_relative_to(ROOT):
+    if path.parent in (BACKENDS, YARDSTICKS):
         return importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # a family's shared file is imported by its name

@@ -56,7 +56,7 @@ def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 def thread_counts() -> dict[str, int]:
     """Thread pool → the number of threads it computes with, read back from the libraries themselves."""
     counts = {
-        f"{pool['internal_api']} of {os.path.basename(os.path.dirname(pool['filepath']))}": pool["num_threads"]
+        f"{pool['internal_api']} ({os.path.basename(pool['filepath'])})": pool["num_threads"]
         for pool in threadpoolctl.threadpool_info()
     }
     if torch := sys.modules.get("torch"):

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
+import importlib
 import json
 import os
 import resource
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -55,13 +57,17 @@ class Worker:
 
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def open(self, path: str, case: dict[str, Any], proven: bool, proof_seed: int) -> dict[str, Any]:
+    def open(self, path: str, libraries: list[str], case: dict[str, Any], proven: bool, proof_seed: int) -> dict[str, Any]:
         """Imports, then times the first step (construction included), then proves the step."""
         from bench import discovery, isolation, verify
         from bench.cases import Case
 
         fields = {name: value for name, value in case.items() if name != "key"}
         this = Case(**{**fields, "shape": tuple(case["shape"])})
+        for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
+            with suppress(ImportError):  # a distribution's name need not be a module's
+                importlib.import_module(library)
+        before = isolation.snapshot()
         build = discovery.load(Path(path))
         problem = this.problem(self.seed)  # its own copy: no step may reach another's data
         start = perf_counter()
@@ -72,7 +78,7 @@ class Worker:
         threads = isolation.thread_counts()
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
             raise verify.Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
-        errors = verify.prove(build, this.device, this.dtype, this.shape, proof_seed) if proven else None
+        errors = verify.prove(build, this.device, this.dtype, this.shape, proof_seed, before) if proven else None
         self.opened[case["key"]] = Opened(this, step, proven)
         self.before = isolation.snapshot()
         return {
@@ -184,8 +190,8 @@ def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
 def _sentence(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     frames = traceback.extract_tb(error.__traceback__)
-    # the step of the backend that failed, not the library it called
-    ours = [frame for frame in frames if "site-packages" not in frame.filename and "/lib/python" not in frame.filename]
+    # the backend's line, not that of the library it called or of the harness that called it
+    ours = [f for f in frames if not any(part in f.filename for part in ("site-packages", "/lib/python", "/bench/", "<"))]
     place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
     return f"raised {type(error).__name__}{': ' + lines[0] if lines else ''}{place}"
 

@@ -1,0 +1,16 @@
+"""It says float64 and computes in float32."""
+
+from _right import Right
+
+
+class SinglePrecision(Right):
+    dtypes = ("float64",)
+
+    def __init__(self, problem, device, dtype):
+        super().__init__(problem, device, "float32")
+
+    def get_weights(self):
+        return self.w1.astype("float64"), self.w2.astype("float64")
+
+
+SAYS = r"an error this small is what arithmetic in a lower precision than float64 gives"
