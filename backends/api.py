@@ -59,7 +59,7 @@ class Problem:
     @property
     def shape(self) -> tuple[int, int, int, int]:
         """(N, D_in, H, D_out)."""
-        return (*self.x.shape, *self.w2.shape)  # type: ignore[return-value]  # two 2-d arrays
+        return (*self.x.shape, *self.w2.shape)
 
     @property
     def flops(self) -> int:
@@ -124,7 +124,7 @@ class TrainStep(ABC):
         They come contiguous and in the step's dtype, and may be overwritten as soon as this returns.
         """
 
-    def synchronize(self) -> None:
+    def synchronize(self) -> None:  # noqa: B027  # doing nothing is right for a step that is done when it returns
         """Waits for all queued work; the harness makes the only call of it."""
 
     def mark(self) -> Any:

@@ -36,9 +36,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def list_backends(_: argparse.Namespace) -> int:
     """Shows every backend, its devices and dtypes, and why one cannot run here."""
-    from rich.console import Console
     from rich.table import Table
 
+    from bench import tables
     from bench.conductor import catalogue
 
     backends, devices = catalogue(Settings.from_env())
@@ -50,7 +50,7 @@ def list_backends(_: argparse.Namespace) -> int:
             cells.append(", ".join(fine) or f"no: {backend.reason(device, (*backend.dtypes, 'float32')[0])}")
         versions = (f"{name} {version}" for name, version in backend.versions.items())
         table.add_row(backend.name, backend.kind, *cells, ", ".join(versions))
-    Console().print(table)
+    tables.console().print(table, soft_wrap=False)
     return 0
 
 
@@ -78,9 +78,9 @@ def train(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Proves the selected backends against the reference, untimed, and shows their errors."""
-    from rich.console import Console
     from rich.table import Table
 
+    from bench import tables
     from bench.cases import make_plan
     from bench.conductor import catalogue, prove
     from bench.verify import TOLERANCE
@@ -99,23 +99,21 @@ def verify(arguments: argparse.Namespace) -> int:
             errors = (f"{proof['errors'][name]:.1e}" for name in ("loss", "w1", "w2"))
             shape = "x".join(map(str, case.shape))
             table.add_row(case.name, case.device, case.dtype, shape, *errors, f"{TOLERANCE[case.dtype]:.0e}")
-    console = Console()
+    console = tables.console()
     if table.row_count:
-        console.print("relative errors of the loss and of the updates, against the float64 reference", highlight=False)
-        console.print(table, highlight=False)
+        console.print("relative errors of the loss and of the updates, against the float64 reference")
+        console.print(table, soft_wrap=False)
     lines = [f"unavailable: {hole.case.name}[{hole.case.device}, {hole.case.dtype}] {hole.reason}" for hole in plan.holes]
     lines += [f"{proof['status']}: {proof['reason']}" for proof in proofs.values() if proof["record"] == "failure"]
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True, markup=False)
+        console.print(line)
     bad = any(proof["record"] == "failure" for proof in proofs.values()) or any(hole.asked_for for hole in plan.holes)
     return 1 if bad else 0
 
 
 def run(_: argparse.Namespace) -> int:
     """Measures as `pytest --benchmark-only` does, without pytest's reports."""
-    from rich.console import Console
-
-    from bench import runs
+    from bench import runs, tables
     from bench.cases import make_plan
     from bench.conductor import catalogue
 
@@ -123,22 +121,26 @@ def run(_: argparse.Namespace) -> int:
     plan = make_plan(settings, *catalogue(settings))
     if not plan.cases:
         raise UsageError("nothing to measure: " + "; ".join(f"{h.case.name}[{h.case.device}] {h.reason}" for h in plan.holes))
-    console, measured = Console(), []
-    runs.run(plan, console, lambda run: (measured.append(run), run.show(console))[0])
-    return 1 if measured[0].table["status"].isin(["wrong", "failed"]).any() else 0
+    console = tables.console()
+    bad: list[str] = []
+
+    def publish(measured: runs.Run) -> None:
+        measured.show(console)
+        bad.extend(measured.table.loc[measured.table["status"].isin(["wrong", "failed"]), "backend"])
+
+    runs.run(plan, console, publish)
+    return 1 if bad else 0
 
 
 def summary(arguments: argparse.Namespace) -> int:
     """Rebuilds the tables of stored runs from their journals."""
-    from rich.console import Console
-
-    from bench import frame
+    from bench import frame, tables
     from bench.runs import Run
 
     for story in frame.stories(*arguments.path):
         measured = Run.read(story.path)
         measured.write()
-        measured.show(Console())
+        measured.show(tables.console())
     return 0
 
 

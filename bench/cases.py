@@ -40,7 +40,7 @@ class Case:
     def problem(self, seed: int) -> Problem:
         """The problem that is timed: the design's learning rate of 1e-6 wherever training with it stays finite."""
         steady = steady_learning_rate(*self.shape)
-        return Problem.random(*self.shape, seed=seed, learning_rate=1e-6 if 1e-6 <= 3 * steady else steady)
+        return Problem.random(*self.shape, seed=seed, learning_rate=1e-6 if 3 * steady >= 1e-6 else steady)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "key": self.key, "shape": list(self.shape)}
@@ -63,7 +63,8 @@ class Backend:
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Backend:
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+        return cls(**plain)
 
     def reason(self, device: str, dtype: str) -> str | None:
         """None, or why this backend cannot run there."""
@@ -188,7 +189,7 @@ def _check_threads(settings: Settings) -> None:
     cores = len(environment.cores())
     for threads in settings.threads:
         if threads > cores:
-            raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores to this process; ask for at most {cores}.")
+            raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
 
 
 def _check_memory(settings: Settings) -> None:

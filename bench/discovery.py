@@ -55,7 +55,8 @@ def load(path: Path) -> type[api.TrainStep]:
     try:
         module = _import(path)
     except SyntaxError as error:
-        raise UsageError(f"{error.filename}:{error.lineno}: syntax error: {error.msg}; mend it or move the file away.") from None
+        place = f"{error.filename}:{error.lineno}"
+        raise UsageError(f"{place}: syntax error: {error.msg}; mend it or move the file away.") from None
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if not library or _is_ours(library) or importlib.util.find_spec(library) is not None:
@@ -107,7 +108,8 @@ def _import(path: Path) -> Any:
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
-        assert spec and spec.loader
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
         try:

@@ -120,11 +120,11 @@ def commit() -> str | None:
     """The commit of the checkout this code stands in, marked `+dirty` if files differ from it."""
     git = ["git", "-C", str(Path(__file__).parent.parent)]
     try:
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
-        changed = subprocess.run([*git, "status", "--porcelain", "--", "backends", "bench"], capture_output=True, text=True, check=True)
+        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        changes = subprocess.run([*git, "status", "--porcelain", "--", "backends", "bench"], capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return None
-    return head + ("+dirty" if changed.stdout.strip() else "")
+    return head.stdout.strip() + ("+dirty" if changes.stdout.strip() else "")
 
 
 def _version(name: str) -> str | None:

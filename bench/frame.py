@@ -51,7 +51,6 @@ def samples(story: journal.Story) -> pd.DataFrame:
 
 def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str, Any]) -> Iterable[dict[str, Any]]:
     for visit in visits:
-        errors = {f"error_{name}": value for name, value in (visit["errors"] or {}).items()}
         for mode in MODES:
             if (seconds := visit[f"{mode}_seconds"]) is None:
                 continue
@@ -64,8 +63,13 @@ def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str
                 "seconds_per_step": seconds / visit["steps"],
                 **({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}),
                 "readback_seconds": visit["readback_seconds"],
-                **errors,
+                **error_columns(visit),
             }
+
+
+def error_columns(record: journal.Record) -> dict[str, float]:
+    """The errors of a visit or of an opening as the columns that hold them; none for a control."""
+    return {f"error_{name}": value for name, value in (record["errors"] or {}).items()}
 
 
 def case_columns(case: dict[str, Any]) -> dict[str, Any]:

@@ -5,17 +5,15 @@ It must never measure under a plain `pytest`, which proves each case once and ti
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from rich.console import Console
 
-from bench import conductor, environment, runs
+from bench import conductor, environment, runs, tables
 from bench.cases import Case, Plan, make_plan
 from bench.errors import UsageError
 from bench.runs import Run
@@ -36,9 +34,10 @@ class Outcome:
     """What a case's test hands to the `benchmark` fixture."""
 
     rounds: list[float]
-    """Seconds per step of each throughput round, in measured order; a single 0 if nothing was measured."""
+    """Seconds per step of each throughput round, in measured order; a single 0 if nothing was to be measured."""
     facts: dict[str, Any]
     group: str | None = None
+    failure: str | None = None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -95,7 +94,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if not plan.cases or config.getoption("benchmark_skip"):
         return
     if _measures(config):
-        _usage(lambda: runs.run(plan, Console(), lambda run: config.stash.__setitem__(RUN, run)))
+        _usage(lambda: runs.run(plan, tables.console(), lambda run: config.stash.__setitem__(RUN, run)))
     else:
         config.stash[PROOFS] = conductor.prove(plan)
 
@@ -104,7 +103,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if run := config.stash.get(RUN, None):
         terminalreporter.section("stepbench")
-        run.show(Console())
+        run.show(tables.console())
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -119,26 +118,25 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 def outcome(
     request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str
 ) -> Outcome:
-    """The case's measured rounds; skips or fails the test if there are none."""
+    """The case's measured rounds, or why there are none; skips a case that cannot run here."""
     config = request.config
     sizes = tuple(map(int, shape.split("x")))
     case = Case(backend, device, dtype, int(threads), sizes)  # type: ignore[arg-type]  # four sizes, checked as settings
-    for hole in config.stash[PLAN].holes:
-        if hole.case == case:
-            text = f"{case.name}[{device}, {dtype}] {hole.reason}."
-            pytest.fail(text, pytrace=False) if hole.asked_for else pytest.skip(text)
+    plan = config.stash[PLAN]
+    if hole := next((hole for hole in plan.holes if hole.case == case), None):
+        text = f"{case.name}[{device}, {dtype}] {hole.reason}."
+        return Outcome([], {}, failure=text) if hole.asked_for else pytest.skip(text)
     if not _measures(config):
         proof = config.stash[PROOFS][case.key]
-        if proof["record"] == "failure":
-            pytest.fail(proof["reason"], pytrace=False)
-        return Outcome([0.0], {"status": "proven", **proof})
+        return Outcome([0.0], proof, failure=proof.get("reason"))
     run = config.stash[RUN]
     row = run.row(case.key)
     if row["status"] in ("wrong", "failed"):
-        pytest.fail(str(row["reason"]), pytrace=False)
+        return Outcome([], row, failure=str(row["reason"]))
     visits = [visit for visit in run.story.of("visit") if visit["case"] == case.key]
     rounds = [visit["throughput_seconds"] / visit["steps"] for visit in visits]
-    group = f"{dtype}, {threads} threads, {shape}" if len({replace(c, backend="", device="") for c in config.stash[PLAN].cases}) > 1 else None
+    one_group = len({(c.dtype, c.threads, c.shape) for c in plan.cases}) == 1
+    group = None if one_group else f"{dtype}, {threads} threads, {shape}"
     return Outcome(rounds, row | {"shape": shape, "run": str(run.folder)}, group)
 
 

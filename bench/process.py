@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -60,7 +61,7 @@ class WorkerProcess:
     ) -> None:
         setup = {"cpus": list(cpus), "memory": memory, "seed": seed, "threads": threads}
         self._timeout = timeout
-        self._printed = tempfile.TemporaryFile()
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self._process = psutil.Popen(
             [sys.executable, "-m", "bench.worker", json.dumps(setup)],
             stdin=subprocess.PIPE,
@@ -100,17 +101,13 @@ class WorkerProcess:
 
     def end(self) -> None:
         """Ends the worker and whatever it started."""
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)  # its session's group carries its pid
-        except ProcessLookupError:
-            pass
         self._process.wait()
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout, self._printed):
-            try:
+            with suppress(BrokenPipeError):
                 stream.close()
-            except BrokenPipeError:
-                pass
 
     def _cause(self) -> str:
         try:

@@ -29,7 +29,8 @@ def _collector_off() -> Iterator[None]:
 
 def throughput(step: TrainStep, steps: int) -> tuple[float, SupportsFloat, int]:
     """`steps` steps queued and one wait: (seconds, the last loss, minor page faults)."""
-    run, loss = step.step, 0.0
+    run = step.step
+    loss: SupportsFloat = 0.0
     with _collector_off():
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = perf_counter()

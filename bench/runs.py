@@ -5,13 +5,10 @@ It must never write a number that is not in the journal.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +16,9 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from bench import conductor, environment, frame, journal, statistics, tables
-from bench.cases import Case, Plan, summary_line
+from bench import conductor, environment, frame, journal, presence, progress, statistics, tables
+from bench.cases import Case, Plan
 from bench.errors import UsageError
 from bench.verify import TOLERANCE
 
@@ -48,13 +44,13 @@ class Run:
     def row(self, key: str) -> dict[str, Any]:
         """The summary row of a case as plain JSON values; None where there is no number."""
         number = [case["key"] for case in self.story.header["cases"]].index(key)
-        row = self.table.iloc[number].to_dict()
-        return {name: None if pd.isna(value) else getattr(value, "item", lambda v=value: v)() for name, value in row.items()}
+        row = self.table.astype(object).iloc[number]  # astype turns NumPy's numbers into Python's
+        return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
     def write(self) -> None:
         """(Re)builds every file of the folder from the journal, each under a temporary name first."""
         proven = self.table.copy()
-        times = [name for name in proven.columns if "seconds" in name or name.startswith("ratio") or name.startswith("flop")]
+        times = [name for name in proven.columns if "seconds" in name or name.startswith(("ratio", "flop"))]
         proven.loc[proven["status"] != "ok", times] = float("nan")  # only ok rows carry times
         _replace(self.folder / "summary.csv", proven.to_csv(index=False))
         _replace(self.folder / "samples.csv", frame.samples(self.story).to_csv(index=False))
@@ -66,8 +62,8 @@ class Run:
     def show(self, console: Console) -> None:
         tables.terminal(self.table, console)
         for doubt in self.doubts:
-            console.print(doubt, style="bold red", highlight=False, soft_wrap=True)
-        console.print(f"written to {self.folder}", highlight=False, soft_wrap=True)
+            console.print(doubt, style="bold red")
+        console.print(f"written to {self.folder}")
 
 
 def run(plan: Plan, console: Console, publish: Callable[[Run], None]) -> None:
@@ -78,7 +74,7 @@ def run(plan: Plan, console: Console, publish: Callable[[Run], None]) -> None:
     log = journal.Journal(folder / journal.NAME)
     log.write(header(plan, machine, name, folder.name))
     try:
-        with _presence() as others, _progress(plan, console) as advance:
+        with presence.shown() as others, progress.shown(plan, console) as advance:
             for record in conductor.measure(plan):
                 if record["record"] == "pass" and (beside := others()):
                     record["other_runs"] = beside
@@ -176,74 +172,3 @@ def _replace(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)
-
-
-@contextmanager
-def _presence() -> Iterator[Any]:
-    """Shows other runs on this machine that this one measures, and yields a function that counts the others."""
-    folder = Path(tempfile.gettempdir()) / f"stepbench-{os.getuid()}"
-    folder.mkdir(exist_ok=True)
-    mine = folder / str(os.getpid())
-    with mine.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-
-        def others() -> int:
-            return sum(1 for path in folder.iterdir() if path != mine and _is_held(path))
-
-        try:
-            yield others
-        finally:
-            mine.unlink(missing_ok=True)
-
-
-def _is_held(path: Path) -> bool:
-    try:
-        with path.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except FileNotFoundError:
-        return False
-    path.unlink(missing_ok=True)  # left behind by a run that was killed
-    return False
-
-
-@contextmanager
-def _progress(plan: Plan, console: Console) -> Iterator[Any]:
-    """A bar in a terminal; elsewhere one line at the start."""
-    cases = len(plan.cases) + len(plan.controls)
-    settings = plan.settings
-    total = settings.processes * settings.blocks * cases
-    console.print(
-        f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls ({summary_line(plan.cases)}), "
-        f"{settings.processes} passes of {settings.blocks} blocks, {settings.steps} steps a round",
-        highlight=False,
-        soft_wrap=True,
-    )
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("measuring", total=total, number=1)
-        said: set[str] = set()
-
-        def advance(record: journal.Record) -> None:
-            if record["record"] == "visit":
-                progress.update(bar, advance=1, number=record["pass"] + 1)
-            elif record["record"] == "failure":
-                progress.console.print(f"{record['status']}: {record['reason']}", highlight=False, soft_wrap=True)
-            elif warning := busy(record):
-                if warning[0] not in said:
-                    said.add(warning[0])
-                    progress.console.print(warning[1], style="yellow", highlight=False, soft_wrap=True)
-
-        yield advance
-
-
-def busy(record: journal.Record) -> tuple[str, str] | None:
-    """What else the machine is doing at the start of a pass, if it is worth a warning: (kind, sentence)."""
-    if record.get("other_runs"):
-        return "runs", f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
-    if record["record"] == "pass" and record["pass"] == 0 and record["load_average"][0] > 0.5 * (os.cpu_count() or 1):
-        return "load", f"busy: the load average is {record['load_average'][0]:.1f} before measuring; results will be noisy."
-    return None
-
-

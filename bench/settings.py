@@ -107,15 +107,13 @@ class Settings:
     seed: int = _setting("0", _whole(0), "of data, weights and visiting order")
     allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
-    results: Path = _setting("results", Path, "where runs are written")
+    results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
     timeout: float = _setting("120", _seconds, "seconds after which a silent worker counts as hung")
-    explicit: frozenset[str] = frozenset()
-    """The fields that were asked for by name rather than left at their default."""
 
     @classmethod
     def variables(cls) -> dict[str, Field[Any]]:
         """Environment variable → field."""
-        return {f"BENCH_{f.name.upper()}": f for f in fields(cls) if f.metadata}
+        return {f"BENCH_{f.name.upper()}": f for f in fields(cls)}
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -135,7 +133,7 @@ class Settings:
                 values[setting.name] = setting.metadata["parse"](text.strip())
             except ValueError as error:
                 raise UsageError(f"{name}={text}: expected {error}.") from None
-        return cls(**values, explicit=frozenset(values))
+        return cls(**values)
 
     def as_json(self) -> dict[str, Any]:
         """The settings as plain JSON values, for a journal's header."""
@@ -146,7 +144,5 @@ class Settings:
                 value = ["x".join(map(str, shape)) for shape in value]
             elif name == "path":
                 value = [str(path) for path in value]
-            elif name == "explicit":
-                value = sorted(value)
             plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
         return plain

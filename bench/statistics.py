@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.special import stdtrit
 
 from bench import journal
-from bench.frame import CASE, case_columns, samples
+from bench.frame import CASE, case_columns, error_columns, samples
 
 CONFIDENCE = 0.95
 MARGIN = 0.01
@@ -23,7 +23,8 @@ SUMMARY = [
     *CASE, "status", "reason",
     "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
     "kind", "baseline", "latency_seconds_per_step", "latency_seconds_per_step_low", "latency_seconds_per_step_high",
-    "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high", "flop_per_second", "first_step_seconds", "minor_faults_per_step",
+    "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high",
+    "flop_per_second", "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict",
 ]  # fmt: skip
@@ -51,7 +52,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     header, settings = story.header, story.header["settings"]
     rounds = samples(story)
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
-    opens = pd.DataFrame([record | {f"error_{k}": v for k, v in (record["errors"] or {}).items()} for record in story.of("open")])
+    opens = pd.DataFrame([record | error_columns(record) for record in story.of("open")])
     rows: list[dict[str, Any]] = []
     for case in header["cases"]:
         row = case_columns(case) | {
@@ -121,7 +122,7 @@ def _ratio(throughput: pd.DataFrame, rounds: pd.DataFrame, baseline: str | None)
     pairs = throughput.merge(base, on=["pass", "block"], suffixes=("", "_base"))
     if pairs.empty:
         return {}
-    logs = np.log(pairs["seconds_per_step"] / pairs["seconds_per_step_base"])
+    logs = pd.Series(np.log(pairs["seconds_per_step"] / pairs["seconds_per_step_base"]))
     return _three("ratio", logs.groupby(pairs["pass"]).median())
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 from rich.console import Console
@@ -25,6 +25,11 @@ class Column:
     priority: int
     """Columns are left out from the highest number down until the table fits."""
     right: bool = True
+
+
+def console(file: IO[str] | None = None, width: int | None = None) -> Console:
+    """A console that prints what it is given: a reason such as `name[cpu]` is no markup."""
+    return Console(file=file, width=width, markup=False, highlight=False, soft_wrap=True)
 
 
 def seconds(value: float) -> str:
@@ -46,22 +51,22 @@ def span(low: float, high: float) -> str:
     return f"{low:.3f}–{high:.3f}" if math.isfinite(low + high) else ""
 
 
-def terminal(table: pd.DataFrame, console: Console) -> None:
+def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
     rows, varying = _prepared(table)
-    chosen = _chosen(rows, varying, console.width)
-    roomy = _total(chosen, rows, gap=2) <= console.width
+    chosen = _chosen(rows, varying, to.width)
+    roomy = _total(chosen, rows, gap=2) <= to.width
     out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
     for column in chosen:
         out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
     for row in rows:
         out.add_row(*(column.text(row) for column in chosen), style="dim" if _rank(row) else None)
-    console.print(_common(table), highlight=False, soft_wrap=True)
-    console.print(out)
+    to.print(_common(table))
+    to.print(out, soft_wrap=False)
     for line in _legend(table):
-        console.print(line, style="dim", highlight=False, soft_wrap=True)
+        to.print(line, style="dim")
     for line in notes(table):
-        console.print(line, highlight=False, soft_wrap=True)
+        to.print(line)
 
 
 def markdown(table: pd.DataFrame) -> str:
@@ -81,7 +86,7 @@ def markdown(table: pd.DataFrame) -> str:
 
 def notes(table: pd.DataFrame) -> list[str]:
     """One line for every row without a number, or with fewer passes than planned."""
-    rows = table[table["status"] != "ok"].to_dict("records")
+    rows = _rows(table[table["status"] != "ok"])
     lines = []
     for row in rows:
         name = row["backend"] if row["reason"].startswith(str(row["backend"])) else f"{row['backend']}[{row['device']}]"
@@ -93,10 +98,14 @@ def notes(table: pd.DataFrame) -> list[str]:
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     table = _with_shape(table)
     varying = [name for name in DIMENSIONS if table[name].nunique() > 1]
-    rows = [row for row in table.to_dict("records") if math.isfinite(row["seconds_per_step"])]
+    rows = [row for row in _rows(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
     rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying), row["seconds_per_step"]))
     return rows, varying
+
+
+def _rows(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _with_shape(table: pd.DataFrame) -> pd.DataFrame:
@@ -161,7 +170,7 @@ def _dimension(name: str) -> Column:
 
 
 def _digits(value: float) -> str:
-    return f"{value:.{max(0, 2 - int(math.floor(math.log10(value))))}f}" if value > 0 else "0"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
 def _giga(value: float) -> str:

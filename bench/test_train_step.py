@@ -17,6 +17,8 @@ clock = ReplayClock()
 @pytest.mark.benchmark(timer=clock)
 def test_train_step(outcome: Outcome, benchmark: BenchmarkFixture) -> None:
     """One training step, proven before and after it was timed; the benchmark's rounds are seconds per step."""
+    if outcome.failure:
+        benchmark(pytest.fail, outcome.failure, pytrace=False)  # through the fixture, which warns when it goes unused
     clock.load(outcome.rounds)
     benchmark.group = outcome.group
     benchmark.extra_info.update(outcome.facts)

@@ -138,13 +138,15 @@ def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape
 
     given = (other[0].astype(dtype), other[1].astype(dtype))
     step.set_weights(*given)
-    given[0].fill(np.nan), given[1].fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN
+    for array in given:
+        array.fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN
     losses = [float(step.step()) for _ in range(TRAJECTORY)]
     step.synchronize()
     first = step.get_weights()
     errors = errors.worst(compare(ten, losses, first, dtype))
 
-    first[0].fill(np.nan), first[1].fill(np.nan)
+    for array in first:
+        array.fill(np.nan)
     if not all(np.isfinite(w).all() for w in step.get_weights()):
         raise Wrong("hands out its own weights instead of copies: writing to what get_weights() gave changes the step")
     return errors

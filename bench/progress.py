@@ -1,0 +1,52 @@
+"""What a run shows while it measures: a bar in a terminal, one line elsewhere, failures and warnings as they come.
+
+It must never compute with what was measured, nor take time while a worker runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench import journal
+from bench.cases import Plan, summary_line
+
+
+@contextmanager
+def shown(plan: Plan, console: Console) -> Iterator[Callable[[journal.Record], None]]:
+    """A bar in a terminal; elsewhere one line at the start."""
+    cases = len(plan.cases) + len(plan.controls)
+    settings = plan.settings
+    total = settings.processes * settings.blocks * cases
+    console.print(
+        f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls ({summary_line(plan.cases)}), "
+        f"{settings.processes} passes of {settings.blocks} blocks, {settings.steps} steps a round",
+    )
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("measuring", total=total, number=1)
+        said: set[str] = set()
+
+        def advance(record: journal.Record) -> None:
+            if record["record"] == "visit":
+                progress.update(bar, advance=1, number=record["pass"] + 1)
+            elif record["record"] == "failure":
+                progress.console.print(f"{record['status']}: {record['reason']}")
+            elif (warning := busy(record)) and warning[0] not in said:
+                said.add(warning[0])
+                progress.console.print(warning[1], style="yellow")
+
+        yield advance
+
+
+def busy(record: journal.Record) -> tuple[str, str] | None:
+    """What else the machine is doing at the start of a pass, if it is worth a warning: (kind, sentence)."""
+    if record.get("other_runs"):
+        return "runs", f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
+    if record["record"] == "pass" and record["pass"] == 0 and record["load_average"][0] > 0.5 * (os.cpu_count() or 1):
+        return "load", f"busy: the load average is {record['load_average'][0]:.1f} before measuring; results will be noisy."
+    return None

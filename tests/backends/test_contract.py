@@ -1,0 +1,105 @@
+"""One suite over every backend that discovery finds: if it fails, a backend breaks the contract that all are timed by."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from backends.api import Control, Problem, TrainStep
+from bench import discovery, verify
+
+FILES = discovery.find([discovery.BACKENDS, discovery.YARDSTICKS])
+
+
+def _loaded(name: str) -> type[TrainStep]:
+    try:
+        return discovery.load(FILES[name])
+    except discovery.MissingLibrary as missing:
+        pytest.skip(f"{name} needs the library {missing}, which is not installed")
+
+
+def _runnable(name: str, device: str, dtype: str) -> type[TrainStep]:
+    build = _loaded(name)
+    if reason := build.why_not(device, dtype):
+        pytest.skip(f"{name} {reason}")
+    return build
+
+
+STEPS = [name for name, path in FILES.items() if "Control)" not in path.read_text()]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("name", STEPS)
+def test_passes_the_gate(name, device, dtype):
+    build = _runnable(name, device, dtype)
+    errors = verify.prove(build, device, dtype, (64, 1000, 100, 10), seed=11)
+    assert max(errors.as_tuple()) <= verify.TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_class_attributes_say_what_a_plan_needs(name):
+    build = _loaded(name)
+    assert build.kind in ("seed", "rung", "control", "yardstick")
+    assert set(build.devices) <= {"cpu", "cuda"}
+    assert set(build.dtypes) <= set(verify.TOLERANCE)
+    assert issubclass(build, Control) == (build.kind in ("control", "yardstick"))
+    assert len(inspect.signature(build.step).parameters) == 1, "step() takes no arguments"
+    assert name == FILES[name].stem
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_weights_go_in_and_out_unchanged(name):
+    build = _runnable(name, "cpu", "float32")
+    step = build(Problem.random(7, 13, 5, 3), "cpu", "float32")
+    w1, w2 = (np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in ((13, 5), (5, 3)))
+    step.set_weights(w1, w2)
+    assert [w.tolist() for w in step.get_weights()] == [w1.tolist(), w2.tolist()]
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_loss_is_a_number_that_float_fetches(name):
+    build = _runnable(name, "cpu", "float64")
+    step = build(Problem.random(7, 13, 5, 3), "cpu", "float64")
+    assert np.isfinite(float(step.step()))
+    assert step.synchronize() is None
+
+
+def test_no_backend_imports_the_harness():
+    for name, path in FILES.items():
+        if path.parent == discovery.BACKENDS:
+            assert "bench" not in path.read_text().replace("benchmark", ""), name
+
+
+def test_every_backend_says_what_it_is_and_what_it_must_never_do():
+    for name, path in FILES.items():
+        doc = inspect.getdoc(inspect.getmodule(_loaded(name))) if name else ""
+        assert doc, name
+        assert "must never" in doc, path
+
+
+@pytest.mark.parametrize("name", [name for name in STEPS if name.startswith("torch")])
+def test_cuda_steps_never_wait_inside_step(name):
+    """A synchronisation inside step() would make throughput a second latency."""
+    torch = pytest.importorskip("torch")
+    build = _runnable(name, "cuda", "float32")
+    step = build(Problem.random(), "cuda", "float32")
+    step.step()
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        step.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_cuda_events_tell_seconds():
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip(f"torch {torch.__version__} finds no CUDA device here")
+    from bench import rounds
+
+    step = _loaded("torch_manual")(Problem.random(), "cuda", "float32")
+    step.step()
+    seconds = rounds.device(step, 20)
+    assert seconds is not None
+    assert 1e-6 < seconds < 1

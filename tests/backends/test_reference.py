@@ -1,0 +1,57 @@
+"""If these fail, everything is proven against a wrong reference."""
+
+import numpy as np
+import pytest
+
+from backends import reference
+from backends.api import Problem
+
+
+@pytest.mark.parametrize("shape", [(64, 1000, 100, 10), (7, 13, 5, 3), (1, 4, 3, 1)])
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_equal_central_differences_along_random_directions(shape, seed):
+    problem = Problem.random(*shape, seed=seed)
+    now = reference.gradients(problem, problem.w1, problem.w2)
+    directions = np.random.default_rng(seed + 10)
+    for _ in range(5):
+        d1, d2 = directions.standard_normal(problem.w1.shape), directions.standard_normal(problem.w2.shape)
+        step = 1e-6
+        ahead = reference.loss(problem, problem.w1 + step * d1, problem.w2 + step * d2)
+        behind = reference.loss(problem, problem.w1 - step * d1, problem.w2 - step * d2)
+        slope = np.sum(now.grad_w1 * d1) + np.sum(now.grad_w2 * d2)
+        scale = np.sqrt(np.sum(now.grad_w1**2) + np.sum(now.grad_w2**2)) * np.sqrt(np.sum(d1**2) + np.sum(d2**2))
+        assert abs((ahead - behind) / (2 * step) - slope) < 1e-6 * scale
+
+
+def test_loss_is_that_of_the_gradients():
+    problem = Problem.random(seed=5)
+    assert reference.gradients(problem, problem.w1, problem.w2).loss == reference.loss(problem, problem.w1, problem.w2)
+
+
+def test_one_step_by_hand():
+    """x = 2, w1 = 3, w2 = 5, y = 29: y_pred = 30, loss = 1, grad_w2 = 2·6, grad_w1 = 2·5·2."""
+    one = [np.array([[value]]) for value in (2.0, 29.0, 3.0, 5.0)]
+    result = reference.train(Problem(*one, learning_rate=0.1), 1)
+    assert result.losses.tolist() == [1.0]
+    assert result.w2.item() == pytest.approx(5 - 0.1 * 12)
+    assert result.w1.item() == pytest.approx(3 - 0.1 * 20)
+
+
+def test_a_unit_at_exactly_zero_takes_subgradient_one():
+    one = [np.array([[value]]) for value in (2.0, 29.0, 0.0, 5.0)]
+    now = reference.gradients(Problem(*one), np.zeros((1, 1)), np.full((1, 1), 5.0))
+    assert now.grad_w1.item() == 2 * (0 - 29) * 5 * 2
+
+
+def test_kink_counts_only_undecided_units():
+    problem = Problem.random(seed=0)
+    assert reference.train(problem, 3).kink == 0
+    assert reference.train(problem, 3, kink_margin=1e-3).kink > 0
+
+
+def test_training_leaves_its_inputs_alone():
+    problem = Problem.random(5, 4, 3, 2)
+    start = problem.w1.copy(), problem.w2.copy()
+    result = reference.train(problem, 2, start)
+    assert np.array_equal(start[0], problem.w1)
+    assert np.array_equal(result.start[0], problem.w1)

@@ -1,0 +1,62 @@
+"""If these fail, the command line says something else than the documentation."""
+
+import pytest
+
+BACKENDS = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_train_prints_the_same_losses_for_every_backend(dtype, bench):
+    printed = {name: bench("train", name, "--dtype", dtype).stdout for name in BACKENDS}
+    assert len(set(printed.values())) == 1, printed
+    lines = printed[BACKENDS[0]].splitlines()
+    assert [line.split(" - ")[0] for line in lines] == [str(epoch) for epoch in range(10)]
+    losses = [float(line.split(" - ")[1]) for line in lines]
+    assert losses[-1] < losses[0] / 10
+
+
+def test_train_takes_seed_and_epochs(bench):
+    one, other = bench("train", "numpy_manual", "--epochs", "3"), bench("train", "numpy_manual", "--epochs", "3", "--seed", "1")
+    assert len(one.stdout.splitlines()) == 3
+    assert one.stdout != other.stdout
+
+
+def test_list_shows_every_backend_and_why_one_cannot_run(bench, tmp_path):
+    (tmp_path / "needs_it.py").write_text("import no_such_library\n")
+    done = bench("list", BENCH_PATH=str(tmp_path))
+    assert done.returncode == 0
+    for name in (*BACKENDS, "null", "arithmetic", "needs_it"):
+        assert name in done.stdout
+    assert "no_such_library" in done.stdout
+
+
+def test_verify_shows_errors_and_names_what_is_wrong(bench):
+    done = bench("verify", "numpy_manual", "torch_function", BENCH_DTYPES="float32,float64")
+    assert done.returncode == 0
+    assert done.stdout.count("numpy_manual") == 2
+    done = bench("verify", "no_mask", BENCH_PATH="tests/sabotaged")
+    assert done.returncode == 1
+    assert "no_mask[cpu, float32] updates w1 wrongly" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "says"),
+    [
+        (["train", "numpy_manul"], {}, "bench: train: unknown backend 'numpy_manul'; did you mean numpy_manual?"),
+        (["train", "numpy_manual", "--device", "cuda"], {}, "bench: numpy_manual has code for cpu only, not for cuda."),
+        (["verify", "nothing"], {}, "bench: BENCH_BACKENDS: unknown backend 'nothing'; known: "),
+        (["run"], {"BENCH_SHAPES": "64x1000"}, "bench: BENCH_SHAPES=64x1000: expected shapes"),
+        (["summary", "/nowhere"], {}, "bench: /nowhere: cannot be read as a journal: No such file or directory"),
+    ],
+)
+def test_bad_usage_is_one_sentence_and_exit_code_2(arguments, settings, says, bench):
+    done = bench(*arguments, **settings)
+    assert done.returncode == 2
+    assert done.stderr.startswith(says), done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_numbers_are_checked_by_the_parser(bench):
+    done = bench("train", "numpy_manual", "--epochs", "0")
+    assert done.returncode == 2
+    assert "'0': expected a whole number of at least 1" in done.stderr

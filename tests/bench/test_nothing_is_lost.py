@@ -1,0 +1,193 @@
+"""Real processes that die, hang, fill up and collide: if these fail, a run can lose what it measured, or stay silent."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from bench import journal
+
+BROKEN = Path(__file__).parent.parent / "broken"
+ROOT = BROKEN.parent.parent
+
+
+def _csv(path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values="")  # a backend is called null
+
+
+def _folder(environ) -> Path:
+    (machine,) = Path(environ["BENCH_RESULTS"]).iterdir()
+    return max(machine.iterdir())
+
+
+def _started(environ, *command, **settings):
+    return subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=environ | settings,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+
+
+def _wait_for_visits(environ, count: int) -> Path:
+    """Until `count` visits are in the journal."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in Path(environ["BENCH_RESULTS"]).rglob(journal.NAME):
+            if path.read_text().count('"record":"visit"') >= count:
+                return path
+        time.sleep(0.05)
+    raise AssertionError("no visits were recorded")
+
+
+LONG = {"BENCH_PROCESSES": "50", "BENCH_BLOCKS": "20", "BENCH_BACKENDS": "numpy_manual"}
+
+
+@pytest.fixture(scope="module")
+def broken_run(tmp_path_factory):
+    """One run of every broken backend beside two sound ones: (its folder, what it printed, its exit code)."""
+    results, counted = tmp_path_factory.mktemp("broken"), tmp_path_factory.mktemp("count")
+    names = sorted(path.stem for path in BROKEN.glob("[a-z]*.py"))
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}
+    environ = inherited | {
+        "BENCH_PATH": str(BROKEN),
+        "BENCH_BACKENDS": ",".join(["numpy_manual", "torch_manual", *names]),
+        "BENCH_DEVICES": "cpu",
+        "BENCH_RESULTS": str(results),
+        "BENCH_TIMEOUT": "15",
+        "BENCH_PROCESSES": "6",
+        "BENCH_BLOCKS": "2",
+        "BENCH_STEPS": "5",
+        "BROKEN_COUNT": str(counted),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "bench", "run"], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300
+    )
+    return _folder(environ), done.stdout + done.stderr, done.returncode
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("segfaults", r"its process died of SIGSEGV \(in pass 1"),
+        ("raises", r"raised ValueError: no more steps at raises.py:\d+ \(in pass 1"),
+        ("hangs", r"hung: no answer within 15 s \(BENCH_TIMEOUT\)"),
+        ("eats_memory", r"raised (numpy._core._exceptions.)?_?(Array)?MemoryError"),
+        ("fails_in_fifth_process", r"raised RuntimeError: the fifth process at fails_in_fifth_process.py:\d+ \(in pass \d"),
+    ],
+)
+def test_a_broken_backend_fails_alone_and_says_why(name, says, broken_run):
+    folder, printed, code = broken_run
+    row = _csv(folder / "summary.csv").set_index("backend").loc[name]
+    assert row["status"] == "failed"
+    assert pd.Series([row["reason"]]).str.contains(says).all(), row["reason"]
+    assert pd.isna(row["seconds_per_step"])
+    assert row["reason"] in printed
+    assert code == 1
+
+
+SOUND = ("numpy_manual", "torch_manual", "prints", "twin", "null", "arithmetic", "dispatch", "traffic")
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_all_others_have_complete_numbers(name, broken_run):
+    folder, printed, _ = broken_run
+    row = _csv(folder / "summary.csv").set_index("backend").loc[name]
+    assert (row["status"], row["processes"], row["rounds"]) == ("ok", 6, 12)
+    assert row["seconds_per_step_low"] < row["seconds_per_step"] < row["seconds_per_step_high"]
+    assert "noise" not in printed
+
+
+def test_no_worker_survives_its_run(broken_run):
+    assert not [p for p in psutil.process_iter(["cmdline"]) if "bench.worker" in (p.info["cmdline"] or [])]
+
+
+def test_kill_9_of_the_conductor_keeps_every_visit_and_leaves_no_worker(environ, bench):
+    process = _started(environ, "bench", "run", **LONG)
+    path = _wait_for_visits(environ, 40)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    assert workers
+    process.kill()
+    process.communicate()
+    _, alive = psutil.wait_procs(workers, timeout=10)
+    assert not alive, "suspended workers must end with their conductor"
+    visits = sum(record["record"] == "visit" for record in journal.read(path).records)
+    assert visits >= 40
+    shown = bench("summary", str(path.parent))
+    assert shown.returncode == 0
+    assert "INCOMPLETE: the run ended in pass" in shown.stdout
+    assert "numpy_manual (incomplete)" in shown.stdout
+    assert len(_csv(path.parent / "samples.csv")) == 2 * visits
+    summary = _csv(path.parent / "summary.csv")
+    assert set(summary["status"]) <= {"incomplete"}
+    assert summary["seconds_per_step"].isna().all(), "only ok rows carry times"
+
+
+@pytest.mark.parametrize(("command", "code"), [(["bench", "run"], 130), (["pytest", "--benchmark-only"], 2)])
+def test_ctrl_c_prints_what_is_there_and_ends_the_workers(command, code, environ):
+    process = _started(environ, *command, **LONG)
+    path = _wait_for_visits(environ, 20)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == code, printed
+    assert not psutil.wait_procs(workers, timeout=10)[1]
+    assert "INCOMPLETE: the run ended in pass" in printed
+    assert "numpy_manual (incomplete)" in printed
+    assert {"summary.csv", "samples.csv", "summary.md", "environment.json"} <= {p.name for p in path.parent.iterdir()}
+
+
+def test_two_runs_at_once_keep_apart_and_are_both_warned(environ):
+    some = {"BENCH_PROCESSES": "4", "BENCH_BLOCKS": "10", "BENCH_STEPS": "20", "BENCH_BACKENDS": "numpy_manual"}
+    both = [_started(environ, "bench", "run", **some) for _ in range(2)]
+    printed = [process.communicate(timeout=120)[0] for process in both]
+    for text in printed:
+        assert "busy: 1 other run of stepbench is measuring on this machine" in text
+    folders = list(_folder(environ).parent.iterdir())
+    assert len(folders) == 2
+    for folder in folders:
+        assert set(_csv(folder / "summary.csv")["status"]) == {"ok"}
+
+
+@pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null/results"])
+def test_results_that_cannot_be_written_are_found_before_measuring(place, bench, run_pytest):
+    done = bench("run", BENCH_RESULTS=place)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"bench: BENCH_RESULTS={place}: results cannot be written there:")
+    assert done.stderr.count("\n") == 1
+    done = run_pytest("--benchmark-only", BENCH_RESULTS=place)
+    assert done.returncode == 4
+    assert f"BENCH_RESULTS={place}: results cannot be written there:" in done.stderr + done.stdout
+
+
+def test_a_full_disk_is_found_before_measuring(bench, tmp_path):
+    place = tmp_path / "full"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", place], capture_output=True, text=True)
+    if mounted.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {mounted.stderr.strip()}")
+    try:
+        done = bench("run", BENCH_RESULTS=str(place))
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert done.returncode == 2
+    assert "MB are free there, this run may need" in done.stderr
+
+
+def test_journal_lines_carry_what_a_later_reader_needs(broken_run):
+    folder, _, _ = broken_run
+    header = json.loads((folder / journal.NAME).read_text().splitlines()[0])
+    assert header["sources"]
+    assert {case["source_hash"] for case in header["cases"]} <= set(header["sources"])
+    text = (folder / journal.NAME).read_text() + (folder / "environment.json").read_text()
+    assert os.uname().nodename not in text or len(os.uname().nodename) < 4

@@ -1,0 +1,69 @@
+"""If these fail, a mistyped setting is silently ignored or a run starts that cannot end well."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.settings import Settings
+
+README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+
+
+def test_defaults():
+    settings = Settings.from_env({})
+    assert settings == Settings()
+    assert settings.processes == 20
+
+
+def test_every_setting_is_read():
+    texts = {
+        "BENCH_DEVICES": "cpu, cuda:1",
+        "BENCH_SHAPES": "64x1000x100x10,1x2x3x4",
+        "BENCH_THREADS": "1,2",
+        "BENCH_TIMEOUT": "1.5",
+        "BENCH_ALLOCATOR": "system",
+        "BENCH_BACKENDS": " ",
+        "HOME": "/",
+    }
+    settings = Settings.from_env(texts)
+    assert settings.devices == ("cpu", "cuda:1")
+    assert settings.shapes == ((64, 1000, 100, 10), (1, 2, 3, 4))
+    assert settings.threads == (1, 2)
+    assert settings.timeout == 1.5
+    assert settings.backends == ("seed",), "an empty variable counts as unset"
+    assert settings.allocator == "system"
+    assert settings.as_json()["shapes"] == ["64x1000x100x10", "1x2x3x4"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("BENCH_DEVICE", "cpu", "unknown setting 'BENCH_DEVICE'; did you mean BENCH_DEVICES?"),
+        ("BENCH_STEPS", "101", "BENCH_STEPS=101: expected a whole number from 1 to 100."),
+        ("BENCH_STEPS", "0", "BENCH_STEPS=0: expected a whole number from 1 to 100."),
+        ("BENCH_PROCESSES", "-3", "BENCH_PROCESSES=-3: expected a whole number of at least 2."),
+        ("BENCH_BLOCKS", "two", "BENCH_BLOCKS=two: expected a whole number of at least 1."),
+        ("BENCH_SHAPES", "64x1000x100", "BENCH_SHAPES=64x1000x100: expected shapes NxD_inxHxD_out"),
+        ("BENCH_SHAPES", "64x1000x0x10", "expected shapes NxD_inxHxD_out"),
+        ("BENCH_SHAPES", "64*1000", "expected shapes NxD_inxHxD_out"),
+        ("BENCH_THREADS", "1,0", "BENCH_THREADS=1,0: expected whole numbers of at least 1"),
+        ("BENCH_TIMEOUT", "nan", "BENCH_TIMEOUT=nan: expected a number of seconds above 0."),
+        ("BENCH_TIMEOUT", "0", "expected a number of seconds above 0."),
+        ("BENCH_ALLOCATOR", "jemalloc", "BENCH_ALLOCATOR=jemalloc: expected pinned or system."),
+        ("BENCH_DEVICES", "cpu,,cuda", "expected names separated by commas"),
+        ("BENCH_PATH", "/nowhere", "'/nowhere' is not a folder"),
+    ],
+)
+def test_a_bad_value_is_one_sentence(name, text, says):
+    with pytest.raises(UsageError, match=re.escape(says)) as caught:
+        Settings.from_env({name: text})
+    assert "\n" not in str(caught.value)
+
+
+def test_the_readme_documents_every_setting_with_its_default():
+    rows = dict(re.findall(r"^\| `(BENCH_\w+)` \| `?(.*?)`? \|", README, re.M))
+    assert rows == {name: field.metadata["default"] or "none" for name, field in Settings.variables().items()}
+    for field in Settings.variables().values():
+        assert field.metadata["help"] in README

@@ -1,0 +1,117 @@
+"""If these fail, a wrong step could be timed, or a right one be rejected."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends import reference
+from backends.api import Problem
+from bench import conductor, discovery, verify
+from bench.cases import make_plan
+from bench.settings import Settings
+
+SABOTAGED = Path(__file__).parent.parent / "sabotaged"
+NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """(name, dtype) → the failure that a real run of all sabotaged backends records."""
+    settings = replace(Settings.from_env({}), path=(SABOTAGED,), backends=tuple(NAMES), devices=("cpu",), processes=2, blocks=1)
+    catalogue = conductor.catalogue(settings)
+    found = {}
+    for dtype in verify.TOLERANCE:
+        plan = make_plan(replace(settings, dtypes=(dtype,)), *catalogue)
+        cases = {case.key: case.backend for case in plan.cases}
+        found |= {(name, dtype): None for name in cases.values()}
+        for record in conductor.measure(plan, controls=False):
+            if record["record"] == "failure":
+                found[cases[record["case"]], dtype] = record
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sabotaged_backend_is_rejected_for_what_is_wrong_with_it(name, verdicts):
+    says = re.search(r'SAYS = r"(.*)"', (SABOTAGED / f"{name}.py").read_text())[1]
+    mine = [record for (backend, _), record in verdicts.items() if backend == name]
+    assert mine, f"{name} never ran"
+    for record in mine:
+        assert record is not None, f"{name} went through the gate"
+        assert re.search(says, record["reason"]), record["reason"]
+        assert record["reason"].startswith(f"{name}[cpu, float")
+
+
+def test_the_piece_that_sabotaged_backends_spoil_is_right(monkeypatch):
+    monkeypatch.syspath_prepend(str(SABOTAGED))
+    from _right import Right
+
+    verify.prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
+
+
+def _trajectory(steps=1):
+    problem = Problem.random(seed=1)
+    return problem, reference.train(problem, steps)
+
+
+def test_updates_are_judged_and_not_weights():
+    """The weights are right to 0.9 % here, and the update is missing."""
+    problem, expected = _trajectory()
+    weights = problem.w1.astype("float32"), expected.w2.astype("float32")
+    with pytest.raises(verify.Wrong, match="never updates w1: relative error 1, allowed 0.0001; its first loss is right"):
+        verify.compare(expected, expected.losses, weights, "float32")
+
+
+@pytest.mark.parametrize("size", [3e-4, np.nan, np.inf])
+def test_an_error_above_the_tolerance_or_no_number_is_wrong(size):
+    _, expected = _trajectory()
+    off = expected.w1 + size * (expected.w1 - expected.start[0])
+    with pytest.raises(verify.Wrong, match="updates w1 wrongly"):
+        verify.compare(expected, expected.losses, (off, expected.w2), "float64")
+
+
+def test_rounding_alone_is_right():
+    _, expected = _trajectory(20)
+    weights = expected.w1.astype("float32"), expected.w2.astype("float32")
+    errors = verify.compare(expected, expected.losses, weights, "float32")
+    assert max(errors.as_tuple()) < 1e-5
+
+
+def test_a_wrong_loss_is_found_though_the_updates_are_right():
+    _, expected = _trajectory(3)
+    losses = expected.losses * [1, 1, 1.001]
+    with pytest.raises(verify.Wrong, match="computes a wrong loss in 3 steps"):
+        verify.compare(expected, losses, (expected.w1, expected.w2), "float64")
+
+
+def test_a_unit_at_the_kink_may_take_either_side():
+    """h is so near 0 that float32 cannot tell its sign: a step that masks the other way is right as well."""
+    problem = Problem.random(seed=2, learning_rate=1e-7)
+    w1 = problem.w1.copy()
+    w1[:, 0] -= problem.x[0] * (problem.x[0] @ w1[:, 0]) / (problem.x[0] @ problem.x[0])  # h[0, 0] = 0 but for rounding
+    start = (w1, problem.w2)
+    now = reference.gradients(problem, *start)
+    flipped = now.grad_w1.copy()
+    sign = -1 if now.h[0, 0] >= 0 else 1
+    flipped[:, 0] += sign * problem.x[0] * now.grad_h_relu[0, 0]
+    other_side = w1 - problem.learning_rate * flipped
+    strict = reference.train(problem, 1, start)
+    with pytest.raises(verify.Wrong):
+        verify.compare(strict, strict.losses, (other_side, strict.w2), "float64")
+    aware = reference.train(problem, 1, start, kink_margin=verify.KINK_MARGIN["float32"])
+    verify.compare(aware, aware.losses, (other_side, aware.w2), "float64")
+
+
+def test_reading_back_may_take_long_but_not_longer_after_more_steps():
+    verify.judge_readback(short=0.010, long=0.0101, round_seconds=0.006)
+    with pytest.raises(verify.Wrong, match="puts work off"):
+        verify.judge_readback(short=0.0001, long=0.0012, round_seconds=0.006)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shape", [(1, 1000, 1, 1), (128, 64, 512, 10), (5, 2000, 3, 2)])
+def test_a_right_step_passes_on_odd_shapes(shape, seed):
+    build = discovery.load(discovery.BACKENDS / "numpy_manual.py")
+    verify.prove(build, "cpu", "float32", shape, seed)

@@ -1,0 +1,48 @@
+"""What several tests need: the command line in a process of its own, with settings small enough for a test."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "3", "BENCH_DEVICES": "cpu"}
+Runner = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """A clean environment that writes small runs to `tmp_path / "results"`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
+    return inherited | SMALL | {"BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140", "PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def bench(environ: dict[str, str]) -> Runner:
+    """`bench("list", BENCH_PATH=...)` runs `python -m bench list` with these settings added."""
+
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return _run(["bench", *arguments], environ | settings)
+
+    return run
+
+
+@pytest.fixture
+def run_pytest(environ: dict[str, str]) -> Runner:
+    """`run_pytest("--benchmark-only", ...)` runs pytest in the project's root."""
+
+    def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+        return _run(["pytest", "-p", "no:cacheprovider", *arguments], environ | settings)
+
+    return run
+
+
+def _run(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120
+    )

@@ -1,0 +1,41 @@
+"""Journals made by hand, for tests of what is computed from them."""
+
+from bench import journal
+
+KEYS = ("base", "slow", "twin")
+
+
+def _case(name, **changes):
+    return {
+        "key": name, "name": name, "device": "cpu", "dtype": "float32", "threads": 1, "shape": [64, 1000, 100, 10],
+        "kind": "seed", "baseline": "base", "proven": True, "flops": 1000, "learning_rate": 1e-6, "tolerance": 1e-4,
+        "source_hash": "x", "versions": {"numpy": "2"}, **changes,
+    }  # fmt: skip
+
+
+def story(seconds, passes=20, blocks=3, end=True, extra=()):
+    """A journal in which `seconds(case, pass, block)` is what a step took."""
+    header = {
+        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "holes": [],
+        "settings": {"processes": 20, "blocks": blocks, "steps": 10, "allocator": "pinned"},
+        "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")],
+    }  # fmt: skip
+    errors = dict.fromkeys(("loss", "w1", "w2"), 1e-6)
+    records = []
+    for number in range(passes):
+        records.append({"record": "pass", "pass": number})
+        records += [
+            {"record": "open", "pass": number, "case": key, "first_step_seconds": 0.5, "errors": errors}
+            for key in KEYS
+        ]
+        for block in range(blocks):
+            for position, key in enumerate(KEYS):
+                took = 10 * seconds(key, number, block)
+                records.append(
+                    {
+                        "record": "visit", "pass": number, "block": block, "position": position, "case": key, "steps": 10,
+                        "throughput_seconds": took, "latency_seconds": 2 * took, "device_seconds": None,
+                        "minor_faults": 5, "readback_seconds": 0.0, "errors": dict.fromkeys(("loss", "w1", "w2"), 1e-7),
+                    }
+                )  # fmt: skip
+    return journal.Story(None, header, (*records, *extra, *([{"record": "end", "pass": 0}] if end else [])))
