@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,7 +91,7 @@ def test_a_broken_backend_fails_alone_and_says_why(name, says, broken_run):
     folder, printed, code = broken_run
     row = _csv(folder / "summary.csv").set_index("backend").loc[name]
     assert row["status"] == "failed"
-    assert pd.Series([row["reason"]]).str.contains(says).all(), row["reason"]
+    assert re.search(says, row["reason"]), row["reason"]
     assert pd.isna(row["seconds_per_step"])
     assert row["reason"] in printed
     assert code == 1

@@ -1,0 +1,23 @@
+"""The five steps under pyperf, with its defaults: 20 worker processes for each step, one step after the other."""
+
+import pyperf
+
+from backends.api import Problem
+from bench import discovery
+
+NAMES = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
+
+
+def loops(count, name):
+    step = discovery.load(discovery.BACKENDS / f"{name}.py")(Problem.random(), "cpu", "float32").step
+    step()
+    start = pyperf.perf_counter()
+    for _ in range(count):
+        step()
+    return pyperf.perf_counter() - start
+
+
+if __name__ == "__main__":
+    runner = pyperf.Runner()
+    for name in NAMES:
+        runner.bench_time_func(name, loops, name)
