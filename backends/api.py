@@ -63,9 +63,13 @@ class Problem:
 
     @property
     def flops(self) -> int:
-        """Floating-point operations of one step: two products of N·D_in·H, three of N·H·D_out, two FLOP a term."""
-        N, D_in, H, D_out = self.shape
-        return 4 * N * D_in * H + 6 * N * H * D_out
+        """Floating-point operations of one step on this problem."""
+        return step_flops(*self.shape)
+
+
+def step_flops(N: int, D_in: int, H: int, D_out: int) -> int:
+    """Floating-point operations of one step: two products of N·D_in·H, three of N·H·D_out, two FLOP a term."""
+    return 4 * N * D_in * H + 6 * N * H * D_out
 
 
 def steady_learning_rate(N: int, D_in: int, H: int, D_out: int) -> float:

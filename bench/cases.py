@@ -37,10 +37,15 @@ class Case:
     def key(self) -> str:
         return f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{'x'.join(map(str, self.shape))}"
 
-    def problem(self, seed: int) -> Problem:
-        """The problem that is timed: the design's learning rate of 1e-6 wherever training with it stays finite."""
+    @property
+    def learning_rate(self) -> float:
+        """1e-6 wherever training with it stays finite, as at the default shape."""
         steady = steady_learning_rate(*self.shape)
-        return Problem.random(*self.shape, seed=seed, learning_rate=1e-6 if 3 * steady >= 1e-6 else steady)
+        return 1e-6 if steady * 3 >= 1e-6 else steady
+
+    def problem(self, seed: int) -> Problem:
+        """The problem that is timed."""
+        return Problem.random(*self.shape, seed=seed, learning_rate=self.learning_rate)
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "key": self.key, "shape": list(self.shape)}
@@ -160,15 +165,18 @@ def make_plan(settings: Settings, backends: dict[str, Backend], present: tuple[s
 def _devices(settings: Settings, present: tuple[str, ...]) -> tuple[str, ...]:
     if settings.devices == ("all",):
         return present
-    for device in settings.devices:
+    first = {"cuda", "cuda:0"}  # one device, one name: the one that is present
+    names = [next((d for d in present if d in first and device in first), device) for device in settings.devices]
+    devices = tuple(dict.fromkeys(names))
+    for device in devices:
         if device == "all":
             raise UsageError("BENCH_DEVICES: `all` stands alone; name devices or write BENCH_DEVICES=all.")
         kind, _, index = device.partition(":")
         if kind not in ("cpu", "cuda") or (":" in device and (kind == "cpu" or not index.isdecimal())):
             raise unknown("device", device, [*dict.fromkeys([*present, "cpu", "cuda", "cuda:1", "all"])], "BENCH_DEVICES")
-        if device not in (*present, "cuda:0" if "cuda" in present else "cpu"):
+        if device not in present:
             raise UsageError(f"BENCH_DEVICES={device}: no such device here; present: {', '.join(present)}.")
-    return settings.devices
+    return devices
 
 
 def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:

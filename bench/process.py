@@ -24,7 +24,7 @@ KEEP_MEMORY = str(256 * 1024 * 1024)
 
 
 class Died(Exception):
-    """The worker is gone or was ended because it did not answer; one sentence that says how."""
+    """The worker is gone or does not answer, and is to be ended; one sentence that says how."""
 
 
 def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -35,6 +35,8 @@ def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] 
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS"), count
     )
     env |= {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
+    env["NVIDIA_TF32_OVERRIDE"] = "0"  # float32 means float32; a backend may still ask for TF32 and fail its proof
+    env.pop("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", None)
     eigen = "true" if threads > 1 else "false"
     env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
     env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
@@ -83,7 +85,6 @@ class WorkerProcess:
             self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._process.stdin.flush()
             if not self._selector.select(self._timeout):
-                self.end()
                 raise Died(f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), so its process was ended")
             line = self._process.stdout.readline()
         except (BrokenPipeError, ConnectionResetError):

@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from backends.api import step_flops
 from bench import conductor, environment, frame, journal, presence, progress, statistics, tables
 from bench.cases import Case, Plan
 from bench.errors import UsageError
@@ -96,7 +97,7 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
 
     cases = []
     for case in (*plan.cases, *plan.controls):
-        problem, baseline = case.problem(0), plan.baseline_of(case)
+        baseline = plan.baseline_of(case)
         proven = plan.backends[case.backend].kind not in ("control", "yardstick")
         cases.append(
             about(case)
@@ -104,8 +105,8 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
                 "proven": proven,
                 "selected": case in plan.cases,
                 "baseline": baseline.key if baseline and proven else None,
-                "flops": problem.flops,
-                "learning_rate": problem.learning_rate,
+                "flops": step_flops(*case.shape),
+                "learning_rate": case.learning_rate,
                 "tolerance": TOLERANCE[case.dtype] if proven else None,
                 "versions": plan.backends[case.backend].versions,
                 "group": plan.group(case),

@@ -69,10 +69,10 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
         to.print(line)
 
 
-def markdown(table: pd.DataFrame) -> str:
-    """The same table for an issue, a README or `summary.md`."""
+def markdown(table: pd.DataFrame, width: int = 140) -> str:
+    """The same table for an issue, a README or `summary.md`, with the columns that `width` has room for."""
     rows, varying = _prepared(table)
-    chosen = _chosen(rows, varying, 140)
+    chosen = _chosen(rows, varying, width)
     lines = [
         _common(table),
         "",

@@ -111,14 +111,20 @@ class Worker:
         step.synchronize()
         latency_seconds, losses = rounds.latency(step, steps)
         latency_weights = step.get_weights()
-        device_seconds = rounds.device(step, steps)
-        errors = None
+        device_seconds, errors = None, None
+        if step.mark() is not None:
+            step.set_weights(*given)
+            step.synchronize()
+            device_seconds = rounds.device(step, steps)
+            device_weights = step.get_weights()
         if opened.proven:
             expected = _expected(opened.case, self.seed, seed, steps, verify.KINK_MARGIN[dtype])
             w1, w2 = _reversed((expected.w1, expected.w2))
             mirrored = replace(expected, w1=w1, w2=w2, start=_reversed(expected.start))
             errors = verify.compare(expected, [last_loss], weights, dtype)
             errors = errors.worst(verify.compare(mirrored, losses, latency_weights, dtype))
+            if device_seconds is not None:
+                errors = errors.worst(verify.compare(expected, [last_loss], device_weights, dtype))
             opened.shortest_readback = min(opened.shortest_readback, readback)
             verify.judge_readback(short, opened.shortest_readback, seconds)
         return {

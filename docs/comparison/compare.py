@@ -21,7 +21,7 @@ import pandas as pd
 
 ROOT = Path(__file__).parent.parent.parent
 NAMES = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
-ONE = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def call(*command: str, **environ: str) -> float:
@@ -32,7 +32,8 @@ def call(*command: str, **environ: str) -> float:
 
 
 def pytest_benchmark(folder: Path) -> tuple[float, dict[str, float]]:
-    took = call("-m", "pytest", "docs/comparison/plain_suite.py", "--benchmark-only", f"--benchmark-json={folder}/r.json", **ONE)
+    suite = "docs/comparison/plain_suite.py"
+    took = call("-m", "pytest", suite, "--benchmark-only", f"--benchmark-json={folder}/r.json", **ONE)
     report = json.loads((folder / "r.json").read_text())
     return took, {one["params"]["name"]: one["stats"]["mean"] for one in report["benchmarks"]}
 

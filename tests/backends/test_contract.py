@@ -101,5 +101,4 @@ def test_cuda_events_tell_seconds():
     step = _loaded("torch_manual")(Problem.random(), "cuda", "float32")
     step.step()
     seconds = rounds.device(step, 20)
-    assert seconds is not None
     assert 1e-6 < seconds < 1

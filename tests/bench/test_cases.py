@@ -85,7 +85,7 @@ def test_groups_part_libraries_devices_and_threads():
         ({"baseline": "absent"}, "BENCH_BASELINE=absent: it needs the library jax"),
         ({"devices": ("gpu",)}, "BENCH_DEVICES: unknown device 'gpu'"),
         ({"devices": ("cuda:x",)}, "BENCH_DEVICES: unknown device 'cuda:x'"),
-        ({"devices": ("cuda:1",)}, "BENCH_DEVICES=cuda:1: no such device here; present: cpu, cuda."),
+        ({"devices": ("cuda:1", "cpu")}, "BENCH_DEVICES=cuda:1: no such device here; present: cpu, cuda."),
         ({"devices": ("cpu", "all")}, "BENCH_DEVICES: `all` stands alone"),
         ({"dtypes": ("float23",)}, "BENCH_DTYPES: unknown dtype 'float23'; did you mean float32?"),
         ({"threads": (4096,)}, "BENCH_THREADS=4096: this machine offers"),
@@ -98,11 +98,15 @@ def test_what_cannot_be_had_is_one_sentence(changes, says):
     assert says in str(caught.value)
 
 
+def test_one_device_has_one_name():
+    assert {case.device for case in _plan(devices=("cuda:0", "cuda")).cases} == {"cuda"}
+
+
 def test_cuda_without_a_gpu():
     with pytest.raises(UsageError, match="BENCH_DEVICES=cuda: no such device here; present: cpu."):
         _plan(present=("cpu",), devices=("cuda",))
 
 
 def test_the_timed_learning_rate_is_the_designs_where_training_stays_finite():
-    assert Case("b", "cpu", "float32", 1, (64, 1000, 100, 10)).problem(0).learning_rate == 1e-6
-    assert Case("b", "cpu", "float32", 1, (4096, 100, 100, 10)).problem(0).learning_rate < 1e-6
+    assert Case("b", "cpu", "float32", 1, (64, 1000, 100, 10)).learning_rate == 1e-6
+    assert Case("b", "cpu", "float32", 1, (4096, 100, 100, 10)).learning_rate < 1e-6

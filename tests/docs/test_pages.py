@@ -1,0 +1,55 @@
+"""If these fail, a page or the README shows something that no longer works or was never measured."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench import tables
+from bench.runs import Run
+
+ROOT = Path(__file__).parent.parent.parent
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def test_the_example_of_a_new_backend_works(bench, tmp_path):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "adding-a-backend.md").read_text(), re.S)
+    (tmp_path / "numpy_einsum.py").write_text(code)
+    done = bench("verify", "numpy_einsum", BENCH_PATH=str(tmp_path), BENCH_DTYPES="float32,float64")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("numpy_einsum") == 2
+    trained = bench("train", "numpy_einsum", BENCH_PATH=str(tmp_path)).stdout
+    assert trained == bench("train", "numpy_manual").stdout
+
+
+def test_the_readme_shows_a_committed_run_as_it_was_measured():
+    name, shown = re.findall(r"<!-- results: (\S+) -->\n(.*?)<!-- end of results -->", README, re.S)[0]
+    run = Run.read(ROOT / "results" / name)
+    assert run.story.complete
+    assert run.doubts == []
+    assert tables.markdown(run.table, 100) in shown
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in (ROOT / "results").rglob("journal.jsonl")))
+def test_committed_runs_equal_what_their_journals_say(folder, tmp_path):
+    import shutil
+
+    copy = tmp_path / folder.name
+    shutil.copytree(folder, copy)
+    Run.read(copy).write()
+    for file in ("summary.csv", "samples.csv", "summary.md", "environment.json"):
+        assert (copy / file).read_text() == (folder / file).read_text(), file
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_commands_in_the_pages_exist(bench):
+    known = set(re.findall(r"^    (\w+)\s", bench("--help").stdout, re.M))
+    used = {word for page in PAGES for word in re.findall(r"python -m bench (\w+)", page.read_text())}
+    assert {"list", "train", "verify", "run", "summary"} <= known
+    assert used <= known
