@@ -60,7 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`--benchmark-only` has no use for the project's own tests."""
-    return True if config.getoption("benchmark_only") and collection_path == TESTS else None
+    return True if config.getoption("benchmark_only") and TESTS in collection_path.parents else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
