@@ -5,7 +5,8 @@ Nothing that is timed may come from here, and nothing here may be written for sp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from backends.api import Problem
 
 Float64 = NDArray[np.float64]
+Mask = NDArray[np.bool_]
 
 
 def loss(problem: Problem, w1: Float64, w2: Float64) -> float:
@@ -29,35 +31,41 @@ class Gradients:
     grad_w1: Float64  # (D_in, H)
     grad_w2: Float64  # (H, D_out)
     h: Float64  # (N, H)
-    grad_h_relu: Float64  # (N, H)
 
 
-def gradients(problem: Problem, w1: Float64, w2: Float64) -> Gradients:
+def gradients(problem: Problem, w1: Float64, w2: Float64, flipped: Mask | None = None) -> Gradients:
     """The loss and its gradients with these weights.
 
-    At exactly h = 0 it takes the ReLU's subgradient 1 (the mask is `h >= 0`), as `grad_h[h < 0] = 0` does.
+    At exactly h = 0 it takes the ReLU's subgradient 1 (the mask is `h >= 0`), as `grad_h[h < 0] = 0` does. `flipped`
+    (N, H) names hidden units that take the other one.
     """
     h = problem.x @ w1  # (N, H)
     h_relu = np.where(h >= 0, h, 0.0)  # (N, H)
     residual = h_relu @ w2 - problem.y  # (N, D_out)
     grad_w2 = 2.0 * h_relu.T @ residual  # (H, D_out)
     grad_h_relu = 2.0 * residual @ w2.T  # (N, H)
-    grad_w1 = problem.x.T @ (grad_h_relu * (h >= 0))  # (D_in, H)
-    return Gradients(float(np.sum(residual**2)), grad_w1, grad_w2, h, grad_h_relu)
+    opened = (h >= 0) if flipped is None else (h >= 0) ^ flipped  # (N, H)
+    grad_w1 = problem.x.T @ (grad_h_relu * opened)  # (D_in, H)
+    return Gradients(float(np.sum(residual**2)), grad_w1, grad_w2, h)
 
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What `steps` steps of plain SGD do to the weights."""
+    """What `steps` steps of plain SGD do to the weights.
 
+    The `kink` fields say how far losses and weights (in norm) would be off had every hidden unit that is too near 0 for a
+    rounded product to tell its sign taken the ReLU's other subgradient: then either side is right.
+    """
+
+    start: tuple[Float64, Float64]
     losses: Float64
     """(steps,) the loss before each update."""
     w1: Float64
     w2: Float64
-    start: tuple[Float64, Float64]
-    kink: float
-    """How far, in norm, the update of w1 may differ because some h was too near 0 for a rounded product to tell its
-    sign: then either subgradient of the ReLU is right."""
+    kink_losses: Float64
+    """(steps,)"""
+    kink_w1: float = 0.0
+    kink_w2: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -76,14 +84,29 @@ def train(
     `kink_margin`: an h whose magnitude is below this share of h's root mean square counts as undecided.
     """
     first = start or (problem.w1, problem.w2)
-    w1, w2 = first[0].copy(), first[1].copy()
-    x_norms = np.sqrt(np.sum(problem.x**2, axis=1))  # (N,)
-    losses, kink = [], 0.0
-    for _ in range(steps):
-        now = gradients(problem, w1, w2)
+    losses, w1, w2, undecided = _descend(problem, first, [None] * steps, kink_margin)
+    plain = Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, np.zeros(steps))
+    if not any(mask.any() for mask in undecided):
+        return plain
+    other_losses, other_w1, other_w2, _ = _descend(problem, first, undecided, 0.0)
+    return replace(
+        plain,
+        kink_losses=np.abs(other_losses - losses),
+        kink_w1=float(np.sqrt(np.sum((other_w1 - w1) ** 2))),
+        kink_w2=float(np.sqrt(np.sum((other_w2 - w2) ** 2))),
+    )
+
+
+def _descend(
+    problem: Problem, start: tuple[Float64, Float64], flips: Sequence[Mask | None], kink_margin: float
+) -> tuple[Float64, Float64, Float64, list[Mask]]:
+    """One step for each of `flips`: (losses, w1, w2, the units that were undecided in each step)."""
+    w1, w2 = start[0].copy(), start[1].copy()
+    losses, undecided = [], []
+    for flipped in flips:
+        now = gradients(problem, w1, w2, flipped)
         losses.append(now.loss)
-        undecided = np.abs(now.h) < kink_margin * np.sqrt(np.mean(now.h**2))  # (N, H)
-        kink += problem.learning_rate * float(np.sum(np.abs(now.grad_h_relu) * undecided * x_norms[:, None]))
+        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(np.mean(now.h**2)))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
-    return Trajectory(np.array(losses), w1, w2, (first[0].copy(), first[1].copy()), kink)
+    return np.array(losses), w1, w2, undecided

@@ -39,9 +39,9 @@ class Wrong(Exception):
 class Errors:
     """Relative errors of one comparison with the reference; a step is right if none exceeds the dtype's tolerance.
 
-    An update's error is ‖Δ − Δ_ref‖ / (‖Δ_ref‖ + r): r·tolerance is what rounding each updated weight once a step (by
-    half a unit in the last place) and the ReLU's kink may add, so that a tiny update of a large weight is judged by
-    what the dtype can hold.
+    An update's error is (‖Δ − Δ_ref‖ − k) / (‖Δ_ref‖ + r), not below 0. r·tolerance is what rounding each updated weight
+    once a step by half a unit in the last place may add, so that a tiny update of a large weight is judged by what the
+    dtype can hold. k is twice what hidden units at the ReLU's kink may add; a loss's error allows for them likewise.
     """
 
     loss: float
@@ -60,16 +60,19 @@ def compare(expected: reference.Trajectory, losses: Sequence[float], weights: We
     tolerance, epsilon = TOLERANCE[dtype], float(np.finfo(dtype).eps)
     found: dict[str, float] = {}
     moved: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
-    for name, start, right, got in zip(("w1", "w2"), expected.start, (expected.w1, expected.w2), weights, strict=True):
+    ends = ((expected.w1, expected.kink_w1), (expected.w2, expected.kink_w2))
+    for name, start, (right, kink), got in zip(("w1", "w2"), expected.start, ends, weights, strict=True):
         if got.shape != right.shape or got.dtype != np.dtype(dtype):
             raise Wrong(f"hands out {name} as {got.dtype} {got.shape}, expected {dtype} {right.shape}")
         update, wanted = got.astype(np.float64) - start.astype(dtype), right - start
-        rounding = expected.steps * epsilon / 2 * _norm(start) + (expected.kink if name == "w1" else 0.0)
-        found[name] = _norm(update - wanted) / (_norm(wanted) + rounding / tolerance)
+        rounding = expected.steps * epsilon / 2 * _norm(start)
+        off = np.maximum(_norm(update - wanted) - 2 * kink, 0.0)
+        found[name] = float(off) / (_norm(wanted) + rounding / tolerance)
         moved[name] = (update, wanted)
-    right_losses = expected.losses[-len(losses) :]
+    right_losses, kinks = expected.losses[-len(losses) :], expected.kink_losses[-len(losses) :]
     scale = np.maximum(right_losses, 1e-3 * expected.losses[0])
-    found["loss"] = float(np.max(np.abs(np.asarray(losses, np.float64) - right_losses) / scale))
+    off_losses = np.maximum(np.abs(np.asarray(losses, np.float64) - right_losses) - 2 * kinks, 0.0)
+    found["loss"] = float(np.max(off_losses / scale))
     errors = Errors(**found)
     if not all(error <= tolerance for error in errors.as_tuple()):  # a NaN is not <=
         raise Wrong(_diagnosis(errors, moved, tolerance, dtype, expected.steps))
@@ -192,15 +195,16 @@ def _diagnosis(errors: Errors, moved: dict[str, Any], tolerance: float, dtype: s
         return f"computes a wrong loss{after}: relative error {errors.loss:.2g}, allowed {tolerance:g}; its updates are right"
     name = bad[0]
     update, wanted = moved[name]
-    share = _norm(wanted) and _norm(update - wanted) / _norm(wanted) / getattr(errors, name)  # what rounding may add
-    error, allowed = getattr(errors, name) * (share or 1), tolerance * (share or 1)
+    error = getattr(errors, name)
+    if _norm(wanted):  # say it plainly, without what rounding may add
+        error = _norm(update - wanted) / _norm(wanted)
     if not update.any():
         what = f"never updates {name}"
     elif error > 0.5 and _norm(update + wanted) < 0.5 * _norm(wanted):
         what = f"updates {' and '.join(bad)} in the wrong direction: it climbs"
     else:
         what = f"updates {' and '.join(bad)} wrongly"
-    text = f"{what}{after}: relative error {error:.2g}, allowed {allowed:.1g}; "
+    text = f"{what}{after}: relative error {error:.2g}, allowed {tolerance:g}; "
     if error < 0.05 and (steps == 1 or errors.loss < 0.05):
         return text + f"an error this small is what arithmetic in a lower precision than {dtype} gives"
     if not loss_right and steps == 1:

@@ -43,10 +43,15 @@ def test_a_unit_at_exactly_zero_takes_subgradient_one():
     assert now.grad_w1.item() == 2 * (0 - 29) * 5 * 2
 
 
-def test_kink_counts_only_undecided_units():
+def test_kinks_are_counted_where_units_are_undecided_only():
     problem = Problem.random(seed=0)
-    assert reference.train(problem, 3).kink == 0
-    assert reference.train(problem, 3, kink_margin=1e-3).kink > 0
+    sure = reference.train(problem, 3)
+    assert (sure.kink_w1, sure.kink_w2, sure.kink_losses.tolist()) == (0, 0, [0, 0, 0])
+    unsure = reference.train(problem, 3, kink_margin=1e-3)
+    assert unsure.kink_w1 > 0
+    assert unsure.kink_w2 > 0
+    assert unsure.kink_losses[0] == 0 < unsure.kink_losses[-1]
+    assert np.array_equal(sure.w1, unsure.w1)
 
 
 def test_training_leaves_its_inputs_alone():

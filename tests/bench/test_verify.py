@@ -92,11 +92,9 @@ def test_a_unit_at_the_kink_may_take_either_side():
     w1 = problem.w1.copy()
     w1[:, 0] -= problem.x[0] * (problem.x[0] @ w1[:, 0]) / (problem.x[0] @ problem.x[0])  # h[0, 0] = 0 but for rounding
     start = (w1, problem.w2)
-    now = reference.gradients(problem, *start)
-    flipped = now.grad_w1.copy()
-    sign = -1 if now.h[0, 0] >= 0 else 1
-    flipped[:, 0] += sign * problem.x[0] * now.grad_h_relu[0, 0]
-    other_side = w1 - problem.learning_rate * flipped
+    flipped = np.zeros((64, 100), bool)
+    flipped[0, 0] = True
+    other_side = w1 - problem.learning_rate * reference.gradients(problem, *start, flipped).grad_w1
     strict = reference.train(problem, 1, start)
     with pytest.raises(verify.Wrong):
         verify.compare(strict, strict.losses, (other_side, strict.w2), "float64")
