@@ -5,8 +5,8 @@ Nothing that is timed may come from here, and nothing here may be written for sp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from backends.api import Problem
 
 Float64 = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+FEW = 8
 
 
 def loss(problem: Problem, w1: Float64, w2: Float64) -> float:
@@ -64,8 +65,8 @@ class Trajectory:
     w2: Float64
     kink_losses: Float64
     """(steps,)"""
-    kink_w1: float = 0.0
-    kink_w2: float = 0.0
+    kink_w1: float
+    kink_w2: float
 
     @property
     def steps(self) -> int:
@@ -84,29 +85,36 @@ def train(
     `kink_margin`: an h whose magnitude is below this share of h's root mean square counts as undecided.
     """
     first = start or (problem.w1, problem.w2)
-    losses, w1, w2, undecided = _descend(problem, first, [None] * steps, kink_margin)
-    plain = Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, np.zeros(steps))
-    if not any(mask.any() for mask in undecided):
-        return plain
-    other_losses, other_w1, other_w2, _ = _descend(problem, first, undecided, 0.0)
-    return replace(
-        plain,
-        kink_losses=np.abs(other_losses - losses),
-        kink_w1=float(np.sqrt(np.sum((other_w1 - w1) ** 2))),
-        kink_w2=float(np.sqrt(np.sum((other_w2 - w2) ** 2))),
-    )
+    losses, w1, w2, undecided = _descend(problem, first, np.zeros((steps, 0), bool), kink_margin)
+    kinks, kink_losses = [0.0, 0.0], np.zeros(steps)
+    for flips in _one_by_one(undecided):
+        other_losses, *others, _ = _descend(problem, first, flips, 0.0)
+        kink_losses += np.abs(other_losses - losses)
+        for layer, (other, mine) in enumerate(zip(others, (w1, w2), strict=True)):
+            kinks[layer] += float(np.sqrt(np.sum((other - mine) ** 2)))
+    return Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, kink_losses, *kinks)
+
+
+def _one_by_one(undecided: Mask) -> Iterator[Mask]:
+    """The undecided units to flip, a trajectory each: two that cancel must not hide each other. Beyond a few they are
+    flipped all at once, for their effects then add up like the steps of a random walk."""
+    places = np.argwhere(undecided)
+    for place in places if len(places) <= FEW else [tuple(places.T)]:
+        flips = np.zeros_like(undecided)
+        flips[tuple(place)] = True
+        yield flips
 
 
 def _descend(
-    problem: Problem, start: tuple[Float64, Float64], flips: Sequence[Mask | None], kink_margin: float
-) -> tuple[Float64, Float64, Float64, list[Mask]]:
-    """One step for each of `flips`: (losses, w1, w2, the units that were undecided in each step)."""
+    problem: Problem, start: tuple[Float64, Float64], flips: Mask, kink_margin: float
+) -> tuple[Float64, Float64, Float64, Mask]:
+    """(losses, w1, w2, undecided units) of `len(flips)` steps; flips (steps, N, H), or (steps, 0) for none."""
     w1, w2 = start[0].copy(), start[1].copy()
     losses, undecided = [], []
     for flipped in flips:
-        now = gradients(problem, w1, w2, flipped)
+        now = gradients(problem, w1, w2, flipped if flipped.size else None)
         losses.append(now.loss)
         undecided.append(np.abs(now.h) < kink_margin * np.sqrt(np.mean(now.h**2)))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
-    return np.array(losses), w1, w2, undecided
+    return np.array(losses), w1, w2, np.array(undecided)
