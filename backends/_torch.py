@@ -15,9 +15,10 @@ class TorchStep(TrainStep):
     @classmethod
     def why_not(cls, device: str, dtype: str) -> str | None:
         reason = super().why_not(device, dtype)
-        if reason is None and device != "cpu" and not torch.cuda.is_available():
-            return f"torch {torch.__version__} finds no CUDA device here"
-        return reason
+        if reason or device == "cpu":
+            return reason
+        index, found = int(device.partition(":")[2] or 0), torch.cuda.device_count()
+        return None if index < found else f"finds {found} CUDA devices with torch {torch.__version__}, not {device}"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         placed = {"device": device, "dtype": getattr(torch, dtype)}

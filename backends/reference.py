@@ -6,7 +6,7 @@ Nothing that is timed may come from here, and nothing here may be written for sp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,21 +52,20 @@ def gradients(problem: Problem, w1: Float64, w2: Float64, flipped: Mask | None =
 
 @dataclass(frozen=True)
 class Trajectory:
-    """What `steps` steps of plain SGD do to the weights.
-
-    The `kink` fields say how far losses and weights (in norm) would be off had every hidden unit that is too near 0 for a
-    rounded product to tell its sign taken the ReLU's other subgradient: then either side is right.
-    """
+    """What `steps` steps of plain SGD do to the weights."""
 
     start: tuple[Float64, Float64]
     losses: Float64
     """(steps,) the loss before each update."""
     w1: Float64
     w2: Float64
+    undecided: Mask
+    """(steps, N, H) hidden units too near 0 for a rounded product to tell their sign: either subgradient of the ReLU is
+    right for them."""
     kink_losses: Float64
-    """(steps,)"""
-    kink_w1: float
-    kink_w2: float
+    """(steps,) how far the losses would be off had the undecided units taken the other side; likewise the weights, in norm."""
+    kink_w1: float = 0.0
+    kink_w2: float = 0.0
 
     @property
     def steps(self) -> int:
@@ -85,14 +84,20 @@ def train(
     `kink_margin`: an h whose magnitude is below this share of h's root mean square counts as undecided.
     """
     first = start or (problem.w1, problem.w2)
-    losses, w1, w2, undecided = _descend(problem, first, np.zeros((steps, 0), bool), kink_margin)
-    kinks, kink_losses = [0.0, 0.0], np.zeros(steps)
-    for flips in _one_by_one(undecided):
-        other_losses, *others, _ = _descend(problem, first, flips, 0.0)
-        kink_losses += np.abs(other_losses - losses)
-        for layer, (other, mine) in enumerate(zip(others, (w1, w2), strict=True)):
+    no_flips = np.zeros((steps, 0), bool)
+    losses, w1, w2, undecided = _descend(problem, first, no_flips, kink_margin)
+    return Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, undecided, np.zeros(steps))
+
+
+def with_kinks(problem: Problem, trajectory: Trajectory) -> Trajectory:
+    """The same trajectory with its `kink` fields: what its undecided units could have changed."""
+    kinks, kink_losses = [0.0, 0.0], np.zeros(trajectory.steps)
+    for flips in _one_by_one(trajectory.undecided):
+        losses, *weights, _ = _descend(problem, trajectory.start, flips, 0.0)
+        kink_losses += np.abs(losses - trajectory.losses)
+        for layer, (other, mine) in enumerate(zip(weights, (trajectory.w1, trajectory.w2), strict=True)):
             kinks[layer] += float(np.sqrt(np.sum((other - mine) ** 2)))
-    return Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, kink_losses, *kinks)
+    return replace(trajectory, kink_losses=kink_losses, kink_w1=kinks[0], kink_w2=kinks[1])
 
 
 def _one_by_one(undecided: Mask) -> Iterator[Mask]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError, unknown
-from bench.settings import Settings, _whole
+from bench.settings import Settings, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -41,7 +41,8 @@ def list_backends(_: argparse.Namespace) -> int:
     from bench import tables
     from bench.conductor import catalogue
 
-    backends, devices = catalogue(Settings.from_env())
+    backends = catalogue(Settings.from_env())[0]
+    devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not))
     table = Table("backend", "kind", *devices, "libraries", box=None, pad_edge=False)
     for backend in backends.values():
         cells = []
@@ -129,7 +130,7 @@ def run(_: argparse.Namespace) -> int:
         bad.extend(measured.table.loc[measured.table["status"].isin(["wrong", "failed"]), "backend"])
 
     runs.run(plan, console, publish)
-    return 1 if bad else 0
+    return 1 if bad or any(hole.asked_for for hole in plan.holes) else 0
 
 
 def summary(arguments: argparse.Namespace) -> int:
@@ -138,9 +139,9 @@ def summary(arguments: argparse.Namespace) -> int:
     from bench.runs import Run
 
     for story in frame.stories(*arguments.path):
-        measured = Run.read(story.path)
-        measured.write()
+        measured = Run.of(story)
         measured.show(tables.console())
+        measured.write()
     return 0
 
 
@@ -169,7 +170,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _number(low: int) -> Any:
-    parse = _whole(low)
+    parse = whole_number(low)
 
     def whole(text: str) -> int:
         try:

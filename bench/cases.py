@@ -6,7 +6,7 @@ It must never start a worker: a plan is a value, made before anything runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ from bench.errors import UsageError, unknown
 from bench.settings import Settings
 
 TWIN = "twin"
+DEFAULT_SHAPE = (64, 1000, 100, 10)
+"""Of the controls, whatever is swept: their work is fixed."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +104,14 @@ class Plan:
         """What is measured with the cases: baselines, their twins, and for each thread count null and the yardsticks."""
         baselines = dict.fromkeys(base for case in self.cases if (base := self.baseline_of(case)))
         twins = [replace(base, twin=True) for base in baselines]
-        fixed = []
-        for threads in dict.fromkeys(case.threads for case in self.cases):
-            first = next(case for case in self.cases if case.threads == threads)
-            for backend in self.backends.values():
-                if backend.kind in ("control", "yardstick") and not backend.missing:
-                    fixed.append(replace(first, backend=backend.name, device="cpu", dtype=backend.dtypes[0]))
+        places = dict.fromkeys((device, case.threads) for case in self.cases for device in ("cpu", case.device))
+        fixed = [
+            Case(backend.name, device, backend.dtypes[0], threads, DEFAULT_SHAPE)
+            for backend in self.backends.values()
+            if backend.kind in ("control", "yardstick") and not backend.missing
+            for device, threads in places
+            if backend.reason(device, backend.dtypes[0]) is None
+        ]
         return tuple(dict.fromkeys(c for c in (*baselines, *twins, *fixed) if c not in self.cases))
 
     def baseline_of(self, case: Case) -> Case | None:
@@ -147,7 +151,7 @@ def make_plan(settings: Settings, backends: dict[str, Backend], present: tuple[s
             "install it or choose another baseline."
         )
     _check_threads(settings)
-    _check_memory(settings)
+    _check_memory(settings, selected)
     cases, holes = [], []
     for backend, device, dtype, threads, shape in itertools.product(
         selected, devices, settings.dtypes, settings.threads, settings.shapes
@@ -200,25 +204,14 @@ def _check_threads(settings: Settings) -> None:
             raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
 
 
-def _check_memory(settings: Settings) -> None:
+def _check_memory(settings: Settings, selected: list[Backend]) -> None:
     available = environment.available_memory()
+    steps = len(selected) + 3  # each has its own data; the baseline, its twin and the reference come along
     for N, D_in, H, D_out in settings.shapes:
         arrays = N * D_in + N * D_out + 2 * (D_in * H + H * D_out) + 4 * N * H
-        needed = 8 * arrays * 6  # the problem, the reference's two copies, the step's own, its gradients, and room
+        needed = 8 * arrays * 3 * steps
         if needed > available:
             raise UsageError(
                 f"BENCH_SHAPES={N}x{D_in}x{H}x{D_out}: needs about {needed / 1e9:.1f} GB of memory, "
                 f"{available / 1e9:.1f} GB is available; choose a smaller shape."
             )
-
-
-def summary_line(cases: Iterable[Case]) -> str:
-    """What all cases have in common, such as `cpu · float32 · 1 thread · 64x1000x100x10`."""
-    cases = list(cases)
-    dimensions = {
-        "device": [case.device for case in cases],
-        "dtype": [case.dtype for case in cases],
-        "threads": [f"{case.threads} thread{'s' * (case.threads > 1)}" for case in cases],
-        "shape": ["x".join(map(str, case.shape)) for case in cases],
-    }
-    return " · ".join(" / ".join(dict.fromkeys(values)) for values in dimensions.values())

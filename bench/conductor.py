@@ -33,18 +33,23 @@ def catalogue(settings: Settings) -> tuple[dict[str, Backend], tuple[str, ...]]:
     backends: dict[str, Backend] = {}
     paths = find([BACKENDS, YARDSTICKS, *settings.path])
     worker = _spawn(settings, threads=1)
+
+    def ask(place: str, do: str, **request: Any) -> Record:
+        try:
+            reply = worker.ask(do, **request)
+        except Died as died:
+            reply = {"status": "failed", "reason": str(died)}
+        if reply["status"] == "usage":
+            raise UsageError(reply["reason"])
+        if reply["status"] != "ok":
+            raise UsageError(f"{place}: cannot be imported: {reply['reason']}; mend it or move it away.")
+        return reply
+
     try:
-        devices = worker.ask("devices")["devices"]
+        devices = ask("torch", "devices")["devices"]
+        known = devices if len(devices) > 1 else [*devices, "cuda"]  # without a GPU, say why there is no CUDA
         for name, path in paths.items():
-            try:
-                reply = worker.ask("describe", path=str(path), devices=devices)
-            except Died as died:
-                raise UsageError(f"{path}: cannot be imported: {died}; mend it or move the file away.") from None
-            if reply["status"] == "usage":
-                raise UsageError(reply["reason"])
-            if reply["status"] != "ok":
-                raise UsageError(f"{path}: cannot be imported: {reply['reason']}; mend it or move the file away.")
-            backends[name] = Backend.from_json(reply["facts"])
+            backends[name] = Backend.from_json(ask(str(path), "describe", path=str(path), devices=known)["facts"])
     finally:
         worker.end()
     return backends, tuple(devices)
@@ -53,7 +58,7 @@ def catalogue(settings: Settings) -> tuple[dict[str, Backend], tuple[str, ...]]:
 def measure(plan: Plan, *, controls: bool = True) -> Iterator[Record]:
     """Runs the plan. Closing the generator, or an exception in whoever consumes it, ends every worker."""
     conductor = _Conductor(plan, (*plan.cases, *plan.controls) if controls else plan.cases)
-    with _off_cores(_worker_cpus(max((case.threads for case in plan.cases), default=1))):
+    with _off_cores(conductor.cores[-max((case.threads for case in plan.cases), default=1) :]):
         try:
             yield from conductor.run()
         finally:
@@ -77,15 +82,11 @@ def _spawn(settings: Settings, threads: int, cpus: list[int] | None = None, memo
     )
 
 
-def _worker_cpus(threads: int) -> list[int]:
-    """All workers share one set of cores, the last ones: the first is where interrupts tend to go."""
-    return environment.cores()[-threads:]
-
-
 @contextmanager
-def _off_cores(cpus: list[int]) -> Iterator[None]:
+def _off_cores(cores: list[list[int]]) -> Iterator[None]:
+    """Keeps this process off the workers' cores, hyperthreads included, where there are others."""
     allowed = os.sched_getaffinity(0)
-    if rest := allowed - set(cpus):
+    if rest := allowed.difference(*cores):
         os.sched_setaffinity(0, rest)
     try:
         yield
@@ -101,12 +102,13 @@ class _Conductor:
             self.groups.setdefault(plan.group(case), []).append(case)
         self.workers: dict[str, WorkerProcess] = {}
         self.failed: set[str] = set()
+        self.cores = environment.cores()  # before this process leaves the workers' ones
         self.memory = int(MEMORY_SHARE * environment.available_memory())
         self.started = time.monotonic()
 
     def run(self) -> Iterator[Record]:
         for number in range(self.settings.processes):
-            yield self._record("pass", number, **environment.load(), gpus=environment.gpus())
+            yield self._record("pass", number, **environment.load())
             order = random.Random(f"{self.settings.seed} {number}")
             for group in order.sample(list(self.groups), len(self.groups)):
                 yield from self._start(group, number, order)
@@ -115,8 +117,8 @@ class _Conductor:
                 for position, case in enumerate(order.sample(cases, len(cases))):
                     if case.key not in self.failed:
                         yield from self._visit(case, number, block, position, order)
-            for group in self.groups:
-                yield from self._close(group, number)
+                yield self._record("block", number, block=block, gpus=environment.gpus())
+            self.end_all()
             if all(case.key in self.failed for case in self.plan.cases):
                 break
         yield self._record("end", number)
@@ -129,8 +131,10 @@ class _Conductor:
         """A fresh process with every case of the group opened and proven, suspended; again without a case that fails."""
         while cases := [case for case in self.groups[group] if case.key not in self.failed]:
             threads, on_cpu = cases[0].threads, cases[0].device == "cpu"
-            # CUDA reserves address space far beyond the memory it uses, so only CPU workers get a limit
-            worker = _spawn(self.settings, threads, _worker_cpus(threads), self.memory if on_cpu else None)
+            # All workers share one set of cores, the last ones: the first is where interrupts tend to go.
+            cpus = [core[0] for core in self.cores[-threads:]]
+            # CUDA reserves address space far beyond the memory it uses, so only CPU workers get a limit.
+            worker = _spawn(self.settings, threads, cpus, self.memory if on_cpu else None)
             self.workers[group] = worker
             for case in order.sample(cases, len(cases)):
                 backend = self.plan.backends[case.backend]
@@ -171,23 +175,6 @@ class _Conductor:
         yield self._failure(case, reply, f"in pass {number + 1}, block {block + 1}", number)
         self._end(group)
         yield from self._start(group, number, order)
-
-    def _close(self, group: str, number: int) -> Iterator[Record]:
-        """Ends a pass's process; if a timed step changed global state, no case of the process can be trusted."""
-        if group not in self.workers:
-            return
-        worker = self.workers[group]
-        worker.resume()
-        try:
-            changed = worker.ask("close").get("changed", [])
-        except Died as died:
-            changed = [str(died)]
-        if changed:
-            reply = {"status": "wrong", "reason": f"a step of this process changes global state: {'; '.join(changed)}"}
-            for case in self.groups[group]:
-                if case.key not in self.failed:
-                    yield self._failure(case, reply, f"seen at the end of pass {number + 1}", number)
-        self._end(group)
 
     def _end(self, group: str) -> None:
         self.workers.pop(group).end()

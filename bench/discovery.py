@@ -24,6 +24,7 @@ from bench.errors import UsageError
 BACKENDS = Path(backends.__file__ or "").parent
 YARDSTICKS = Path(yardsticks.__file__ or "").parent
 ROOT = BACKENDS.parent
+RESERVED = ("all", "seed", "rung", "control", "yardstick", "twin")
 _CONTRACT = {Path(module.__file__ or "") for module in (api, reference)}
 
 
@@ -40,6 +41,8 @@ def find(folders: Iterable[Path]) -> dict[str, Path]:
                 continue
             if path.stem in found:
                 raise UsageError(f"{path}: a backend named {path.stem!r} already stands in {found[path.stem]}; rename one.")
+            if path.stem in RESERVED:
+                raise UsageError(f"{path}: {path.stem!r} has a meaning of its own in settings or tables; rename the file.")
             if not path.stem.isidentifier():
                 raise UsageError(f"{path}: a backend's file name must be a Python identifier; rename it.")
             found[path.stem] = path

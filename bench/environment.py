@@ -10,6 +10,7 @@ import platform
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -20,14 +21,13 @@ import psutil
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
 
 
-def cores() -> list[int]:
-    """The CPUs this process may use, one per physical core, in ascending order."""
-    allowed = sorted(os.sched_getaffinity(0))
-    chosen: dict[str, int] = {}
-    for cpu in allowed:
+def cores() -> list[list[int]]:
+    """The CPUs this process may use, in ascending order, grouped by the physical core that they share."""
+    shared: dict[str, list[int]] = {}
+    for cpu in sorted(os.sched_getaffinity(0)):
         siblings = _read(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
-        chosen.setdefault(siblings, cpu)
-    return list(chosen.values())
+        shared.setdefault(siblings, []).append(cpu)
+    return list(shared.values())
 
 
 def available_memory() -> int:
@@ -35,7 +35,9 @@ def available_memory() -> int:
     available = psutil.virtual_memory().available
     limit = _read("/sys/fs/cgroup/memory.max")
     if limit and limit.isdecimal():
-        available = min(available, int(limit) - int(_read("/sys/fs/cgroup/memory.current") or 0))
+        cache = re.search(r"^inactive_file (\d+)$", _read("/sys/fs/cgroup/memory.stat") or "", re.M)
+        used = int(_read("/sys/fs/cgroup/memory.current") or 0) - int(cache[1] if cache else 0)
+        available = min(available, max(int(limit) - used, 0))
     return int(available)
 
 
@@ -64,21 +66,23 @@ def gpus() -> list[dict[str, Any]]:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
-    found = []
+    questions = {
+        "name": pynvml.nvmlDeviceGetName,
+        "driver": lambda _: pynvml.nvmlSystemGetDriverVersion(),
+        "sm_clock_hz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM) * 1_000_000,
+        "memory_clock_hz": lambda gpu: pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_MEM) * 1_000_000,
+        "throttle_reasons": pynvml.nvmlDeviceGetCurrentClocksThrottleReasons,
+    }
+    found: list[dict[str, Any]] = []
     try:
         for index in range(pynvml.nvmlDeviceGetCount()):
+            found.append({"name": "gpu"})
             gpu = pynvml.nvmlDeviceGetHandleByIndex(index)
-            found.append(
-                {
-                    "name": pynvml.nvmlDeviceGetName(gpu),
-                    "driver": pynvml.nvmlSystemGetDriverVersion(),
-                    "sm_clock_hz": pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_SM) * 1_000_000,
-                    "memory_clock_hz": pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_MEM) * 1_000_000,
-                    "throttle_reasons": pynvml.nvmlDeviceGetCurrentClocksThrottleReasons(gpu),
-                }
-            )
-    except pynvml.NVMLError as error:
-        found.append({"name": "unreadable", "reason": str(error)})
+            for name, question in questions.items():
+                with suppress(pynvml.NVMLError):  # not every GPU answers every question
+                    found[-1][name] = question(gpu)
+    except pynvml.NVMLError:
+        pass
     finally:
         pynvml.nvmlShutdown()
     return found

@@ -17,8 +17,8 @@ from bench.errors import UsageError
 CASE = ["backend", "device", "dtype", "threads", "N", "D_in", "H", "D_out"]
 MODES = ("throughput", "latency", "device")
 COLUMNS = [
-    "machine", "run", "case", "pass", "block", "position", *CASE, "kind", "mode", "steps", "seconds", "seconds_per_step",
-    "minor_faults", "readback_seconds", "error_loss", "error_w1", "error_w2",
+    "machine", "run", "case", "status", "pass", "block", "position", *CASE, "kind",
+    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds", "error_loss", "error_w1", "error_w2",
 ]  # fmt: skip
 
 
@@ -26,16 +26,17 @@ def load(*paths: str | Path) -> pd.DataFrame:
     """Every timed round of the runs found at or below `paths` (`results` by default), one row each.
 
     `seconds` is the whole round's time, `seconds_per_step` that over `steps`; `mode` is throughput (one wait a round),
-    latency (the loss fetched every step) or device (the device's own clock). Raises `UsageError` if there is no run.
+    latency (the loss fetched every step) or device (the device's own clock). `status` is `wrong` or `failed` for every round
+    of a case that failed at any time. Raises `UsageError` if there is no run.
     """
     return pd.concat([samples(story) for story in stories(*paths)], ignore_index=True)
 
 
 def stories(*paths: str | Path) -> list[journal.Story]:
-    """The journals at or below `paths`, oldest first."""
+    """The journals at or below `paths`, those of one path oldest first."""
     files: list[Path] = []
     for path in map(Path, paths or ("results",)):
-        found = sorted(path.rglob(journal.NAME)) if path.is_dir() else [path]
+        found = sorted(path.rglob(journal.NAME), key=lambda file: file.parent.name) if path.is_dir() else [path]
         if not found:
             raise UsageError(f"{path}: holds no {journal.NAME}; give a run's folder, or one above it.")
         files += found
@@ -44,7 +45,11 @@ def stories(*paths: str | Path) -> list[journal.Story]:
 
 def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
-    cases = {case["key"]: case_columns(case) | {"kind": case["kind"]} for case in story.header["cases"]}
+    failed = {record["case"]: record["status"] for record in story.of("failure")}
+    cases = {
+        case["key"]: case_columns(case) | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
+        for case in story.header["cases"]
+    }
     run = {"machine": story.header["machine_name"], "run": story.header["run"]}
     return pd.DataFrame(_rows(story.of("visit"), cases, run), columns=COLUMNS)
 

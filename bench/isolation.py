@@ -18,9 +18,10 @@ import threadpoolctl
 
 def snapshot() -> dict[str, Any]:
     """Name → value of the process-wide state that a step has no business to change."""
-    state = {
+    generator: Any = np.random.get_state(legacy=False)
+    state: dict[str, Any] = {
         "Python's random state": _digest(random.getstate()),
-        "NumPy's global random state": _digest(np.random.get_state(legacy=False)),  # reads the legacy generator on purpose
+        "NumPy's global random state": _digest((generator["state"]["key"].tobytes(), generator["state"]["pos"])),
         "NumPy's error handling": np.geterr(),
         "the garbage collector": gc.isenabled(),
         "the environment variables": _digest(sorted(os.environ.items())),
@@ -31,7 +32,7 @@ def snapshot() -> dict[str, Any]:
     if torch := sys.modules.get("torch"):
         state |= {
             "torch's default dtype": str(torch.get_default_dtype()),
-            "torch's random state": _digest(torch.get_rng_state().tolist()),
+            "torch's random state": _digest(torch.get_rng_state().numpy().tobytes()),
             "torch's gradient mode": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
             "torch's float32 matmul precision": torch.get_float32_matmul_precision(),
             "torch's TF32 switches": (torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32),

@@ -29,8 +29,8 @@ class Journal:
     def write(self, record: Record) -> None:
         self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
         self._file.flush()
-        if record["record"] != "visit" or record["position"] == 0:
-            os.fsync(self._file.fileno())  # once a block: a crash of the machine, not only of us, loses one block
+        if record["record"] != "visit":  # a block ends with a record of its own: not even a crash of the machine loses it
+            os.fsync(self._file.fileno())
 
     def close(self) -> None:
         self._file.close()

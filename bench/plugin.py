@@ -54,8 +54,10 @@ def pytest_configure(config: pytest.Config) -> None:
             if config.getoption(f"benchmark_{name}"):
                 option = name.replace("_", "-")
                 raise pytest.UsageError(f"--benchmark-{option} needs measurements; add --benchmark-only to measure.")
-    if (target := config.getoption("benchmark_json")) and not os.access(Path(target).absolute().parent, os.W_OK):
-        raise pytest.UsageError(f"--benchmark-json={target}: its folder cannot be written to; name another.")
+    if target := config.getoption("benchmark_json"):
+        path = Path(target if isinstance(target, str | Path) else target.name)  # an open file before pytest-benchmark 5.3
+        if not os.access(path.absolute().parent, os.W_OK):
+            raise pytest.UsageError(f"--benchmark-json={path}: its folder cannot be written to; name another.")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

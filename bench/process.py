@@ -35,8 +35,8 @@ def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] 
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS"), count
     )
     env |= {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
-    env["NVIDIA_TF32_OVERRIDE"] = "0"  # float32 means float32; a backend may still ask for TF32 and fail its proof
-    env.pop("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", None)
+    for name in ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"):
+        env.pop(name, None)  # float32 means float32, unless a backend asks for TF32 itself
     eigen = "true" if threads > 1 else "false"
     env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
     env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
@@ -104,7 +104,8 @@ class WorkerProcess:
         """Ends the worker and whatever it started."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)  # its session's group carries its pid
-        self._process.wait()
+        with suppress(psutil.TimeoutExpired):
+            self._process.wait(timeout=10)
         self._selector.close()
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             with suppress(BrokenPipeError):

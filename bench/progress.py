@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench import journal
-from bench.cases import Plan, summary_line
+from bench.cases import Plan
 
 
 @contextmanager
@@ -23,17 +23,19 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[journal.Record], N
     settings = plan.settings
     total = settings.processes * settings.blocks * cases
     console.print(
-        f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls ({summary_line(plan.cases)}), "
+        f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls, "
         f"{settings.processes} passes of {settings.blocks} blocks, {settings.steps} steps a round",
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as progress:
         bar = progress.add_task("measuring", total=total, number=1)
         said: set[str] = set()
 
         def advance(record: journal.Record) -> None:
             if record["record"] == "visit":
-                progress.update(bar, advance=1, number=record["pass"] + 1)
+                progress.advance(bar)
+            elif record["record"] == "block":  # drawn between blocks and by no thread: nothing runs beside a worker
+                progress.update(bar, number=record["pass"] + 1, refresh=True)
             elif record["record"] == "failure":
                 progress.console.print(f"{record['status']}: {record['reason']}")
             elif (warning := busy(record)) and warning[0] not in said:

@@ -53,13 +53,14 @@ def latency(step: TrainStep, steps: int) -> tuple[float, list[float]]:
     return seconds, losses
 
 
-def device(step: TrainStep, steps: int) -> float:
-    """`steps` steps by the device's own clock, in seconds; for a step that has one."""
+def device(step: TrainStep, steps: int) -> tuple[float, SupportsFloat]:
+    """`steps` steps by the device's own clock, for a step that has one: (seconds, the last loss)."""
     run = step.step
+    loss: SupportsFloat = 0.0
     with _collector_off():
         start = step.mark()
         for _ in repeat(None, steps):
-            run()
+            loss = run()
         end = step.mark()
         step.synchronize()
-    return step.seconds_between(start, end)
+    return step.seconds_between(start, end), loss

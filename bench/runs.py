@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +24,7 @@ from bench.cases import Case, Plan
 from bench.errors import UsageError
 from bench.verify import TOLERANCE
 
-BYTES_PER_VISIT = 600
+BYTES_PER_VISIT = 1500
 """Of journal and samples together; used to see before measuring that the results will fit."""
 
 
@@ -38,7 +39,10 @@ class Run:
 
     @classmethod
     def read(cls, path: Path) -> Run:
-        story = journal.read(path)
+        return cls.of(journal.read(path))
+
+    @classmethod
+    def of(cls, story: journal.Story) -> Run:
         table = statistics.summarise(story)
         return cls(story.path.parent, story, table, statistics.doubts(story, table))
 
@@ -49,7 +53,19 @@ class Run:
         return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
     def write(self) -> None:
-        """(Re)builds every file of the folder from the journal, each under a temporary name first."""
+        """(Re)builds every file of the folder from the journal, each under a temporary name first.
+
+        Raises `UsageError` if there is no room for them; the journal is not touched.
+        """
+        try:
+            self._write()
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder}: its tables cannot be written: {error.strerror}; the journal is safe, so make room and run "
+                f"`python -m bench summary {self.folder}`."
+            ) from None
+
+    def _write(self) -> None:
         proven = self.table.copy()
         times = [name for name in proven.columns if "seconds" in name or name.startswith(("ratio", "flop"))]
         proven.loc[proven["status"] != "ok", times] = float("nan")  # only ok rows carry times
@@ -82,10 +98,11 @@ def run(plan: Plan, console: Console, publish: Callable[[Run], None]) -> None:
                 log.write(record)
                 advance(record)
     finally:
-        log.close()
+        with suppress(OSError):  # a full disk; what could be written is read back below
+            log.close()
         measured = Run.read(folder)
-        measured.write()
         publish(measured)
+        measured.write()
 
 
 def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> journal.Record:

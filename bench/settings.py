@@ -25,7 +25,7 @@ def _names(text: str) -> tuple[str, ...]:
     return names
 
 
-def _whole(low: int, high: float = math.inf) -> Callable[[str], int]:
+def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
     expected = f"a whole number of at least {low}" if high == math.inf else f"a whole number from {low} to {high}"
 
     def parse(text: str) -> int:
@@ -42,7 +42,7 @@ def _whole(low: int, high: float = math.inf) -> Callable[[str], int]:
 
 def _threads(text: str) -> tuple[int, ...]:
     try:
-        return tuple(dict.fromkeys(_whole(1)(part) for part in text.split(",")))
+        return tuple(dict.fromkeys(whole_number(1)(part) for part in text.split(",")))
     except ValueError:
         raise ValueError("whole numbers of at least 1, separated by commas") from None
 
@@ -52,7 +52,7 @@ def _shapes(text: str) -> tuple[tuple[int, int, int, int], ...]:
     shapes = []
     for part in text.split(","):
         try:
-            shape = tuple(_whole(1)(size) for size in part.split("x"))
+            shape = tuple(whole_number(1)(size) for size in part.split("x"))
         except ValueError:
             raise ValueError(expected) from None
         if len(shape) != 4:
@@ -101,10 +101,10 @@ class Settings:
     )
     threads: tuple[int, ...] = _setting("1", _threads, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
-    processes: int = _setting("20", _whole(2), "passes; each measures in fresh processes")
-    blocks: int = _setting("6", _whole(1), "blocks a pass; each visits every case once, in random order")
-    steps: int = _setting("20", _whole(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
-    seed: int = _setting("0", _whole(0), "of data, weights and visiting order")
+    processes: int = _setting("20", whole_number(2), "passes; each measures in fresh processes")
+    blocks: int = _setting("6", whole_number(1), "blocks a pass; each visits every case once, in random order")
+    steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
+    seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
     allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
     results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field

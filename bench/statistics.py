@@ -74,7 +74,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
-            if case["proven"]:
+            if case["proven"] and case["baseline"] not in failures:
                 row |= _ratio(throughput, rounds, case["baseline"])
         rows.append(row)
     for hole in header["holes"]:
@@ -93,7 +93,9 @@ def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
             f"missing in part: {missing or 'nothing'}."
         )
     for twin in table[table["kind"] == "twin"].to_dict("records"):
-        if twin["ratio_low"] > 1 + MARGIN or twin["ratio_high"] < 1 - MARGIN:
+        if twin["status"] in ("wrong", "failed") or (story.complete and not twin["ratio"] > 0):
+            found.append(f"UNPROVEN: the twin of {twin['baseline']} has no ratio, so nothing tells how two equal steps differ.")
+        elif twin["ratio_low"] > 1 + MARGIN or twin["ratio_high"] < 1 - MARGIN:
             found.append(
                 f"UNPROVEN: the twin, the same code as {twin['baseline']}, takes {twin['ratio_low']:.3f} to "
                 f"{twin['ratio_high']:.3f} of its time; something favours one of two equal steps, so measure again on a "

@@ -97,7 +97,7 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     table = _with_shape(table)
-    varying = [name for name in DIMENSIONS if table[name].nunique() > 1]
+    varying = [name for name in DIMENSIONS if table.loc[~table["kind"].isin(["control", "yardstick"]), name].nunique() > 1]
     rows = [row for row in _rows(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
     rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying), row["seconds_per_step"]))

@@ -17,7 +17,7 @@ import sys
 import traceback
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
@@ -91,42 +91,42 @@ class Worker:
         """One throughput and one latency round from weights never seen before, each proven after it was timed."""
         import numpy as np
 
-        from bench import rounds, verify
+        from bench import isolation, rounds, verify
 
         opened = self.opened[key]
-        step, dtype = opened.step, opened.case.dtype
-        w1, w2 = _weights(opened.case.shape, seed)
-        given = w1.astype(dtype), w2.astype(dtype)
-        step.set_weights(*given)
-        step.step()  # warms caches and clocks; it is undone by the next set_weights
+        step, case = opened.step, opened.case
+        plain = replace(case, backend="", device="", twin=False)  # all backends share weights and reference
+        expected = _expected(plain, self.seed, seed, steps) if opened.proven else None
+        start = expected.start if expected else _weights(case.shape, seed)
+
+        def put(turn: int) -> None:
+            step.set_weights(*(np.ascontiguousarray(w, case.dtype) for w in _turned(start, turn)))
+            step.synchronize()
+
+        put(1)
+        step.step()  # warms caches and clocks
         step.synchronize()
         short, _ = verify.readback_seconds(step)
-        step.set_weights(*given)
-        step.synchronize()
+        put(0)
         seconds, loss, faults = rounds.throughput(step, steps)
         readback, weights = verify.readback_seconds(step)
-        last_loss = float(loss)
-        # The hidden units in reverse order: other weights, the same losses, so one reference proves both rounds.
-        step.set_weights(*map(np.ascontiguousarray, _reversed(given)))
-        step.synchronize()
+        seen = [(0, [float(loss)], weights)]
+        put(2)
         latency_seconds, losses = rounds.latency(step, steps)
-        latency_weights = step.get_weights()
-        device_seconds, errors = None, None
+        seen.append((2, losses, step.get_weights()))
+        device_seconds = None
         if step.mark() is not None:
-            step.set_weights(*given)
-            step.synchronize()
-            device_seconds = rounds.device(step, steps)
-            device_weights = step.get_weights()
-        if opened.proven:
-            expected = _expected(opened.case, self.seed, seed, steps, verify.KINK_MARGIN[dtype])
-            w1, w2 = _reversed((expected.w1, expected.w2))
-            mirrored = replace(expected, w1=w1, w2=w2, start=_reversed(expected.start))
-            errors = verify.compare(expected, [last_loss], weights, dtype)
-            errors = errors.worst(verify.compare(mirrored, losses, latency_weights, dtype))
-            if device_seconds is not None:
-                errors = errors.worst(verify.compare(expected, [last_loss], device_weights, dtype))
+            put(3)
+            device_seconds, loss = rounds.device(step, steps)
+            seen.append((3, [float(loss)], step.get_weights()))
+        errors = None
+        if expected:
+            found = [verify.compare(_turned_trajectory(expected, turn), losses, w, case.dtype) for turn, losses, w in seen]
+            errors = reduce(verify.Errors.worst, found)
             opened.shortest_readback = min(opened.shortest_readback, readback)
             verify.judge_readback(short, opened.shortest_readback, seconds)
+        if changed := isolation.changes(self.before, isolation.snapshot()):
+            raise verify.Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
         return {
             "steps": steps,
             "throughput_seconds": seconds,
@@ -137,17 +137,6 @@ class Worker:
             "errors": asdict(errors) if errors else None,
         }
 
-    def close(self) -> dict[str, Any]:
-        """What the process ends with: global state that a timed step has changed."""
-        from bench import isolation
-
-        return {"changed": isolation.changes(self.before, isolation.snapshot()) if self.before else []}
-
-
-@lru_cache(maxsize=4)
-def _problem(case: Any, seed: int) -> Any:
-    return case.problem(seed)
-
 
 @lru_cache(maxsize=4)
 def _weights(shape: tuple[int, int, int, int], seed: int) -> Any:
@@ -157,24 +146,29 @@ def _weights(shape: tuple[int, int, int, int], seed: int) -> Any:
     return fresh.w1, fresh.w2
 
 
-def _reversed(weights: Any) -> Any:
+def _turned(weights: Any, turn: int) -> Any:
+    """The same network with its hidden units in another order: other weights, the same losses."""
+    import numpy as np
+
     w1, w2 = weights
-    return w1[:, ::-1], w2[::-1]
+    return np.roll(w1, turn, axis=1), np.roll(w2, turn, axis=0)
 
 
-def _expected(case: Any, seed: int, weights_seed: int, steps: int, margin: float) -> Any:
-    plain = replace(case, backend="", device="", twin=False)  # all backends share one reference
-    return _reference(plain, seed, weights_seed, steps, margin)
+def _turned_trajectory(trajectory: Any, turn: int) -> Any:
+    """So one reference proves every round of a visit, each of which starts from weights that the step has not seen."""
+    w1, w2 = _turned((trajectory.w1, trajectory.w2), turn)
+    return replace(trajectory, start=_turned(trajectory.start, turn), w1=w1, w2=w2)
 
 
 @lru_cache(maxsize=4)
-def _reference(case: Any, seed: int, weights_seed: int, steps: int, margin: float) -> Any:
+def _expected(case: Any, seed: int, weights_seed: int, steps: int) -> Any:
     from threadpoolctl import ThreadpoolController
 
-    from backends import reference
+    from bench import verify
 
+    starts = (_weights(case.shape, weights_seed + number) for number in range(verify.TRIES))
     with ThreadpoolController().limit(limits=1, user_api="blas"):
-        return reference.train(_problem(case, seed), steps, _weights(case.shape, weights_seed), kink_margin=margin)
+        return verify.expect(case.problem(seed), steps, case.dtype, starts)
 
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:

@@ -45,9 +45,11 @@ def test_a_unit_at_exactly_zero_takes_subgradient_one():
 
 def test_kinks_are_counted_where_units_are_undecided_only():
     problem = Problem.random(seed=0)
-    sure = reference.train(problem, 3)
+    sure = reference.with_kinks(problem, reference.train(problem, 3))
+    assert not sure.undecided.any()
     assert (sure.kink_w1, sure.kink_w2, sure.kink_losses.tolist()) == (0, 0, [0, 0, 0])
-    unsure = reference.train(problem, 3, kink_margin=1e-3)
+    unsure = reference.with_kinks(problem, reference.train(problem, 3, kink_margin=1e-3))
+    assert unsure.undecided.any()
     assert unsure.kink_w1 > 0
     assert unsure.kink_w2 > 0
     assert unsure.kink_losses[0] == 0 < unsure.kink_losses[-1]

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from bench import environment
 from bench.cases import Backend, Case, make_plan
 from bench.errors import UsageError
 from bench.settings import Settings
@@ -71,8 +70,9 @@ def test_only_a_backend_that_was_named_and_runs_nowhere_counts_as_asked_for():
 
 
 def test_groups_part_libraries_devices_and_threads():
-    plan = _plan(threads=(1, 2)) if len(environment.cores()) > 1 else _plan()
+    plan = replace(_plan(), cases=tuple(replace(case, threads=n) for case in _plan().cases for n in (1, 2)))
     groups = {plan.group(case) for case in plan.cases}
+    assert "numpy on cpu, threads 2" in groups
     assert "numpy on cpu, threads 1" in groups
     assert "torch on cuda, threads 1" in groups
 

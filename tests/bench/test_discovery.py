@@ -77,7 +77,12 @@ def test_two_files_of_one_name_are_an_error(tmp_path):
 
 
 def test_the_hash_follows_the_code_of_the_family():
-    first = discovery.describe(discovery.BACKENDS / "torch_manual.py", ["cpu"])["hash"]
-    second = discovery.describe(discovery.BACKENDS / "torch_autograd.py", ["cpu"])["hash"]
-    assert first != second
-    assert first == discovery.describe(discovery.BACKENDS / "torch_manual.py", ["cpu"])["hash"]
+    modules = discovery._modules(discovery.load(discovery.BACKENDS / "torch_manual.py"))
+    assert [module.__name__ for module in modules] == ["backends.torch_manual", "backends._torch"]
+
+
+@pytest.mark.parametrize("name", ["twin", "all", "seed"])
+def test_names_with_a_meaning_of_their_own_are_refused(tmp_path, name):
+    _file(tmp_path, SOUND, name)
+    with pytest.raises(UsageError, match=f"'{name}' has a meaning of its own"):
+        discovery.find([tmp_path])

@@ -136,7 +136,9 @@ def test_a_failing_case_is_a_failed_test_and_is_not_saved(run_pytest, tmp_path):
         BENCH_PATH=str(BROKEN), BENCH_BACKENDS="raises,numpy_manual", BENCH_STEPS="20", BENCH_BLOCKS="3",
     )  # fmt: skip
     assert done.returncode == 1
-    assert "raises[cpu, float32] raised ValueError: no more steps" in done.stdout
+    failures = done.stdout[done.stdout.index("= FAILURES =") :]
+    assert "raises[cpu, float32] raised ValueError: no more steps" in failures
+    assert "TypeError" not in done.stdout
     report = json.loads((tmp_path / "report.json").read_text())
     assert [one["params"]["backend"] for one in report["benchmarks"]] == ["numpy_manual"]
 

@@ -1,5 +1,6 @@
 """Real processes that die, hang, fill up and collide: if these fail, a run can lose what it measured, or stay silent."""
 
+import contextlib
 import json
 import os
 import re
@@ -54,22 +55,18 @@ def _wait_for_visits(environ, count: int) -> Path:
 LONG = {"BENCH_PROCESSES": "50", "BENCH_BLOCKS": "20", "BENCH_BACKENDS": "numpy_manual"}
 
 
-@pytest.fixture(scope="module")
-def broken_run(tmp_path_factory):
-    """One run of every broken backend beside two sound ones: (its folder, what it printed, its exit code)."""
-    results, counted = tmp_path_factory.mktemp("broken"), tmp_path_factory.mktemp("count")
-    names = sorted(path.stem for path in BROKEN.glob("[a-z]*.py"))
+def _measured(tmp_path_factory, names, **settings):
+    """(folder, what was printed, exit code) of a run of these backends."""
+    results, counted = tmp_path_factory.mktemp("results"), tmp_path_factory.mktemp("count")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}
     environ = inherited | {
         "BENCH_PATH": str(BROKEN),
-        "BENCH_BACKENDS": ",".join(["numpy_manual", "torch_manual", *names]),
+        "BENCH_BACKENDS": ",".join(names),
         "BENCH_DEVICES": "cpu",
         "BENCH_RESULTS": str(results),
-        "BENCH_TIMEOUT": "15",
-        "BENCH_PROCESSES": "6",
-        "BENCH_BLOCKS": "2",
-        "BENCH_STEPS": "5",
+        "BENCH_BLOCKS": "3",
         "BROKEN_COUNT": str(counted),
+        **settings,
     }
     done = subprocess.run(
         [sys.executable, "-m", "bench", "run"], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300
@@ -77,40 +74,73 @@ def broken_run(tmp_path_factory):
     return _folder(environ), done.stdout + done.stderr, done.returncode
 
 
-@pytest.mark.parametrize(
-    ("name", "says"),
-    [
-        ("segfaults", r"its process died of SIGSEGV \(in pass 1"),
-        ("raises", r"raised ValueError: no more steps at raises.py:\d+ \(in pass 1"),
-        ("hangs", r"hung: no answer within 15 s \(BENCH_TIMEOUT\)"),
-        ("eats_memory", r"raised (numpy._core._exceptions.)?_?(Array)?MemoryError"),
-        ("fails_in_fifth_process", r"raised RuntimeError: the fifth process at fails_in_fifth_process.py:\d+ \(in pass \d"),
-    ],
-)
-def test_a_broken_backend_fails_alone_and_says_why(name, says, broken_run):
+SOUND = ("numpy_manual", "torch_manual", "prints", "twin", "null", "arithmetic", "dispatch", "traffic")
+BREAKS = {
+    "segfaults": r"its process died of SIGSEGV \(in pass 1, block \d\)",
+    "raises": r"raised ValueError: no more steps at raises.py:\d+ \(in pass 1, block \d\)",
+    "hangs": r"hung: no answer within 15 s \(BENCH_TIMEOUT\), so its process was ended \(in pass 1, block \d\)",
+    "eats_memory": r"raised \w*MemoryError: Unable to allocate 1.00 GiB .* \(in pass 1, block \d\)",
+    "dies_when_proven": r"its process ended with exit code 3 \(in pass 1, before timing\)",
+}
+
+
+@pytest.fixture(scope="module")
+def broken_run(tmp_path_factory):
+    """One run of every broken backend beside sound ones."""
+    names = ["numpy_manual", "torch_manual", "prints", *BREAKS]
+    return _measured(tmp_path_factory, names, BENCH_TIMEOUT="15", BENCH_PROCESSES="3")
+
+
+@pytest.mark.parametrize("name", BREAKS)
+def test_a_broken_backend_fails_alone_and_says_why(name, broken_run):
     folder, printed, code = broken_run
     row = _csv(folder / "summary.csv").set_index("backend").loc[name]
     assert row["status"] == "failed"
-    assert re.search(says, row["reason"]), row["reason"]
+    assert re.search(BREAKS[name], row["reason"]), row["reason"]
     assert pd.isna(row["seconds_per_step"])
     assert row["reason"] in printed
     assert code == 1
-
-
-SOUND = ("numpy_manual", "torch_manual", "prints", "twin", "null", "arithmetic", "dispatch", "traffic")
 
 
 @pytest.mark.parametrize("name", SOUND)
 def test_all_others_have_complete_numbers(name, broken_run):
     folder, printed, _ = broken_run
     row = _csv(folder / "summary.csv").set_index("backend").loc[name]
-    assert (row["status"], row["processes"], row["rounds"]) == ("ok", 6, 12)
+    assert (row["status"], row["processes"], row["rounds"]) == ("ok", 3, 9)
     assert row["seconds_per_step_low"] < row["seconds_per_step"] < row["seconds_per_step_high"]
     assert "noise" not in printed
 
 
-def test_no_worker_survives_its_run(broken_run):
-    assert not [p for p in psutil.process_iter(["cmdline"]) if "bench.worker" in (p.info["cmdline"] or [])]
+def test_a_backend_that_fails_in_the_fifth_pass_only(tmp_path_factory):
+    folder, printed, code = _measured(
+        tmp_path_factory, ["numpy_manual", "raises_in_fifth_process"], BENCH_PROCESSES="6", BENCH_BLOCKS="2"
+    )
+    summary = _csv(folder / "summary.csv").set_index("backend")
+    assert summary.loc["raises_in_fifth_process", "status"] == "failed"
+    assert re.search(r"the fifth process at \S+:\d+ \(in pass 5, block 2\)", printed)
+    assert summary.loc["numpy_manual", ["status", "processes", "rounds"]].tolist() == ["ok", 6, 12]
+    kept = _csv(folder / "samples.csv")
+    kept = kept[(kept["backend"] == "raises_in_fifth_process") & (kept["mode"] == "throughput")]
+    assert len(kept) == 9, "what was measured before it failed is kept"
+    assert set(kept["status"]) == {"failed"}, "and is marked"
+    assert code == 1
+
+
+def test_no_worker_survives_its_run(tmp_path_factory):
+    _measured(tmp_path_factory, ["hangs"], BENCH_TIMEOUT="2", BENCH_PROCESSES="2", STEPBENCH_TEST="survivors")
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            assert process.environ().get("STEPBENCH_TEST") != "survivors", process
+
+
+def test_a_baseline_that_fails_takes_its_ratios_with_it(tmp_path_factory):
+    folder, printed, _ = _measured(
+        tmp_path_factory, ["numpy_manual", "raises"], BENCH_PROCESSES="2", BENCH_BASELINE="raises"
+    )
+    summary = _csv(folder / "summary.csv").set_index("backend")
+    assert summary.loc["numpy_manual", "status"] == "ok"
+    assert pd.isna(summary.loc["numpy_manual", "ratio"])
+    assert "UNPROVEN: the twin of raises-cpu-float32-1-64x1000x100x10 has no ratio" in printed
 
 
 def test_kill_9_of_the_conductor_keeps_every_visit_and_leaves_no_worker(environ, bench):

@@ -1,11 +1,11 @@
 """Allocates until it is told that there is no more."""
 
 import numpy as np
-from _right import Right
+from _late import Late
 
 
-class EatsMemory(Right):
-    def step(self):
+class EatsMemory(Late):
+    def break_down(self):
         hoard = []
         while True:
             hoard.append(np.empty(1 << 30, np.uint8))

@@ -2,9 +2,9 @@
 
 import time
 
-from _right import Right
+from _late import Late
 
 
-class Hangs(Right):
-    def step(self):
+class Hangs(Late):
+    def break_down(self):
         time.sleep(3600)

@@ -1,0 +1,72 @@
+"""If these fail, workers disturb each other or the conductor disturbs them, and every number is off."""
+
+import os
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from bench import conductor, environment
+from bench.cases import make_plan
+from bench.settings import Settings
+
+
+@pytest.fixture
+def plan():
+    settings = replace(
+        Settings.from_env({}), backends=("numpy_manual", "torch_manual"), devices=("cpu",), processes=2, blocks=2, steps=2
+    )
+    return make_plan(settings, *conductor.catalogue(settings))
+
+
+def _workers():
+    return {process.pid: process for process in psutil.Process().children()}
+
+
+def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
+    before = os.sched_getaffinity(0)
+    cores = environment.cores()
+    seen = 0
+    for record in conductor.measure(plan):
+        if record["record"] == "visit":
+            seen += 1
+            workers = _workers().values()
+            assert len(workers) == 2, "one for NumPy, one for torch"
+            assert {worker.status() for worker in workers} == {psutil.STATUS_STOPPED}, "between visits nobody runs"
+            assert {tuple(worker.cpu_affinity()) for worker in workers} == {(cores[-1][0],)}
+            if len(cores) > 1:
+                assert not os.sched_getaffinity(0) & set(cores[-1]), "the conductor keeps off the workers' core"
+    assert seen == 2 * 2 * (2 + 5)
+    assert os.sched_getaffinity(0) == before
+    assert not _workers()
+
+
+def test_every_pass_starts_fresh_processes_and_every_block_a_fresh_order(plan):
+    pids, orders = set(), []
+    for record in conductor.measure(plan):
+        if record["record"] == "visit":
+            pids |= set(_workers())
+            if record["position"] == 0:
+                orders.append([])
+            orders[-1].append(record["case"])
+    assert len(pids) == 4
+    assert len(orders) == 4
+    assert len({tuple(order) for order in orders}) == 4
+    assert len({frozenset(order) for order in orders}) == 1
+
+
+def test_the_same_seed_gives_the_same_order(plan):
+    def order(settings):
+        once = replace(plan, settings=settings)
+        return [record["case"] for record in conductor.measure(once) if record["record"] == "visit"]
+
+    assert order(plan.settings) == order(plan.settings)
+    assert order(replace(plan.settings, seed=1)) != order(plan.settings)
+
+
+def test_leaving_early_ends_every_worker(plan):
+    running = conductor.measure(plan)
+    next(record for record in running if record["record"] == "visit")
+    assert _workers()
+    running.close()
+    assert not _workers()
