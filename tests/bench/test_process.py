@@ -31,6 +31,7 @@ def test_the_worker_reads_back_its_threads_and_runs_where_it_was_told(worker):
 def test_a_suspended_worker_can_be_resumed_and_ended(worker):
     import psutil
 
+    worker.ask("devices")
     worker.suspend()
     assert psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
     worker.resume()
