@@ -16,8 +16,7 @@ import signal
 import sys
 import traceback
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, reduce
+from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any, TextIO
@@ -25,22 +24,12 @@ from typing import Any, TextIO
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
-@dataclass
-class Opened:
-    """A step that is ready to be visited."""
-
-    case: Any
-    step: Any
-    proven: bool
-    shortest_readback: float = float("inf")
-
-
 class Worker:
     """Answers requests; `bench.conductor` sends them. Imports wait until the process is set up."""
 
     def __init__(self, seed: int, threads: int) -> None:
         self.seed, self.threads = seed, threads
-        self.opened: dict[str, Opened] = {}
+        self.opened: dict[str, Any] = {}
         self.before: dict[str, Any] = {}
 
     def devices(self) -> dict[str, Any]:
@@ -59,7 +48,7 @@ class Worker:
 
     def open(self, path: str, libraries: list[str], case: dict[str, Any], proven: bool, proof_seed: int) -> dict[str, Any]:
         """Imports, then times the first step (construction included), then proves the step."""
-        from bench import discovery, isolation, verify
+        from bench import discovery, gate, isolation, verify, visits
         from bench.cases import Case
 
         fields = {name: value for name, value in case.items() if name != "key"}
@@ -78,8 +67,8 @@ class Worker:
         threads = isolation.thread_counts()
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
             raise verify.Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
-        errors = verify.prove(build, this.device, this.dtype, this.shape, proof_seed, before) if proven else None
-        self.opened[case["key"]] = Opened(this, step, proven)
+        errors = gate.prove(build, this.device, this.dtype, this.shape, proof_seed, before) if proven else None
+        self.opened[case["key"]] = visits.Opened(this, step, proven)
         self.before = isolation.snapshot()
         return {
             "first_step_seconds": first_step_seconds,
@@ -88,87 +77,12 @@ class Worker:
         }
 
     def visit(self, key: str, seed: int, steps: int) -> dict[str, Any]:
-        """One throughput and one latency round from weights never seen before, each proven after it was timed."""
-        import numpy as np
+        from bench import isolation, verify, visits
 
-        from bench import isolation, rounds, verify
-
-        opened = self.opened[key]
-        step, case = opened.step, opened.case
-        plain = replace(case, backend="", device="", twin=False)  # all backends share weights and reference
-        expected = _expected(plain, self.seed, seed, steps) if opened.proven else None
-        start = expected.start if expected else _weights(case.shape, seed)
-
-        def put(turn: int) -> None:
-            step.set_weights(*(np.ascontiguousarray(w, case.dtype) for w in _turned(start, turn)))
-            step.synchronize()
-
-        put(1)
-        step.step()  # warms caches and clocks
-        step.synchronize()
-        short, _ = verify.readback_seconds(step)
-        put(0)
-        seconds, loss, faults = rounds.throughput(step, steps)
-        readback, weights = verify.readback_seconds(step)
-        seen = [(0, [float(loss)], weights)]
-        put(2)
-        latency_seconds, losses = rounds.latency(step, steps)
-        seen.append((2, losses, step.get_weights()))
-        device_seconds = None
-        if step.mark() is not None:
-            put(3)
-            device_seconds, loss = rounds.device(step, steps)
-            seen.append((3, [float(loss)], step.get_weights()))
-        errors = None
-        if expected:
-            found = [verify.compare(_turned_trajectory(expected, turn), losses, w, case.dtype) for turn, losses, w in seen]
-            errors = reduce(verify.Errors.worst, found)
-            opened.shortest_readback = min(opened.shortest_readback, readback)
-            verify.judge_readback(short, opened.shortest_readback, seconds)
+        reply = visits.visit(self.opened[key], self.seed, seed, steps)
         if changed := isolation.changes(self.before, isolation.snapshot()):
             raise verify.Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
-        return {
-            "steps": steps,
-            "throughput_seconds": seconds,
-            "latency_seconds": latency_seconds,
-            "device_seconds": device_seconds,
-            "minor_faults": faults,
-            "readback_seconds": readback,
-            "errors": asdict(errors) if errors else None,
-        }
-
-
-@lru_cache(maxsize=4)
-def _weights(shape: tuple[int, int, int, int], seed: int) -> Any:
-    from backends.api import Problem
-
-    fresh = Problem.random(*shape, seed=seed)
-    return fresh.w1, fresh.w2
-
-
-def _turned(weights: Any, turn: int) -> Any:
-    """The same network with its hidden units in another order: other weights, the same losses."""
-    import numpy as np
-
-    w1, w2 = weights
-    return np.roll(w1, turn, axis=1), np.roll(w2, turn, axis=0)
-
-
-def _turned_trajectory(trajectory: Any, turn: int) -> Any:
-    """So one reference proves every round of a visit, each of which starts from weights that the step has not seen."""
-    w1, w2 = _turned((trajectory.w1, trajectory.w2), turn)
-    return replace(trajectory, start=_turned(trajectory.start, turn), w1=w1, w2=w2)
-
-
-@lru_cache(maxsize=4)
-def _expected(case: Any, seed: int, weights_seed: int, steps: int) -> Any:
-    from threadpoolctl import ThreadpoolController
-
-    from bench import verify
-
-    starts = (_weights(case.shape, weights_seed + number) for number in range(verify.TRIES))
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
-        return verify.expect(case.problem(seed), steps, case.dtype, starts)
+        return reply
 
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from backends.api import Problem, TrainStep
-from bench import discovery, verify
+from bench import discovery, gate, verify
 
 FILES = discovery.find([discovery.BACKENDS, discovery.YARDSTICKS])
 
@@ -34,7 +34,7 @@ STEPS = [name for name, path in FILES.items() if not re.search(r'\(Control\)|kin
 @pytest.mark.parametrize("name", STEPS)
 def test_passes_the_gate(name, device, dtype):
     build = _runnable(name, device, dtype)
-    verify.prove(build, device, dtype, (64, 1000, 100, 10), seed=11)
+    gate.prove(build, device, dtype, (64, 1000, 100, 10), seed=11)
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -9,7 +9,7 @@ import pytest
 
 from backends import reference
 from backends.api import Problem
-from bench import conductor, discovery, verify
+from bench import conductor, discovery, gate, verify
 from bench.cases import make_plan
 from bench.settings import Settings
 
@@ -48,7 +48,7 @@ def test_the_piece_that_sabotaged_backends_spoil_is_right(monkeypatch):
     monkeypatch.syspath_prepend(str(SABOTAGED))
     from _right import Right
 
-    verify.prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
+    gate.prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
 
 
 def _trajectory(steps=1):
@@ -120,4 +120,4 @@ def test_reading_back_may_take_long_but_not_longer_after_more_steps():
 @pytest.mark.parametrize("shape", [(1, 1000, 1, 1), (128, 64, 512, 10), (5, 2000, 3, 2)])
 def test_a_right_step_passes_on_odd_shapes(shape, seed):
     build = discovery.load(discovery.BACKENDS / "numpy_manual.py")
-    verify.prove(build, "cpu", "float32", shape, seed)
+    gate.prove(build, "cpu", "float32", shape, seed)

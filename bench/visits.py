@@ -1,0 +1,99 @@
+"""One visit to a step: each round timed from weights that the step has not seen, and proven after the clock has stopped.
+
+It must never let the reference, or anything else that is not the step, run between a round's start and its end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, reduce
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from backends.api import Problem, TrainStep, Weights
+from backends.reference import Trajectory
+from bench import rounds, verify
+from bench.cases import Case
+
+
+@dataclass
+class Opened:
+    """A step that is ready to be visited."""
+
+    case: Case
+    step: TrainStep
+    proven: bool
+    shortest_readback: float = math.inf
+
+
+def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> dict[str, Any]:
+    """A throughput and a latency round, and one by the device's clock where there is one; seconds. Raises `Wrong`."""
+    step, case = opened.step, opened.case
+    plain = replace(case, backend="", device="", twin=False)  # all backends share weights and reference
+    expected = _expected(plain, problem_seed, weights_seed, steps) if opened.proven else None
+    start = expected.start if expected else _weights(case.shape, weights_seed)
+
+    def put(turn: int) -> None:
+        w1, w2 = (np.ascontiguousarray(w, case.dtype) for w in _turned(start, turn))
+        step.set_weights(w1, w2)
+        step.synchronize()
+
+    put(1)
+    step.step()  # warms caches and clocks
+    step.synchronize()
+    short, _ = verify.readback_seconds(step)
+    put(0)
+    seconds, loss, faults = rounds.throughput(step, steps)
+    readback, weights = verify.readback_seconds(step)
+    seen = [(0, [float(loss)], weights)]
+    put(2)
+    latency_seconds, losses = rounds.latency(step, steps)
+    seen.append((2, losses, step.get_weights()))
+    device_seconds = None
+    if step.mark() is not None:
+        put(3)
+        device_seconds, loss = rounds.device(step, steps)
+        seen.append((3, [float(loss)], step.get_weights()))
+    errors = None
+    if expected:
+        found = [verify.compare(_turned_trajectory(expected, turn), got, w, case.dtype) for turn, got, w in seen]
+        errors = reduce(verify.Errors.worst, found)
+        opened.shortest_readback = min(opened.shortest_readback, readback)
+        verify.judge_readback(short, opened.shortest_readback, seconds)
+    return {
+        "steps": steps,
+        "throughput_seconds": seconds,
+        "latency_seconds": latency_seconds,
+        "device_seconds": device_seconds,
+        "minor_faults": faults,
+        "readback_seconds": readback,
+        "errors": asdict(errors) if errors else None,
+    }
+
+
+@lru_cache(maxsize=4)
+def _weights(shape: tuple[int, int, int, int], seed: int) -> Weights:
+    fresh = Problem.random(*shape, seed=seed)
+    return fresh.w1, fresh.w2
+
+
+def _turned(weights: Weights, turn: int) -> Weights:
+    """The same network with its hidden units in another order: other weights, the same losses."""
+    w1, w2 = weights
+    return np.roll(w1, turn, axis=1), np.roll(w2, turn, axis=0)
+
+
+def _turned_trajectory(trajectory: Trajectory, turn: int) -> Trajectory:
+    """So one reference proves every round of a visit, each of which starts from weights that the step has not seen."""
+    w1, w2 = _turned((trajectory.w1, trajectory.w2), turn)
+    return replace(trajectory, start=_turned(trajectory.start, turn), w1=w1, w2=w2)
+
+
+@lru_cache(maxsize=4)
+def _expected(case: Case, seed: int, weights_seed: int, steps: int) -> Trajectory:
+    starts = (_weights(case.shape, weights_seed + number) for number in range(verify.TRIES))
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        return verify.expect(case.problem(seed), steps, case.dtype, starts)
