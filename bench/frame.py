@@ -18,7 +18,8 @@ CASE = ["backend", "device", "dtype", "threads", "N", "D_in", "H", "D_out"]
 MODES = ("throughput", "latency", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds", "error_loss", "error_w1", "error_w2",
+    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
+    "error_loss", "error_w1", "error_w2", "kinks",
 ]  # fmt: skip
 
 
@@ -74,7 +75,8 @@ def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str
 
 def error_columns(record: journal.Record) -> dict[str, float]:
     """The errors of a visit or of an opening as the columns that hold them; none for a control."""
-    return {f"error_{name}": value for name, value in (record["errors"] or {}).items()}
+    errors = record["errors"] or {}
+    return {name if name == "kinks" else f"error_{name}": value for name, value in errors.items()}
 
 
 def case_columns(case: dict[str, Any]) -> dict[str, Any]:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from backends import reference
 from backends.api import Problem, TrainStep, Weights, steady_learning_rate
 from bench import isolation
-from bench.verify import TRIES, Errors, Wrong, compare, expect, judge_readback, readback_seconds
+from bench.verify import KINK_MARGIN, Errors, Wrong, judge, judge_readback, readback_seconds
 
 SHAPES = ((33, 257, 65, 17), (7, 13, 5, 3), (1, 1, 1, 1))
 """Beside the shape that is timed; multiples of nothing."""
@@ -53,8 +54,8 @@ def _other_weights(shape: Shape, seed: int) -> Weights:
 def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int) -> Errors:
     problem = _problem(shape, seed)
     inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
-    once = expect(problem, 1, dtype, [(problem.w1, problem.w2)])
-    ten = expect(problem, TRAJECTORY, dtype, (_other_weights(shape, seed + number) for number in range(TRIES)))
+    once = reference.train(problem, 1, kink_margin=KINK_MARGIN[dtype])
+    ten = reference.train(problem, TRAJECTORY, _other_weights(shape, seed), kink_margin=KINK_MARGIN[dtype])
 
     step = build(problem, device, dtype)
     loss = float(step.step())
@@ -63,7 +64,7 @@ def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape
     for name, array in inputs.items():
         if not np.array_equal(getattr(problem, name), array):
             raise Wrong(f"writes to its input: Problem.{name} has changed; copy it before changing it")
-    errors = compare(once, [loss], weights, dtype)
+    errors = judge(problem, once, [loss], weights, dtype)
 
     given = (ten.start[0].astype(dtype), ten.start[1].astype(dtype))
     step.set_weights(*given)
@@ -72,7 +73,7 @@ def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape
     losses = [float(step.step()) for _ in range(TRAJECTORY)]
     step.synchronize()
     first = step.get_weights()
-    errors = errors.worst(compare(ten, losses, first, dtype))
+    errors = errors.worst(judge(problem, ten, losses, first, dtype))
 
     for array in first:
         array.fill(np.nan)
@@ -91,9 +92,9 @@ def _prove_instances(build: type[TrainStep], device: str, dtype: str, seed: int)
             seen.append(float(step.step()))
     for step, seen, problem in zip(steps, losses, problems, strict=True):
         step.synchronize()
-        expected = expect(problem, 3, dtype, [(problem.w1, problem.w2)])
+        expected = reference.train(problem, 3, kink_margin=KINK_MARGIN[dtype])
         try:
-            compare(expected, seen, step.get_weights(), dtype)
+            judge(problem, expected, seen, step.get_weights(), dtype)
         except Wrong:
             raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
 

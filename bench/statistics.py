@@ -25,7 +25,7 @@ SUMMARY = [
     "kind", "baseline", "latency_seconds_per_step", "latency_seconds_per_step_low", "latency_seconds_per_step_high",
     "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high",
     "flop_per_second", "first_step_seconds", "minor_faults_per_step",
-    "error_loss", "error_w1", "error_w2", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
+    "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict",
 ]  # fmt: skip
 
@@ -114,7 +114,11 @@ def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) ->
     found["minor_faults_per_step"] = float(throughput["minor_faults"].sum() / throughput["steps"].sum())
     if case["proven"]:
         found["flop_per_second"] = case["flops"] / found["seconds_per_step"]
-        found |= {name: float(max(mine[name].max(), opens[name].max())) for name in ("error_loss", "error_w1", "error_w2")}
+        judged = pd.concat([throughput, opens])[["error_loss", "error_w1", "error_w2", "kinks"]].astype(float)
+        strictly = judged[judged["kinks"] == 0]
+        worst = (strictly if len(strictly) else judged).max()
+        found |= {name: float(worst[name]) for name in ("error_loss", "error_w1", "error_w2")}
+        found["kinks"] = float(judged["kinks"].sum())
     return found
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from backends.api import Problem, TrainStep, Weights
-from backends.reference import Trajectory
+from backends.reference import Trajectory, train
 from bench import rounds, verify
 from bench.cases import Case
 
@@ -34,7 +34,7 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
     step, case = opened.step, opened.case
     plain = replace(case, backend="", device="", twin=False)  # all backends share weights and reference
     expected = _expected(plain, problem_seed, weights_seed, steps) if opened.proven else None
-    start = expected.start if expected else _weights(case.shape, weights_seed)
+    start = _weights(case.shape, weights_seed)
 
     def put(turn: int) -> None:
         w1, w2 = (np.ascontiguousarray(w, case.dtype) for w in _turned(start, turn))
@@ -59,7 +59,11 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
         seen.append((3, [float(loss)], step.get_weights()))
     errors = None
     if expected:
-        found = [verify.compare(_turned_trajectory(expected, turn), got, w, case.dtype) for turn, got, w in seen]
+        problem = _problem(plain, problem_seed)
+        with ThreadpoolController().limit(limits=1, user_api="blas"):  # the reference must not wake a second thread pool
+            found = [
+                verify.judge(problem, expected, got, w, case.dtype, partial(_turned_trajectory, turn)) for turn, got, w in seen
+            ]
         errors = reduce(verify.Errors.worst, found)
         opened.shortest_readback = min(opened.shortest_readback, readback)
         verify.judge_readback(short, opened.shortest_readback, seconds)
@@ -86,14 +90,19 @@ def _turned(weights: Weights, turn: int) -> Weights:
     return np.roll(w1, turn, axis=1), np.roll(w2, turn, axis=0)
 
 
-def _turned_trajectory(trajectory: Trajectory, turn: int) -> Trajectory:
+def _turned_trajectory(turn: int, trajectory: Trajectory) -> Trajectory:
     """So one reference proves every round of a visit, each of which starts from weights that the step has not seen."""
     w1, w2 = _turned((trajectory.w1, trajectory.w2), turn)
     return replace(trajectory, start=_turned(trajectory.start, turn), w1=w1, w2=w2)
 
 
 @lru_cache(maxsize=4)
+def _problem(case: Case, seed: int) -> Problem:
+    return case.problem(seed)
+
+
+@lru_cache(maxsize=4)
 def _expected(case: Case, seed: int, weights_seed: int, steps: int) -> Trajectory:
-    starts = (_weights(case.shape, weights_seed + number) for number in range(verify.TRIES))
+    margin = verify.KINK_MARGIN[case.dtype]
     with ThreadpoolController().limit(limits=1, user_api="blas"):
-        return verify.expect(case.problem(seed), steps, case.dtype, starts)
+        return train(_problem(case, seed), steps, _weights(case.shape, weights_seed), kink_margin=margin)

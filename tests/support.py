@@ -20,7 +20,7 @@ def story(seconds, passes=20, blocks=3, end=True, extra=()):
         "settings": {"processes": 20, "blocks": blocks, "steps": 10, "allocator": "pinned"},
         "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")],
     }  # fmt: skip
-    errors = dict.fromkeys(("loss", "w1", "w2"), 1e-6)
+    errors = {"loss": 1e-6, "w1": 1e-6, "w2": 1e-6, "kinks": 0}
     records = []
     for number in range(passes):
         records.append({"record": "pass", "pass": number})
@@ -35,7 +35,8 @@ def story(seconds, passes=20, blocks=3, end=True, extra=()):
                     {
                         "record": "visit", "pass": number, "block": block, "position": position, "case": key, "steps": 10,
                         "throughput_seconds": took, "latency_seconds": 2 * took, "device_seconds": None,
-                        "minor_faults": 5, "readback_seconds": 0.0, "errors": dict.fromkeys(("loss", "w1", "w2"), 1e-7),
+                        "minor_faults": 5, "readback_seconds": 0.0,
+                        "errors": {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0},
                     }
                 )  # fmt: skip
     return journal.Story(None, header, (*records, *extra, *([{"record": "end", "pass": 0}] if end else [])))

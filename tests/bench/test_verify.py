@@ -98,16 +98,12 @@ def test_a_unit_at_the_kink_may_take_either_side():
     strict = reference.train(problem, 1, start)
     with pytest.raises(verify.Wrong):
         verify.compare(strict, strict.losses, (other_side, strict.w2), "float64")
-    aware = verify.expect(problem, 1, "float32", [start])
-    verify.compare(aware, aware.losses, (other_side, aware.w2), "float64")
-
-
-def test_weights_that_leave_no_unit_undecided_are_preferred():
-    problem = Problem.random(seed=0)
-    starts = [(Problem.random(seed=seed).w1, Problem.random(seed=seed).w2) for seed in range(8)]
-    chosen = verify.expect(problem, 20, "float32", starts)
-    assert not chosen.undecided.any()
-    assert chosen.kink_w1 == 0
+    unsure = reference.train(problem, 1, start, kink_margin=verify.KINK_MARGIN["float32"])
+    errors = verify.judge(problem, unsure, unsure.losses, (other_side, unsure.w2), "float64")
+    assert errors.kinks == 1
+    assert verify.judge(problem, unsure, unsure.losses, (unsure.w1, unsure.w2), "float64").kinks == 0
+    with pytest.raises(verify.Wrong, match="wrongly"):
+        verify.judge(problem, unsure, unsure.losses, (2 * other_side - w1, unsure.w2), "float64")
 
 
 def test_reading_back_may_take_long_but_not_longer_after_more_steps():
