@@ -102,7 +102,7 @@ class Settings:
     threads: tuple[int, ...] = _setting("1", _threads, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
     processes: int = _setting("20", whole_number(2), "passes; each measures in fresh processes")
-    blocks: int = _setting("6", whole_number(1), "blocks a pass; each visits every case once, in random order")
+    blocks: int = _setting("5", whole_number(1), "blocks a pass; each visits every case once, in random order")
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
     allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
