@@ -19,7 +19,8 @@ from backends.api import Problem, TrainStep, Weights
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
 """Relative error allowed of an update. A correct step stays 10 to 30 times below (float32: 3e-6 measured on w1 at the
-default shape), the next lower precision 10 times above (TF32 near 1e-3, float32 where float64 is promised 3e-6)."""
+default shape) unless a hidden unit took the ReLU's other side; the next lower precision is 10 times above (TF32 near
+1e-3, float32 where float64 is promised 3e-6)."""
 
 KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13}
 """An h smaller than this share of h's root mean square may get either sign from a product rounded in this dtype."""
