@@ -53,3 +53,11 @@ def test_a_dead_worker_says_how_it_died(worker):
 def test_an_exit_code_comes_with_the_last_line_it_printed(worker):
     with pytest.raises(Died, match=r"ended with exit code 1: AttributeError: .*nonsense"):
         worker.ask("nonsense")
+
+
+def test_a_cpu_worker_gets_its_memory_limit():
+    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, memory=2**31) as limited:
+        limited.ask("devices")
+        with open(f"/proc/{limited.pid}/limits") as limits:
+            (line,) = [line for line in limits if line.startswith("Max data size")]
+    assert line.split()[3:5] == [str(2**31)] * 2

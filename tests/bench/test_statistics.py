@@ -1,5 +1,7 @@
 """If these fail, an interval does not hold what it says or a row carries a number it has no right to."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -38,6 +40,20 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
         _, low, high = statistics.interval(random.normal(0.1, 0.05, 20))
         hits += low <= np.exp(0.1) <= high
     assert 0.935 <= hits / 2000 <= 0.965
+
+
+def test_the_interval_of_two_values_by_hand():
+    """Student's t with one degree of freedom: 12.7062 times a standard error of 0.5."""
+    value, low, high = statistics.interval(np.array([0.0, 1.0]))
+    assert value == pytest.approx(np.exp(0.5))
+    assert np.log([low, high]) == pytest.approx([0.5 - 6.3531, 0.5 + 6.3531], abs=1e-4)
+
+
+def test_a_ratio_pairs_visits_of_one_block_only():
+    whole = story(lambda key, p, b: 0.001 * (1, 2, 100)[b] * (1.5 if key == "slow" else 1))
+    missing = [r for r in whole.records if not (r["record"] == "visit" and r["case"] == "slow" and r["block"] == 2)]
+    table = statistics.summarise(replace(whole, records=tuple(missing))).set_index("backend")
+    assert table.loc["slow", "ratio"] == pytest.approx(1.5)
 
 
 def test_one_process_has_no_interval():

@@ -1,0 +1,65 @@
+"""If these fail, the clock runs over something else than the steps it is about."""
+
+import gc
+
+import pytest
+
+from backends.api import Control, Problem
+from bench import rounds
+
+
+class Recorder(Control):
+    """Notes what happens in which state of the garbage collector."""
+
+    def __init__(self):
+        super().__init__(Problem.random(2, 2, 2, 2), "cpu", "float32")
+        self.seen = []
+
+    def step(self):
+        self.seen.append(("step", gc.isenabled()))
+        return 0.5
+
+    def synchronize(self):
+        self.seen.append(("synchronize", gc.isenabled()))
+
+    def mark(self):
+        self.seen.append(("mark", gc.isenabled()))
+        return len(self.seen)
+
+    def seconds_between(self, start, end):
+        return end - start
+
+
+STEP, WAIT, MARK = ("step", False), ("synchronize", False), ("mark", False)
+
+
+def test_throughput_waits_once_with_the_collector_off():
+    step = Recorder()
+    seconds, loss, faults = rounds.throughput(step, 3)
+    assert step.seen == [STEP, STEP, STEP, WAIT]
+    assert (loss, faults >= 0) == (0.5, True)
+    assert 0 < seconds < 1
+    assert gc.isenabled()
+
+
+def test_latency_fetches_every_loss():
+    step = Recorder()
+    _, losses = rounds.latency(step, 3)
+    assert losses == [0.5, 0.5, 0.5]
+    assert step.seen == [STEP, STEP, STEP]
+
+
+def test_device_time_lies_between_two_marks_and_is_read_after_the_wait():
+    step = Recorder()
+    assert rounds.device(step, 2) == (3, 0.5)
+    assert step.seen == [MARK, STEP, STEP, MARK, WAIT]
+
+
+def test_the_collector_is_switched_on_again_after_a_failure():
+    class Fails(Recorder):
+        def step(self):
+            raise ValueError
+
+    with pytest.raises(ValueError):
+        rounds.throughput(Fails(), 1)
+    assert gc.isenabled()
