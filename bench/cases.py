@@ -16,6 +16,8 @@ from bench.errors import UsageError, unknown
 from bench.settings import Settings
 
 TWIN = "twin"
+CONTROLS = ("control", "yardstick")
+"""Kinds of backends that are fixed work: measured with every plan, never proven."""
 DEFAULT_SHAPE = (64, 1000, 100, 10)
 """Of the controls, whatever is swept: their work is fixed."""
 
@@ -73,6 +75,11 @@ class Backend:
         plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
         return cls(**plain)
 
+    @property
+    def proven(self) -> bool:
+        """Whether it has to pass the gate; a control does no training step that could be wrong."""
+        return self.kind not in CONTROLS
+
     def reason(self, device: str, dtype: str) -> str | None:
         """None, or why this backend cannot run there."""
         if self.missing:
@@ -108,7 +115,7 @@ class Plan:
         fixed = [
             Case(backend.name, device, backend.dtypes[0], threads, DEFAULT_SHAPE)
             for backend in self.backends.values()
-            if backend.kind in ("control", "yardstick") and not backend.missing
+            if not backend.proven and not backend.missing
             for device, threads in places
             if backend.reason(device, backend.dtypes[0]) is None
         ]
@@ -189,7 +196,7 @@ def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]
         if name in backends:
             names[name] = None
         elif name == "all":
-            names |= {b.name: None for b in backends.values() if b.kind not in ("control", "yardstick")}
+            names |= {b.name: None for b in backends.values() if b.proven}
         elif any(b.kind == name for b in backends.values()):
             names |= {b.name: None for b in backends.values() if b.kind == name}
         else:

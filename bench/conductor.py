@@ -144,7 +144,7 @@ class _Conductor:
                         path=backend.path,
                         libraries=list(backend.libraries),
                         case=case.as_json(),
-                        proven=backend.kind not in ("control", "yardstick"),
+                        proven=backend.proven,
                         proof_seed=self._seed(number, 0, "proof"),
                     )
                 except Died as died:

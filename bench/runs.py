@@ -80,7 +80,7 @@ class Run:
         tables.terminal(self.table, console)
         for doubt in self.doubts:
             console.print(doubt, style="bold red")
-        console.print(f"written to {self.folder}")
+        console.print(f"kept in {self.folder}")
 
 
 def run(plan: Plan, console: Console, publish: Callable[[Run], None]) -> None:
@@ -115,7 +115,7 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
     cases = []
     for case in (*plan.cases, *plan.controls):
         baseline = plan.baseline_of(case)
-        proven = plan.backends[case.backend].kind not in ("control", "yardstick")
+        proven = plan.backends[case.backend].proven
         cases.append(
             about(case)
             | {

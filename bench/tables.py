@@ -14,6 +14,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from bench.cases import CONTROLS, TWIN
+
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 Row = dict[str, Any]
 
@@ -97,7 +99,7 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     table = _with_shape(table)
-    varying = [name for name in DIMENSIONS if table.loc[~table["kind"].isin(["control", "yardstick"]), name].nunique() > 1]
+    varying = [name for name in DIMENSIONS if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
     rows = [row for row in _rows(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
     rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying), row["seconds_per_step"]))
@@ -113,7 +115,7 @@ def _with_shape(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _common(table: pd.DataFrame) -> str:
-    table = _with_shape(table[~table["kind"].isin(["control", "yardstick"])])
+    table = _with_shape(table[~table["kind"].isin(CONTROLS)])
     parts = []
     for name in DIMENSIONS:
         values = list(dict.fromkeys(table[name]))
@@ -129,7 +131,7 @@ def _legend(table: pd.DataFrame) -> list[str]:
     lines = []
     if baselines := dict.fromkeys(str(value).partition("-")[0] for value in table["baseline"].dropna()):
         lines.append(f"ratio: time over that of {', '.join(baselines)} in the same block; ± and intervals: 95 %.")
-    controls = table[table["kind"].isin(["twin", "control", "yardstick"])]
+    controls = table[table["kind"].isin([TWIN, *CONTROLS])]
     if len(controls):
         names = ", ".join(dict.fromkeys(controls["backend"]))
         lines.append(f"controls: {names}; the twin is the baseline once more.")
@@ -138,7 +140,7 @@ def _legend(table: pd.DataFrame) -> list[str]:
 
 def _rank(row: Row) -> int:
     """Steps first, then the controls that a reader needs only to trust them."""
-    return {"twin": 1, "control": 1, "yardstick": 1}.get(str(row["kind"]), 0)
+    return int(row["kind"] in (TWIN, *CONTROLS))
 
 
 def _chosen(rows: list[Row], varying: list[str], width: int) -> list[Column]:
@@ -159,8 +161,7 @@ def _width(column: Column, rows: list[Row]) -> int:
 
 def _name_column() -> Column:
     def name(row: Row) -> str:
-        mark = {"incomplete": " (incomplete)"}.get(str(row["status"]), "")
-        return f"{row['backend']}{mark}"
+        return f"{row['backend']}{' (incomplete)' if row['status'] == 'incomplete' else ''}"
 
     return Column("backend", name, 0, right=False)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.support import clean_environ
 
 ROOT = Path(__file__).parent.parent
 SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "3", "BENCH_DEVICES": "cpu"}
@@ -18,8 +19,7 @@ Runner = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """A clean environment that writes small runs to `tmp_path / "results"`."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
-    return inherited | SMALL | {"BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140", "PYTHONPATH": str(ROOT)}
+    return clean_environ() | SMALL | {"BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.fixture

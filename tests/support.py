@@ -1,6 +1,20 @@
-"""Journals made by hand, for tests of what is computed from them."""
+"""What several tests share: journals made by hand, a clean environment, and reading our CSV files."""
+
+import os
+
+import pandas as pd
 
 from bench import journal
+
+
+def read_csv(path) -> pd.DataFrame:
+    return pd.read_csv(path, keep_default_na=False, na_values="")  # a backend is called null
+
+
+def clean_environ() -> dict[str, str]:
+    """The environment without any setting of ours or of a surrounding pytest."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
+
 
 KEYS = ("base", "slow", "twin")
 

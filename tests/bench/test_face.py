@@ -6,10 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 import bench as bench_package
+from tests.support import clean_environ, read_csv
 
 BROKEN = Path(__file__).parent.parent / "broken"
 ROOT = BROKEN.parent.parent
@@ -28,20 +28,10 @@ def measured(tmp_path_factory):
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--benchmark-only", f"--benchmark-json={folder}/report.json",
          f"--benchmark-storage={folder}/saved", "--benchmark-save=run", "--benchmark-group-by=param:device"],
         cwd=ROOT, capture_output=True, text=True, timeout=120,
-        env=_clean_environ() | settings | {"BENCH_RESULTS": f"{folder}/results", "COLUMNS": "80"},
+        env=clean_environ() | settings | {"BENCH_RESULTS": f"{folder}/results", "COLUMNS": "80"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout, json.loads((folder / "report.json").read_text()), folder
-
-
-def _csv(path) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False, na_values="")  # a backend is called null
-
-
-def _clean_environ():
-    import os
-
-    return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
 def test_one_benchmark_per_case_with_real_rounds(measured):
@@ -100,10 +90,10 @@ def test_the_folder_holds_every_promised_file(measured):
     _, _, folder = measured
     (run,) = (folder / "results").glob("*/*")
     assert {p.name for p in run.iterdir()} == {"journal.jsonl", "summary.csv", "samples.csv", "environment.json", "summary.md"}
-    summary = _csv(run / "summary.csv")
+    summary = read_csv(run / "summary.csv")
     assert list(summary.columns[:16]) == SUMMARY_BEGINS
     assert set(summary["kind"]) == {"seed", "twin", "control", "yardstick"}
-    assert len(_csv(run / "samples.csv")) == 10 * 3 * 2 * 2
+    assert len(read_csv(run / "samples.csv")) == 10 * 3 * 2 * 2
 
 
 def test_plain_pytest_proves_each_case_and_measures_nothing(run_pytest, environ):
@@ -125,7 +115,7 @@ def test_k_selects_what_is_measured_and_the_baseline_comes_along(run_pytest, env
     done = run_pytest("--benchmark-only", "-k", "torch_manual")
     assert done.returncode == 0, done.stdout
     (run,) = Path(environ["BENCH_RESULTS"]).glob("*/*")
-    summary = _csv(run / "summary.csv").set_index("backend")
+    summary = read_csv(run / "summary.csv").set_index("backend")
     assert set(summary.index) == {"torch_manual", "numpy_manual", "twin", "null", "arithmetic", "dispatch", "traffic"}
     assert summary.loc["torch_manual", "ratio"] > 0
 
@@ -179,6 +169,6 @@ def test_devices_are_swept_and_shown_as_a_column(run_pytest, environ):
     assert "dtype varies" in done.stdout
     assert "shape varies" in done.stdout
     (run,) = Path(environ["BENCH_RESULTS"]).glob("*/*")
-    summary = _csv(run / "summary.csv")
+    summary = read_csv(run / "summary.csv")
     cells = summary[summary["backend"] == "numpy_manual"][["dtype", "N"]].apply(tuple, axis=1).tolist()
     assert sorted(cells) == [("float32", 7), ("float32", 64), ("float64", 7), ("float64", 64)]

@@ -15,13 +15,10 @@ import psutil
 import pytest
 
 from bench import journal
+from tests.support import clean_environ, read_csv
 
 BROKEN = Path(__file__).parent.parent / "broken"
 ROOT = BROKEN.parent.parent
-
-
-def _csv(path) -> pd.DataFrame:
-    return pd.read_csv(path, keep_default_na=False, na_values="")  # a backend is called null
 
 
 def _folder(environ) -> Path:
@@ -58,8 +55,7 @@ LONG = {"BENCH_PROCESSES": "50", "BENCH_BLOCKS": "20", "BENCH_BACKENDS": "numpy_
 def _measured(tmp_path_factory, names, **settings):
     """(folder, what was printed, exit code) of a run of these backends."""
     results, counted = tmp_path_factory.mktemp("results"), tmp_path_factory.mktemp("count")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}
-    environ = inherited | {
+    environ = clean_environ() | {
         "BENCH_PATH": str(BROKEN),
         "BENCH_BACKENDS": ",".join(names),
         "BENCH_DEVICES": "cpu",
@@ -94,7 +90,7 @@ def broken_run(tmp_path_factory):
 @pytest.mark.parametrize("name", BREAKS)
 def test_a_broken_backend_fails_alone_and_says_why(name, broken_run):
     folder, printed, code = broken_run
-    row = _csv(folder / "summary.csv").set_index("backend").loc[name]
+    row = read_csv(folder / "summary.csv").set_index("backend").loc[name]
     assert row["status"] == "failed"
     assert re.search(BREAKS[name], row["reason"]), row["reason"]
     assert pd.isna(row["seconds_per_step"])
@@ -105,7 +101,7 @@ def test_a_broken_backend_fails_alone_and_says_why(name, broken_run):
 @pytest.mark.parametrize("name", SOUND)
 def test_all_others_have_complete_numbers(name, broken_run):
     folder, printed, _ = broken_run
-    row = _csv(folder / "summary.csv").set_index("backend").loc[name]
+    row = read_csv(folder / "summary.csv").set_index("backend").loc[name]
     assert (row["status"], row["processes"], row["rounds"]) == ("ok", 3, 9)
     assert row["seconds_per_step_low"] < row["seconds_per_step"] < row["seconds_per_step_high"]
     assert "noise" not in printed
@@ -115,11 +111,11 @@ def test_a_backend_that_fails_in_the_fifth_pass_only(tmp_path_factory):
     folder, printed, code = _measured(
         tmp_path_factory, ["numpy_manual", "raises_in_fifth_process"], BENCH_PROCESSES="6", BENCH_BLOCKS="2"
     )
-    summary = _csv(folder / "summary.csv").set_index("backend")
+    summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc["raises_in_fifth_process", "status"] == "failed"
     assert re.search(r"the fifth process at \S+:\d+ \(in pass 5, block 2\)", printed)
     assert summary.loc["numpy_manual", ["status", "processes", "rounds"]].tolist() == ["ok", 6, 12]
-    kept = _csv(folder / "samples.csv")
+    kept = read_csv(folder / "samples.csv")
     kept = kept[(kept["backend"] == "raises_in_fifth_process") & (kept["mode"] == "throughput")]
     assert len(kept) == 9, "what was measured before it failed is kept"
     assert set(kept["status"]) == {"failed"}, "and is marked"
@@ -137,7 +133,7 @@ def test_a_baseline_that_fails_takes_its_ratios_with_it(tmp_path_factory):
     folder, printed, _ = _measured(
         tmp_path_factory, ["numpy_manual", "raises"], BENCH_PROCESSES="2", BENCH_BASELINE="raises"
     )
-    summary = _csv(folder / "summary.csv").set_index("backend")
+    summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc["numpy_manual", "status"] == "ok"
     assert pd.isna(summary.loc["numpy_manual", "ratio"])
     assert "UNPROVEN: the twin of raises-cpu-float32-1-64x1000x100x10 has no ratio" in printed
@@ -158,8 +154,8 @@ def test_kill_9_of_the_conductor_keeps_every_visit_and_leaves_no_worker(environ,
     assert shown.returncode == 0
     assert "INCOMPLETE: the run ended in pass" in shown.stdout
     assert "numpy_manual (incomplete)" in shown.stdout
-    assert len(_csv(path.parent / "samples.csv")) == 2 * visits
-    summary = _csv(path.parent / "summary.csv")
+    assert len(read_csv(path.parent / "samples.csv")) == 2 * visits
+    summary = read_csv(path.parent / "summary.csv")
     assert set(summary["status"]) <= {"incomplete"}
     assert summary["seconds_per_step"].isna().all(), "only ok rows carry times"
 
@@ -187,7 +183,7 @@ def test_two_runs_at_once_keep_apart_and_are_both_warned(environ):
     folders = list(_folder(environ).parent.iterdir())
     assert len(folders) == 2
     for folder in folders:
-        assert set(_csv(folder / "summary.csv")["status"]) == {"ok"}
+        assert set(read_csv(folder / "summary.csv")["status"]) == {"ok"}
 
 
 @pytest.mark.parametrize("place", ["/proc/nowhere", "/dev/null/results"])
