@@ -1,0 +1,78 @@
+"""Calls a difference only if it is one: verdicts on log ratios, corrected for the number of rows.
+
+It must never see a row alone: the more rows a table has, the more evidence each of them needs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+FASTER, SLOWER, EQUAL, UNDECIDED = "FASTER", "SLOWER", "EQUAL", "UNDECIDED"
+ALPHA = 0.01
+"""The chance that a table of unchanged code holds any FASTER or SLOWER."""
+CONFIDENCE = 0.95
+"""Of the interval of a single row."""
+MARGIN = 0.01
+"""Differences below this are of no practical interest; a noisier run takes a wider margin."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean of logarithms with its standard error and the degrees of freedom which that is known with."""
+
+    mean: float
+    error: float
+    freedom: float
+
+    @classmethod
+    def of(cls, logs: Sequence[float] | np.ndarray) -> Estimate:
+        """From independent values, one a process or one a run. A single one has an infinite error."""
+        n = len(logs)
+        error = float(np.std(logs, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+        return cls(float(np.mean(logs)), error, max(n - 1, 1))
+
+    def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
+        """Student's t; NaN if the error is not known."""
+        if math.isinf(self.error):
+            return math.nan, math.nan
+        half = float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
+        return self.mean - half, self.mean + half
+
+    @property
+    def p(self) -> float:
+        """Two-sided p-value of no difference at all."""
+        if self.error == 0:
+            return 0.0 if self.mean else 1.0
+        return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.error))
+
+
+def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN, alpha: float = ALPHA) -> list[tuple[str, float]]:
+    """Each row's verdict and its p-value after Holm's correction (1979) for all rows.
+
+    FASTER or SLOWER: no chance finding (p below `alpha`), and at least `margin` large. EQUAL: the row's interval lies
+    within the margin on both sides (two one-sided tests, Schuirmann 1987). UNDECIDED: neither.
+    """
+    limit = math.log1p(margin)
+    found = []
+    for estimate, p in zip(estimates, holm([estimate.p for estimate in estimates]), strict=True):
+        low, high = estimate.interval()
+        if p <= alpha and abs(estimate.mean) >= limit:
+            verdict = SLOWER if estimate.mean > 0 else FASTER
+        else:
+            verdict = EQUAL if -limit < low and high < limit else UNDECIDED
+        found.append((verdict, p))
+    return found
+
+
+def holm(ps: Sequence[float]) -> list[float]:
+    """Adjusted p-values: the chance that any of the true hypotheses among them is rejected stays below the level."""
+    adjusted, worst = [1.0] * len(ps), 0.0
+    for rank, row in enumerate(np.argsort(ps, kind="stable")):
+        worst = max(worst, min(1.0, (len(ps) - rank) * ps[row]))
+        adjusted[row] = worst
+    return adjusted

@@ -1,0 +1,5 @@
+from _slowed import Slowed
+
+
+class Slowed2(Slowed):
+    percent = 2
