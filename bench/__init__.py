@@ -1,22 +1,24 @@
 """How training steps are proven, measured and told.
 
-`bench.load(path, ...)` returns every timed round of stored runs as a tidy pandas DataFrame. Nothing heavy is imported
+`bench.load(path, ...)` returns every timed round of stored runs as a tidy pandas DataFrame, `bench.compare(base, head)`
+one row per case with its verdict. Nothing heavy is imported
 until it is asked for, so that a worker process starts with its backend's library alone.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from bench.comparison import compare
     from bench.frame import load
 
-__all__ = ["load"]
+__all__ = ["compare", "load"]
+_ROOMS = {"compare": "bench.comparison", "load": "bench.frame"}
 
 
 def __getattr__(name: str) -> Any:
-    if name != "load":
+    if name not in _ROOMS:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bench.frame import load
-
-    return load
+    return getattr(importlib.import_module(_ROOMS[name]), name)

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary`.
+"""The command line: `python -m bench list|train|verify|run|summary|compare`.
 
 It must never hold logic of its own: every command is a few calls into the rooms that do the work.
 """
@@ -6,6 +6,7 @@ It must never hold logic of its own: every command is a few calls into the rooms
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,10 @@ from bench.settings import Settings, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0 fine, 1 something is wrong with a step, 2 bad usage, 130 Ctrl-C."""
+    """Runs one command; returns the exit code.
+
+    0 fine, 1 a step is wrong or what --fail-on asks, 2 bad usage or input, 3 unproven, 130 Ctrl-C.
+    """
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.command(arguments)
@@ -145,6 +149,30 @@ def summary(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def compare(arguments: argparse.Namespace) -> int:
+    """Compares runs and says which differences are real; exit code 1 for what --fail-on asks, 3 if nothing is proven."""
+    from bench import comparison, comparison_tables, tables
+
+    results = Settings.from_env().results
+    codes = []
+    for head in (arguments.head, *arguments.more):
+        found = comparison.of_files(arguments.base.split(","), head.split(","), arguments.campaign or (), results)
+        write = comparison_tables.FORMATS.get(arguments.format)
+        if write:
+            print(write(found), end="")
+        else:
+            tables.console().print(f"base {arguments.base}, head {head}", style="bold")
+            comparison_tables.terminal(found, tables.console())
+        if arguments.github_summary:
+            with Path(arguments.github_summary).open("a", encoding="utf-8") as summary:
+                summary.write(f"### {head} beside {arguments.base}\n\n{comparison_tables.markdown(found)}\n")
+        failures = found.failures(arguments.fail_on) if arguments.fail_on is not None else []
+        for line in (*found.left_out, *(failures or [])):
+            print(f"bench: {line}", file=sys.stderr)
+        codes.append(2 if found.left_out else 3 if found.doubts else 1 if failures else 0)
+    return next((code for code in (2, 3, 1) if code in codes), 0)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What one training step costs, proven and timed.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -166,7 +194,28 @@ def _parser() -> argparse.ArgumentParser:
     command(verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
     command(run)
     command(summary).add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
+    compared = command(compare)
+    side = "a run's folder or one of its files; several are joined by commas, or stand in one folder"
+    compared.add_argument("base", help=side)
+    compared.add_argument("head", help=side)
+    compared.add_argument("more", nargs="*", help="further heads, each compared with the same base")
+    compared.add_argument("--campaign", nargs="+", help="runs of unchanged code on this machine; those in results by default")
+    compared.add_argument("--format", choices=("text", "md", "csv", "json"), default="text")
+    compared.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
+    compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
     return parser
+
+
+def _slower(text: str) -> float:
+    """`slower` or `slower:5%` → the share from which on a SLOWER row fails."""
+    name, _, share = text.partition(":")
+    try:
+        value = float(share.removesuffix("%") or 0) / 100
+    except ValueError:
+        value = -1.0
+    if name != "slower" or not 0 <= value < math.inf or text.endswith(":"):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected slower, or slower:5% for a slowdown of at least 5 %")
+    return value
 
 
 def _number(low: int) -> Any:

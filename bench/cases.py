@@ -16,7 +16,8 @@ from bench.errors import UsageError, unknown
 from bench.settings import Settings
 
 TWIN = "twin"
-CONTROLS = ("control", "yardstick")
+YARDSTICK = "yardstick"
+CONTROLS = ("control", YARDSTICK)
 """Kinds of backends that are fixed work: measured with every plan, never proven."""
 DEFAULT_SHAPE = (64, 1000, 100, 10)
 """Of the controls, whatever is swept: their work is fixed."""

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from bench import journal
-from bench.cases import TWIN
+from bench.cases import CONTROLS, TWIN, YARDSTICK
 from bench.frame import CASE, case_columns, error_columns, samples
+from bench.relative import relative
 from bench.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
 
 SUMMARY = [
@@ -24,6 +25,7 @@ SUMMARY = [
     "flop_per_second", "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict",
+    "yardsticks", "relative_error", "machine", "run", "python",
 ]  # fmt: skip
 
 
@@ -48,6 +50,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     rounds = samples(story)
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
     opens = pd.DataFrame([record | error_columns(record) for record in story.of("open")])
+    logs = log_blocks(rounds)
     rows: list[dict[str, Any]] = []
     ratios: dict[int, np.ndarray] = {}
     for case in header["cases"]:
@@ -70,25 +73,57 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
+            row |= relative_columns(logs, case, [one for one in header["cases"] if one["key"] in logs])
             if case["proven"] and case["baseline"] not in failures:
-                logs = _ratio(throughput, rounds, case["baseline"])
-                if len(logs):
-                    row |= _three("ratio", logs)
+                found = _ratio(logs, case)
+                if len(found):
+                    row |= _three("ratio", found)
                     if case["baseline"] != case["key"]:
-                        ratios[len(rows)] = logs
+                        ratios[len(rows)] = found
         rows.append(row)
     for hole in header["holes"]:
         rows.append(case_columns(hole) | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
     table = pd.DataFrame(rows).reindex(columns=SUMMARY)
+    table = table.assign(machine=header["machine_name"], run=header["run"], python=header["machine"]["python"])
     _judge(table, ratios)
     return table
+
+
+def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """What `samples.csv` alone tells of a run's cases; sources, versions and settings stand in the journal only."""
+    logs = log_blocks(rounds)
+    first = rounds.drop_duplicates("case").rename(columns={"backend": "name", "case": "key"})
+    cases = [{str(name): value for name, value in case.items()} for case in first.to_dict("records")]
+    rows = []
+    for case in cases:
+        one = {name: case["name" if name == "backend" else name] for name in (*CASE, "status", "kind", "machine", "run")}
+        medians = logs[case["key"]].dropna().groupby("pass").median().to_numpy()
+        one |= _three("seconds_per_step", medians) | {"processes": len(medians)}
+        rows.append(one | relative_columns(logs, case, cases))
+    return pd.DataFrame(rows)
+
+
+def log_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Logs of the seconds a step took in throughput: a row per (pass, block), a column per case."""
+    throughput = rounds[rounds["mode"] == "throughput"]
+    seconds = throughput.pivot(index=["pass", "block"], columns="case", values="seconds_per_step")
+    return pd.DataFrame(np.log(seconds))
+
+
+def relative_columns(logs: pd.DataFrame, case: dict[str, Any], cases: list[dict[str, Any]]) -> dict[str, Any]:
+    """What compares this case with the same one of another run: its mix of yardsticks, and how exactly that is known."""
+    place = (case["device"], case["threads"])
+    names = {c["key"]: c["name"] for c in cases if c["kind"] == YARDSTICK and (c["device"], c["threads"]) == place}
+    weights, estimate = relative(logs, case["key"], [] if case["kind"] in CONTROLS else list(names))
+    text = " ".join(f"{names[key]}:{weight:.4f}" for key, weight in weights.items())
+    return {"yardsticks": text, "relative_error": estimate.error}
 
 
 def noise_floor(table: pd.DataFrame) -> float:
     """The largest difference between two equal steps that a run cannot exclude: the far end of its twins' intervals."""
     twins = table[table["kind"] == TWIN]
-    ends = np.log(twins[["ratio_low", "ratio_high"]].astype(float)).abs()
-    return max(MARGIN, float(np.expm1(ends.max(axis=None)))) if len(twins) and ends.notna().any(axis=None) else MARGIN
+    ends = np.abs(np.log(twins[["ratio_low", "ratio_high"]].to_numpy(float)))
+    return float(np.expm1(np.nanmax(ends, initial=np.log1p(MARGIN))))
 
 
 def _judge(table: pd.DataFrame, ratios: dict[int, np.ndarray]) -> None:
@@ -142,12 +177,11 @@ def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) ->
     return found
 
 
-def _ratio(throughput: pd.DataFrame, rounds: pd.DataFrame, baseline: str | None) -> np.ndarray:
-    """Ratio to the baseline: log ratios within each block, their median per process; one value per process."""
-    base = rounds[(rounds["case"] == baseline) & (rounds["mode"] == "throughput")]
-    pairs = throughput.merge(base, on=["pass", "block"], suffixes=("", "_base"))
-    logs = pd.Series(np.log(pairs["seconds_per_step"] / pairs["seconds_per_step_base"]), dtype=float)
-    return logs.groupby(pairs["pass"]).median().to_numpy()
+def _ratio(logs: pd.DataFrame, case: dict[str, Any]) -> np.ndarray:
+    """Log ratio to the baseline within each block, their median per process: one value per process."""
+    if case["baseline"] not in logs:
+        return np.empty(0)
+    return np.asarray((logs[case["key"]] - logs[case["baseline"]]).dropna().groupby("pass").median())
 
 
 def _three(name: str, logs: np.ndarray) -> dict[str, float]:

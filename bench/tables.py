@@ -56,15 +56,8 @@ def span(low: float, high: float) -> str:
 def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
     rows, varying = _prepared(table)
-    chosen = _chosen(rows, varying, to.width)
-    roomy = _total(chosen, rows, gap=2) <= to.width
-    out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
-    for column in chosen:
-        out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
-    for row in rows:
-        out.add_row(*(column.text(row) for column in chosen), style="dim" if _rank(row) else None)
-    to.print(_common(table))
-    to.print(out, soft_wrap=False)
+    to.print(common(table))
+    grid(fit(_columns(varying), rows, to.width), rows, to, dim=_rank)
     for line in _legend(table):
         to.print(line, style="dim")
     for line in notes(table):
@@ -74,16 +67,34 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
 def markdown(table: pd.DataFrame, width: int = 140) -> str:
     """The same table for an issue, a README or `summary.md`, with the columns that `width` has room for."""
     rows, varying = _prepared(table)
-    chosen = _chosen(rows, varying, width)
-    lines = [
-        _common(table),
-        "",
-        "| " + " | ".join(column.title for column in chosen) + " |",
-        "|" + "|".join("---:" if column.right else "---" for column in chosen) + "|",
-    ]
-    lines += ["| " + " | ".join(column.text(row).replace("|", "\\|") for column in chosen) + " |" for row in rows]
-    below = [*_legend(table), *(f"- {note}" for note in notes(table))]
-    return "\n".join([*lines, "", *below]) + "\n"
+    lines = [common(table), "", *pipes(fit(_columns(varying), rows, width), rows), ""]
+    return "\n".join([*lines, *_legend(table), *(f"- {note}" for note in notes(table))]) + "\n"
+
+
+def fit(columns: list[Column], rows: list[Row], width: int) -> list[Column]:
+    """The columns that say something and have room, the least important left out first."""
+    columns = [column for column in columns if column.title == "verdict" or any(column.text(row) for row in rows)]
+    while _total(columns, rows, gap=1) > width and max(column.priority for column in columns) > 0:
+        columns.remove(max(columns, key=lambda column: column.priority))
+    return columns
+
+
+def grid(columns: list[Column], rows: list[Row], to: Console, dim: Callable[[Row], int] = lambda row: 0) -> None:
+    """Prints rows in aligned columns."""
+    roomy = _total(columns, rows, gap=2) <= to.width
+    out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
+    for column in columns:
+        out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
+    for row in rows:
+        out.add_row(*(column.text(row) for column in columns), style="dim" if dim(row) else None)
+    to.print(out, soft_wrap=False)
+
+
+def pipes(columns: list[Column], rows: list[Row]) -> list[str]:
+    """The lines of a Markdown table."""
+    head = "| " + " | ".join(column.title for column in columns) + " |"
+    rule = "|" + "|".join("---:" if column.right else "---" for column in columns) + "|"
+    return [head, rule, *("| " + " | ".join(c.text(row).replace("|", "\\|") for c in columns) + " |" for row in rows)]
 
 
 def notes(table: pd.DataFrame) -> list[str]:
@@ -98,7 +109,7 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
-    table = _with_shape(table)
+    table = with_shape(table)
     varying = [name for name in DIMENSIONS if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
     rows = [row for row in _rows(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
@@ -110,12 +121,13 @@ def _rows(table: pd.DataFrame) -> list[Row]:
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
-def _with_shape(table: pd.DataFrame) -> pd.DataFrame:
+def with_shape(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(shape=table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1))
 
 
-def _common(table: pd.DataFrame) -> str:
-    table = _with_shape(table[~table["kind"].isin(CONTROLS)])
+def common(table: pd.DataFrame) -> str:
+    """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
+    table = with_shape(table[~table["kind"].isin(CONTROLS)]) if "kind" in table else with_shape(table)
     parts = []
     for name in DIMENSIONS:
         values = list(dict.fromkeys(table[name]))
@@ -143,12 +155,8 @@ def _rank(row: Row) -> int:
     return int(row["kind"] in (TWIN, *CONTROLS))
 
 
-def _chosen(rows: list[Row], varying: list[str], width: int) -> list[Column]:
-    columns = [_name_column(), *(_dimension(name) for name in varying), *_MEASURES]
-    columns = [column for column in columns if column.title == "verdict" or any(column.text(row) for row in rows)]
-    while _total(columns, rows, gap=1) > width and max(column.priority for column in columns) > 0:
-        columns.remove(max(columns, key=lambda column: column.priority))
-    return columns
+def _columns(varying: list[str]) -> list[Column]:
+    return [_name_column(), *(dimension(name) for name in varying), *_MEASURES]
 
 
 def _total(columns: list[Column], rows: list[Row], gap: int) -> int:
@@ -166,7 +174,7 @@ def _name_column() -> Column:
     return Column("backend", name, 0, right=False)
 
 
-def _dimension(name: str) -> Column:
+def dimension(name: str) -> Column:
     return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
 
 

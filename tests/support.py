@@ -2,6 +2,7 @@
 
 import os
 
+import numpy as np
 import pandas as pd
 
 from bench import journal
@@ -14,6 +15,33 @@ def read_csv(path) -> pd.DataFrame:
 def clean_environ() -> dict[str, str]:
     """The environment without any setting of ours or of a surrounding pytest."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
+
+
+YARDSTICKS = ("arithmetic", "dispatch", "traffic")
+
+
+def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m"):
+    """The summary of a run in which neighbours slowed every step by a common share, as `bench.inputs.read` returns it.
+
+    `slower` maps backends to the factor by which they are slower than in other runs; `weather` and `spread` are
+    standard deviations of logs.
+    """
+    common = random.normal(0, weather)
+    rows = []
+    for backend in ("base", "slow", "twin", *YARDSTICKS):
+        kind = "yardstick" if backend in YARDSTICKS else "twin" if backend == "twin" else "seed"
+        log = np.log(1e-4) + common + random.normal(0, spread) + np.log((slower or {}).get(backend, 1))
+        rows.append(
+            {
+                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
+                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
+                "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
+                "source_hash": "x", "versions": "numpy==2", "allocator": "pinned", "steps_per_round": "20",
+                "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
+                "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7",
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).assign(replicated=True)
 
 
 KEYS = ("base", "slow", "twin")
@@ -30,7 +58,7 @@ def _case(name, **changes):
 def story(seconds, passes=20, blocks=3, end=True, extra=()):
     """A journal in which `seconds(case, pass, block)` is what a step took."""
     header = {
-        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "holes": [],
+        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "machine": {"python": "3"}, "holes": [],
         "settings": {"processes": 20, "blocks": blocks, "steps": 10, "allocator": "pinned"},
         "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")],
     }  # fmt: skip

@@ -1,0 +1,265 @@
+"""Compares stored runs, relative to the yardsticks that all of them measured.
+
+It must never compare in silence what is not comparable, nor call a difference without knowing how much one run of
+unchanged code differs from the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import inputs
+from bench.cases import CONTROLS, TWIN, YARDSTICK
+from bench.frame import CASE
+from bench.statistics import noise_floor
+from bench.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, verdicts
+
+WEATHER = 0.10
+"""Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
+CAMPAIGN = "campaign.csv"
+"""In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
+COLUMNS = [
+    *CASE, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks",
+]  # fmt: skip
+Key = tuple[Hashable, ...]
+Paths = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row per case, and why the whole proves less than it seems to."""
+
+    table: pd.DataFrame
+    margin: float
+    doubts: list[str]
+    left_out: list[str]
+    """One sentence for every file that could not be used."""
+
+    @property
+    def geometric_mean(self) -> float:
+        """Of the ratios of all rows that have one; NaN if none has."""
+        logs = np.log(self.table["ratio"].dropna().astype(float))
+        return float(np.exp(logs.mean())) if len(logs) else math.nan
+
+
+    def failures(self, slower: float) -> list[str]:
+        """What a gate has to stop: rows SLOWER by at least the share `slower`, and rows that head lost."""
+        found = []
+        for row in self.table.to_dict("records"):
+            if row["verdict"] == SLOWER and row["ratio"] >= 1 + slower:
+                found.append(f"{row['backend']}[{row['device']}, {row['dtype']}] is SLOWER: {row['ratio']:.3f} times base.")
+            elif row["base_runs"] and not row["head_runs"]:
+                found.append(f"{row['backend']}[{row['device']}, {row['dtype']}] has a time in base only: {row['reason']}.")
+        return found
+
+
+class _Side:
+    """The runs of one side."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+        self.cases = {key: rows.set_index("run") for key, rows in table.groupby(CASE, sort=False)}
+        fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
+        self.yardsticks = {
+            place: rows.assign(log=np.log(rows["seconds_per_step"])).pivot(index="run", columns="backend", values="log")
+            for place, rows in fixed.groupby(["device", "threads"])
+        }
+        self.work = {
+            key: set(zip(rows["source_hash"], rows["versions"], strict=True))
+            for key, rows in fixed.groupby(["device", "threads", "backend"])
+        }
+
+    def fine(self, key: Key) -> pd.DataFrame:
+        rows = self.cases.get(key)
+        return self.table.iloc[:0].set_index("run") if rows is None else rows[rows["status"] == "ok"]
+
+    def common(self, others: Sequence[_Side], place: Key, runs: Sequence[pd.Index[str]]) -> list[str]:
+        """Yardsticks of one place that did the same work in all the given runs of this side and of others."""
+        sides = [self, *others]
+        if not all(place in side.yardsticks for side in sides):
+            return []
+        names = set.intersection(
+            *(set(s.yardsticks[place].reindex(r).dropna(axis=1).columns) for s, r in zip(sides, runs, strict=True))
+        )
+        return [n for n in sorted(names) if len(set.union(*(side.work[(*place, n)] for side in sides))) == 1]
+
+    def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
+        """A value per run: its log seconds per step less the weighted yardsticks'."""
+        logs = np.log(rows["seconds_per_step"].to_numpy(float))
+        if not weights:
+            return np.asarray(logs)
+        return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
+
+
+def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:
+    """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
+    found = of_files(base, head, campaign, results)
+    found.table.attrs.update(doubts=found.doubts, left_out=found.left_out, margin=found.margin)
+    return found.table
+
+
+def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> Comparison:
+    """Compares the runs of `base` with those of `head`; several runs a side are pooled, each counting as one.
+
+    `campaign` holds further runs of unchanged code on the same machine; by default those kept in `results` for it.
+    Ratios are head over base: below 1, head is faster. Raises `UsageError` if a side holds nothing that can be read.
+    """
+    read = [inputs.read(_several(paths)) for paths in (base, head)]
+    machines = dict.fromkeys(name for rows in read for name in rows.table["machine"] if name)
+    kept = [path for name in machines if (path := Path(results) / name / CAMPAIGN).exists()]
+    if paths := _several(campaign) or kept:
+        read.append(inputs.read(paths))
+    found = judge(*(rows.table for rows in read))
+    return replace(found, left_out=[sentence for rows in read for sentence in rows.left_out])
+
+
+def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None) -> Comparison:
+    """The same from rows as `bench.inputs.read` returns them. A run that is being judged is no part of its campaign."""
+    sides = [_Side(base), _Side(head)]
+    others = None
+    if campaign is not None:
+        others = _Side(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
+    keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
+    rows = [_row(key, sides, others) for key in keys if _kind(key, sides) not in (TWIN, *CONTROLS)]
+    margin = max(MARGIN, noise_floor(base), noise_floor(head))
+    judged = [row for row in rows if row["estimate"]]
+    for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
+        row |= {"verdict": verdict, "p": p}
+        if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
+            row["reasons"].append(f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}")
+    table = pd.DataFrame([row | {"reason": "; ".join(row["reasons"])} for row in rows]).reindex(columns=COLUMNS)
+    return Comparison(table, margin, [*_doubts(sides)], [])
+
+
+def _several(paths: Paths) -> list[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else [*paths]
+
+
+def _kind(key: Key, sides: Sequence[_Side]) -> str:
+    return str(next(side.cases[key]["kind"].iloc[0] for side in sides if key in side.cases))
+
+
+def _row(key: Key, sides: Sequence[_Side], others: _Side | None) -> dict[str, Any]:
+    fine = [side.fine(key) for side in sides]
+    row: dict[str, Any] = {**dict(zip(CASE, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
+    for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
+        row[f"{name}_runs"] = len(rows)
+        if len(rows):
+            row[f"{name}_seconds_per_step"] = float(np.exp(np.log(rows["seconds_per_step"]).mean()))
+        elif key in side.cases:
+            bad = side.cases[key].iloc[0]
+            row["reasons"].append(f"{bad['status']} in {name}: {bad['reason']}")
+        else:
+            row["reasons"].append(f"not in {name}")
+    if not all(map(len, fine)):
+        return row
+    row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
+    row["reasons"] += _differences(fine)
+    why_not = None
+    if len({machine for rows in fine for machine in rows["machine"]}) > 1:
+        why_not = "times of different machines are shown, not judged"
+    elif not all(rows["replicated"].all() for rows in fine):
+        why_not = "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+    if why_not:
+        row |= {"verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
+        return row
+    row["estimate"] = estimate = _estimate(key, sides, fine, others, row)
+    row["ratio"] = math.exp(estimate.mean)
+    row["ratio_low"], row["ratio_high"] = map(math.exp, estimate.interval())
+    return row
+
+
+def _estimate(
+    key: Key, sides: Sequence[_Side], fine: Sequence[pd.DataFrame], others: _Side | None, row: dict[str, Any]
+) -> Estimate:
+    """Head minus base. A run is a level above the process, so what is averaged and what is spread are runs.
+
+    The spread of a run is that of run means around the mean of their group, pooled over base, head and campaign, and
+    never less than what the spread between the processes of the runs at hand predicts.
+    """
+    place = (row["device"], row["threads"])
+    usable = sides[0].common(sides[1:], place, [rows.index for rows in fine])
+    weights = _weights([text for rows in fine for text in rows["yardsticks"]], usable)
+    row["yardsticks"] = " ".join(f"{name}:{weight:.2f}" for name, weight in weights.items())
+    if not weights:
+        row["reasons"].append("no yardstick did the same work on both sides, so the raw times stand alone")
+    groups = [side.relative(rows, place, weights) for side, rows in zip(sides, fine, strict=True)]
+    mean = float(groups[1].mean() - groups[0].mean())
+    if others and len(known := _calm(others, key, place, weights, fine)) > 1:
+        groups.append(known)
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom == 0:
+        alone = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
+        row["reasons"].append(alone)
+        return Estimate(mean, math.inf, 1)
+    between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom
+    within = float(pd.concat(list(fine))["relative_error"].pow(2).mean())
+    return Estimate(mean, math.sqrt(max(between, within) * (1 / len(fine[0]) + 1 / len(fine[1]))), freedom)
+
+
+def _calm(others: _Side, key: Key, place: Key, weights: dict[str, float], fine: Sequence[pd.DataFrame]) -> np.ndarray:
+    """The campaign's runs of this case that were measured the way the given ones were; of a case it lacks, none."""
+    rows = others.fine(key)
+    how = ["machine", "allocator", "steps_per_round", "processes"]
+    for name in how:
+        rows = rows[rows[name].isin(fine[0][name])]
+    if weights and len(rows):
+        known = others.yardsticks.get(place)
+        rows = rows[rows.index.isin(known.dropna().index)] if known is not None and {*weights} <= {*known} else rows[:0]
+    return others.relative(rows, place, weights) if len(rows) else np.empty(0)
+
+
+def _weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float]:
+    """The mean of the runs' own weights, of the yardsticks that can be used, one in sum."""
+    parsed = [dict(part.split(":") for part in text.split()) for text in texts if text]
+    if not parsed or not usable:
+        return {}
+    weights = {name: sum(float(one.get(name, 0)) for one in parsed) for name in usable}
+    total = sum(weights.values())
+    return {name: weight / total if total else 1 / len(usable) for name, weight in weights.items()}
+
+
+def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
+    """What else differs between the sides than what is being compared."""
+    names = {
+        "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
+        "allocator": "the allocator", "steps_per_round": "the steps a round",
+    }  # fmt: skip
+    found = []
+    for column, name in names.items():
+        base, head = (sorted(set(rows[column])) for rows in fine)
+        if base != head:
+            text = "" if column == "source_hash" else f": {', '.join(base) or 'unknown'} → {', '.join(head) or 'unknown'}"
+            found.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
+    return found
+
+
+def _doubts(sides: Sequence[_Side]) -> Iterator[str]:
+    """What the controls say: if they changed, nothing else can be believed to have."""
+    for name, side in zip(("base", "head"), sides, strict=True):
+        twins = side.table[(side.table["kind"] == TWIN) & side.table["verdict"].isin([FASTER, SLOWER])]
+        for run in dict.fromkeys(twins["run"]):
+            yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
+    logs = [_controls(side) for side in sides]
+    for key in logs[0].columns.intersection(logs[1].columns):
+        change = math.exp(float(logs[1][key].mean() - logs[0][key].mean()))
+        if not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
+            yield (
+                f"UNPROVEN: the yardstick {key}, fixed work, takes {change:.2f} times as long in head; the machine was not "
+                "the same, so measure both sides again."
+            )
+
+
+def _controls(side: _Side) -> pd.DataFrame:
+    parts = {f"{name}[{device}, threads {threads}]": logs[name]
+             for (device, threads), logs in side.yardsticks.items() for name in logs}
+    return pd.DataFrame(parts)

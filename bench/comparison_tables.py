@@ -1,0 +1,91 @@
+"""Comparisons as people and programs read them: terminal, Markdown, CSV and JSON.
+
+It must never weaken or strengthen a verdict; it is the last formatter, where seconds get their unit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pandas as pd
+from rich.console import Console
+
+from bench import tables
+from bench.comparison import Comparison
+from bench.tables import Column, Row, seconds, span
+
+_MEASURES = [
+    Column("base", lambda r: seconds(r["base_seconds_per_step"]), 2),
+    Column("head", lambda r: seconds(r["head_seconds_per_step"]), 2),
+    Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
+    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
+    Column("raw", lambda r: f"{r['raw_ratio']:.3f}" if math.isfinite(r["raw_ratio"]) else "", 3),
+    Column("p", lambda r: f"{r['p']:.2g}" if math.isfinite(r["p"]) else "", 4),
+    Column("runs", lambda r: f"{r['base_runs']}+{r['head_runs']}", 5),
+    Column("yardsticks", lambda r: r["yardsticks"] if isinstance(r["yardsticks"], str) else "", 6),
+    Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
+]
+
+
+def terminal(found: Comparison, to: Console) -> None:
+    """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
+    columns, rows = _prepared(found.table)
+    to.print(tables.common(found.table))
+    tables.grid(tables.fit(columns, rows, to.width), rows, to)
+    for line in _below(found):
+        to.print(line)
+    for doubt in found.doubts:
+        to.print(doubt, style="bold red")
+
+
+def markdown(found: Comparison) -> str:
+    """For an issue, a pull request or GitHub's step summary."""
+    columns, rows = _prepared(found.table)
+    above = [part for doubt in found.doubts for part in (f"**{doubt}**", "")]
+    grid = tables.pipes(tables.fit(columns, rows, 140), rows)
+    return "\n".join([*above, tables.common(found.table), "", *grid, "", *(f"- {line}" for line in _below(found)), ""])
+
+
+def csv(found: Comparison) -> str:
+    """Full precision, seconds."""
+    return str(found.table.to_csv(index=False))
+
+
+def as_json(found: Comparison) -> str:
+    """Rows, doubts and files left out, as one JSON object; null where there is no number."""
+    rows = json.loads(found.table.to_json(orient="records", double_precision=15))
+    mean = found.geometric_mean
+    whole = {
+        "rows": rows, "geometric_mean": mean if math.isfinite(mean) else None, "margin": found.margin,
+        "doubts": found.doubts, "left_out": found.left_out,
+    }  # fmt: skip
+    return json.dumps(whole, indent=2) + "\n"
+
+
+FORMATS = {"md": markdown, "csv": csv, "json": as_json}
+
+
+def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
+    table = tables.with_shape(table)
+    varying = [tables.dimension(name) for name in tables.DIMENSIONS if table[name].nunique() > 1]
+    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+    return [Column("backend", lambda r: str(r["backend"]), 0, right=False), *varying, *_MEASURES], rows
+
+
+def _below(found: Comparison) -> list[str]:
+    lines = []
+    if math.isfinite(found.geometric_mean):
+        lines.append(f"geometric mean of {found.table['ratio'].notna().sum()} ratios: {found.geometric_mean:.3f}")
+    lines.append(
+        "ratio: head over base, relative to the yardsticks; raw: of the times alone. FASTER and SLOWER: at least "
+        f"{found.margin:.1%} apart, and false in 1 table of 100."
+    )
+    reasons: dict[str, list[str]] = {}
+    for row in found.table.to_dict("records"):
+        if row["reason"]:
+            reasons.setdefault(str(row["reason"]), []).append(str(row["backend"]))
+    for reason, names in reasons.items():
+        everywhere = len(names) == len(found.table)
+        lines.append(f"{'all rows' if everywhere else ', '.join(dict.fromkeys(names))}: {reason}")
+    return [*lines, *(f"left out: {sentence}" for sentence in found.left_out)]

@@ -1,0 +1,239 @@
+"""Reads what others hand in as results, of whatever kind and in whatever state, into rows like those of `summary.csv`.
+
+It must never let a damaged file spoil the others, nor guess at a number that it does not understand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench import journal, statistics
+from bench.errors import UsageError
+from bench.frame import CASE
+
+SUMMARY, SAMPLES = "summary.csv", "samples.csv"
+MAX_BYTES = 400_000_000
+"""No report of ours comes near it; a larger file is not read."""
+EXPECTED = {
+    **dict.fromkeys(("backend", "device", "dtype", "status"), "a name"),
+    **dict.fromkeys(("threads", "N", "D_in", "H", "D_out"), "a whole number of at least 1"),
+    **dict.fromkeys(
+        ("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high"),
+        "a number above 0, with a decimal point",
+    ),
+    **dict.fromkeys(("relative_error", "processes"), "a number of at least 0, with a decimal point"),
+}
+TEXTS = (
+    "reason", "kind", "source_hash", "versions", "allocator", "steps_per_round", "yardsticks", "verdict",
+    "machine", "run", "python",
+)  # fmt: skip
+COLUMNS = [*EXPECTED, *TEXTS, "replicated", "file"]
+
+
+@dataclass
+class Rows:
+    """What could be read: `table` has the columns `COLUMNS`, `left_out` one sentence for every file that could not."""
+
+    table: pd.DataFrame
+    left_out: list[str] = field(default_factory=list)
+
+
+def read(paths: Sequence[str | Path]) -> Rows:
+    """Reads runs' folders, `summary.csv`, `samples.csv`, journals and pytest-benchmark's JSON.
+
+    A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
+    """
+    found, left_out = [], []
+    for path in map(Path, paths):
+        for file in _files(path):
+            try:
+                found.append(_one(file))
+            except UsageError as error:
+                left_out.append(str(error))
+    rows = _valid(pd.concat(found, ignore_index=True), left_out) if found else None
+    if rows is None or rows.empty:
+        raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
+    return Rows(rows, left_out)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise UsageError(f"{path}: does not exist; give a run's folder, or one of its files.")
+    if not path.is_dir():
+        return [path]
+    folders = {file.parent for name in (SUMMARY, journal.NAME) for file in path.rglob(name)}
+    if not folders:
+        raise UsageError(f"{path}: holds no run, neither {SUMMARY} nor {journal.NAME}; give a run's folder, or one above it.")
+    # tables are rebuilt from a journal only where a run was cut off before it could write them
+    return [folder / (SUMMARY if (folder / SUMMARY).exists() else journal.NAME) for folder in sorted(folders)]
+
+
+def _one(file: Path) -> pd.DataFrame:
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
+    if not head.strip():
+        raise UsageError(f"{file}: is empty; give a finished run.")
+    if size > MAX_BYTES:
+        raise UsageError(f"{file}: has {size / 1e6:.0f} MB, more than any report of a run; give a run's {SUMMARY}.")
+    if b"\0" in head or head[:2] == b"\x1f\x8b":
+        raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
+    if file.suffix == ".jsonl":
+        table = statistics.summarise(journal.read(file))
+    elif head.lstrip()[:1] in (b"{", b"["):
+        table = _pytest_benchmark(file)
+    else:
+        table = _csv(file, head)
+    line = range(2, len(table) + 2)
+    run = table["run"].replace("", None) if "run" in table else pd.Series(None, table.index, dtype=object)
+    table = table.assign(file=str(file), line=line, run=run.fillna(str(file)), **_replicated(table))
+    return table.reindex(columns=[*COLUMNS, "line"])
+
+
+def _replicated(table: pd.DataFrame) -> dict[str, Any]:
+    return {} if "replicated" in table else {"replicated": True}
+
+
+def _csv(file: Path, head: bytes) -> pd.DataFrame:
+    first = head.decode(errors="replace").lstrip("\ufeff").splitlines()[0]
+    names = [name.strip('"') for name in first.split(",")]
+    wanted = {*COLUMNS, "pass", "block", "mode", "case"}
+    if ";" in first:
+        raise UsageError(f"{file}:1: is separated by semicolons; save it with commas, and with points for decimals.")
+    if missing := [name for name in (*CASE, "seconds_per_step", "status") if name not in names]:
+        raise UsageError(
+            f"{file}:1: has no column {missing[0]}, so it is neither a {SUMMARY} nor a {SAMPLES} of ours; "
+            f"it begins {first[:60]!r}."
+        )
+    if repeated := [name for name in names if name in wanted and names.count(name) > 1]:
+        raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
+    try:
+        table = pd.read_csv(
+            file, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False, usecols=lambda c: c in wanted
+        )
+    except pd.errors.ParserError as error:
+        line = re.search(r"line (\d+)", str(error)) or re.search(r"row (\d+)", str(error))
+        place = f":{line[1]}" if line else ""
+        raise UsageError(f"{file}{place}: has other fields than its header names; the file is damaged.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
+    short = table.isna().any(axis=1)  # a field that is there, though empty, is a text
+    if short.any():
+        raise UsageError(f"{file}:{_first(short) + 2}: has fewer fields than its header; the file was cut off.")
+    if table.empty:
+        raise UsageError(f"{file}: has a header and no row; give a finished run.")
+    return _from_samples(file, table) if "mode" in names else table
+
+
+def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and case, from a row per round."""
+    numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
+    bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
+    if bad.any():
+        place = f"{file}:{_first(bad) + 2}"
+        raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
+    rounds = table.assign(**numbers)
+    try:
+        tables = [statistics.from_rounds(run) for _, run in rounds[rounds["mode"] == "throughput"].groupby("run", sort=False)]
+    except ValueError:
+        raise UsageError(f"{file}: holds a round twice; a case has one in each block.") from None
+    if not tables:
+        raise UsageError(f"{file}: holds no round of the mode throughput; give a run's {SUMMARY}.")
+    return pd.concat(tables, ignore_index=True).astype({"threads": object})
+
+
+def _pytest_benchmark(file: Path) -> pd.DataFrame:
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        rows = [_benchmark(one) for one in report["benchmarks"]]
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: is not UTF-8 text; give a run's {SUMMARY}.") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{file}:{error.lineno}: is no JSON: {error.msg}; the file is damaged.") from None
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{file}: is JSON, but not a report of pytest-benchmark; give one, or a run's {SUMMARY}.") from None
+    if not rows:
+        raise UsageError(f"{file}: holds no benchmark; measure again with --benchmark-json.")
+    return pd.DataFrame(rows)
+
+
+def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
+    """Ours say what they are in `extra_info`; of another suite's, the name stands for the whole case."""
+    told = {**(one.get("params") or {}), **(one.get("extra_info") or {})}
+    ours = {name: told[name] for name in (*CASE, *TEXTS) if told.get(name) is not None}
+    plain = {"backend": one["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE[3:], 1)}
+    return {
+        **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": one["stats"]["mean"], "replicated": False,
+    }  # fmt: skip
+
+
+def _first(bad: pd.Series[bool]) -> int:
+    return int(bad.to_numpy().argmax())
+
+
+def _valid(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
+    """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
+    rows = rows.assign(**{name: rows[name].fillna("").astype(str) for name in TEXTS})
+    rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
+    bad = dict(_faults(rows))
+    left_out += bad.values()
+    kept = rows[~rows["file"].isin(list(bad))]
+    return _schema().validate(kept).drop(columns="line").reset_index(drop=True) if len(kept) else kept
+
+
+def _faults(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
+    """(file, sentence) for the first fault of each file."""
+    from pandera.errors import SchemaErrors
+
+    faults: list[tuple[int, str]] = []
+    try:
+        _schema().validate(rows, lazy=True)
+    except SchemaErrors as errors:
+        for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records"):
+            row, column = int(case["index"]), str(case["column"])
+            if column in EXPECTED:
+                value = rows.at[row, column]
+                faults.append((row, f"{column} is {'missing' if value is None else repr(value)}, expected {EXPECTED[column]}"))
+            else:
+                faults.append((row, "status is ok, so it needs a time and a run of its own kind"))
+    twice = rows.duplicated(["file", "run", *CASE], keep="first")
+    faults += [(int(row), "holds a case a second time; a run has one row for each") for row in rows.index[twice]]
+    seen = set()
+    for row, text in sorted(faults):
+        file = str(rows.at[row, "file"])
+        if file not in seen:
+            seen.add(file)
+            line = int(rows["line"].to_numpy()[row])
+            yield file, f"{file}:{line}: {text}; mend the line or give the run's folder."
+
+
+def _schema() -> Any:
+    """What a row has to be, as pandera checks it."""
+    try:
+        import pandera.pandas as pa
+    except ModuleNotFoundError:
+        raise UsageError("reading results needs pandera, which is not installed: python -m pip install pandera.") from None
+
+    columns = {}
+    for name, expected in EXPECTED.items():
+        if expected == "a name":
+            columns[name] = pa.Column(str, pa.Check.str_length(min_value=1), nullable=False)
+        elif name in CASE:
+            columns[name] = pa.Column(int, pa.Check.ge(1), coerce=True)
+        elif "above 0" in expected:
+            columns[name] = pa.Column(float, [pa.Check.gt(0), pa.Check.lt(np.inf)], nullable=True, coerce=True)
+        else:
+            columns[name] = pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True)
+    timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
+    return pa.DataFrameSchema(columns, checks=timed, strict=False)

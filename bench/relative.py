@@ -1,0 +1,44 @@
+"""A case's time relative to a mix of the yardsticks that were timed in the same blocks.
+
+It must never see two runs: what differs between runs is what a comparison is to judge, so no weight may come from it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.optimize import nnls
+
+from bench.verdicts import Estimate
+
+FIRM = 1e3
+"""How much more the condition that the weights sum to one counts than any block."""
+
+
+def mix(case: np.ndarray, yardsticks: np.ndarray) -> np.ndarray:
+    """Weights (k,) of the yardsticks' logs (n, k) that follow a case's logs (n,) best; none negative, and one in sum.
+
+    One in sum, for what slows everything alike, such as a clock or a neighbour, has to cancel as a whole: timing noise in
+    the yardsticks would otherwise pull all weights towards zero (regression dilution). Non-negative least squares with
+    the condition as a heavy row (Lawson & Hanson, *Solving Least Squares Problems*, 1974, chapters 22 and 23).
+    """
+    case, yardsticks = case - case.mean(), yardsticks - yardsticks.mean(axis=0)
+    heavy = FIRM * max(float(np.abs(yardsticks).max()), 1e-12) * np.sqrt(len(case))
+    equations = np.vstack([yardsticks, np.full(yardsticks.shape[1], heavy)])
+    weights, _ = nnls(equations, np.append(case, heavy))
+    return np.asarray(weights / weights.sum())
+
+
+def relative(logs: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict[str, float], Estimate]:
+    """A run's weights for a case, and its log time relative to that mix, estimated from one value per process.
+
+    `logs` holds log seconds per step with a row per (pass, block) and a column per case. Without a yardstick, or with
+    fewer than two complete blocks, there are no weights and the time stays as it is.
+    """
+    blocks = logs[[case, *yardsticks]].dropna()
+    if not yardsticks or len(blocks) < 2:
+        return {}, Estimate.of(logs[case].dropna().groupby("pass").median().to_numpy())
+    values = blocks.to_numpy()
+    weights = mix(values[:, 0], values[:, 1:])
+    apart = pd.Series(values[:, 0] - values[:, 1:] @ weights, index=blocks.index)
+    return dict(zip(yardsticks, map(float, weights), strict=True)), Estimate.of(apart.groupby("pass").median().to_numpy())
