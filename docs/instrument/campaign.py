@@ -1,4 +1,4 @@
-"""Collects the campaign: identical code measured again and again by three tools that take turns, so that all see the same weather.
+"""Collects the campaign: identical code measured repeatedly by three tools that take turns, so that all see the same weather.
 
     python docs/instrument/campaign.py [FOLDER] [RUNS]
 
