@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary`.
+"""The command line: `python -m bench list|train|verify|run|summary|doctor`.
 
 It must never hold logic of its own: every command is a few calls into the rooms that do the work.
 """
@@ -18,7 +18,7 @@ from bench.settings import Settings, whole_number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns the exit code: 0 fine, 1 something is wrong with a step, 2 bad usage, 130 Ctrl-C."""
+    """Runs one command; returns the exit code: 0 fine, 1 a step or the machine is bad, 2 bad usage, 130 Ctrl-C."""
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.command(arguments)
@@ -145,6 +145,16 @@ def summary(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def doctor(_: argparse.Namespace) -> int:
+    """Tells what makes this machine a bad instrument, and what to do about it."""
+    from bench import doctor as checks
+    from bench import tables
+
+    findings = checks.examine(Settings.from_env())
+    checks.show(findings, tables.console())
+    return 1 if any(finding.state == "bad" for finding in findings) else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What one training step costs, proven and timed.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -166,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     command(verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
     command(run)
     command(summary).add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
+    command(doctor)
     return parser
 
 
