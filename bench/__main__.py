@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary|compare`.
+"""The command line: `python -m bench list|train|verify|run|summary|compare|doctor`.
 
 It must never hold logic of its own: every command is a few calls into the rooms that do the work.
 """
@@ -173,6 +173,16 @@ def compare(arguments: argparse.Namespace) -> int:
     return next((code for code in (2, 3, 1) if code in codes), 0)
 
 
+def doctor(_: argparse.Namespace) -> int:
+    """Tells what makes this machine a bad instrument, and what to do about it."""
+    from bench import doctor as checks
+    from bench import tables
+
+    findings = checks.examine(Settings.from_env())
+    checks.show(findings, tables.console())
+    return 1 if any(finding.state == "bad" for finding in findings) else 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What one training step costs, proven and timed.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -203,6 +213,7 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--format", choices=("text", "md", "csv", "json"), default="text")
     compared.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
+    command(doctor)
     return parser
 
 

@@ -5,7 +5,6 @@ It must never compute with what was measured, nor take time while a worker runs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -38,17 +37,15 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[journal.Record], N
                 progress.update(bar, number=record["pass"] + 1, refresh=True)
             elif record["record"] == "failure":
                 progress.console.print(f"{record['status']}: {record['reason']}")
-            elif (warning := busy(record)) and warning[0] not in said:
-                said.add(warning[0])
-                progress.console.print(warning[1], style="yellow")
+            elif (warning := busy(record)) and warning not in said:
+                said.add(warning)
+                progress.console.print(warning, style="yellow")
 
         yield advance
 
 
-def busy(record: journal.Record) -> tuple[str, str] | None:
-    """What else the machine is doing at the start of a pass, if it is worth a warning: (kind, sentence)."""
+def busy(record: journal.Record) -> str | None:
+    """A warning if other runs measure here at the start of a pass; `bench.doctor` has told of any other load before."""
     if record.get("other_runs"):
-        return "runs", f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
-    if record["record"] == "pass" and record["pass"] == 0 and record["load_average"][0] > 0.5 * (os.cpu_count() or 1):
-        return "load", f"busy: the load average is {record['load_average'][0]:.1f} before measuring; results will be noisy."
+        return f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
     return None

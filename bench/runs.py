@@ -19,7 +19,7 @@ import pandas as pd
 from rich.console import Console
 
 from backends.api import step_flops
-from bench import conductor, environment, frame, journal, presence, progress, statistics, tables
+from bench import conductor, doctor, environment, frame, journal, presence, progress, statistics, tables
 from bench.cases import Case, Plan
 from bench.errors import UsageError
 from bench.verify import TOLERANCE
@@ -88,8 +88,11 @@ def run(plan: Plan, console: Console, publish: Callable[[Run], None]) -> None:
     machine = environment.facts()
     name = environment.machine_name([gpu["name"] for gpu in machine["gpus"]])
     folder = new_folder(plan, name)
+    beforehand = doctor.before_run()
     log = journal.Journal(folder / journal.NAME)
-    log.write(header(plan, machine, name, folder.name))
+    log.write(header(plan, machine, name, folder.name) | {"doctor": beforehand})
+    for sentence in beforehand:
+        console.print(sentence, style="dim")
     try:
         with presence.shown() as others, progress.shown(plan, console) as advance:
             for record in conductor.measure(plan):

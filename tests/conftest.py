@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.checks import Machine
 from tests.support import clean_environ
 
 ROOT = Path(__file__).parent.parent
@@ -40,6 +41,19 @@ def run_pytest(environ: dict[str, str]) -> Runner:
         return _run(["pytest", "-p", "no:cacheprovider", *arguments], environ | settings)
 
     return run
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Callable[[dict[str, str]], Machine]:
+    """`machine({path: text})` has these files and two CPUs."""
+
+    def build(files: dict[str, str]) -> Machine:
+        for path, text in files.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text + "\n")
+        return Machine(root=tmp_path, cpus=(0, 1), total_cpus=2)
+
+    return build
 
 
 def _run(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:

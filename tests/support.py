@@ -1,4 +1,4 @@
-"""What several tests share: journals made by hand, a clean environment, and reading our CSV files."""
+"""What several tests share: journals and a machine made by hand, a clean environment, and reading our CSV files."""
 
 import os
 
@@ -43,6 +43,26 @@ def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m")
         )  # fmt: skip
     return pd.DataFrame(rows).assign(replicated=True)
 
+
+CPU = "sys/devices/system/cpu"
+GOOD_MACHINE = {
+    "proc/loadavg": "0.20 0.10 0.10 1/80 999",
+    "proc/self/cgroup": "0::/",
+    "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu tsc",
+    "sys/fs/cgroup/cpu.max": "max 100000",
+    "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never",
+    f"{CPU}/cpufreq/boost": "0",
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc",
+} | {
+    f"{CPU}/cpu{number}/{name}": text
+    for number in range(2)
+    for name, text in {
+        "cpufreq/scaling_governor": "performance",
+        "thermal_throttle/core_throttle_count": "0",
+        "topology/thread_siblings_list": str(number),
+    }.items()
+}
+"""Path → text: what the doctor's checks read on a machine of two CPUs with nothing to complain of."""
 
 KEYS = ("base", "slow", "twin")
 
