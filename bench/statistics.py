@@ -30,7 +30,7 @@ SUMMARY = [
 ]  # fmt: skip
 
 
-def interval(logs: np.ndarray) -> tuple[float, float, float]:
+def interval(logs: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
     """Geometric mean of exp(logs), one value per process, with its Student-t confidence interval (low, high).
 
     Times and ratios are positive and their disturbances multiply, so means are taken of logarithms (Fleming & Wallace,
@@ -39,7 +39,7 @@ def interval(logs: np.ndarray) -> tuple[float, float, float]:
     centre, n = float(np.mean(logs)), len(logs)
     if n < 2:
         return float(np.exp(centre)), np.nan, np.nan
-    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2) * np.std(logs, ddof=1) / np.sqrt(n))
+    half = float(stdtrit(n - 1, (1 + confidence) / 2) * np.std(logs, ddof=1) / np.sqrt(n))
     return float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half))
 
 
@@ -80,6 +80,14 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     for hole in header["holes"]:
         rows.append(case_columns(hole) | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
     return pd.DataFrame(rows).reindex(columns=SUMMARY)
+
+
+def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as files show it: only a row that is `ok` carries times, ratios and rates."""
+    shown = table.copy()
+    times = [name for name in shown.columns if "seconds" in name or name.startswith(("ratio", "flop"))]
+    shown.loc[shown["status"] != "ok", times] = float("nan")
+    return shown
 
 
 def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
