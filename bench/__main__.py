@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary`.
+"""The command line: `python -m bench list|train|verify|run|summary|export`.
 
 It must never hold logic of its own: every command is a few calls into the rooms that do the work.
 """
@@ -145,6 +145,17 @@ def summary(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def export(arguments: argparse.Namespace) -> int:
+    """Writes stored runs as files that other tools read."""
+    from bench import export, frame
+
+    files, told = export.export(frame.stories(*arguments.run), arguments.format, arguments.controls)
+    for line in told:
+        print(f"bench: {line}", file=sys.stderr)
+    export.write(files, arguments.output)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What one training step costs, proven and timed.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -166,6 +177,11 @@ def _parser() -> argparse.ArgumentParser:
     command(verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
     command(run)
     command(summary).add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
+    exported = command(export)
+    exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
+    exported.add_argument("--format", required=True, choices=("github-action-benchmark", "bencher", "asv", "csv"))
+    exported.add_argument("-o", "--output", type=Path, help="a file, for asv a folder; stdout by default")
+    exported.add_argument("--controls", action="store_true", help="the twin, null and the yardsticks too")
     return parser
 
 
