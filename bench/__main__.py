@@ -150,8 +150,7 @@ def export(arguments: argparse.Namespace) -> int:
     from bench import export, frame
 
     files, told = export.export(frame.stories(*arguments.run), arguments.format, arguments.controls)
-    for line in told:
-        print(f"bench: {line}", file=sys.stderr)
+    sys.stderr.writelines(f"bench: {line}\n" for line in told)
     export.write(files, arguments.output)
     return 0
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import frame, journal, statistics
+from bench import frame, journal
 from bench.errors import UsageError
+from bench.verdicts import Estimate
 
 LIST = "benchmarks.json"
 RESULTS_VERSION, MACHINE_VERSION, LIST_VERSION = 2, 1, 2
@@ -118,7 +119,7 @@ def _about(header: journal.Record) -> dict[str, Any]:
 
 def _result(row: dict[str, Any], medians: np.ndarray, started: int) -> list[Any]:
     """A case's values in the order of `COLUMNS`. The samples are processes: only they are independent of each other."""
-    low, high = statistics.interval(np.log(medians), 0.99)[1:]
+    low, high = np.exp(Estimate.of(np.log(medians)).interval(0.99)).tolist()
     lower, upper = np.quantile(medians, [0.25, 0.75]).tolist()
     number, repeat = int(row["steps_per_round"]), len(medians)
     stats = [[value] for value in (low, high, lower, upper, number, repeat)]

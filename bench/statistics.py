@@ -10,14 +10,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from bench import journal
+from bench.cases import TWIN
 from bench.frame import CASE, case_columns, error_columns, samples
-
-CONFIDENCE = 0.95
-MARGIN = 0.01
-"""A twin whose whole interval lies further than this from 1 makes its run unproven."""
+from bench.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
 
 SUMMARY = [
     *CASE, "status", "reason",
@@ -30,17 +27,15 @@ SUMMARY = [
 ]  # fmt: skip
 
 
-def interval(logs: np.ndarray, confidence: float = CONFIDENCE) -> tuple[float, float, float]:
+def interval(logs: np.ndarray) -> tuple[float, float, float]:
     """Geometric mean of exp(logs), one value per process, with its Student-t confidence interval (low, high).
 
     Times and ratios are positive and their disturbances multiply, so means are taken of logarithms (Fleming & Wallace,
     1986). A single process has no interval: low and high are NaN.
     """
-    centre, n = float(np.mean(logs)), len(logs)
-    if n < 2:
-        return float(np.exp(centre)), np.nan, np.nan
-    half = float(stdtrit(n - 1, (1 + confidence) / 2) * np.std(logs, ddof=1) / np.sqrt(n))
-    return float(np.exp(centre)), float(np.exp(centre - half)), float(np.exp(centre + half))
+    estimate = Estimate.of(logs)
+    low, high = estimate.interval()
+    return float(np.exp(estimate.mean)), float(np.exp(low)), float(np.exp(high))
 
 
 def summarise(story: journal.Story) -> pd.DataFrame:
@@ -54,6 +49,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
     opens = pd.DataFrame([record | error_columns(record) for record in story.of("open")])
     rows: list[dict[str, Any]] = []
+    ratios: dict[int, np.ndarray] = {}
     for case in header["cases"]:
         row = case_columns(case) | {
             **{name: case[name] for name in ("kind", "baseline", "learning_rate", "tolerance", "source_hash")},
@@ -75,11 +71,35 @@ def summarise(story: journal.Story) -> pd.DataFrame:
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
             if case["proven"] and case["baseline"] not in failures:
-                row |= _ratio(throughput, rounds, case["baseline"])
+                logs = _ratio(throughput, rounds, case["baseline"])
+                if len(logs):
+                    row |= _three("ratio", logs)
+                    if case["baseline"] != case["key"]:
+                        ratios[len(rows)] = logs
         rows.append(row)
     for hole in header["holes"]:
         rows.append(case_columns(hole) | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
-    return pd.DataFrame(rows).reindex(columns=SUMMARY)
+    table = pd.DataFrame(rows).reindex(columns=SUMMARY)
+    _judge(table, ratios)
+    return table
+
+
+def noise_floor(table: pd.DataFrame) -> float:
+    """The largest difference between two equal steps that a run cannot exclude: the far end of its twins' intervals."""
+    twins = table[table["kind"] == TWIN]
+    ends = np.log(twins[["ratio_low", "ratio_high"]].astype(float)).abs()
+    return max(MARGIN, float(np.expm1(ends.max(axis=None)))) if len(twins) and ends.notna().any(axis=None) else MARGIN
+
+
+def _judge(table: pd.DataFrame, ratios: dict[int, np.ndarray]) -> None:
+    """Fills in what each row is called beside its baseline; the twins are a table of their own."""
+    table["verdict"] = table["verdict"].astype(object)
+    margin = noise_floor(table)
+    for twins in (True, False):
+        rows = [row for row in ratios if (table.at[row, "kind"] == TWIN) == twins]
+        found = verdicts([Estimate.of(ratios[row]) for row in rows], MARGIN if twins else margin)
+        for row, (verdict, _) in zip(rows, found, strict=True):
+            table.at[row, "verdict"] = verdict
 
 
 def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -103,7 +123,7 @@ def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
     for twin in table[table["kind"] == "twin"].to_dict("records"):
         if twin["status"] in ("wrong", "failed") or (story.complete and not twin["ratio"] > 0):
             found.append(f"UNPROVEN: the twin of {twin['baseline']} has no ratio, so nothing tells how two equal steps differ.")
-        elif twin["ratio_low"] > 1 + MARGIN or twin["ratio_high"] < 1 - MARGIN:
+        elif twin["verdict"] in (FASTER, SLOWER):
             found.append(
                 f"UNPROVEN: the twin, the same code as {twin['baseline']}, takes {twin['ratio_low']:.3f} to "
                 f"{twin['ratio_high']:.3f} of its time; something favours one of two equal steps, so measure again on a "
@@ -117,7 +137,7 @@ def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) ->
     for mode, prefix in (("throughput", ""), ("latency", "latency_"), ("device", "device_")):
         medians = mine[mine["mode"] == mode].groupby("pass")["seconds_per_step"].median()
         if len(medians):
-            found |= _three(f"{prefix}seconds_per_step", np.log(medians))
+            found |= _three(f"{prefix}seconds_per_step", np.log(medians.to_numpy()))
     throughput = mine[mine["mode"] == "throughput"]
     found["minor_faults_per_step"] = float(throughput["minor_faults"].sum() / throughput["steps"].sum())
     if case["proven"]:
@@ -130,15 +150,13 @@ def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) ->
     return found
 
 
-def _ratio(throughput: pd.DataFrame, rounds: pd.DataFrame, baseline: str | None) -> dict[str, float]:
-    """Ratio to the baseline: log ratios within each block, their median per process, the interval over processes."""
+def _ratio(throughput: pd.DataFrame, rounds: pd.DataFrame, baseline: str | None) -> np.ndarray:
+    """Ratio to the baseline: log ratios within each block, their median per process; one value per process."""
     base = rounds[(rounds["case"] == baseline) & (rounds["mode"] == "throughput")]
     pairs = throughput.merge(base, on=["pass", "block"], suffixes=("", "_base"))
-    if pairs.empty:
-        return {}
-    logs = pd.Series(np.log(pairs["seconds_per_step"] / pairs["seconds_per_step_base"]))
-    return _three("ratio", logs.groupby(pairs["pass"]).median())
+    logs = pd.Series(np.log(pairs["seconds_per_step"] / pairs["seconds_per_step_base"]), dtype=float)
+    return logs.groupby(pairs["pass"]).median().to_numpy()
 
 
-def _three(name: str, logs: pd.Series[float]) -> dict[str, float]:
-    return dict(zip((name, f"{name}_low", f"{name}_high"), interval(logs.to_numpy()), strict=True))
+def _three(name: str, logs: np.ndarray) -> dict[str, float]:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval(logs), strict=True))
