@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary|compare|doctor`.
+"""The command line: `python -m bench list|train|verify|run|summary|compare|doctor|export`.
 
 It must never hold logic of its own: every command is a few calls into the rooms that do the work.
 """
@@ -183,6 +183,16 @@ def doctor(_: argparse.Namespace) -> int:
     return 1 if any(finding.state == "bad" for finding in findings) else 0
 
 
+def export(arguments: argparse.Namespace) -> int:
+    """Writes stored runs as files that other tools read."""
+    from bench import export, frame
+
+    files, told = export.export(frame.stories(*arguments.run), arguments.format, arguments.controls)
+    sys.stderr.writelines(f"bench: {line}\n" for line in told)
+    export.write(files, arguments.output)
+    return 0
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m bench", description="What one training step costs, proven and timed.")
     commands = parser.add_subparsers(required=True, metavar="command")
@@ -214,6 +224,11 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
     command(doctor)
+    exported = command(export)
+    exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
+    exported.add_argument("--format", required=True, choices=("github-action-benchmark", "bencher", "asv", "csv"))
+    exported.add_argument("-o", "--output", type=Path, help="a file, for asv a folder; stdout by default")
+    exported.add_argument("--controls", action="store_true", help="the twin, null and the yardsticks too")
     return parser
 
 

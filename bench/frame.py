@@ -79,6 +79,12 @@ def error_columns(record: journal.Record) -> dict[str, float]:
     return {name if name == "kinks" else f"error_{name}": value for name, value in errors.items()}
 
 
+def ids(table: pd.DataFrame) -> pd.Series[str]:
+    """The name of each row's case for other tools, backend/device/dtype/threads/shape: the same in every run."""
+    shapes = table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1)
+    return table[["backend", "device", "dtype", "threads"]].astype(str).agg("/".join, axis=1) + "/" + shapes
+
+
 def case_columns(case: dict[str, Any]) -> dict[str, Any]:
     """A case or a hole of a journal's header as the columns that name it."""
     return dict(zip(CASE, (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"]), strict=True))

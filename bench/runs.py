@@ -66,10 +66,7 @@ class Run:
             ) from None
 
     def _write(self) -> None:
-        proven = self.table.copy()
-        times = [name for name in proven.columns if "seconds" in name or name.startswith(("ratio", "flop"))]
-        proven.loc[proven["status"] != "ok", times] = float("nan")  # only ok rows carry times
-        _replace(self.folder / "summary.csv", proven.to_csv(index=False))
+        _replace(self.folder / "summary.csv", statistics.only_ok_times(self.table).to_csv(index=False))
         _replace(self.folder / "samples.csv", frame.samples(self.story).to_csv(index=False))
         facts = {**self.story.header["machine"], "settings": self.story.header["settings"]}
         _replace(self.folder / "environment.json", json.dumps(facts, indent=2) + "\n")

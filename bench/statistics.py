@@ -137,6 +137,14 @@ def _judge(table: pd.DataFrame, ratios: dict[int, np.ndarray]) -> None:
             table.at[row, "verdict"] = verdict
 
 
+def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as files show it: only a row that is `ok` carries times, ratios and rates."""
+    shown = table.copy()
+    times = [name for name in shown.columns if "seconds" in name or name.startswith(("ratio", "flop"))]
+    shown.loc[shown["status"] != "ok", times] = float("nan")
+    return shown
+
+
 def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
     """Why the run as a whole proves less than it seems to, one sentence each; empty for a sound run."""
     found = []

@@ -1,6 +1,7 @@
 """The pytest-benchmark face, end to end: if these fail, the promise of `pytest --benchmark-only` is broken."""
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -76,6 +77,21 @@ def test_grouping_saving_and_comparing_work(measured):
     )  # fmt: skip
     assert compared.returncode == 0
     assert compared.stdout.count("test_train_step[numpy_manual") == 2
+
+
+def test_trackers_of_pytest_benchmark_can_read_the_report(measured):
+    """As extractPytestResult of github-action-benchmark (src/extract.ts) and Bencher's adapter python_pytest do."""
+    _, report, _ = measured
+    assert isinstance(report["machine_info"], dict)
+    assert isinstance(report["commit_info"], dict)
+    names = [one["fullname"] for one in report["benchmarks"]]
+    assert len(set(names)) == 5
+    assert all(0 < len(name) <= 1024 for name in names)
+    for one in report["benchmarks"]:
+        stats = one["stats"]
+        assert all(math.isfinite(stats[name]) and stats[name] > 0 for name in ("ops", "mean", "median"))
+        assert all(math.isfinite(stats[name]) and stats[name] >= 0 for name in ("stddev", "iqr"))
+        assert stats["rounds"] == 6
 
 
 def test_our_table_comes_last_and_fits(measured):
