@@ -5,8 +5,8 @@ It must never let a damaged file spoil the others, nor guess at a number that it
 
 from __future__ import annotations
 
+import csv
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,22 +118,32 @@ def _csv(file: Path, head: bytes) -> pd.DataFrame:
         )
     if repeated := [name for name in names if name in wanted and names.count(name) > 1]:
         raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
-    try:
-        table = pd.read_csv(
-            file, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False, usecols=lambda c: c in wanted
-        )
-    except pd.errors.ParserError as error:
-        line = re.search(r"line (\d+)", str(error)) or re.search(r"row (\d+)", str(error))
-        place = f":{line[1]}" if line else ""
-        raise UsageError(f"{file}{place}: has other fields than its header names; the file is damaged.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
-    short = table.isna().any(axis=1)  # a field that is there, though empty, is a text
-    if short.any():
-        raise UsageError(f"{file}:{_first(short) + 2}: has fewer fields than its header; the file was cut off.")
+    table = pd.DataFrame(_lines(file), columns=names, dtype=object)
+    table = table[[name for name in names if name in wanted]]
     if table.empty:
         raise UsageError(f"{file}: has a header and no row; give a finished run.")
     return _from_samples(file, table) if "mode" in names else table
+
+
+def _lines(file: Path) -> list[list[str]]:
+    """The fields of every line below the header, each line as long as it."""
+    rows: list[list[str]] = []
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            width = len(next(reader))
+            for row in reader:
+                if len(row) != width:
+                    few = "fewer" if len(row) < width else "more"
+                    raise UsageError(
+                        f"{file}:{reader.line_num}: has {few} fields than its header; the file is damaged or was cut off."
+                    )
+                rows.append(row)
+        except csv.Error as error:
+            raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
+    return rows
 
 
 def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -141,7 +151,7 @@ def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
     bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
     if bad.any():
-        place = f"{file}:{_first(bad) + 2}"
+        place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
         raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
     rounds = table.assign(**numbers)
     try:
@@ -178,13 +188,9 @@ def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _first(bad: pd.Series[bool]) -> int:
-    return int(bad.to_numpy().argmax())
-
-
 def _valid(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
     """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
-    rows = rows.assign(**{name: rows[name].fillna("").astype(str) for name in TEXTS})
+    rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
     rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
     bad = dict(_faults(rows))
     left_out += bad.values()
@@ -202,11 +208,12 @@ def _faults(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
     except SchemaErrors as errors:
         for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records"):
             row, column = int(case["index"]), str(case["column"])
-            if column in EXPECTED:
-                value = rows.at[row, column]
-                faults.append((row, f"{column} is {'missing' if value is None else repr(value)}, expected {EXPECTED[column]}"))
+            if case["schema_context"] == "Column":
+                value = rows[column].to_numpy()[row]
+                told = "missing" if value is None else repr(str(value))
+                faults.append((row, f"{column} is {told}, expected {EXPECTED[column]}"))
             else:
-                faults.append((row, "status is ok, so it needs a time and a run of its own kind"))
+                faults.append((row, "status is ok, so it needs a time, in seconds_per_step"))
     twice = rows.duplicated(["file", "run", *CASE], keep="first")
     faults += [(int(row), "holds a case a second time; a run has one row for each") for row in rows.index[twice]]
     seen = set()
