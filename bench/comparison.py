@@ -30,6 +30,7 @@ COLUMNS = [
     *CASE, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks",
 ]  # fmt: skip
+QUICKEST = "quickest_seconds_per_step"
 Key = tuple[Hashable, ...]
 Paths = str | Path | Sequence[str | Path]
 
@@ -70,7 +71,7 @@ class _Side:
         self.cases = {key: rows.set_index("run") for key, rows in table.groupby(CASE, sort=False)}
         fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
         self.yardsticks = {
-            place: rows.assign(log=np.log(rows["seconds_per_step"])).pivot(index="run", columns="backend", values="log")
+            place: rows.assign(log=np.log(rows[QUICKEST])).pivot(index="run", columns="backend", values="log")
             for place, rows in fixed.groupby(["device", "threads"])
         }
         self.work = {
@@ -93,8 +94,8 @@ class _Side:
         return [n for n in sorted(names) if len(set.union(*(side.work[(*place, n)] for side in sides))) == 1]
 
     def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
-        """A value per run: its log seconds per step less the weighted yardsticks'."""
-        logs = np.log(rows["seconds_per_step"].to_numpy(float))
+        """A value per run: its log of the quickest seconds per step, less the weighted yardsticks'."""
+        logs = np.log(rows[QUICKEST].to_numpy(float))
         if not weights:
             return np.asarray(logs)
         return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
@@ -169,6 +170,8 @@ def _row(key: Key, sides: Sequence[_Side], others: _Side | None) -> dict[str, An
         why_not = "times of different machines are shown, not judged"
     elif not all(rows["replicated"].all() for rows in fine):
         why_not = "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+    elif any(rows[QUICKEST].isna().any() for rows in fine):
+        why_not = "a table was written before runs could be compared; run `python -m bench summary` on its run"
     if why_not:
         row |= {"verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
         return row
@@ -209,7 +212,7 @@ def _estimate(
 def _calm(others: _Side, key: Key, place: Key, weights: dict[str, float], fine: Sequence[pd.DataFrame]) -> np.ndarray:
     """The campaign's runs of this case that were measured the way the given ones were; of a case it lacks, none."""
     rows = others.fine(key)
-    how = ["machine", "allocator", "steps_per_round", "processes"]
+    how = ["machine", "allocator", "steps_per_round", "processes", "rounds"]
     for name in how:
         rows = rows[rows[name].isin(fine[0][name])]
     if weights and len(rows):
@@ -232,11 +235,11 @@ def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
     """What else differs between the sides than what is being compared."""
     names = {
         "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
-        "allocator": "the allocator", "steps_per_round": "the steps a round",
+        "allocator": "the allocator", "steps_per_round": "the steps a round", "rounds": "the number of rounds",
     }  # fmt: skip
     found = []
     for column, name in names.items():
-        base, head = (sorted(set(rows[column])) for rows in fine)
+        base, head = (sorted(map(str, set(rows[column]))) for rows in fine)
         if base != head:
             text = "" if column == "source_hash" else f": {', '.join(base) or 'unknown'} → {', '.join(head) or 'unknown'}"
             found.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")

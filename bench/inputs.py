@@ -26,10 +26,13 @@ EXPECTED = {
     **dict.fromkeys(("backend", "device", "dtype", "status"), "a name"),
     **dict.fromkeys(("threads", "N", "D_in", "H", "D_out"), "a whole number of at least 1"),
     **dict.fromkeys(
-        ("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high"),
+        (
+            "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quickest_seconds_per_step",
+            "ratio", "ratio_low", "ratio_high",
+        ),
         "a number above 0, with a decimal point",
     ),
-    **dict.fromkeys(("relative_error", "processes"), "a number of at least 0, with a decimal point"),
+    **dict.fromkeys(("relative_error", "processes", "rounds"), "a number of at least 0, with a decimal point"),
 }
 TEXTS = (
     "reason", "kind", "source_hash", "versions", "allocator", "steps_per_round", "yardsticks", "verdict",

@@ -1,4 +1,4 @@
-"""A case's time relative to a mix of the yardsticks that were timed in the same blocks.
+"""A case's time relative to a mix of the yardsticks that were timed in the same blocks of the same run.
 
 It must never see two runs: what differs between runs is what a comparison is to judge, so no weight may come from it.
 """
@@ -12,7 +12,7 @@ from scipy.optimize import nnls
 from bench.verdicts import Estimate
 
 FIRM = 1e3
-"""How much more the condition that the weights sum to one counts than any block."""
+"""How much more the condition that the weights sum to one counts than any process."""
 
 
 def mix(case: np.ndarray, yardsticks: np.ndarray) -> np.ndarray:
@@ -29,16 +29,16 @@ def mix(case: np.ndarray, yardsticks: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def relative(logs: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict[str, float], Estimate]:
-    """A run's weights for a case, and its log time relative to that mix, estimated from one value per process.
+def relative(logs: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict[str, float], Estimate, Estimate]:
+    """A run's weights for a case, its quickest log time, and that relative to the mix; one value per process each.
 
-    `logs` holds log seconds per step with a row per (pass, block) and a column per case. Without a yardstick, or with
-    fewer than two complete blocks, there are no weights and the time stays as it is.
+    `logs` holds log seconds per step with a row per (pass, block) and a column per case. Of a process counts the quickest
+    block: what else a machine does only ever adds to a time (Chen & Revels, *Robust benchmarking in noisy environments*,
+    2016). Without a yardstick, or with fewer than two processes, there are no weights and times stay as they are.
     """
-    blocks = logs[[case, *yardsticks]].dropna()
-    if not yardsticks or len(blocks) < 2:
-        return {}, Estimate.of(logs[case].dropna().groupby("pass").median().to_numpy())
-    values = blocks.to_numpy()
-    weights = mix(values[:, 0], values[:, 1:])
-    apart = pd.Series(values[:, 0] - values[:, 1:] @ weights, index=blocks.index)
-    return dict(zip(yardsticks, map(float, weights), strict=True)), Estimate.of(apart.groupby("pass").median().to_numpy())
+    processes = logs[[case, *yardsticks]].dropna().groupby("pass").min().to_numpy()
+    times, sticks = processes[:, 0], processes[:, 1:]
+    if not yardsticks or len(processes) < 2:
+        return {}, Estimate.of(times), Estimate.of(times)
+    weights = mix(times, sticks)
+    return dict(zip(yardsticks, map(float, weights), strict=True)), Estimate.of(times), Estimate.of(times - sticks @ weights)

@@ -25,7 +25,7 @@ SUMMARY = [
     "flop_per_second", "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict",
-    "yardsticks", "relative_error", "machine", "run", "python",
+    "quickest_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python",
 ]  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     for case in cases:
         one = {name: case["name" if name == "backend" else name] for name in (*CASE, "status", "kind", "machine", "run")}
         medians = logs[case["key"]].dropna().groupby("pass").median().to_numpy()
-        one |= _three("seconds_per_step", medians) | {"processes": len(medians)}
+        one |= _three("seconds_per_step", medians) | {"processes": len(medians), "rounds": int(logs[case["key"]].count())}
         rows.append(one | relative_columns(logs, case, cases))
     return pd.DataFrame(rows)
 
@@ -114,9 +114,9 @@ def relative_columns(logs: pd.DataFrame, case: dict[str, Any], cases: list[dict[
     """What compares this case with the same one of another run: its mix of yardsticks, and how exactly that is known."""
     place = (case["device"], case["threads"])
     names = {c["key"]: c["name"] for c in cases if c["kind"] == YARDSTICK and (c["device"], c["threads"]) == place}
-    weights, estimate = relative(logs, case["key"], [] if case["kind"] in CONTROLS else list(names))
+    weights, quickest, apart = relative(logs, case["key"], [] if case["kind"] in CONTROLS else list(names))
     text = " ".join(f"{names[key]}:{weight:.4f}" for key, weight in weights.items())
-    return {"yardsticks": text, "relative_error": estimate.error}
+    return {"quickest_seconds_per_step": float(np.exp(quickest.mean)), "yardsticks": text, "relative_error": apart.error}
 
 
 def noise_floor(table: pd.DataFrame) -> float:

@@ -31,7 +31,7 @@ DAMAGE = {
     "empty": (lambda t: "", r"bad\.csv: is empty"),
     "blank": (lambda t: "\n\n  \n", r"bad\.csv: is empty"),
     "a header alone": (lambda t: t.splitlines()[0] + "\n", r"bad\.csv: has a header and no row"),
-    "cut off": (lambda t: t[: len(t) // 2].rsplit(",", 3)[0], r"bad\.csv:3: has fewer fields than its header"),
+    "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has fewer fields than its header"),
     "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: is separated by semicolons"),
     "decimal comma": (lambda t: t.replace("0.001", '"0,001"'), r"bad\.csv:2: relative_error is '0,001', expected a number"),
     "NaN": (lambda t: _cell(t, "seconds_per_step", "nan"), r"bad\.csv:3: status is ok, so it needs a time"),
