@@ -19,7 +19,7 @@ MODES = ("throughput", "latency", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    "error_loss", "error_w1", "error_w2", "kinks",
+    "error_loss", "error_w1", "error_w2", "kinks", "side",
 ]  # fmt: skip
 
 
@@ -80,5 +80,6 @@ def error_columns(record: journal.Record) -> dict[str, float]:
 
 
 def case_columns(case: dict[str, Any]) -> dict[str, Any]:
-    """A case or a hole of a journal's header as the columns that name it."""
-    return dict(zip(CASE, (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"]), strict=True))
+    """A case or a hole of a journal's header as the columns that name it; `side` is empty where a run has no sides."""
+    values = (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"])
+    return dict(zip(CASE, values, strict=True)) | {"side": case.get("side", "")}

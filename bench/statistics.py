@@ -23,7 +23,7 @@ SUMMARY = [
     "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high",
     "flop_per_second", "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
-    "allocator", "source_hash", "versions", "verdict",
+    "allocator", "source_hash", "versions", "verdict", "side",
 ]  # fmt: skip
 
 
