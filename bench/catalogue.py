@@ -51,7 +51,7 @@ def _about(side: Side, worker: WorkerProcess) -> dict[str, Any]:
     try:
         about = worker.ask("about", needed=NEEDED, packages=PACKAGES)
     except Died as died:
-        raise _unfit(side, f"cannot run a worker: {died}") from None
+        raise _unfit(side, f"cannot run a worker: {str(died).rstrip('.')}") from None
     if about["missing"]:
         install = f"{side.python} -m pip install {' '.join(about['missing'])}"
         raise UsageError(
