@@ -12,10 +12,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UsageError, unknown
 from bench.settings import Settings, whole_number
+
+if TYPE_CHECKING:
+    from bench.sides import Side
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -43,18 +46,20 @@ def list_backends(_: argparse.Namespace) -> int:
     from rich.table import Table
 
     from bench import tables
-    from bench.conductor import catalogue
+    from bench.catalogue import catalogue
+    from bench.sides import at
 
-    backends = catalogue(Settings.from_env())[0]
+    sides = catalogue(Settings.from_env())[0]
+    backends = {at(name, side.label): backend for side in sides for name, backend in side.backends.items()}
     devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not))
     table = Table("backend", "kind", *devices, "libraries", box=None, pad_edge=False)
-    for backend in backends.values():
+    for name, backend in backends.items():
         cells = []
         for device in devices:
             fine = [dtype for dtype in backend.dtypes if backend.reason(device, dtype) is None]
             cells.append(", ".join(fine) or f"no: {backend.reason(device, (*backend.dtypes, 'float32')[0])}")
-        versions = (f"{name} {version}" for name, version in backend.versions.items())
-        table.add_row(backend.name, backend.kind, *cells, ", ".join(versions))
+        versions = (f"{library} {version}" for library, version in backend.versions.items())
+        table.add_row(name, backend.kind, *cells, ", ".join(versions))
     tables.console().print(table, soft_wrap=False)
     return 0
 
@@ -87,7 +92,9 @@ def verify(arguments: argparse.Namespace) -> int:
 
     from bench import tables
     from bench.cases import make_plan
-    from bench.conductor import catalogue, prove
+    from bench.catalogue import catalogue
+    from bench.conductor import prove
+    from bench.sides import at
     from bench.verify import TOLERANCE
 
     settings = Settings.from_env()
@@ -103,12 +110,12 @@ def verify(arguments: argparse.Namespace) -> int:
         if proof["record"] == "open" and proof["errors"]:
             errors = (f"{proof['errors'][name]:.1e}" for name in ("loss", "w1", "w2"))
             shape = "x".join(map(str, case.shape))
-            table.add_row(case.name, case.device, case.dtype, shape, *errors, f"{TOLERANCE[case.dtype]:.0e}")
+            table.add_row(at(case.name, case.side), case.device, case.dtype, shape, *errors, f"{TOLERANCE[case.dtype]:.0e}")
     console = tables.console()
     if table.row_count:
         console.print("relative errors of the loss and of the updates, against the float64 reference")
         console.print(table, soft_wrap=False)
-    lines = [f"unavailable: {hole.case.name}[{hole.case.device}, {hole.case.dtype}] {hole.reason}" for hole in plan.holes]
+    lines = [f"unavailable: {hole.case} {hole.reason}" for hole in plan.holes]
     lines += [f"{proof['status']}: {proof['reason']}" for proof in proofs.values() if proof["record"] == "failure"]
     for line in lines:
         console.print(line)
@@ -116,16 +123,26 @@ def verify(arguments: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def run(_: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
     """Measures as `pytest --benchmark-only` does, without pytest's reports."""
-    from bench import runs, tables
-    from bench.cases import make_plan
-    from bench.conductor import catalogue
+    from bench.against import against
+    from bench.sides import chosen
 
     settings = Settings.from_env()
-    plan = make_plan(settings, *catalogue(settings))
+    if arguments.against is None:
+        return _run(settings, chosen(settings))
+    with against(arguments.against, settings) as sides:
+        return _run(settings, sides)
+
+
+def _run(settings: Settings, sides: tuple[Side, ...]) -> int:
+    from bench import runs, tables
+    from bench.cases import make_plan
+    from bench.catalogue import catalogue
+
+    plan = make_plan(settings, *catalogue(settings, sides))
     if not plan.cases:
-        raise UsageError("nothing to measure: " + "; ".join(f"{h.case.name}[{h.case.device}] {h.reason}" for h in plan.holes))
+        raise UsageError("nothing to measure: " + "; ".join(f"{h.case} {h.reason}" for h in plan.holes))
     console = tables.console()
     bad: list[str] = []
 
@@ -212,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     trained.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     trained.add_argument("--seed", type=_number(0), default=0)
     command(verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
-    command(run)
+    command(run).add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
     command(summary).add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
     compared = command(compare)
     side = "a run's folder or one of its files; several are joined by commas, or stand in one folder"

@@ -7,18 +7,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from backends.api import Problem, steady_learning_rate
-from bench import environment
 from bench.errors import UsageError, unknown
 from bench.settings import Settings
+from bench.sides import Backend, Side, at
 
 TWIN = "twin"
-YARDSTICK = "yardstick"
-CONTROLS = ("control", YARDSTICK)
-"""Kinds of backends that are fixed work: measured with every plan, never proven."""
 DEFAULT_SHAPE = (64, 1000, 100, 10)
 """Of the controls, whatever is swept: their work is fixed."""
 
@@ -33,6 +30,11 @@ class Case:
     threads: int
     shape: tuple[int, int, int, int]
     twin: bool = False
+    side: str = ""
+    """Label of the `Side` it runs on."""
+
+    def __str__(self) -> str:
+        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
 
     @property
     def name(self) -> str:
@@ -40,7 +42,7 @@ class Case:
 
     @property
     def key(self) -> str:
-        return f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{'x'.join(map(str, self.shape))}"
+        return at(f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{'x'.join(map(str, self.shape))}", self.side)
 
     @property
     def learning_rate(self) -> float:
@@ -57,40 +59,6 @@ class Case:
 
 
 @dataclass(frozen=True)
-class Backend:
-    """A backend's file as `bench.discovery.describe` tells of it."""
-
-    name: str
-    path: str
-    source: str
-    hash: str
-    kind: str
-    missing: str | None
-    libraries: tuple[str, ...] = ()
-    dtypes: tuple[str, ...] = ()
-    versions: dict[str, str] = field(default_factory=dict)
-    why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
-
-    @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> Backend:
-        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-        return cls(**plain)
-
-    @property
-    def proven(self) -> bool:
-        """Whether it has to pass the gate; a control does no training step that could be wrong."""
-        return self.kind not in CONTROLS
-
-    def reason(self, device: str, dtype: str) -> str | None:
-        """None, or why this backend cannot run there."""
-        if self.missing:
-            return f"needs the library {self.missing}, which is not installed"
-        if dtype not in self.dtypes:
-            return f"has code for {', '.join(self.dtypes)} only, not for {dtype}"
-        return self.why_not[device][dtype]
-
-
-@dataclass(frozen=True)
 class Hole:
     """A case that was selected and cannot run."""
 
@@ -103,75 +71,95 @@ class Hole:
 @dataclass(frozen=True)
 class Plan:
     settings: Settings
-    backends: dict[str, Backend]
+    sides: tuple[Side, ...]
     cases: tuple[Case, ...]
     holes: tuple[Hole, ...]
 
     @property
     def controls(self) -> tuple[Case, ...]:
-        """What is measured with the cases: baselines, their twins, and for each thread count null and the yardsticks."""
-        baselines = dict.fromkeys(base for case in self.cases if (base := self.baseline_of(case)))
+        """What is measured with the cases: baselines and, on the first side alone, their twins, null and the yardsticks."""
+        first = self.sides[0]
+        opposite = [base for case in self.cases if case.side != first.label and (base := self.baseline_of(case))]
+        ordinary = [case for case in (*self.cases, *opposite) if case.side == first.label]
+        baselines = dict.fromkeys(base for case in ordinary if (base := self.baseline_of(case)))
         twins = [replace(base, twin=True) for base in baselines]
         places = dict.fromkeys((device, case.threads) for case in self.cases for device in ("cpu", case.device))
         fixed = [
-            Case(backend.name, device, backend.dtypes[0], threads, DEFAULT_SHAPE)
-            for backend in self.backends.values()
+            Case(backend.name, device, backend.dtypes[0], threads, DEFAULT_SHAPE, side=first.label)
+            for backend in first.backends.values()
             if not backend.proven and not backend.missing
             for device, threads in places
             if backend.reason(device, backend.dtypes[0]) is None
         ]
-        return tuple(dict.fromkeys(c for c in (*baselines, *twins, *fixed) if c not in self.cases))
+        return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *fixed) if c not in self.cases))
 
     def baseline_of(self, case: Case) -> Case | None:
-        """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none."""
-        backend = self.backends[self.settings.baseline]
-        for device in (case.device, "cpu"):
-            if device in backend.why_not and backend.reason(device, case.dtype) is None:
-                return replace(case, backend=backend.name, device=device, twin=False)
+        """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none.
+
+        On a later side it is the same backend on the first one.
+        """
+        first = self.sides[0]
+        later = case.side != first.label
+        name = case.backend if later else self.settings.baseline
+        for device in (case.device,) if later else (case.device, "cpu"):
+            if first.reason(name, device, case.dtype) is None:
+                return replace(case, backend=name, device=device, twin=False, side=first.label)
         return None
 
+    def side(self, case: Case) -> Side:
+        return next(side for side in self.sides if side.label == case.side)
+
+    def backend(self, case: Case) -> Backend:
+        """A case's backend as its side has it; where that has none, as another does."""
+        sides = (self.side(case), *self.sides)
+        return next(side.backends[case.backend] for side in sides if case.backend in side.backends)
+
     def kind(self, case: Case) -> str:
-        return TWIN if case.twin else self.backends[case.backend].kind
+        return TWIN if case.twin else self.backend(case).kind
 
     def group(self, case: Case) -> str:
         """Cases of one group share a worker process."""
-        libraries = "+".join(self.backends[case.backend].libraries)
-        return f"{libraries} on {case.device.partition(':')[0]}, threads {case.threads}"
+        place = f"{'+'.join(self.backend(case).libraries)} on {case.device.partition(':')[0]}, threads {case.threads}"
+        return at(place, case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:
         """The same plan for some of its cases only."""
         return replace(self, cases=tuple(case for case in self.cases if case.key in keys))
 
 
-def make_plan(settings: Settings, backends: dict[str, Backend], present: tuple[str, ...]) -> Plan:
-    """Crosses the settings with the backends. Raises `UsageError` for what no backend or machine can satisfy."""
+def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, ...]) -> Plan:
+    """Crosses the settings with the sides' backends. Raises `UsageError` for what no backend or machine can satisfy."""
     devices = _devices(settings, present)
+    backends = {name: backend for side in sides for name, backend in side.backends.items()}
     selected = _backends(settings, backends)
     dtypes = dict.fromkeys(dtype for backend in backends.values() for dtype in backend.dtypes)
     for dtype in settings.dtypes:
         if dtype not in dtypes:
             raise unknown("dtype", dtype, list(dtypes), "BENCH_DTYPES")
+    first = sides[0]
     if settings.baseline not in backends:
         raise unknown("backend", settings.baseline, list(backends), "BENCH_BASELINE")
-    if backends[settings.baseline].missing:
+    if settings.baseline not in first.backends or first.backends[settings.baseline].missing:
         raise UsageError(
-            f"BENCH_BASELINE={settings.baseline}: it {backends[settings.baseline].reason('cpu', 'float32')}; "
+            f"BENCH_BASELINE={at(settings.baseline, first.label)}: it {first.reason(settings.baseline, 'cpu', 'float32')}; "
             "install it or choose another baseline."
         )
     _check_threads(settings)
-    _check_memory(settings, selected)
+    _check_memory(settings, len(selected) * len(sides))
     cases, holes = [], []
-    for backend, device, dtype, threads, shape in itertools.product(
-        selected, devices, settings.dtypes, settings.threads, settings.shapes
+    for backend, device, dtype, threads, shape, side in itertools.product(
+        selected, devices, settings.dtypes, settings.threads, settings.shapes, sides
     ):
-        case = Case(backend.name, device, dtype, threads, shape)
-        reason = backend.reason(device, dtype)
+        if side is not first and not backend.proven:
+            continue  # fixed work tells of the machine, which is the same on every side
+        case = Case(backend.name, device, dtype, threads, shape, side=side.label)
+        reason = side.reason(backend.name, device, dtype)
         if reason is None:
             cases.append(case)
         else:
-            nowhere = all(backend.reason(d, t) for d in devices for t in settings.dtypes)
+            nowhere = all(s.reason(backend.name, d, t) for s in sides for d in devices for t in settings.dtypes)
             holes.append(Hole(case, reason, asked_for=nowhere and backend.name in settings.backends))
-    return Plan(settings, backends, tuple(cases), tuple(holes))
+    return Plan(settings, sides, tuple(cases), tuple(holes))
 
 
 def _devices(settings: Settings, present: tuple[str, ...]) -> tuple[str, ...]:
@@ -206,15 +194,19 @@ def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]
 
 
 def _check_threads(settings: Settings) -> None:
+    from bench import environment  # needs psutil, which a worker that imports this module may lack
+
     cores = len(environment.cores())
     for threads in settings.threads:
         if threads > cores:
             raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
 
 
-def _check_memory(settings: Settings, selected: list[Backend]) -> None:
+def _check_memory(settings: Settings, selected: int) -> None:
+    from bench import environment
+
     available = environment.available_memory()
-    steps = len(selected) + 3  # each has its own data; the baseline, its twin and the reference come along
+    steps = selected + 3  # each has its own data; the baseline, its twin and the reference come along
     for N, D_in, H, D_out in settings.shapes:
         arrays = N * D_in + N * D_out + 2 * (D_in * H + H * D_out) + 4 * N * H
         needed = 8 * arrays * 3 * steps

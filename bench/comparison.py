@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from bench import inputs
-from bench.cases import CONTROLS, TWIN, YARDSTICK
-from bench.frame import CASE
+from bench.cases import TWIN
+from bench.frame import CASE, SIDE
+from bench.sides import CONTROLS, YARDSTICK
 from bench.statistics import noise_floor
 from bench.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, verdicts
 
@@ -28,8 +29,9 @@ CAMPAIGN = "campaign.csv"
 """In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
 COLUMNS = [
     *CASE, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
-    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks",
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE,
 ]  # fmt: skip
+KEY = [*CASE, SIDE]
 QUICKEST = "quickest_seconds_per_step"
 Key = tuple[Hashable, ...]
 Paths = str | Path | Sequence[str | Path]
@@ -68,7 +70,7 @@ class _Side:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
-        self.cases = {key: rows.set_index("run") for key, rows in table.groupby(CASE, sort=False)}
+        self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
         fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
         self.yardsticks = {
             place: rows.assign(log=np.log(rows[QUICKEST])).pivot(index="run", columns="backend", values="log")
@@ -151,7 +153,7 @@ def _kind(key: Key, sides: Sequence[_Side]) -> str:
 
 def _row(key: Key, sides: Sequence[_Side], others: _Side | None) -> dict[str, Any]:
     fine = [side.fine(key) for side in sides]
-    row: dict[str, Any] = {**dict(zip(CASE, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
+    row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
     for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
         row[f"{name}_runs"] = len(rows)
         if len(rows):

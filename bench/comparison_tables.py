@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench import tables
 from bench.comparison import Comparison
+from bench.frame import SIDE
 from bench.tables import Column, Row, seconds, span
 
 _MEASURES = [
@@ -68,7 +69,7 @@ FORMATS = {"md": markdown, "csv": csv, "json": as_json}
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
     table = tables.with_shape(table)
-    varying = [tables.dimension(name) for name in tables.DIMENSIONS if table[name].nunique() > 1]
+    varying = [tables.dimension(name) for name in (*tables.DIMENSIONS, SIDE) if table[name].nunique() > 1]
     rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
     return [Column("backend", lambda r: str(r["backend"]), 0, right=False), *varying, *_MEASURES], rows
 

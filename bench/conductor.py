@@ -17,42 +17,12 @@ from typing import Any
 import numpy as np
 
 from bench import environment
-from bench.cases import Backend, Case, Plan
-from bench.discovery import BACKENDS, YARDSTICKS, find
-from bench.errors import UsageError
+from bench.cases import Case, Plan
 from bench.process import Died, WorkerProcess
-from bench.settings import Settings
 
 Record = dict[str, Any]
 MEMORY_SHARE = 0.8
 """Of the memory available at the start, what one CPU worker may take before its allocations fail."""
-
-
-def catalogue(settings: Settings) -> tuple[dict[str, Backend], tuple[str, ...]]:
-    """Every backend there is and every device present, asked of a worker so that no library is loaded here."""
-    backends: dict[str, Backend] = {}
-    paths = find([BACKENDS, YARDSTICKS, *settings.path])
-    worker = _spawn(settings, threads=1)
-
-    def ask(place: str, do: str, **request: Any) -> Record:
-        try:
-            reply = worker.ask(do, **request)
-        except Died as died:
-            reply = {"status": "failed", "reason": str(died)}
-        if reply["status"] == "usage":
-            raise UsageError(reply["reason"])
-        if reply["status"] != "ok":
-            raise UsageError(f"{place}: cannot be imported: {reply['reason']}; mend it or move it away.")
-        return reply
-
-    try:
-        devices = ask("torch", "devices")["devices"]
-        known = devices if len(devices) > 1 else [*devices, "cuda"]  # without a GPU, say why there is no CUDA
-        for name, path in paths.items():
-            backends[name] = Backend.from_json(ask(str(path), "describe", path=str(path), devices=known)["facts"])
-    finally:
-        worker.end()
-    return backends, tuple(devices)
 
 
 def measure(plan: Plan, *, controls: bool = True) -> Iterator[Record]:
@@ -69,17 +39,6 @@ def prove(plan: Plan) -> dict[str, Record]:
     """Proves every case once and times none: case key → its `open` or `failure` record."""
     once = replace(plan, settings=replace(plan.settings, processes=1, blocks=0))
     return {record["case"]: record for record in measure(once, controls=False) if "case" in record}
-
-
-def _spawn(settings: Settings, threads: int, cpus: list[int] | None = None, memory: int | None = None) -> WorkerProcess:
-    return WorkerProcess(
-        threads=threads,
-        seed=settings.seed,
-        allocator=settings.allocator,
-        timeout=settings.timeout,
-        cpus=cpus or (),
-        memory=memory,
-    )
 
 
 @contextmanager
@@ -134,10 +93,11 @@ class _Conductor:
             # All workers share one set of cores, the last ones: the first is where interrupts tend to go.
             cpus = [core[0] for core in self.cores[-threads:]]
             # CUDA reserves address space far beyond the memory it uses, so only CPU workers get a limit.
-            worker = _spawn(self.settings, threads, cpus, self.memory if on_cpu else None)
+            memory = self.memory if on_cpu else None
+            worker = WorkerProcess.on(self.plan.side(cases[0]), self.settings, threads, cpus, memory)
             self.workers[group] = worker
             for case in order.sample(cases, len(cases)):
-                backend = self.plan.backends[case.backend]
+                backend = self.plan.backend(case)
                 try:
                     reply = worker.ask(
                         "open",
@@ -185,7 +145,7 @@ class _Conductor:
 
     def _failure(self, case: Case, reply: dict[str, Any], when: str, number: int) -> Record:
         self.failed.add(case.key)
-        reason = f"{case.name}[{case.device}, {case.dtype}] {reply['reason']} ({when})."
+        reason = f"{case} {reply['reason']} ({when})."
         status = "wrong" if reply["status"] == "wrong" else "failed"
         return self._record("failure", number, case=case.key, status=status, reason=reason)
 

@@ -23,9 +23,10 @@ from bench.errors import UsageError
 
 BACKENDS = Path(backends.__file__ or "").parent
 YARDSTICKS = Path(yardsticks.__file__ or "").parent
-ROOT = BACKENDS.parent
+ROOT = YARDSTICKS.parent.parent
 RESERVED = ("all", "seed", "rung", "control", "yardstick", "twin")
-_CONTRACT = {Path(module.__file__ or "") for module in (api, reference)}
+_PACKAGES = {BACKENDS: backends.__name__, YARDSTICKS: yardsticks.__name__}
+_CONTRACT = {Path(module.__file__ or "").resolve() for module in (api, reference)}
 
 
 class MissingLibrary(Exception):
@@ -37,7 +38,7 @@ def find(folders: Iterable[Path]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.resolve().glob("*.py")):
-            if path.name.startswith("_") or path in _CONTRACT:
+            if path.name.startswith("_") or path.resolve() in _CONTRACT:
                 continue
             if path.stem in found:
                 raise UsageError(f"{path}: a backend named {path.stem!r} already stands in {found[path.stem]}; rename one.")
@@ -104,8 +105,8 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
 
 
 def _import(path: Path) -> Any:
-    if path.parent in (BACKENDS, YARDSTICKS):
-        return importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
+    if path.parent in _PACKAGES:
+        return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
     if str(path.parent) not in sys.path:
         sys.path.append(str(path.parent))  # a family's shared file is imported by its name
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"

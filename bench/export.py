@@ -13,8 +13,9 @@ from typing import Any
 import pandas as pd
 
 from bench import asv, frame, journal, statistics
-from bench.cases import CONTROLS, TWIN
+from bench.cases import TWIN
 from bench.errors import UsageError
+from bench.sides import CONTROLS
 
 MEASURES = ("seconds_per_step", "latency_seconds_per_step", "device_seconds_per_step", "ratio")
 """The columns that have an interval; the others describe."""
@@ -27,7 +28,7 @@ def export(stories: Iterable[journal.Story], format: str, controls: bool) -> tup
     """
     read = [(story, statistics.summarise(story)) for story in stories]
     told = [f"{story.header['run']}: {doubt}" for story, table in read for doubt in statistics.doubts(story, table)]
-    table = pd.concat([_named(story, table) for story, table in read], ignore_index=True)
+    table = pd.concat([table.assign(id=frame.ids(table)) for _, table in read], ignore_index=True)
     if not controls:
         table = table[~table["kind"].isin([TWIN, *CONTROLS])]
     if format == "csv":
@@ -59,7 +60,7 @@ def bencher(rows: pd.DataFrame) -> str:
 
 def csv(table: pd.DataFrame) -> str:
     """Every row, as `summary.csv` has it, with its machine and run; a row that is not `ok` says why and has no times."""
-    return statistics.only_ok_times(table)[["machine", "run", *statistics.SUMMARY]].to_csv(index=False)
+    return statistics.only_ok_times(table)[[*dict.fromkeys(["machine", "run", *statistics.SUMMARY])]].to_csv(index=False)
 
 
 FORMATS: dict[str, Callable[[pd.DataFrame], str]] = {"github-action-benchmark": github_action_benchmark, "bencher": bencher}
@@ -81,10 +82,6 @@ def write(files: dict[str, str], output: Path | None) -> None:
             target.write_text(asv.merged(target, text) if target.name == asv.LIST and path else text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another place.") from None
-
-
-def _named(story: journal.Story, table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(machine=story.header["machine_name"], run=story.header["run"], id=frame.ids(table))
 
 
 def _check_names(rows: pd.DataFrame, format: str) -> None:

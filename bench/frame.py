@@ -15,11 +15,13 @@ from bench import journal
 from bench.errors import UsageError
 
 CASE = ["backend", "device", "dtype", "threads", "N", "D_in", "H", "D_out"]
+SIDE = "side"
+"""Of a run with several interpreters or revisions the label; empty in any other."""
 MODES = ("throughput", "latency", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    "error_loss", "error_w1", "error_w2", "kinks",
+    "error_loss", "error_w1", "error_w2", "kinks", SIDE,
 ]  # fmt: skip
 
 
@@ -86,5 +88,6 @@ def ids(table: pd.DataFrame) -> pd.Series[str]:
 
 
 def case_columns(case: dict[str, Any]) -> dict[str, Any]:
-    """A case or a hole of a journal's header as the columns that name it."""
-    return dict(zip(CASE, (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"]), strict=True))
+    """A case or a hole of a journal's header as the columns that name it; `side` is empty where a run has no sides."""
+    values = (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"])
+    return dict(zip(CASE, values, strict=True)) | {SIDE: case.get("side", "")}

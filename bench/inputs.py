@@ -17,7 +17,7 @@ import pandas as pd
 
 from bench import journal, statistics
 from bench.errors import UsageError
-from bench.frame import CASE
+from bench.frame import CASE, SIDE
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
@@ -36,7 +36,7 @@ EXPECTED = {
 }
 TEXTS = (
     "reason", "kind", "source_hash", "versions", "allocator", "steps_per_round", "yardsticks", "verdict",
-    "machine", "run", "python",
+    "machine", "run", "python", SIDE,
 )  # fmt: skip
 COLUMNS = [*EXPECTED, *TEXTS, "replicated", "file"]
 
@@ -151,12 +151,14 @@ def _lines(file: Path) -> list[list[str]]:
 
 def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     """One row per run and case, from a row per round."""
+    if missing := [name for name in ("pass", "block", "case", "kind", "machine", "run") if name not in table]:
+        raise UsageError(f"{file}:1: has rounds, but no column {missing[0]}; give the {SAMPLES} of a run as it was written.")
     numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
     bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
     if bad.any():
         place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
         raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
-    rounds = table.assign(**numbers)
+    rounds = (table if SIDE in table else table.assign(**{SIDE: ""})).assign(**numbers)
     try:
         tables = [statistics.from_rounds(run) for _, run in rounds[rounds["mode"] == "throughput"].groupby("run", sort=False)]
     except ValueError:
@@ -217,7 +219,7 @@ def _faults(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
                 faults.append((row, f"{column} is {told}, expected {EXPECTED[column]}"))
             else:
                 faults.append((row, "status is ok, so it needs a time, in seconds_per_step"))
-    twice = rows.duplicated(["file", "run", *CASE], keep="first")
+    twice = rows.duplicated(["file", "run", *CASE, SIDE], keep="first")
     faults += [(int(row), "holds a case a second time; a run has one row for each") for row in rows.index[twice]]
     seen = set()
     for row, text in sorted(faults):

@@ -15,11 +15,13 @@ import pytest
 
 from bench import conductor, environment, runs, tables
 from bench.cases import Case, Plan, make_plan
+from bench.catalogue import catalogue
 from bench.errors import UsageError
 from bench.runs import Run
 from bench.settings import Settings
 
-PARAMETERS = ("backend", "device", "dtype", "threads", "shape")
+PARAMETERS = ("backend", "device", "dtype", "threads", "shape", "side")
+"""Of a case's test, as strings; the last only in a run that has sides."""
 SETTINGS = pytest.StashKey[Settings]()
 PLAN = pytest.StashKey[Plan]()
 PROBLEM = pytest.StashKey[UsageError]()
@@ -71,13 +73,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     config = metafunc.config
     settings = config.stash[SETTINGS]
     try:
-        plan = config.stash[PLAN] = make_plan(settings, *conductor.catalogue(settings))
+        plan = config.stash[PLAN] = make_plan(settings, *catalogue(settings))
     except UsageError as error:
         config.stash[PROBLEM] = error  # raised once collection is over: only then it ends the session with code 4
         return
     cases = [*plan.cases, *(hole.case for hole in plan.holes)]
-    values = [(c.backend, c.device, c.dtype, str(c.threads), "x".join(map(str, c.shape))) for c in cases]
-    metafunc.parametrize(PARAMETERS, values, ids=[case.key for case in cases])
+    values = [(c.backend, c.device, c.dtype, str(c.threads), "x".join(map(str, c.shape)), c.side) for c in cases]
+    count = len(PARAMETERS) if settings.pythons else PARAMETERS.index("side")
+    metafunc.parametrize(PARAMETERS[:count], [value[:count] for value in values], ids=[case.key for case in cases])
 
 
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
@@ -117,16 +120,22 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 
 @pytest.fixture
+def side() -> str:
+    """Of a run that has no sides; where there are some, it is a parameter."""
+    return ""
+
+
+@pytest.fixture
 def outcome(
-    request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str
+    request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str, side: str
 ) -> Outcome:
     """The case's measured rounds, or why there are none; skips a case that cannot run here."""
     config = request.config
     sizes = tuple(map(int, shape.split("x")))
-    case = Case(backend, device, dtype, int(threads), sizes)  # type: ignore[arg-type]  # four sizes, checked as settings
+    case = Case(backend, device, dtype, int(threads), sizes, side=side)  # type: ignore[arg-type]  # four sizes, as settings
     plan = config.stash[PLAN]
     if hole := next((hole for hole in plan.holes if hole.case == case), None):
-        text = f"{case.name}[{device}, {dtype}] {hole.reason}."
+        text = f"{case} {hole.reason}."
         return Outcome([], {}, failure=text) if hole.asked_for else pytest.skip(text)
     if not _measures(config):
         proof = config.stash[PROOFS][case.key]

@@ -14,11 +14,14 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from bench.discovery import ROOT
+from bench.settings import Settings
+from bench.sides import Side
 
 KEEP_MEMORY = str(256 * 1024 * 1024)
 
@@ -27,8 +30,13 @@ class Died(Exception):
     """The worker is gone or does not answer, and is to be ended; one sentence that says how."""
 
 
-def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment a worker starts with: libraries read their thread counts once, when they are loaded."""
+def worker_environment(
+    threads: int, allocator: str, environ: Mapping[str, str] = os.environ, folder: Path = ROOT
+) -> dict[str, str]:
+    """The environment a worker starts with: libraries read their thread counts once, when they are loaded.
+
+    `folder` holds the `backends` package that is imported; `bench` is always this one.
+    """
     count = str(threads)
     env = {name: value for name, value in environ.items() if not name.startswith("BENCH_")}
     env |= dict.fromkeys(
@@ -40,7 +48,7 @@ def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] 
     eigen = "true" if threads > 1 else "false"
     env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
     env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), environ.get("PYTHONPATH")]))
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [*dict.fromkeys(map(str, (folder, ROOT))), environ.get("PYTHONPATH")]))
     for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
         env.pop(name, None)
         if allocator == "pinned":
@@ -49,7 +57,7 @@ def worker_environment(threads: int, allocator: str, environ: Mapping[str, str] 
 
 
 class WorkerProcess:
-    """Starts at once; usable as a context manager, which ends it."""
+    """Starts at once, or raises `OSError`; usable as a context manager, which ends it."""
 
     def __init__(
         self,
@@ -60,20 +68,42 @@ class WorkerProcess:
         timeout: float,
         cpus: Sequence[int] = (),
         memory: int | None = None,
+        python: str = sys.executable,
+        folder: Path = ROOT,
     ) -> None:
         setup = {"cpus": list(cpus), "memory": memory, "seed": seed, "threads": threads}
         self._timeout = timeout
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
-        self._process = psutil.Popen(
-            [sys.executable, "-m", "bench.worker", json.dumps(setup)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._printed,
-            env=worker_environment(threads, allocator),
-            start_new_session=True,  # Ctrl-C reaches the conductor alone, which ends its workers in order
-        )
+        try:
+            self._process = psutil.Popen(
+                # -P: the working directory may be another checkout, and must not come before PYTHONPATH
+                [python, "-P", "-m", "bench.worker", json.dumps(setup)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self._printed,
+                env=worker_environment(threads, allocator, folder=folder),
+                start_new_session=True,  # Ctrl-C reaches the conductor alone, which ends its workers in order
+            )
+        except OSError:
+            self._printed.close()
+            raise
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
+
+    @classmethod
+    def on(
+        cls, side: Side, settings: Settings, threads: int = 1, cpus: Sequence[int] = (), memory: int | None = None
+    ) -> WorkerProcess:
+        return cls(
+            threads=threads,
+            seed=settings.seed,
+            allocator=settings.allocator,
+            timeout=settings.timeout,
+            cpus=cpus,
+            memory=memory,
+            python=side.python,
+            folder=side.folder,
+        )
 
     @property
     def pid(self) -> int:

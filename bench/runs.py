@@ -109,37 +109,39 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
     """The journal's first line: all that is needed to understand every later one."""
 
     def about(case: Case) -> dict[str, Any]:
-        backend = plan.backends[case.backend]
-        return {**case.as_json(), "name": case.name, "kind": plan.kind(case), "source_hash": backend.hash}
+        return {**case.as_json(), "name": case.name, "kind": plan.kind(case)}
 
     cases = []
-    for case in (*plan.cases, *plan.controls):
-        baseline = plan.baseline_of(case)
-        proven = plan.backends[case.backend].proven
+    measured = (*plan.cases, *plan.controls)
+    for case in measured:
+        baseline, backend = plan.baseline_of(case), plan.backend(case)
+        proven = backend.proven
         cases.append(
             about(case)
             | {
+                "source_hash": backend.hash,
                 "proven": proven,
                 "selected": case in plan.cases,
                 "baseline": baseline.key if baseline and proven else None,
                 "flops": step_flops(*case.shape),
                 "learning_rate": case.learning_rate,
                 "tolerance": TOLERANCE[case.dtype] if proven else None,
-                "versions": plan.backends[case.backend].versions,
+                "versions": backend.versions,
                 "group": plan.group(case),
             }
         )
-    used = {case.backend for case in (*plan.cases, *plan.controls)}
+    used = {(case.backend, case.side): plan.backend(case) for case in measured}
+    sides = {side.label: side.facts for side in plan.sides if side.label}
     return {
         "record": "header",
         "schema": journal.SCHEMA,
         "run": run,
         "machine_name": machine_name,
         "settings": plan.settings.as_json(),
-        "machine": machine,
+        "machine": machine | ({"sides": sides} if sides else {}),
         "cases": cases,
         "holes": [about(hole.case) | {"reason": hole.reason} for hole in plan.holes],
-        "sources": {plan.backends[name].hash: plan.backends[name].source for name in sorted(used)},
+        "sources": {used[one].hash: used[one].source for one in sorted(used)},
     }
 
 

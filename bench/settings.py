@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
@@ -85,6 +86,17 @@ def _paths(text: str) -> tuple[Path, ...]:
     return paths
 
 
+def _pythons(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = [tuple(part.strip() for part in pair.partition("=")[::2]) for pair in text.split(",") if text]
+    labels = {label for label, path in pairs if path and re.fullmatch(r"[A-Za-z0-9._-]+", label)}
+    if pairs and not len(pairs) == len(labels) > 1:
+        raise ValueError(
+            "two or more label=path pairs separated by commas, each with a label of its own made of letters, digits, "
+            "`.`, `_` and `-`, such as old=venv-old/bin/python,new=venv/bin/python"
+        )
+    return tuple((label, os.path.expanduser(path)) for label, path in pairs)
+
+
 def _setting(default: str, parse: Callable[[str], Any], help: str) -> Any:
     return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "help": help})
 
@@ -107,6 +119,9 @@ class Settings:
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
     allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
+    pythons: tuple[tuple[str, str], ...] = _setting(
+        "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
+    )
     results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
     timeout: float = _setting("120", _seconds, "seconds after which a silent worker counts as hung")
 
@@ -144,5 +159,7 @@ class Settings:
                 value = ["x".join(map(str, shape)) for shape in value]
             elif name == "path":
                 value = [str(path) for path in value]
+            elif name == "pythons":
+                value = [f"{label}={path}" for label, path in value]
             plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
         return plain

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bench import journal
-from bench.cases import CONTROLS, TWIN, YARDSTICK
-from bench.frame import CASE, case_columns, error_columns, samples
+from bench.cases import TWIN
+from bench.frame import CASE, SIDE, case_columns, error_columns, samples
 from bench.relative import relative
+from bench.sides import CONTROLS, YARDSTICK
 from bench.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
 
 SUMMARY = [
@@ -24,7 +25,7 @@ SUMMARY = [
     "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high",
     "flop_per_second", "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
-    "allocator", "source_hash", "versions", "verdict",
+    "allocator", "source_hash", "versions", "verdict", SIDE,
     "quickest_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python",
 ]  # fmt: skip
 
@@ -96,7 +97,7 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     cases = [{str(name): value for name, value in case.items()} for case in first.to_dict("records")]
     rows = []
     for case in cases:
-        one = {name: case["name" if name == "backend" else name] for name in (*CASE, "status", "kind", "machine", "run")}
+        one = {name: case["name" if name == "backend" else name] for name in (*CASE, "status", "kind", "machine", "run", SIDE)}
         medians = logs[case["key"]].dropna().groupby("pass").median().to_numpy()
         one |= _three("seconds_per_step", medians) | {"processes": len(medians), "rounds": int(logs[case["key"]].count())}
         rows.append(one | relative_columns(logs, case, cases))

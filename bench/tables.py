@@ -14,9 +14,12 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.cases import CONTROLS, TWIN
+from bench.cases import TWIN
+from bench.frame import SIDE
+from bench.sides import CONTROLS
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
+"""One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
 Row = dict[str, Any]
 
 
@@ -102,7 +105,8 @@ def notes(table: pd.DataFrame) -> list[str]:
     rows = _rows(table[table["status"] != "ok"])
     lines = []
     for row in rows:
-        name = row["backend"] if row["reason"].startswith(str(row["backend"])) else f"{row['backend']}[{row['device']}]"
+        place = ", ".join(filter(None, (row["device"], row[SIDE])))
+        name = row["backend"] if row["reason"].startswith(str(row["backend"])) else f"{row['backend']}[{place}]"
         text = row["reason"] if row["reason"].startswith(name) else f"{name} {row['reason']}"
         lines.append(f"{row['status']}: {text}")
     return list(dict.fromkeys(lines))
@@ -110,10 +114,15 @@ def notes(table: pd.DataFrame) -> list[str]:
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     table = with_shape(table)
-    varying = [name for name in DIMENSIONS if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
+    varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
     rows = [row for row in _rows(table) if math.isfinite(row["seconds_per_step"])]
-    order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS}
-    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in varying), row["seconds_per_step"]))
+    order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: _sides(table)}
+    rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
+    first: dict[tuple[Any, ...], float] = {}  # a case's time on its first side, which decides where all of them stand
+    for row in rows:
+        first.setdefault(_case(row), row["seconds_per_step"])
+    places = [name for name in varying if name != SIDE]
+    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in places), first[_case(row)]))
     return rows, varying
 
 
@@ -125,24 +134,37 @@ def with_shape(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(shape=table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1))
 
 
+def _case(row: Row) -> tuple[Any, ...]:
+    return (row["backend"], *(row[name] for name in DIMENSIONS))
+
+
+def _sides(table: pd.DataFrame) -> list[str]:
+    """The sides' labels; first the one that holds every baseline."""
+    first = {str(key).partition("@")[2] for key in table["baseline"].dropna()}
+    return sorted(dict.fromkeys(table[SIDE]), key=lambda label: label not in first)
+
+
 def common(table: pd.DataFrame) -> str:
     """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
     table = with_shape(table[~table["kind"].isin(CONTROLS)]) if "kind" in table else with_shape(table)
     parts = []
-    for name in DIMENSIONS:
-        values = list(dict.fromkeys(table[name]))
+    for name in (*DIMENSIONS, SIDE):
+        values = list(filter(None, dict.fromkeys(table[name])))
         if len(values) == 1:
             plural = "s" if name == "threads" and values[0] != 1 else ""
             parts.append(f"{values[0]} thread{plural}" if name == "threads" else str(values[0]))
-        else:
+        elif values:
             parts.append(f"{name} varies")
     return " · ".join(parts)
 
 
 def _legend(table: pd.DataFrame) -> list[str]:
     lines = []
-    if baselines := dict.fromkeys(str(value).partition("-")[0] for value in table["baseline"].dropna()):
+    first, *later = _sides(table)
+    if baselines := dict.fromkeys(str(key).partition("-")[0] for key in table.loc[table[SIDE] == first, "baseline"].dropna()):
         lines.append(f"ratio: time over that of {', '.join(baselines)} in the same block; ± and intervals: 95 %.")
+    if later:
+        lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first} in the same block.")
     controls = table[table["kind"].isin([TWIN, *CONTROLS])]
     if len(controls):
         names = ", ".join(dict.fromkeys(controls["backend"]))

@@ -11,6 +11,7 @@ import faulthandler
 import importlib
 import json
 import os
+import platform
 import resource
 import signal
 import sys
@@ -31,6 +32,17 @@ class Worker:
         self.seed, self.threads = seed, threads
         self.opened: dict[str, Any] = {}
         self.before: dict[str, Any] = {}
+
+    def about(self, needed: list[str], packages: list[str]) -> dict[str, Any]:
+        """This interpreter, and which of the needed modules it lacks."""
+        from importlib import metadata, util
+
+        found = {}
+        for name in packages:
+            with suppress(metadata.PackageNotFoundError):
+                found[name] = metadata.version(name)
+        missing = [name for name in needed if util.find_spec(name) is None]
+        return {"python": platform.python_version(), "packages": found, "missing": missing}
 
     def devices(self) -> dict[str, Any]:
         """The devices that are present: `cpu`, and `cuda` or, if there are several, `cuda:0`, `cuda:1`, ..."""
@@ -87,18 +99,22 @@ class Worker:
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
     """The reply to one request; an exception becomes a status and a sentence."""
-    from bench.errors import UsageError
-    from bench.verify import Wrong
-
     method = getattr(worker, request.pop("do"))
     try:
         return {"status": "ok", **method(**request)}
-    except Wrong as wrong:
-        return {"status": "wrong", "reason": str(wrong)}
-    except UsageError as error:
-        return {"status": "usage", "reason": str(error)}
     except BaseException as error:  # a backend may raise anything, SystemExit included
-        return {"status": "failed", "reason": _sentence(error)}
+        return _refusal(error)
+
+
+def _refusal(error: BaseException) -> dict[str, Any]:
+    from bench.errors import UsageError
+    from bench.verify import Wrong  # not before: it needs NumPy, and `about` has to answer without
+
+    if isinstance(error, Wrong):
+        return {"status": "wrong", "reason": str(error)}
+    if isinstance(error, UsageError):
+        return {"status": "usage", "reason": str(error)}
+    return {"status": "failed", "reason": _sentence(error)}
 
 
 def _sentence(error: BaseException) -> str:

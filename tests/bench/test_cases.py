@@ -4,9 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bench.cases import Backend, Case, make_plan
+from bench.cases import Case, make_plan
 from bench.errors import UsageError
 from bench.settings import Settings
+from bench.sides import Backend, Side
 
 
 def _backend(name, kind="seed", devices=("cpu",), missing=None, libraries=("numpy",)):
@@ -29,7 +30,7 @@ BACKENDS = {
 
 def _plan(present=("cpu", "cuda"), **changes):
     settings = replace(Settings.from_env({}), **{"baseline": "plain", **changes})
-    return make_plan(settings, BACKENDS, present)
+    return make_plan(settings, (Side(backends=BACKENDS),), present)
 
 
 def test_seed_is_the_default_and_every_present_device():

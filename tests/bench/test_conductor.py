@@ -8,6 +8,7 @@ import pytest
 
 from bench import conductor, environment
 from bench.cases import make_plan
+from bench.catalogue import catalogue
 from bench.settings import Settings
 
 
@@ -16,7 +17,7 @@ def plan():
     settings = replace(
         Settings.from_env({}), backends=("numpy_manual", "torch_manual"), devices=("cpu",), processes=2, blocks=2, steps=2
     )
-    return make_plan(settings, *conductor.catalogue(settings))
+    return make_plan(settings, *catalogue(settings))
 
 
 def _workers():

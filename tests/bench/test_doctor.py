@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 from bench import __main__, conductor, doctor, frame, journal, runs, tables
-from bench.cases import Backend, make_plan
+from bench.cases import make_plan
 from bench.checks import Machine, system
 from bench.settings import Settings
+from bench.sides import Backend, Side
 from tests.support import CPU, GOOD_MACHINE
 
 CHECKS = (
@@ -34,7 +35,8 @@ def test_the_journal_keeps_what_was_said_and_the_screen_shows_it(tmp_path, monke
     monkeypatch.setattr(doctor, "before_run", lambda: ["load: 9.00 on 2 CPUs; wait."])
     monkeypatch.setattr(conductor, "measure", lambda plan: iter([]))
     plain = Backend("plain", "/plain.py", "", "hash", "seed", None, ("numpy",), ("float32",), {}, {"cpu": {"float32": None}})
-    plan = make_plan(Settings.from_env({"BENCH_BASELINE": "plain", "BENCH_RESULTS": str(tmp_path)}), {"plain": plain}, ("cpu",))
+    settings = Settings.from_env({"BENCH_BASELINE": "plain", "BENCH_RESULTS": str(tmp_path)})
+    plan = make_plan(settings, (Side(backends={"plain": plain}),), ("cpu",))
     screen = io.StringIO()
     runs.run(plan, tables.console(screen, width=80), lambda run: None)
     (story,) = frame.stories(tmp_path)

@@ -35,7 +35,7 @@ DAMAGE = {
     "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: is separated by semicolons"),
     "decimal comma": (lambda t: t.replace("0.001", '"0,001"'), r"bad\.csv:2: relative_error is '0,001', expected a number"),
     "NaN": (lambda t: _cell(t, "seconds_per_step", "nan"), r"bad\.csv:3: status is ok, so it needs a time"),
-    "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected a number"),
+    "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected"),
     "infinite": (lambda t: _cell(t, "seconds_per_step", "inf"), r"bad\.csv:3: seconds_per_step is 'inf', expected a number"),
     "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
@@ -178,7 +178,7 @@ def test_no_mutation_is_a_traceback_or_a_bad_number(run_folder, tmp_path, data, 
     content = bytearray((run_folder / name).read_bytes()[:6000])
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, len(content) - 1))
-        piece = data.draw(st.one_of(st.binary(max_size=4), st.sampled_from([b",", b"\n", b'"', b"-", b"nan", b"1e999", b"{", b";"])))
+        piece = data.draw(st.binary(max_size=4) | st.sampled_from([b",", b"\n", b'"', b"-", b"nan", b"1e999", b"{", b";"]))
         content[place : place + data.draw(st.integers(0, 40))] = piece
         content = content or bytearray(b"x")
     path = tmp_path / f"mutated.{name.partition('.')[2]}"
@@ -186,7 +186,8 @@ def test_no_mutation_is_a_traceback_or_a_bad_number(run_folder, tmp_path, data, 
     try:
         rows = inputs.read([path]).table
     except UsageError as error:
-        assert "\n" not in str(error)
+        if "\n" in str(error):
+            raise
         return
     times = rows.loc[rows["status"] == "ok", "seconds_per_step"]
     assert (times > 0).all()

@@ -24,6 +24,7 @@ def test_every_setting_is_read():
         "BENCH_THREADS": "1,2",
         "BENCH_TIMEOUT": "1.5",
         "BENCH_ALLOCATOR": "system",
+        "BENCH_PYTHONS": "old=venv/bin/python, new=python3",
         "BENCH_BACKENDS": " ",
         "HOME": "/",
     }
@@ -34,6 +35,8 @@ def test_every_setting_is_read():
     assert settings.timeout == 1.5
     assert settings.backends == ("seed",), "an empty variable counts as unset"
     assert settings.allocator == "system"
+    assert settings.pythons == (("old", "venv/bin/python"), ("new", "python3"))
+    assert settings.as_json()["pythons"] == ["old=venv/bin/python", "new=python3"]
     assert settings.as_json()["shapes"] == ["64x1000x100x10", "1x2x3x4"]
 
 
@@ -53,6 +56,10 @@ def test_every_setting_is_read():
         ("BENCH_TIMEOUT", "0", "expected a number of seconds above 0."),
         ("BENCH_ALLOCATOR", "jemalloc", "BENCH_ALLOCATOR=jemalloc: expected pinned or system."),
         ("BENCH_DEVICES", "cpu,,cuda", "expected names separated by commas"),
+        ("BENCH_PYTHONS", "old=python3", "BENCH_PYTHONS=old=python3: expected two or more label=path pairs"),
+        ("BENCH_PYTHONS", "a=x,a=y", "expected two or more label=path pairs separated by commas, each with a label of its own"),
+        ("BENCH_PYTHONS", "a b=x,c=y", "made of letters, digits, `.`, `_` and `-`, such as old=venv-old/bin/python"),
+        ("BENCH_PYTHONS", "a=x,c", "expected two or more label=path pairs"),
         ("BENCH_PATH", "/nowhere", "'/nowhere' is not a folder"),
     ],
 )

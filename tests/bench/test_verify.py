@@ -11,6 +11,7 @@ from backends import reference
 from backends.api import Problem
 from bench import conductor, discovery, gate, verify
 from bench.cases import make_plan
+from bench.catalogue import catalogue
 from bench.settings import Settings
 
 SABOTAGED = Path(__file__).parent.parent / "sabotaged"
@@ -21,10 +22,10 @@ NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
 def verdicts():
     """(name, dtype) → the failure that a real run of all sabotaged backends records."""
     settings = replace(Settings.from_env({}), path=(SABOTAGED,), backends=tuple(NAMES), devices=("cpu",), processes=2, blocks=1)
-    catalogue = conductor.catalogue(settings)
+    backends = catalogue(settings)
     found = {}
     for dtype in verify.TOLERANCE:
-        plan = make_plan(replace(settings, dtypes=(dtype,)), *catalogue)
+        plan = make_plan(replace(settings, dtypes=(dtype,)), *backends)
         cases = {case.key: case.backend for case in plan.cases}
         found |= {(name, dtype): None for name in cases.values()}
         for record in conductor.measure(plan, controls=False):
