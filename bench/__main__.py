@@ -129,13 +129,15 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.sides import chosen
 
     settings = Settings.from_env()
-    if arguments.against is None:
-        return _run(settings, chosen(settings))
-    with against(arguments.against, settings) as sides:
-        return _run(settings, sides)
+    if arguments.against is not None:
+        with against(arguments.against, settings) as sides:
+            return _run(settings, sides, arguments.fail_on)
+    if arguments.fail_on is not None and not settings.pythons:
+        raise UsageError("--fail-on: needs two sides to compare; give --against REVISION, or BENCH_PYTHONS.")
+    return _run(settings, chosen(settings), arguments.fail_on)
 
 
-def _run(settings: Settings, sides: tuple[Side, ...]) -> int:
+def _run(settings: Settings, sides: tuple[Side, ...], fail_on: float | None) -> int:
     from bench import runs, tables
     from bench.cases import make_plan
     from bench.catalogue import catalogue
@@ -144,14 +146,14 @@ def _run(settings: Settings, sides: tuple[Side, ...]) -> int:
     if not plan.cases:
         raise UsageError("nothing to measure: " + "; ".join(f"{h.case} {h.reason}" for h in plan.holes))
     console = tables.console()
-    bad: list[str] = []
+    codes = [1] if any(hole.asked_for for hole in plan.holes) else []
 
     def publish(measured: runs.Run) -> None:
         measured.show(console)
-        bad.extend(measured.table.loc[measured.table["status"].isin(["wrong", "failed"]), "backend"])
+        codes.append(measured.exit_code(fail_on))
 
     runs.run(plan, console, publish)
-    return 1 if bad or any(hole.asked_for for hole in plan.holes) else 0
+    return next(filter(None, codes), 0)
 
 
 def summary(arguments: argparse.Namespace) -> int:
@@ -229,7 +231,9 @@ def _parser() -> argparse.ArgumentParser:
     trained.add_argument("--dtype", default="float32", choices=("float32", "float64"))
     trained.add_argument("--seed", type=_number(0), default=0)
     command(verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
-    command(run).add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
+    measured = command(run)
+    measured.add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
+    measured.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
     command(summary).add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
     compared = command(compare)
     side = "a run's folder or one of its files; several are joined by commas, or stand in one folder"

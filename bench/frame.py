@@ -82,9 +82,10 @@ def error_columns(record: journal.Record) -> dict[str, float]:
 
 
 def ids(table: pd.DataFrame) -> pd.Series[str]:
-    """The name of each row's case for other tools, backend/device/dtype/threads/shape: the same in every run."""
+    """The name of each row's case for other tools, backend/device/dtype/threads/shape@side: the same in every run."""
     shapes = table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1)
-    return table[["backend", "device", "dtype", "threads"]].astype(str).agg("/".join, axis=1) + "/" + shapes
+    sides = table[SIDE].map(lambda side: f"@{side}" if side else "")
+    return table[["backend", "device", "dtype", "threads"]].astype(str).agg("/".join, axis=1) + "/" + shapes + sides
 
 
 def case_columns(case: dict[str, Any]) -> dict[str, Any]:

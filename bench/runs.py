@@ -22,6 +22,7 @@ from backends.api import step_flops
 from bench import conductor, doctor, environment, frame, journal, presence, progress, statistics, tables
 from bench.cases import Case, Plan
 from bench.errors import UsageError
+from bench.verdicts import SLOWER
 from bench.verify import TOLERANCE
 
 BYTES_PER_VISIT = 1500
@@ -72,6 +73,17 @@ class Run:
         _replace(self.folder / "environment.json", json.dumps(facts, indent=2) + "\n")
         text = "\n".join([f"# {self.story.header['run']}", "", *self.doubts, tables.markdown(self.table)])
         _replace(self.folder / "summary.md", text)
+
+    def exit_code(self, fail_on: float | None = None) -> int:
+        """1 if a step is wrong or failed, or if one of a later side is SLOWER by the share `fail_on`; 3 if that is unproven."""
+        if self.table["status"].isin(["wrong", "failed"]).any():
+            return 1
+        if fail_on is None:
+            return 0
+        first = {str(key).partition("@")[2] for key in self.table["baseline"].dropna()}
+        later = self.table[~self.table["side"].isin(first)]
+        slower = (later["verdict"] == SLOWER) & (later["ratio"] >= 1 + fail_on)
+        return 3 if self.doubts else int(slower.any())
 
     def show(self, console: Console) -> None:
         tables.terminal(self.table, console)

@@ -8,12 +8,14 @@ import venv
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench import statistics, tables
 from bench.cases import make_plan
 from bench.catalogue import catalogue
 from bench.errors import UsageError
+from bench.runs import Run
 from bench.settings import Settings
 from bench.sides import Backend, Side
 from tests.support import read_csv, story
@@ -173,3 +175,23 @@ def test_an_unfit_interpreter_is_one_sentence(kind, says, tmp_path):
     with pytest.raises(UsageError) as caught:
         catalogue(replace(Settings.from_env({}), pythons=(("old", sys.executable), ("new", str(path)))))
     assert str(caught.value).startswith(says.format(path=path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "fail_on", "doubts", "code"),
+    [
+        ({}, None, [], 0),
+        ({}, 0.0, [], 1),
+        ({}, 0.10, [], 0),
+        ({"side": "old"}, 0.0, [], 0),
+        ({"verdict": "UNDECIDED"}, 0.0, [], 0),
+        ({}, 0.0, ["UNPROVEN"], 3),
+        ({}, None, ["UNPROVEN"], 0),
+        ({"status": "wrong"}, 0.10, ["UNPROVEN"], 1),
+    ],
+)
+def test_what_a_gate_on_two_sides_lets_through(changes, fail_on, doubts, code):
+    """Only a later side can be too slow; a wrong step stops the gate whatever is asked."""
+    first = {"status": "ok", "baseline": "a@old", "side": "old", "verdict": "SLOWER", "ratio": 1.5}
+    table = pd.DataFrame([first, first | {"side": "new", "ratio": 1.05} | changes])
+    assert Run(Path(), None, table, doubts).exit_code(fail_on) == code
