@@ -102,9 +102,14 @@ def judge(
         return replace(errors, kinks=1)
 
 
+def late(short: float, long: float, round_seconds: float) -> bool:
+    """Whether weights came back so much later after a whole round than after one step that work may have been put off."""
+    return long - short > 0.1 * round_seconds + 20e-6
+
+
 def judge_readback(short: float, long: float, round_seconds: float) -> None:
     """Raises `Wrong` if reading the weights takes longer after many steps than after one: work was put off."""
-    if long - short > 0.1 * round_seconds + 20e-6:
+    if late(short, long, round_seconds):
         raise Wrong(
             f"reads back its weights in {short * 1e6:.0f} µs after one step and {long * 1e6:.0f} µs after many: it puts "
             "work off until the clock has stopped; do the whole step inside step() or wait for it in synchronize()"

@@ -18,6 +18,9 @@ from backends.reference import Trajectory, train
 from bench import rounds, verify
 from bench.cases import Case
 
+AGAIN = 3
+"""Times that a suspiciously late reading of the weights is repeated: a process that was interrupted once is not lazy."""
+
 
 @dataclass
 class Opened:
@@ -66,6 +69,12 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
             ]
         errors = reduce(verify.Errors.worst, found)
         opened.shortest_readback = min(opened.shortest_readback, readback)
+        for _ in range(AGAIN):
+            if not verify.late(short, opened.shortest_readback, seconds):
+                break
+            put(0)
+            rounds.throughput(step, steps)
+            opened.shortest_readback = min(opened.shortest_readback, verify.readback_seconds(step)[0])
         verify.judge_readback(short, opened.shortest_readback, seconds)
     return {
         "steps": steps,

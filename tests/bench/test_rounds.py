@@ -1,11 +1,15 @@
 """If these fail, the clock runs over something else than the steps it is about."""
 
 import gc
+import time
+from contextlib import nullcontext
 
 import pytest
 
 from backends.api import Control, Problem
-from bench import rounds
+from backends.numpy_manual import NumpyManual
+from bench import rounds, verify, visits
+from bench.cases import Case
 
 
 class Recorder(Control):
@@ -63,3 +67,22 @@ def test_the_collector_is_switched_on_again_after_a_failure():
     with pytest.raises(ZeroDivisionError):
         rounds.throughput(Fails(), 1)
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(("late", "right"), [((2,), True), (range(2, 100, 2), True), (range(2, 100), False)])
+def test_one_late_reading_of_the_weights_is_no_proof_of_laziness(late, right):
+    """The second reading comes after a whole round; interrupted once it is read again, lazy it is late each time."""
+
+    class Slow(NumpyManual):
+        readings = 0
+
+        def get_weights(self):
+            self.readings += 1
+            if self.readings in late:
+                time.sleep(0.02)
+            return super().get_weights()
+
+    case = Case("slow", "cpu", "float32", 1, (64, 1000, 100, 10))
+    opened = visits.Opened(case, Slow(case.problem(0), "cpu", "float32"), proven=True)
+    with nullcontext() if right else pytest.raises(verify.Wrong, match="puts work off"):
+        visits.visit(opened, 0, 1, 20)
