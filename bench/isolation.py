@@ -15,6 +15,9 @@ from typing import Any
 import numpy as np
 import threadpoolctl
 
+NOTES = ("TORCHINDUCTOR_", "_TORCHINDUCTOR_")
+"""Variables that torch's compiler keeps for itself, from the moment it is loaded."""
+
 
 def snapshot() -> dict[str, Any]:
     """Name → value of the process-wide state that a step has no business to change."""
@@ -24,7 +27,7 @@ def snapshot() -> dict[str, Any]:
         "NumPy's global random state": _digest((generator["state"]["key"].tobytes(), generator["state"]["pos"])),
         "NumPy's error handling": np.geterr(),
         "the garbage collector": gc.isenabled(),
-        "the environment variables": _digest(sorted(os.environ.items())),
+        "the environment variables": _digest(sorted(v for v in os.environ.items() if not v[0].startswith(NOTES))),
         "the working directory": os.getcwd(),
         "the CPU affinity": sorted(os.sched_getaffinity(0)),
         "the thread counts": thread_counts(),
