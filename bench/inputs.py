@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,20 +99,20 @@ def _one(file: Path) -> pd.DataFrame:
         table = _pytest_benchmark(file)
     else:
         table = _csv(file, head)
-    line = range(2, len(table) + 2)
-    run = table["run"].replace("", None) if "run" in table else pd.Series(None, table.index, dtype=object)
-    table = table.assign(file=str(file), line=line, run=run.fillna(str(file)), **_replicated(table))
-    return table.reindex(columns=[*COLUMNS, "line"])
-
-
-def _replicated(table: pd.DataFrame) -> dict[str, Any]:
-    return {} if "replicated" in table else {"replicated": True}
+    table = table.reindex(columns=[*COLUMNS, "line"])
+    machine, run = (table[name].astype(object).fillna("") for name in ("machine", "run"))
+    return table.assign(
+        file=str(file),
+        line=range(2, len(table) + 2),
+        run=(machine + "/" + run).where(run != "", str(file)),
+        replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
+    )
 
 
 def _csv(file: Path, head: bytes) -> pd.DataFrame:
     first = head.decode(errors="replace").lstrip("\ufeff").splitlines()[0]
     names = [name.strip('"') for name in first.split(",")]
-    wanted = {*COLUMNS, "pass", "block", "mode", "case"}
+    wanted = {*EXPECTED, *TEXTS, "pass", "block", "mode", "case"}
     if ";" in first:
         raise UsageError(f"{file}:1: is separated by semicolons; save it with commas, and with points for decimals.")
     if missing := [name for name in (*CASE, "seconds_per_step", "status") if name not in names]:
@@ -141,7 +142,7 @@ def _lines(file: Path) -> list[list[str]]:
                     raise UsageError(
                         f"{file}:{reader.line_num}: has {few} fields than its header; the file is damaged or was cut off."
                     )
-                rows.append(row)
+                rows.append([*map(sys.intern, row)])  # most of what a thousand files say is the same
         except csv.Error as error:
             raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
         except UnicodeDecodeError:
@@ -195,39 +196,36 @@ def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
 
 def _valid(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
     """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
-    rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
-    rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
-    bad = dict(_faults(rows))
-    left_out += bad.values()
-    kept = rows[~rows["file"].isin(list(bad))]
-    return _schema().validate(kept).drop(columns="line").reset_index(drop=True) if len(kept) else kept
-
-
-def _faults(rows: pd.DataFrame) -> Iterator[tuple[str, str]]:
-    """(file, sentence) for the first fault of each file."""
     from pandera.errors import SchemaErrors
 
-    faults: list[tuple[int, str]] = []
+    rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
+    rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
     try:
-        _schema().validate(rows, lazy=True)
+        valid = _schema().validate(rows, lazy=True)
+        faults = []
     except SchemaErrors as errors:
-        for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records"):
-            row, column = int(case["index"]), str(case["column"])
-            if case["schema_context"] == "Column":
-                value = rows[column].to_numpy()[row]
-                told = "missing" if value is None else repr(str(value))
-                faults.append((row, f"{column} is {told}, expected {EXPECTED[column]}"))
-            else:
-                faults.append((row, "status is ok, so it needs a time, in seconds_per_step"))
-    twice = rows.duplicated(["file", "run", *CASE, SIDE], keep="first")
-    faults += [(int(row), "holds a case a second time; a run has one row for each") for row in rows.index[twice]]
-    seen = set()
+        valid = rows.iloc[:0]
+        faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
+    within, across = (valid.duplicated([*where, "run", *CASE, SIDE]) for where in (["file"], []))
+    twice = within if within.any() else across
+    faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
+    bad: dict[str, str] = {}
     for row, text in sorted(faults):
-        file = str(rows.at[row, "file"])
-        if file not in seen:
-            seen.add(file)
-            line = int(rows["line"].to_numpy()[row])
-            yield file, f"{file}:{line}: {text}; mend the line or give the run's folder."
+        file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
+        bad.setdefault(file, f"{file}:{line}: {text}; mend the line or leave the file out.")
+    left_out += bad.values()
+    if not bad:
+        return pd.DataFrame(valid.drop(columns="line"))
+    kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)
+    return _valid(kept, left_out) if len(kept) else kept
+
+
+def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
+    row, column = int(case["index"]), str(case["column"])
+    if case["schema_context"] != "Column":
+        return row, "status is ok, so it needs a time, in seconds_per_step"
+    value = rows[column].to_numpy()[row]
+    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {EXPECTED[column]}"
 
 
 def _schema() -> Any:

@@ -40,7 +40,7 @@ DAMAGE = {
     "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
     "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
-    "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case a second time"),
+    "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
     "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: names the column ratio twice"),
     "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
     "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is neither"),
@@ -91,6 +91,14 @@ def test_extra_and_missing_later_columns_are_no_damage(fine):
     rows = inputs.read([fine]).table
     assert len(rows) == 6
     assert set(rows["machine"]) == {""}
+
+
+def test_a_run_given_twice_counts_once(fine):
+    copy = fine.with_name("copy.csv")
+    copy.write_bytes(fine.read_bytes())
+    rows = inputs.read([fine, copy])
+    assert len(rows.table) == 6
+    assert "copy.csv:2: holds a case of this run once more" in rows.left_out[0]
 
 
 def test_a_byte_order_mark_is_no_damage(fine):
