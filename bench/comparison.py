@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ import pandas as pd
 from bench import inputs
 from bench.cases import TWIN
 from bench.frame import CASE, SIDE
-from bench.sides import CONTROLS, YARDSTICK
+from bench.sides import CONTROLS
+from bench.spread import KEY, QUICKEST, Key, Runs, difference
 from bench.statistics import noise_floor
-from bench.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, verdicts
+from bench.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
 
 WEATHER = 0.10
 """Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
@@ -31,9 +32,6 @@ COLUMNS = [
     *CASE, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE,
 ]  # fmt: skip
-KEY = [*CASE, SIDE]
-QUICKEST = "quickest_seconds_per_step"
-Key = tuple[Hashable, ...]
 Paths = str | Path | Sequence[str | Path]
 
 
@@ -65,44 +63,6 @@ class Comparison:
         return found
 
 
-class _Side:
-    """The runs of one side."""
-
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
-        self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
-        fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
-        self.yardsticks = {
-            place: rows.assign(log=np.log(rows[QUICKEST])).pivot(index="run", columns="backend", values="log")
-            for place, rows in fixed.groupby(["device", "threads"])
-        }
-        self.work = {
-            key: set(zip(rows["source_hash"], rows["versions"], strict=True))
-            for key, rows in fixed.groupby(["device", "threads", "backend"])
-        }
-
-    def fine(self, key: Key) -> pd.DataFrame:
-        rows = self.cases.get(key)
-        return self.table.iloc[:0].set_index("run") if rows is None else rows[rows["status"] == "ok"]
-
-    def common(self, others: Sequence[_Side], place: Key, runs: Sequence[pd.Index[str]]) -> list[str]:
-        """Yardsticks of one place that did the same work in all the given runs of this side and of others."""
-        sides = [self, *others]
-        if not all(place in side.yardsticks for side in sides):
-            return []
-        names = set.intersection(
-            *(set(s.yardsticks[place].reindex(r).dropna(axis=1).columns) for s, r in zip(sides, runs, strict=True))
-        )
-        return [n for n in sorted(names) if len(set.union(*(side.work[(*place, n)] for side in sides))) == 1]
-
-    def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
-        """A value per run: its log of the quickest seconds per step, less the weighted yardsticks'."""
-        logs = np.log(rows[QUICKEST].to_numpy(float))
-        if not weights:
-            return np.asarray(logs)
-        return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
-
-
 def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:
     """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
     found = of_files(base, head, campaign, results)
@@ -127,10 +87,8 @@ def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path
 
 def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None) -> Comparison:
     """The same from rows as `bench.inputs.read` returns them. A run that is being judged is no part of its campaign."""
-    sides = [_Side(base), _Side(head)]
-    others = None
-    if campaign is not None:
-        others = _Side(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
+    sides = [Runs(base), Runs(head)]
+    others = None if campaign is None else Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
     keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
     rows = [_row(key, sides, others) for key in keys if _kind(key, sides) not in (TWIN, *CONTROLS)]
     margin = max(MARGIN, noise_floor(base), noise_floor(head))
@@ -147,11 +105,11 @@ def _several(paths: Paths) -> list[str | Path]:
     return [paths] if isinstance(paths, str | Path) else [*paths]
 
 
-def _kind(key: Key, sides: Sequence[_Side]) -> str:
+def _kind(key: Key, sides: Sequence[Runs]) -> str:
     return str(next(side.cases[key]["kind"].iloc[0] for side in sides if key in side.cases))
 
 
-def _row(key: Key, sides: Sequence[_Side], others: _Side | None) -> dict[str, Any]:
+def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, Any]:
     fine = [side.fine(key) for side in sides]
     row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
     for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
@@ -177,60 +135,13 @@ def _row(key: Key, sides: Sequence[_Side], others: _Side | None) -> dict[str, An
     if why_not:
         row |= {"verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
         return row
-    row["estimate"] = estimate = _estimate(key, sides, fine, others, row)
+    estimate, weights, told = difference(key, sides, fine, campaign)
+    row["estimate"] = estimate
+    row["yardsticks"] = " ".join(f"{name}:{weight:.2f}" for name, weight in weights.items())
+    row["reasons"] += told
     row["ratio"] = math.exp(estimate.mean)
     row["ratio_low"], row["ratio_high"] = map(math.exp, estimate.interval())
     return row
-
-
-def _estimate(
-    key: Key, sides: Sequence[_Side], fine: Sequence[pd.DataFrame], others: _Side | None, row: dict[str, Any]
-) -> Estimate:
-    """Head minus base. A run is a level above the process, so what is averaged and what is spread are runs.
-
-    The spread of a run is that of run means around the mean of their group, pooled over base, head and campaign, and
-    never less than what the spread between the processes of the runs at hand predicts.
-    """
-    place = (row["device"], row["threads"])
-    usable = sides[0].common(sides[1:], place, [rows.index for rows in fine])
-    weights = _weights([text for rows in fine for text in rows["yardsticks"]], usable)
-    row["yardsticks"] = " ".join(f"{name}:{weight:.2f}" for name, weight in weights.items())
-    if not weights:
-        row["reasons"].append("no yardstick did the same work on both sides, so the raw times stand alone")
-    groups = [side.relative(rows, place, weights) for side, rows in zip(sides, fine, strict=True)]
-    mean = float(groups[1].mean() - groups[0].mean())
-    if others and len(known := _calm(others, key, place, weights, fine)) > 1:
-        groups.append(known)
-    freedom = sum(len(group) - 1 for group in groups)
-    if freedom == 0:
-        alone = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
-        row["reasons"].append(alone)
-        return Estimate(mean, math.inf, 1)
-    between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom
-    within = float(pd.concat(list(fine))["relative_error"].pow(2).mean())
-    return Estimate(mean, math.sqrt(max(between, within) * (1 / len(fine[0]) + 1 / len(fine[1]))), freedom)
-
-
-def _calm(others: _Side, key: Key, place: Key, weights: dict[str, float], fine: Sequence[pd.DataFrame]) -> np.ndarray:
-    """The campaign's runs of this case that were measured the way the given ones were; of a case it lacks, none."""
-    rows = others.fine(key)
-    how = ["machine", "allocator", "steps_per_round", "processes", "rounds"]
-    for name in how:
-        rows = rows[rows[name].isin(fine[0][name])]
-    if weights and len(rows):
-        known = others.yardsticks.get(place)
-        rows = rows[rows.index.isin(known.dropna().index)] if known is not None and {*weights} <= {*known} else rows[:0]
-    return others.relative(rows, place, weights) if len(rows) else np.empty(0)
-
-
-def _weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float]:
-    """The mean of the runs' own weights, of the yardsticks that can be used, one in sum."""
-    parsed = [dict(part.split(":") for part in text.split()) for text in texts if text]
-    if not parsed or not usable:
-        return {}
-    weights = {name: sum(float(one.get(name, 0)) for one in parsed) for name in usable}
-    total = sum(weights.values())
-    return {name: weight / total if total else 1 / len(usable) for name, weight in weights.items()}
 
 
 def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
@@ -248,7 +159,7 @@ def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
     return found
 
 
-def _doubts(sides: Sequence[_Side]) -> Iterator[str]:
+def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
     """What the controls say: if they changed, nothing else can be believed to have."""
     for name, side in zip(("base", "head"), sides, strict=True):
         twins = side.table[(side.table["kind"] == TWIN) & side.table["verdict"].isin([FASTER, SLOWER])]
@@ -264,7 +175,7 @@ def _doubts(sides: Sequence[_Side]) -> Iterator[str]:
             )
 
 
-def _controls(side: _Side) -> pd.DataFrame:
+def _controls(side: Runs) -> pd.DataFrame:
     parts = {f"{name}[{device}, threads {threads}]": logs[name]
              for (device, threads), logs in side.yardsticks.items() for name in logs}
     return pd.DataFrame(parts)

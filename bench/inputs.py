@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,31 +17,13 @@ import numpy as np
 import pandas as pd
 
 from bench import journal, statistics
+from bench.checked import COLUMNS, EXPECTED, TEXTS, checked
 from bench.errors import UsageError
 from bench.frame import CASE, SIDE
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
 """No report of ours comes near it; a larger file is not read."""
-EXPECTED = {
-    **dict.fromkeys(("backend", "device", "dtype", "status"), "a name"),
-    **dict.fromkeys(("threads", "N", "D_in", "H", "D_out"), "a whole number of at least 1"),
-    **dict.fromkeys(
-        (
-            "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quickest_seconds_per_step",
-            "ratio", "ratio_low", "ratio_high",
-        ),
-        "a number above 0, with a decimal point",
-    ),
-    **dict.fromkeys(("relative_error", "processes", "rounds"), "a number of at least 0, with a decimal point"),
-}
-TEXTS = (
-    "reason", "kind", "source_hash", "versions", "allocator", "steps_per_round", "yardsticks", "verdict",
-    "machine", "run", "python", SIDE,
-)  # fmt: skip
-COLUMNS = [*EXPECTED, *TEXTS, "replicated", "file"]
-
-
 @dataclass
 class Rows:
     """What could be read: `table` has the columns `COLUMNS`, `left_out` one sentence for every file that could not."""
@@ -62,7 +44,7 @@ def read(paths: Sequence[str | Path]) -> Rows:
                 found.append(_one(file))
             except UsageError as error:
                 left_out.append(str(error))
-    rows = _valid(pd.concat(found, ignore_index=True), left_out) if found else None
+    rows = checked(pd.concat(found, ignore_index=True), left_out) if found else None
     if rows is None or rows.empty:
         raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
     return Rows(rows, left_out)
@@ -192,58 +174,3 @@ def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
     return {
         **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": one["stats"]["mean"], "replicated": False,
     }  # fmt: skip
-
-
-def _valid(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
-    """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
-    from pandera.errors import SchemaErrors
-
-    rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
-    rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
-    try:
-        valid = _schema().validate(rows, lazy=True)
-        faults = []
-    except SchemaErrors as errors:
-        valid = rows.iloc[:0]
-        faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
-    within, across = (valid.duplicated([*where, "run", *CASE, SIDE]) for where in (["file"], []))
-    twice = within if within.any() else across
-    faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
-    bad: dict[str, str] = {}
-    for row, text in sorted(faults):
-        file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
-        bad.setdefault(file, f"{file}:{line}: {text}; mend the line or leave the file out.")
-    left_out += bad.values()
-    if not bad:
-        return pd.DataFrame(valid.drop(columns="line"))
-    kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)
-    return _valid(kept, left_out) if len(kept) else kept
-
-
-def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
-    row, column = int(case["index"]), str(case["column"])
-    if case["schema_context"] != "Column":
-        return row, "status is ok, so it needs a time, in seconds_per_step"
-    value = rows[column].to_numpy()[row]
-    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {EXPECTED[column]}"
-
-
-def _schema() -> Any:
-    """What a row has to be, as pandera checks it."""
-    try:
-        import pandera.pandas as pa
-    except ModuleNotFoundError:
-        raise UsageError("reading results needs pandera, which is not installed: python -m pip install pandera.") from None
-
-    columns = {}
-    for name, expected in EXPECTED.items():
-        if expected == "a name":
-            columns[name] = pa.Column(str, pa.Check.str_length(min_value=1), nullable=False)
-        elif name in CASE:
-            columns[name] = pa.Column(int, pa.Check.ge(1), coerce=True)
-        elif "above 0" in expected:
-            columns[name] = pa.Column(float, [pa.Check.gt(0), pa.Check.lt(np.inf)], nullable=True, coerce=True)
-        else:
-            columns[name] = pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True)
-    timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
-    return pa.DataFrameSchema(columns, checks=timed, strict=False)

@@ -189,6 +189,11 @@ def _width(column: Column, rows: list[Row]) -> int:
     return max([len(column.title), *(len(column.text(row)) for row in rows)])
 
 
+def plain(title: str, priority: int = 0) -> Column:
+    """A column of texts that stand in the rows under its title."""
+    return Column(title, lambda row: str(row[title]), priority, right=False)
+
+
 def _name_column() -> Column:
     def name(row: Row) -> str:
         return f"{row['backend']}{' (incomplete)' if row['status'] == 'incomplete' else ''}"

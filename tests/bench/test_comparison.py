@@ -88,6 +88,18 @@ def test_a_campaign_of_another_machine_or_of_shorter_runs_does_not_count(rows):
         assert set(_verdicts(judge(rows("a"), rows("b"), campaign)).values()) == {UNDECIDED}
 
 
+def test_a_case_that_the_campaign_lacks_is_judged_by_its_widest_row(rows):
+    """A new backend has no history of its own; the noisiest of its neighbours speaks for it."""
+    campaign = _campaign(rows, 40)
+    noisy = campaign["backend"] == "base"
+    campaign.loc[noisy, "quickest_seconds_per_step"] *= np.exp(np.random.default_rng(5).normal(0, 0.05, noisy.sum()))
+    new = [rows(name).replace({"backend": {"slow": "new"}}) for name in "ab"]
+    table = judge(*new, campaign).table.set_index("backend")
+    assert "the campaign does not hold this case" in table.loc["new", "reason"]
+    widths = table["ratio_high"] - table["ratio_low"]
+    assert widths["new"] == pytest.approx(widths["base"], rel=0.05)
+
+
 def test_other_machines_are_shown_and_not_judged(rows):
     found = judge(rows("a"), rows("b", machine="another"), _campaign(rows))
     assert set(_verdicts(found).values()) == {UNDECIDED}

@@ -1,0 +1,88 @@
+"""What a row of results has to be, checked with pandera; a file with any row that is not has one sentence said about it.
+
+It must never mend a value: what is wrong is told, and its file is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.frame import CASE, SIDE
+
+EXPECTED = {
+    **dict.fromkeys(("backend", "device", "dtype", "status"), "a name"),
+    **dict.fromkeys(("threads", "N", "D_in", "H", "D_out"), "a whole number of at least 1"),
+    **dict.fromkeys(
+        (
+            "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quickest_seconds_per_step",
+            "ratio", "ratio_low", "ratio_high",
+        ),
+        "a number above 0, with a decimal point",
+    ),
+    **dict.fromkeys(("relative_error", "processes", "rounds"), "a number of at least 0, with a decimal point"),
+}
+TEXTS = (
+    "reason", "kind", "source_hash", "versions", "allocator", "steps_per_round", "yardsticks", "verdict",
+    "machine", "run", "python", SIDE,
+)  # fmt: skip
+COLUMNS = [*EXPECTED, *TEXTS, "replicated", "file"]
+
+
+def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
+    """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
+    from pandera.errors import SchemaErrors
+
+    rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
+    rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
+    try:
+        valid = _schema().validate(rows, lazy=True)
+        faults = []
+    except SchemaErrors as errors:
+        valid = rows.iloc[:0]
+        faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
+    within, across = (valid.duplicated([*where, "run", *CASE, SIDE]) for where in (["file"], []))
+    twice = within if within.any() else across
+    faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
+    bad: dict[str, str] = {}
+    for row, text in sorted(faults):
+        file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
+        bad.setdefault(file, f"{file}:{line}: {text}; mend the line or leave the file out.")
+    left_out += bad.values()
+    if not bad:
+        return pd.DataFrame(valid.drop(columns="line"))
+    kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)
+    return checked(kept, left_out) if len(kept) else kept
+
+
+def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
+    row, column = int(case["index"]), str(case["column"])
+    if case["schema_context"] != "Column":
+        return row, "status is ok, so it needs a time, in seconds_per_step"
+    value = rows[column].to_numpy()[row]
+    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {EXPECTED[column]}"
+
+
+def _schema() -> Any:
+    """What a row has to be, as pandera checks it."""
+    try:
+        import pandera.pandas as pa
+    except ModuleNotFoundError:
+        raise UsageError("reading results needs pandera, which is not installed: python -m pip install pandera.") from None
+
+    columns = {}
+    for name, expected in EXPECTED.items():
+        if expected == "a name":
+            columns[name] = pa.Column(str, pa.Check.str_length(min_value=1), nullable=False)
+        elif name in CASE:
+            columns[name] = pa.Column(int, pa.Check.ge(1), coerce=True)
+        elif "above 0" in expected:
+            columns[name] = pa.Column(float, [pa.Check.gt(0), pa.Check.lt(np.inf)], nullable=True, coerce=True)
+        else:
+            columns[name] = pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True)
+    timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
+    return pa.DataFrameSchema(columns, checks=timed, strict=False)

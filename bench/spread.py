@@ -1,0 +1,131 @@
+"""How much runs differ from each other: relative times of several runs, and the error of a difference between two sides.
+
+It must never take the processes of one run for independent: they share what the machine was like in that minute.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.cases import TWIN
+from bench.frame import CASE, SIDE
+from bench.sides import CONTROLS, YARDSTICK
+from bench.verdicts import Estimate
+
+KEY = [*CASE, SIDE]
+QUICKEST = "quickest_seconds_per_step"
+ALIKE = ("machine", "allocator", "steps_per_round", "processes", "rounds")
+"""What a campaign's run has to share with the runs it is to speak for."""
+Key = tuple[Hashable, ...]
+ALONE = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
+
+
+class Runs:
+    """The rows of several runs, as `bench.inputs.read` returns them."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+        self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
+        fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
+        self.yardsticks = {
+            place: rows.assign(log=np.log(rows[QUICKEST])).pivot(index="run", columns="backend", values="log")
+            for place, rows in fixed.groupby(["device", "threads"])
+        }
+        self.work = {
+            key: set(zip(rows["source_hash"], rows["versions"], strict=True))
+            for key, rows in fixed.groupby(["device", "threads", "backend"])
+        }
+
+    def fine(self, key: Key) -> pd.DataFrame:
+        rows = self.cases.get(key)
+        return self.table.iloc[:0].set_index("run") if rows is None else rows[rows["status"] == "ok"]
+
+    def common(self, others: Sequence[Runs], place: Key, runs: Sequence[pd.Index[str]]) -> list[str]:
+        """Yardsticks of one place that did the same work in all the given runs of this side and of others."""
+        sides = [self, *others]
+        if not all(place in side.yardsticks for side in sides):
+            return []
+        names = set.intersection(
+            *(set(s.yardsticks[place].reindex(r).dropna(axis=1).columns) for s, r in zip(sides, runs, strict=True))
+        )
+        return [n for n in sorted(names) if len(set.union(*(side.work[(*place, n)] for side in sides))) == 1]
+
+    def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
+        """A value per run: its log of the quickest seconds per step, less the weighted yardsticks'."""
+        logs = np.log(rows[QUICKEST].to_numpy(float))
+        if not weights:
+            return np.asarray(logs)
+        return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
+
+
+def difference(
+    key: Key, sides: Sequence[Runs], fine: Sequence[pd.DataFrame], campaign: Runs | None
+) -> tuple[Estimate, dict[str, float], list[str]]:
+    """Head minus base of one case: the estimate, the yardsticks' weights, and what a reader has to know of it.
+
+    A run is a level above the process, so what is averaged and what is spread are runs. The spread is that of run means
+    around the mean of their group, pooled over base, head and campaign, and never less than what the spread between the
+    processes of the runs at hand predicts.
+    """
+    told = []
+    place = (key[KEY.index("device")], key[KEY.index("threads")])
+    usable = sides[0].common(sides[1:], place, [rows.index for rows in fine])
+    calm = _calm(campaign, key, usable, fine[0]) if campaign else None
+    texts = [text for rows in (*fine, *([] if calm is None else [calm])) for text in rows["yardsticks"]]
+    weights = mean_weights(texts, usable)
+    if not weights:
+        told.append("no yardstick did the same work on both sides, so the raw times stand alone")
+    groups = [side.relative(rows, place, weights) for side, rows in zip(sides, fine, strict=True)]
+    mean = float(groups[1].mean() - groups[0].mean())
+    if campaign and calm is not None:
+        groups.append(campaign.relative(calm, place, weights))
+    elif campaign and (widest := _widest(campaign, key, usable, fine[0])) is not None:
+        told.append("the campaign does not hold this case, so its widest row at this device, dtype and shape stands in")
+        groups.append(widest)
+    freedom = sum(len(group) - 1 for group in groups)
+    if freedom == 0:
+        told.append(ALONE)
+        return Estimate(mean, math.inf, 1), weights, told
+    between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom
+    within = float(pd.concat(list(fine))["relative_error"].pow(2).mean())
+    error = math.sqrt(max(between, within) * (1 / len(fine[0]) + 1 / len(fine[1])))
+    return Estimate(mean, error, freedom), weights, told
+
+
+def mean_weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float]:
+    """The mean of the runs' own weights, of the yardsticks that can be used, one in sum."""
+    parsed = [dict(part.split(":") for part in text.split()) for text in texts if text]
+    if not parsed or not usable:
+        return {}
+    weights = {name: sum(float(one.get(name, 0)) for one in parsed) for name in usable}
+    total = sum(weights.values())
+    return {name: weight / total if total else 1 / len(usable) for name, weight in weights.items()}
+
+
+def _calm(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame) -> pd.DataFrame | None:
+    """The campaign's rows of a case that were measured as `like` was, with all usable yardsticks; None if under two."""
+    rows = campaign.fine(key)
+    for name in ALIKE:
+        rows = rows[rows[name].isin(like[name])]
+    sticks = campaign.yardsticks.get((key[KEY.index("device")], key[KEY.index("threads")]))
+    if usable:
+        if sticks is None:
+            return None
+        rows = rows[rows.index.isin(sticks.reindex(columns=list(usable)).dropna().index)]
+    return rows if len(rows) > 1 else None
+
+
+def _widest(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame) -> np.ndarray | None:
+    """Of the campaign's other cases at this place the one whose runs differ most, for a case that it does not hold."""
+    found: list[np.ndarray] = []
+    for other, rows in campaign.cases.items():
+        if other[1:] == key[1:] and rows["kind"].iloc[0] not in (TWIN, *CONTROLS):
+            calm = _calm(campaign, other, usable, like)
+            if calm is not None:
+                place = (key[KEY.index("device")], key[KEY.index("threads")])
+                found.append(campaign.relative(calm, place, mean_weights(list(calm["yardsticks"]), usable)))
+    return max(found, key=lambda group: float(group.std())) if found else None
