@@ -72,6 +72,11 @@ def step_flops(N: int, D_in: int, H: int, D_out: int) -> int:
     return 4 * N * D_in * H + 6 * N * H * D_out
 
 
+def step_bytes(N: int, D_in: int, H: int, D_out: int, itemsize: int) -> int:
+    """Bytes that a step has to move at least: data and weights are read once, weights are written once."""
+    return itemsize * (N * D_in + N * D_out + 2 * (D_in * H + H * D_out))
+
+
 def steady_learning_rate(N: int, D_in: int, H: int, D_out: int) -> float:
     """A learning rate at which standard normal data of this shape trains without overshooting.
 
@@ -127,6 +132,11 @@ class TrainStep(ABC):
 
         They come contiguous and in the step's dtype, and may be overwritten as soon as this returns.
         """
+
+    @classmethod
+    def work(cls, device: str, dtype: str) -> tuple[int, int]:
+        """Floating-point operations and bytes moved in a step, by a control that shows what a device can do at most."""
+        return 0, 0
 
     def synchronize(self) -> None:  # noqa: B027  # doing nothing is right for a step that is done when it returns
         """Waits for all queued work; the harness makes the only call of it."""

@@ -53,7 +53,7 @@ def whole_step(w1: jax.Array, w2: jax.Array, x: jax.Array, y: jax.Array, learnin
 
 
 def loss_of(w1: jax.Array, w2: jax.Array, x: jax.Array, y: jax.Array) -> jax.Array:
-    y_pred = (x @ w1).clip(min=0) @ w2  # (N, D_out)
+    y_pred = jax.nn.relu(x @ w1) @ w2  # (N, D_out)
     return ((y_pred - y) ** 2).sum()  # ()
 
 

@@ -10,6 +10,8 @@ from backends._torch import TorchStep
 from backends.api import Problem
 from backends.torch_func import loss_of
 
+torch.compiler.config.recompile_limit = 64  # each shape and dtype of a process is one more version of `whole_step`
+
 
 class TorchCompile(TorchStep):
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from backends.api import Problem, steady_learning_rate
 from bench.errors import UsageError, unknown
 from bench.settings import Settings
-from bench.sides import Backend, Side, at
+from bench.sides import CEILING, Backend, Side, at
 
 TWIN = "twin"
 DEFAULT_SHAPE = (64, 1000, 100, 10)
@@ -77,19 +77,20 @@ class Plan:
 
     @property
     def controls(self) -> tuple[Case, ...]:
-        """What is measured with the cases: baselines and, on the first side alone, their twins, null and the yardsticks."""
+        """What is measured with the cases: baselines and, on the first side alone, their twins, null, yardsticks, ceilings."""
         first = self.sides[0]
         opposite = [base for case in self.cases if case.side != first.label and (base := self.baseline_of(case))]
         ordinary = [case for case in (*self.cases, *opposite) if case.side == first.label]
         baselines = dict.fromkeys(base for case in ordinary if (base := self.baseline_of(case)))
         twins = [replace(base, twin=True) for base in baselines]
-        places = dict.fromkeys((device, case.threads) for case in self.cases for device in ("cpu", case.device))
+        places = dict.fromkeys((device, c.dtype, c.threads) for c in self.cases for device in ("cpu", c.device))
         fixed = [
-            Case(backend.name, device, backend.dtypes[0], threads, DEFAULT_SHAPE, side=first.label)
+            Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label)
             for backend in first.backends.values()
             if not backend.proven and not backend.missing
-            for device, threads in places
-            if backend.reason(device, backend.dtypes[0]) is None
+            for device, dtype, threads in places
+            for own in [dtype if backend.kind == CEILING else backend.dtypes[0]]
+            if backend.reason(device, own) is None
         ]
         return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *fixed) if c not in self.cases))
 

@@ -27,23 +27,23 @@ def list_backends(_: argparse.Namespace) -> int:
     sides = catalogue(Settings.from_env())[0]
     backends = {at(name, side.label): backend for side in sides for name, backend in side.backends.items()}
     devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not)) or ["cpu"]
-    rows, notes = [], []
+    rows = []
+    reasons: dict[tuple[str, str], list[str]] = {}
     for name, backend in backends.items():
         row = {"backend": name, "kind": backend.kind}
-        reasons: dict[str, list[str]] = {}
         for device in devices:
             fine = [dtype for dtype in backend.dtypes if backend.reason(device, dtype) is None]
             row[device] = ", ".join(fine) or "no"
             if not fine:
-                reasons.setdefault(str(backend.reason(device, (*backend.dtypes, "float32")[0])), []).append(device)
+                reason = str(backend.reason(device, (*backend.dtypes, "float32")[0]))
+                reasons.setdefault((device, reason), []).append(name)
         row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
         rows.append(row)
-        notes += [f"{name}[{', '.join(where)}] {reason}" for reason, where in reasons.items()]
     console = tables.console()
     columns = [tables.plain(title, priority=title == "libraries") for title in rows[0]]
     tables.grid(tables.fit(columns, rows, console.width), rows, console)
-    for note in notes:
-        console.print(note)
+    for (device, reason), names in reasons.items():
+        console.print(f"no {device}: {', '.join(names)}: {reason}")
     return 0
 
 

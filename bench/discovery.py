@@ -100,6 +100,7 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         "dtypes": list(step.dtypes),
         "libraries": list(step.libraries),
         "versions": {name: _version(name) for name in step.libraries},
+        "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
         "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},
     }
 

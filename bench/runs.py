@@ -15,13 +15,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from backends.api import step_flops
+from backends.api import step_bytes, step_flops
 from bench import conductor, doctor, environment, frame, journal, presence, progress, statistics, tables
 from bench.cases import Case, Plan
 from bench.errors import UsageError
+from bench.sides import Backend
 from bench.verdicts import SLOWER
 from bench.verify import TOLERANCE
 
@@ -135,7 +137,7 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
                 "proven": proven,
                 "selected": case in plan.cases,
                 "baseline": baseline.key if baseline and proven else None,
-                "flops": step_flops(*case.shape),
+                **_work(case, backend),
                 "learning_rate": case.learning_rate,
                 "tolerance": TOLERANCE[case.dtype] if proven else None,
                 "versions": backend.versions,
@@ -155,6 +157,15 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
         "holes": [about(hole.case) | {"reason": hole.reason} for hole in plan.holes],
         "sources": {used[one].hash: used[one].source for one in sorted(used)},
     }
+
+
+def _work(case: Case, backend: Backend) -> dict[str, int]:
+    """Floating-point operations and bytes of a step: what the problem asks for at least, or what a control says it does."""
+    if backend.proven:
+        flops, moved = step_flops(*case.shape), step_bytes(*case.shape, itemsize=np.dtype(case.dtype).itemsize)
+    else:
+        flops, moved = backend.work.get(case.device, {}).get(case.dtype, (0, 0))
+    return {"flops": flops, "bytes": moved}
 
 
 def new_folder(plan: Plan, machine: str) -> Path:

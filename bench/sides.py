@@ -14,7 +14,8 @@ from bench.discovery import ROOT
 from bench.settings import Settings
 
 YARDSTICK = "yardstick"
-CONTROLS = ("control", YARDSTICK)
+CEILING = "ceiling"
+CONTROLS = ("control", YARDSTICK, CEILING)
 """Kinds of backends that are fixed work: measured with every plan, never proven."""
 
 
@@ -32,6 +33,8 @@ class Backend:
     dtypes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    work: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """By device and dtype: what a control's step does, in floating-point operations and bytes; of a training step nothing."""
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Backend:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import journal
+from bench import journal, limit
 from bench.cases import TWIN
 from bench.frame import CASE, SIDE, case_columns, error_columns, samples
 from bench.relative import relative
@@ -23,7 +23,8 @@ SUMMARY = [
     "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
     "kind", "baseline", "latency_seconds_per_step", "latency_seconds_per_step_low", "latency_seconds_per_step_high",
     "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high",
-    "flop_per_second", "first_step_seconds", "minor_faults_per_step",
+    "flop_per_second", "byte_per_second", "limit_seconds_per_step", "limit_share",
+    "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict", SIDE,
     "quickest_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python",
@@ -85,6 +86,8 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     for hole in header["holes"]:
         rows.append(case_columns(hole) | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
     table = pd.DataFrame(rows).reindex(columns=SUMMARY)
+    work = [(case["flops"] if case["proven"] or "bytes" in case else 0, case.get("bytes", 0)) for case in header["cases"]]
+    table = limit.add(table, [*work, *[(0, 0)] * len(header["holes"])])
     table = table.assign(machine=header["machine_name"], run=header["run"], python=header["machine"]["python"])
     _judge(table, ratios)
     return table
@@ -141,7 +144,7 @@ def _judge(table: pd.DataFrame, ratios: dict[int, np.ndarray]) -> None:
 def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
     """The table as files show it: only a row that is `ok` carries times, ratios and rates."""
     shown = table.copy()
-    times = [name for name in shown.columns if "seconds" in name or name.startswith(("ratio", "flop"))]
+    times = [name for name in shown.columns if "seconds" in name or name.startswith(("ratio", "flop", "byte", "limit"))]
     shown.loc[shown["status"] != "ok", times] = float("nan")
     return shown
 
@@ -177,7 +180,6 @@ def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) ->
     throughput = mine[mine["mode"] == "throughput"]
     found["minor_faults_per_step"] = float(throughput["minor_faults"].sum() / throughput["steps"].sum())
     if case["proven"]:
-        found["flop_per_second"] = case["flops"] / found["seconds_per_step"]
         judged = pd.concat([throughput, opens])[["error_loss", "error_w1", "error_w2", "kinks"]].astype(float)
         strictly = judged[judged["kinks"] == 0]
         worst = (strictly if len(strictly) else judged).max()

@@ -221,6 +221,8 @@ _MEASURES = [
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
     Column("GF/s", lambda r: _giga(r["flop_per_second"]), 5),
+    Column("of limit", lambda r: f"{r['limit_share']:.0%}" if math.isfinite(r["limit_share"]) else "", 4),
+    Column("GB/s", lambda r: _giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
     Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
