@@ -4,11 +4,21 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint instrument
+.PHONY: bench bench-all gpu test lint instrument
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
 	$(RUN) -m pytest --benchmark-only
+
+bench-all: $(READY) ## measure every way of writing the step that this machine can run, with libraries that are optional
+	for extra in jax numba $(if $(shell command -v nvidia-smi),cupy); do \
+		$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[$$extra]" || echo "without $$extra"; \
+	done
+	BENCH_BACKENDS=all $(RUN) -m pytest --benchmark-only
+
+gpu: ## on a machine with CUDA and nothing to install: its tests, then every way on CPU and GPU
+	$(PYTHON) -m pytest tests/backends/test_contract.py -k cuda
+	BENCH_DEVICES=cpu,cuda BENCH_BACKENDS=all $(PYTHON) -m pytest --benchmark-only
 
 test: $(READY) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error

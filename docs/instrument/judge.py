@@ -2,7 +2,8 @@
 
     python docs/instrument/judge.py [FOLDER]
 
-Writes `instrument.csv`, `instrument.svg` and `campaign.csv` into the machine's folder of results. A false alarm is a pair of
+Writes `instrument.csv`, `instrument.svg` and `campaign.csv` into the machine's folder of results, and the figures into the
+pages that show them. A false alarm is a pair of
 runs of identical code in which a tool calls any of the five steps different; a slowdown is found if the tool calls the
 one step slower that a slowed one stood in for. No run is judged with itself as part of its campaign.
 """
@@ -146,7 +147,8 @@ def rows(top: Path, ours: Stepbench, injected: dict[str, float]) -> Iterator[dic
             for which in ("all", "neighbouring"):
                 chosen = [one for near, one in said if near or which == "all"]
                 share = injected[stand_in] if stand_in else 0.0
-                about = {"tool": tool.name, "pairs": which, "slowdown": slowdown, "injected": share, "seconds_per_run": took}
+                about = {"tool": tool.name, "pairs": which, "slowdown": slowdown, "injected": share}
+                about |= {"seconds_per_run": took, "runs": len(tool.tables)}
                 if stand_in:
                     yield about | counted("slowdown found", [one.get(TARGET) == SLOWER for one in chosen])
                     yield about | counted("others accused", [bool({*one} - {TARGET}) for one in chosen])
@@ -189,6 +191,41 @@ def spreads(ours: Stepbench) -> Iterator[dict[str, object]]:
             yield {"tool": ours.name, "question": question, "backend": step, "of": len(logs), "share": logs.std()}
 
 
+def told(table: pd.DataFrame) -> str:
+    """The campaign in Markdown, for the pages between `<!-- instrument -->` and `<!-- end of instrument -->`."""
+    injected = table.loc[table["question"] == "slowdown found", ["slowdown", "injected"]].drop_duplicates()
+    head = [f"{share:.1%} slower" for share in injected["injected"]]
+    lines = [
+        f"| tool | a run | runs | false alarms, all pairs | neighbouring pairs | {' | '.join(head)} |",
+        f"|---|---:|---:|---:|---:|{'---:|' * len(head)}",
+    ]
+    for tool, rows in table[table["pairs"].notna()].groupby("tool", sort=False):
+        within = "within a run" in set(rows["pairs"])
+        pairs = "within a run" if within else "all"
+        alarms = rows[rows["question"] == ("false alarm in a row" if within else "false alarm in a comparison")]
+        by_pairs = alarms.set_index("pairs")
+        found = rows[(rows["question"] == "slowdown found") & (rows["pairs"] == pairs)].set_index("slowdown")["share"]
+        seconds = rows["seconds_per_run"].iloc[0]
+        cells = [
+            str(tool).replace("_", "-"),
+            "the same" if within else f"{seconds:.0f} s",
+            f"{by_pairs.at[pairs, 'of']:.0f}" if within else f"{rows['runs'].iloc[0]:.0f}",
+            f"{by_pairs.at[pairs, 'count']:.0f} of {by_pairs.at[pairs, 'of']:.0f}",
+            "" if within else "{count:.0f} of {of:.0f}".format(**by_pairs.loc["neighbouring"]),
+            *(f"{found[size]:.0%}" if size in found else "" for size in injected["slowdown"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def show(text: str) -> None:
+    """Puts the table where the pages have its place."""
+    for page in (ROOT / "README.md", ROOT / "docs" / "comparing.md"):
+        before, start, rest = page.read_text().partition("<!-- instrument -->\n")
+        _, end, after = rest.partition("<!-- end of instrument -->")
+        page.write_text(before + start + text + end + after)
+
+
 def draw(table: pd.DataFrame, target: Path) -> None:
     import matplotlib
 
@@ -221,6 +258,7 @@ def main(top: Path) -> None:
     kept = ours.campaign.drop(columns=["replicated", "file", "reason"])
     kept.to_csv(folder / CAMPAIGN, index=False)
     draw(table, folder / "instrument.svg")
+    show(told(table))
     print(table.drop(columns=["low", "high"]).to_string(index=False))
 
 

@@ -1,10 +1,12 @@
 """If these fail, a page or the README shows something that no longer works or was never measured."""
 
 import re
+import runpy
 import shutil
 import subprocess
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench import tables
@@ -33,6 +35,14 @@ def test_the_readme_shows_a_committed_run_as_it_was_measured():
     assert run.story.complete
     assert run.doubts == []
     assert tables.markdown(run.table, 100) in shown
+
+
+def test_the_pages_show_the_campaign_as_it_was_judged():
+    (file,) = (ROOT / "results").glob("*/instrument.csv")
+    judge = runpy.run_path(str(ROOT / "docs" / "instrument" / "judge.py"))
+    shown = f"<!-- instrument -->\n{judge['told'](pd.read_csv(file))}<!-- end of instrument -->"
+    for page in (README, (ROOT / "docs" / "comparing.md").read_text()):
+        assert shown in page
 
 
 @pytest.mark.parametrize("folder", COMMITTED)
