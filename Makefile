@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: bench bench-all gpu test lint instrument
+.PHONY: bench bench-all sweep-shapes gpu test lint instrument
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -15,6 +15,12 @@ bench-all: $(READY) ## measure every way of writing the step that this machine c
 		$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[$$extra]" || echo "without $$extra"; \
 	done
 	BENCH_BACKENDS=all $(RUN) -m pytest --benchmark-only
+
+sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
+	BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_STEPS=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
+	$(RUN) -m bench scaling results/sweeps
 
 gpu: ## on a machine with CUDA and nothing to install: its tests, then every way on CPU and GPU
 	$(PYTHON) -m pytest tests/backends/test_contract.py -k cuda

@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary|compare|doctor|export`.
+"""The command line: `python -m bench list|train|verify|run|summary|compare|scaling|doctor|export`.
 
 It must never let an error of the user's end in a traceback; what a command does stands in `bench/commands.py`.
 """
@@ -71,6 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--format", choices=("text", "md", "csv", "json"), default="text")
     compared.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
+    command(commands.scaling).add_argument("run", type=Path, help="a run over several shapes, of a folder the latest")
     command(commands.doctor)
     exported = command(commands.export)
     exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")

@@ -173,6 +173,18 @@ def compare(arguments: argparse.Namespace) -> int:
     return next((code for code in (2, 3, 1) if code in codes), 0)
 
 
+def scaling(arguments: argparse.Namespace) -> int:
+    """Fits overhead and rate of each backend to a sweep of shapes, and tells where lines cross."""
+    from bench import frame, scaling, scaling_views, tables
+
+    (story,) = frame.stories(arguments.run)[-1:]
+    found = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    scaling_views.show(found, tables.console())
+    for path in scaling_views.write(found, story.path.parent):
+        tables.console().print(f"written: {path}", style="dim")
+    return 0
+
+
 def doctor(_: argparse.Namespace) -> int:
     """Tells what makes this machine a bad instrument, and what to do about it."""
     from bench import doctor as checks
