@@ -19,7 +19,7 @@ import pandas as pd
 from bench import inputs
 from bench.cases import TWIN
 from bench.frame import CASE, SIDE
-from bench.sides import CONTROLS
+from bench.sides import CONTROLS, YARDSTICK
 from bench.spread import KEY, QUICKEST, Key, Runs, difference
 from bench.statistics import noise_floor
 from bench.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
@@ -165,17 +165,19 @@ def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
         twins = side.table[(side.table["kind"] == TWIN) & side.table["verdict"].isin([FASTER, SLOWER])]
         for run in dict.fromkeys(twins["run"]):
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
-    logs = [_controls(side) for side in sides]
-    for key in logs[0].columns.intersection(logs[1].columns):
-        change = math.exp(float(logs[1][key].mean() - logs[0][key].mean()))
+    before, after = (_yardsticks(side.table) for side in sides)
+    for key in before.index.intersection(after.index):
+        change = math.exp(after[key] - before[key])
         if not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
+            backend, device, threads = key
             yield (
-                f"UNPROVEN: the yardstick {key}, fixed work, takes {change:.2f} times as long in head; the machine was not "
-                "the same, so measure both sides again."
+                f"UNPROVEN: the yardstick {backend}[{device}, threads {threads}], fixed work, takes {change:.2f} times as long "
+                "in head; the machine was not the same, so measure both sides again."
             )
 
 
-def _controls(side: Runs) -> pd.DataFrame:
-    parts = {f"{name}[{device}, threads {threads}]": logs[name]
-             for (device, threads), logs in side.yardsticks.items() for name in logs}
-    return pd.DataFrame(parts)
+def _yardsticks(table: pd.DataFrame) -> pd.Series[float]:
+    """Mean log seconds of each yardstick over the runs of a side."""
+    rows = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
+    logs = pd.Series(np.log(rows["seconds_per_step"].astype(float)), index=rows.index)
+    return logs.groupby([rows["backend"], rows["device"], rows["threads"]]).mean()

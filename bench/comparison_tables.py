@@ -80,7 +80,7 @@ def _below(found: Comparison) -> list[str]:
         lines.append(f"geometric mean of {found.table['ratio'].notna().sum()} ratios: {found.geometric_mean:.3f}")
     lines.append(
         "ratio: head over base, relative to the yardsticks; raw: of the times alone. FASTER and SLOWER: at least "
-        f"{found.margin:.1%} apart, and false in 1 table of 100."
+        f"{found.margin:.1%} apart, and wrong in 1 table of 100 at most."
     )
     reasons: dict[str, list[str]] = {}
     for row in found.table.to_dict("records"):

@@ -146,6 +146,14 @@ def test_controls_that_change_make_the_comparison_unproven(rows):
     assert "the yardstick traffic[cpu, threads 1], fixed work" in doubt
 
 
+def test_a_table_from_before_runs_were_compared_says_how_to_mend_it(rows):
+    old = rows("b").assign(quickest_seconds_per_step=np.nan, yardsticks="", relative_error=np.nan)
+    found = judge(rows("a"), old, _campaign(rows))
+    assert found.doubts == []
+    assert set(_verdicts(found).values()) == {UNDECIDED}
+    assert "run `python -m bench summary` on its run" in found.table["reason"][0]
+
+
 def test_a_noisy_twin_widens_the_margin(rows):
     noisy = rows("b", slower={"slow": 1.02}, spread=0)
     noisy.loc[noisy["kind"] == "twin", "ratio_high"] = 1.05
