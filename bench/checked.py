@@ -8,37 +8,41 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench.errors import UsageError
 from bench.frame import CASE, SIDE
 
-EXPECTED = {
-    **dict.fromkeys(("backend", "device", "dtype", "status"), "a name"),
-    **dict.fromkeys(("threads", "N", "D_in", "H", "D_out"), "a whole number of at least 1"),
-    **dict.fromkeys(
-        (
-            "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quickest_seconds_per_step",
-            "ratio", "ratio_low", "ratio_high",
-        ),
-        "a number above 0, with a decimal point",
-    ),
-    **dict.fromkeys(("relative_error", "processes", "rounds"), "a number of at least 0, with a decimal point"),
-}
-TEXTS = (
-    "reason", "kind", "source_hash", "versions", "allocator", "steps_per_round", "yardsticks", "verdict",
-    "machine", "run", "python", SIDE,
+STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
+NAMES, COUNTS = ("backend", "device", "dtype"), ("threads", "N", "D_in", "H", "D_out")
+TIMES = (
+    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quickest_seconds_per_step",
+    "ratio", "ratio_low", "ratio_high",
 )  # fmt: skip
-COLUMNS = [*EXPECTED, *TEXTS, "replicated", "file"]
+AMOUNTS = ("relative_error", "processes", "rounds", "steps_per_round")
+PATTERNS = {
+    "machine": (r"[\w.+-]{0,200}", "a machine's name of letters, digits, dots, pluses and dashes"),
+    "yardsticks": (r"(\w+:\d+(\.\d+)?( \w+:\d+(\.\d+)?)*)?", "weights such as arithmetic:0.6 traffic:0.4"),
+}
+EXPECTED = {
+    **dict.fromkeys(NAMES, "a name"),
+    "status": f"one of {', '.join(STATUSES)}",
+    **dict.fromkeys(COUNTS, "a whole number of at least 1"),
+    **dict.fromkeys(TIMES, "a number above 0, with a decimal point"),
+    **dict.fromkeys(AMOUNTS, "a number of at least 0, with a decimal point"),
+    **{name: expected for name, (_, expected) in PATTERNS.items()},
+}
+TEXTS = ("reason", "kind", "source_hash", "versions", "allocator", "verdict", "run", "python", SIDE, *PATTERNS)
+COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "replicated", "file"]
 
 
 def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
     """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
     from pandera.errors import SchemaErrors
 
+    numbers = [name for name in EXPECTED if name not in PATTERNS]
     rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
-    rows[list(EXPECTED)] = rows[list(EXPECTED)].replace("", None)
+    rows[numbers] = rows[numbers].replace("", None)
     try:
         valid = _schema().validate(rows, lazy=True)
         faults = []
@@ -68,21 +72,18 @@ def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
 
 
 def _schema() -> Any:
-    """What a row has to be, as pandera checks it."""
+    """The rules as pandera takes them."""
     try:
         import pandera.pandas as pa
     except ModuleNotFoundError:
         raise UsageError("reading results needs pandera, which is not installed: python -m pip install pandera.") from None
 
-    columns = {}
-    for name, expected in EXPECTED.items():
-        if expected == "a name":
-            columns[name] = pa.Column(str, pa.Check.str_length(min_value=1), nullable=False)
-        elif name in CASE:
-            columns[name] = pa.Column(int, pa.Check.ge(1), coerce=True)
-        elif "above 0" in expected:
-            columns[name] = pa.Column(float, [pa.Check.gt(0), pa.Check.lt(np.inf)], nullable=True, coerce=True)
-        else:
-            columns[name] = pa.Column(float, pa.Check.ge(0), nullable=True, coerce=True)
+    time, amount = [pa.Check.gt(1e-12), pa.Check.lt(1e9)], [pa.Check.ge(0)]
+    columns = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in NAMES}
+    columns["status"] = pa.Column(str, pa.Check.isin(STATUSES))
+    columns |= {name: pa.Column(int, pa.Check.ge(1), coerce=True) for name in COUNTS}
+    columns |= {name: pa.Column(float, time, nullable=True, coerce=True) for name in TIMES}
+    columns |= {name: pa.Column(float, amount, nullable=True, coerce=True) for name in AMOUNTS}
+    columns |= {name: pa.Column(str, pa.Check.str_matches(f"^{pattern}$")) for name, (pattern, _) in PATTERNS.items()}
     timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
     return pa.DataFrameSchema(columns, checks=timed, strict=False)

@@ -154,22 +154,22 @@ def compare(arguments: argparse.Namespace) -> int:
     from bench import comparison, comparison_tables, tables
 
     results = Settings.from_env().results
-    codes = []
+    found, codes = {}, []
     for head in (arguments.head, *arguments.more):
-        found = comparison.of_files(arguments.base.split(","), head.split(","), arguments.campaign or (), results)
-        write = comparison_tables.FORMATS.get(arguments.format)
-        if write:
-            print(write(found), end="")
-        else:
-            tables.console().print(f"base {arguments.base}, head {head}", style="bold")
-            comparison_tables.terminal(found, tables.console())
-        if arguments.github_summary:
-            with Path(arguments.github_summary).open("a", encoding="utf-8") as summary:
-                summary.write(f"### {head} beside {arguments.base}\n\n{comparison_tables.markdown(found)}\n")
-        failures = found.failures(arguments.fail_on) if arguments.fail_on is not None else []
-        for line in (*found.left_out, *(failures or [])):
+        try:
+            one = comparison.of_files(arguments.base.split(","), head.split(","), arguments.campaign or (), results)
+        except UsageError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            codes.append(2)
+            continue
+        found[head] = one
+        told, code = one.outcome(arguments.fail_on)
+        codes.append(code)
+        for line in (*told, *(one.doubts if arguments.format in ("csv", "json") else [])):
             print(f"bench: {line}", file=sys.stderr)
-        codes.append(2 if found.left_out else 3 if found.doubts else 1 if failures else 0)
+    comparison_tables.show(arguments.format, arguments.base, found, tables.console())
+    if arguments.github_summary:
+        comparison_tables.append(Path(arguments.github_summary), arguments.base, found)
     return next((code for code in (2, 3, 1) if code in codes), 0)
 
 

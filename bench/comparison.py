@@ -18,6 +18,7 @@ import pandas as pd
 
 from bench import inputs
 from bench.cases import TWIN
+from bench.errors import UsageError
 from bench.frame import CASE, SIDE
 from bench.sides import CONTROLS, YARDSTICK
 from bench.spread import KEY, QUICKEST, Key, Runs, difference
@@ -42,6 +43,10 @@ class Comparison:
     table: pd.DataFrame
     margin: float
     doubts: list[str]
+    lost: list[str]
+    """One sentence for every row that has a time in base and not in every run of head: it cannot be vouched for."""
+    unjudged: list[str]
+    """The rows that have times on both sides and could not be judged, whatever their times are."""
     left_out: list[str]
     """One sentence for every file that could not be used."""
 
@@ -51,22 +56,29 @@ class Comparison:
         logs = np.log(self.table["ratio"].dropna().astype(float))
         return float(np.exp(logs.mean())) if len(logs) else math.nan
 
+    def outcome(self, slower: float | None = None) -> tuple[list[str], int]:
+        """What there is to say, and the exit code: 2 a file was left out, 3 unproven, 1 what a gate has to stop, else 0.
 
-    def failures(self, slower: float) -> list[str]:
-        """What a gate has to stop: rows SLOWER by at least the share `slower`, and rows that head lost."""
-        found = []
-        for row in self.table.to_dict("records"):
-            if row["verdict"] == SLOWER and row["ratio"] >= 1 + slower:
-                found.append(f"{row['backend']}[{row['device']}, {row['dtype']}] is SLOWER: {row['ratio']:.3f} times base.")
-            elif row["base_runs"] and not row["head_runs"]:
-                found.append(f"{row['backend']}[{row['device']}, {row['dtype']}] has a time in base only: {row['reason']}.")
-        return found
+        A gate (`slower`: the share from which on a SLOWER row fails) also stops what head lost, and is itself unproven if a
+        row could not be judged at all.
+        """
+        told = list(self.left_out)
+        if slower is None:
+            return told, 2 if told else 3 if self.doubts else 0
+        rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
+        stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
+        open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
+        told += [*stopped, *self.lost, *open_]
+        proven = not self.doubts and not self.unjudged
+        return told, 2 if self.left_out else 3 if not proven else 1 if stopped or self.lost else 0
 
 
 def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:
     """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
     found = of_files(base, head, campaign, results)
-    found.table.attrs.update(doubts=found.doubts, left_out=found.left_out, margin=found.margin)
+    found.table.attrs.update(
+        doubts=found.doubts, lost=found.lost, unjudged=found.unjudged, left_out=found.left_out, margin=found.margin
+    )
     return found.table
 
 
@@ -77,12 +89,19 @@ def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path
     Ratios are head over base: below 1, head is faster. Raises `UsageError` if a side holds nothing that can be read.
     """
     read = [inputs.read(_several(paths)) for paths in (base, head)]
+    left_out = [sentence for rows in read for sentence in rows.left_out]
+    if twice := sorted({*read[0].table["run"]} & {*read[1].table["run"]}):
+        raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
     machines = dict.fromkeys(name for rows in read for name in rows.table["machine"] if name)
     kept = [path for name in machines if (path := Path(results) / name / CAMPAIGN).exists()]
+    calm = None
     if paths := _several(campaign) or kept:
-        read.append(inputs.read(paths))
-    found = judge(*(rows.table for rows in read))
-    return replace(found, left_out=[sentence for rows in read for sentence in rows.left_out])
+        try:
+            further = inputs.read(paths)
+            calm, left_out = further.table, left_out + further.left_out
+        except UsageError as error:
+            left_out.append(str(error))
+    return replace(judge(read[0].table, read[1].table, calm), left_out=left_out)
 
 
 def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None) -> Comparison:
@@ -97,8 +116,18 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None 
         row |= {"verdict": verdict, "p": p}
         if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
             row["reasons"].append(f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}")
-    table = pd.DataFrame([row | {"reason": "; ".join(row["reasons"])} for row in rows]).reindex(columns=COLUMNS)
-    return Comparison(table, margin, [*_doubts(sides)], [])
+    for row in rows:
+        row["reason"] = "; ".join(row["reasons"])
+    both = [row for row in rows if row["base_runs"] and row["head_runs"]]
+    unjudged = [_name(row) for row in both if not row["estimate"] or math.isinf(row["estimate"].error)]
+    lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
+    return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, [*_doubts(sides)], lost, unjudged, [])
+
+
+def _name(row: dict[Any, Any]) -> str:
+    shape = "x".join(str(row[size]) for size in ("N", "D_in", "H", "D_out"))
+    parts = (row["device"], row["dtype"], f"threads {row['threads']}", shape, row[SIDE])
+    return f"{row['backend']}[{', '.join(filter(None, parts))}]"
 
 
 def _several(paths: Paths) -> list[str | Path]:
@@ -113,23 +142,25 @@ def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, An
     fine = [side.fine(key) for side in sides]
     row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
     for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
+        known = side.cases.get(key, rows)
         row[f"{name}_runs"] = len(rows)
+        row["lost"] = len(rows) < len(side.runs)  # of head, which comes last
         if len(rows):
             row[f"{name}_seconds_per_step"] = float(np.exp(np.log(rows["seconds_per_step"]).mean()))
-        elif key in side.cases:
-            bad = side.cases[key].iloc[0]
+        for bad in known[known["status"] != "ok"].to_dict("records")[:1]:
             row["reasons"].append(f"{bad['status']} in {name}: {bad['reason']}")
-        else:
-            row["reasons"].append(f"not in {name}")
+        if absent := len(side.runs) - len(known):
+            row["reasons"].append(f"not in {name}" if absent == len(side.runs) else f"not in {absent} runs of {name}")
     if not all(map(len, fine)):
         return row
     row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
     row["reasons"] += _differences(fine)
+    machines = {machine for rows in fine for machine in rows["machine"]}
     why_not = None
-    if len({machine for rows in fine for machine in rows["machine"]}) > 1:
-        why_not = "times of different machines are shown, not judged"
-    elif not all(rows["replicated"].all() for rows in fine):
+    if not all(rows["replicated"].all() for rows in fine):
         why_not = "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+    elif len(machines) > 1 or "" in machines:
+        why_not = f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
     elif any(rows[QUICKEST].isna().any() for rows in fine):
         why_not = "a table was written before runs could be compared; run `python -m bench summary` on its run"
     if why_not:
@@ -152,9 +183,9 @@ def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
     }  # fmt: skip
     found = []
     for column, name in names.items():
-        base, head = (sorted(map(str, set(rows[column]))) for rows in fine)
+        base, head = (sorted({str(value) or "unknown" for value in rows[column]}) for rows in fine)
         if base != head:
-            text = "" if column == "source_hash" else f": {', '.join(base) or 'unknown'} → {', '.join(head) or 'unknown'}"
+            text = "" if column == "source_hash" else f": {', '.join(base)} → {', '.join(head)}"
             found.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
     return found
 
@@ -167,9 +198,11 @@ def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
     before, after = (_yardsticks(side.table) for side in sides)
     for key in before.index.intersection(after.index):
+        if not sides[0].same_work(sides[1], key):
+            continue  # another library or source: other work, which takes another time
         change = math.exp(after[key] - before[key])
         if not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
-            backend, device, threads = key
+            device, threads, backend = key
             yield (
                 f"UNPROVEN: the yardstick {backend}[{device}, threads {threads}], fixed work, takes {change:.2f} times as long "
                 "in head; the machine was not the same, so measure both sides again."
@@ -180,4 +213,4 @@ def _yardsticks(table: pd.DataFrame) -> pd.Series[float]:
     """Mean log seconds of each yardstick over the runs of a side."""
     rows = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
     logs = pd.Series(np.log(rows["seconds_per_step"].astype(float)), index=rows.index)
-    return logs.groupby([rows["backend"], rows["device"], rows["threads"]]).mean()
+    return logs.groupby([rows["device"], rows["threads"], rows["backend"]]).mean()

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from bench import tables
 from bench.comparison import Comparison
+from bench.errors import UsageError
 from bench.frame import SIDE
 from bench.tables import Column, Row, seconds, span
 
@@ -48,23 +50,47 @@ def markdown(found: Comparison) -> str:
     return "\n".join([*above, tables.common(found.table), "", *grid, "", *(f"- {line}" for line in _below(found)), ""])
 
 
-def csv(found: Comparison) -> str:
-    """Full precision, seconds."""
-    return str(found.table.to_csv(index=False))
+def csv(base: str, found: dict[str, Comparison]) -> str:
+    """Full precision, seconds; a row per case and head."""
+    named = [one.table.assign(base=base, head=head) for head, one in found.items()]
+    return str(pd.concat(named, ignore_index=True).to_csv(index=False)) if named else ""
 
 
-def as_json(found: Comparison) -> str:
-    """Rows, doubts and files left out, as one JSON object; null where there is no number."""
-    rows = json.loads(found.table.to_json(orient="records", double_precision=15))
-    mean = found.geometric_mean
-    whole = {
-        "rows": rows, "geometric_mean": mean if math.isfinite(mean) else None, "margin": found.margin,
-        "doubts": found.doubts, "left_out": found.left_out,
-    }  # fmt: skip
+def as_json(base: str, found: dict[str, Comparison]) -> str:
+    """An object per head with its rows and what limits them; null where there is no number."""
+    whole = []
+    for head, one in found.items():
+        mean = one.geometric_mean
+        whole.append(
+            {
+                "base": base, "head": head, "rows": json.loads(one.table.to_json(orient="records", double_precision=15)),
+                "geometric_mean": mean if math.isfinite(mean) else None, "margin": one.margin, "doubts": one.doubts,
+                "lost": one.lost, "unjudged": one.unjudged, "left_out": one.left_out,
+            }
+        )  # fmt: skip
     return json.dumps(whole, indent=2) + "\n"
 
 
-FORMATS = {"md": markdown, "csv": csv, "json": as_json}
+def show(form: str, base: str, found: dict[str, Comparison], to: Console) -> None:
+    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
+    if form in ("csv", "json"):
+        print({"csv": csv, "json": as_json}[form](base, found), end="")
+        return
+    for head, one in found.items():
+        if form == "md":
+            print(f"**{head}** beside **{base}**\n\n{markdown(one)}")
+        else:
+            to.print(f"base {base}, head {head}", style="bold")
+            terminal(one, to)
+
+
+def append(path: Path, base: str, found: dict[str, Comparison]) -> None:
+    """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"### {head} beside {base}\n\n{markdown(one)}\n" for head, one in found.items())
+    except OSError as error:
+        raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:

@@ -24,6 +24,8 @@ from bench.frame import CASE, SIDE
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
 """No report of ours comes near it; a larger file is not read."""
+
+
 @dataclass
 class Rows:
     """What could be read: `table` has the columns `COLUMNS`, `left_out` one sentence for every file that could not."""
@@ -38,8 +40,13 @@ def read(paths: Sequence[str | Path]) -> Rows:
     A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
     """
     found, left_out = [], []
-    for path in map(Path, paths):
-        for file in _files(path):
+    for path in paths:
+        try:
+            files = _files(path)
+        except UsageError as error:
+            files = []
+            left_out.append(str(error))
+        for file in files:
             try:
                 found.append(_one(file))
             except UsageError as error:
@@ -50,7 +57,10 @@ def read(paths: Sequence[str | Path]) -> Rows:
     return Rows(rows, left_out)
 
 
-def _files(path: Path) -> list[Path]:
+def _files(given: str | Path) -> list[Path]:
+    path = Path(given)
+    if not str(given).strip():
+        raise UsageError("an empty name stands where a run's folder or file should; is a variable unset, or a comma too many?")
     if not path.exists():
         raise UsageError(f"{path}: does not exist; give a run's folder, or one of its files.")
     if not path.is_dir():
@@ -76,7 +86,7 @@ def _one(file: Path) -> pd.DataFrame:
     if b"\0" in head or head[:2] == b"\x1f\x8b":
         raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
     if file.suffix == ".jsonl":
-        table = statistics.summarise(journal.read(file))
+        table = _journal(file)
     elif head.lstrip()[:1] in (b"{", b"["):
         table = _pytest_benchmark(file)
     else:
@@ -89,6 +99,13 @@ def _one(file: Path) -> pd.DataFrame:
         run=(machine + "/" + run).where(run != "", str(file)),
         replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
     )
+
+
+def _journal(file: Path) -> pd.DataFrame:
+    try:
+        return statistics.summarise(journal.read(file))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UsageError(f"{file}: its records are not a run's ({error!r}); the file is damaged or is no journal.") from None
 
 
 def _csv(file: Path, head: bytes) -> pd.DataFrame:
@@ -108,7 +125,10 @@ def _csv(file: Path, head: bytes) -> pd.DataFrame:
     table = table[[name for name in names if name in wanted]]
     if table.empty:
         raise UsageError(f"{file}: has a header and no row; give a finished run.")
-    return _from_samples(file, table) if "mode" in names else table
+    if "mode" not in names:
+        return table
+    beside = file.with_name(journal.NAME)  # which also knows sources, versions and settings
+    return _journal(beside) if file.name == SAMPLES and beside.exists() else _from_samples(file, table)
 
 
 def _lines(file: Path) -> list[list[str]]:

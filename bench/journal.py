@@ -16,6 +16,7 @@ from bench.errors import UsageError
 
 SCHEMA = 1
 NAME = "journal.jsonl"
+HEADER = ("schema", "run", "machine_name", "machine", "settings", "cases", "holes")
 Record = dict[str, Any]
 
 
@@ -75,6 +76,10 @@ def read(path: Path) -> Story:
         records.append(record)
     if not records or records[0]["record"] != "header":
         raise UsageError(f"{file}:1: a journal begins with its header; the file is damaged or is no journal.")
+    if not isinstance(records[0].get("schema"), int):
+        raise UsageError(f"{file}:1: the header has no schema number; the file is damaged or is no journal.")
     if records[0]["schema"] > SCHEMA:
         raise UsageError(f"{file}:1: schema {records[0]['schema']} is newer than {SCHEMA}, the newest known; update stepbench.")
+    if missing := [name for name in HEADER if name not in records[0]]:
+        raise UsageError(f"{file}:1: the header has no {missing[0]}; the file is damaged or is no journal.")
     return Story(file, records[0], tuple(records[1:]))

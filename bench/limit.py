@@ -37,5 +37,6 @@ def add(table: pd.DataFrame, work: Sequence[tuple[int, int]]) -> pd.DataFrame:
             limits.append(np.nan)
             continue
         floor = float(floors.get((row["device"], row["threads"]), 0.0))
-        limits.append(float(np.nanmax([flop / best["flop_per_second"], moving / best["byte_per_second"]])) + floor)
+        bounds = [flop / best["flop_per_second"], moving / best["byte_per_second"]]
+        limits.append(max([bound for bound in bounds if np.isfinite(bound)], default=np.nan) + floor)
     return table.assign(limit_seconds_per_step=limits, limit_share=np.array(limits) / seconds)

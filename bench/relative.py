@@ -34,9 +34,12 @@ def relative(logs: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict
 
     `logs` holds log seconds per step with a row per (pass, block) and a column per case. Of a process counts the quickest
     block: what else a machine does only ever adds to a time (Chen & Revels, *Robust benchmarking in noisy environments*,
-    2016). Without a yardstick, or with fewer than two processes, there are no weights and times stay as they are.
+    2016). A yardstick that is missing from any of the case's blocks is left out; without one, or with fewer
+    than two processes, there are no weights and times stay as they are.
     """
-    processes = logs[[case, *yardsticks]].dropna().groupby("pass").min().to_numpy()
+    blocks = logs[logs[case].notna()]
+    yardsticks = [name for name in yardsticks if blocks[name].notna().all()]
+    processes = blocks[[case, *yardsticks]].groupby("pass").min().to_numpy()
     times, sticks = processes[:, 0], processes[:, 1:]
     if not yardsticks or len(processes) < 2:
         return {}, Estimate.of(times), Estimate.of(times)

@@ -20,8 +20,14 @@ KEY = [*CASE, SIDE]
 QUICKEST = "quickest_seconds_per_step"
 ALIKE = ("machine", "allocator", "steps_per_round", "processes", "rounds")
 """What a campaign's run has to share with the runs it is to speak for."""
-Key = tuple[Hashable, ...]
 ALONE = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
+UNLIKE = f"the campaign holds no two runs that were measured alike ({', '.join(ALIKE)}, yardsticks), so {ALONE}"
+Key = tuple[Hashable, ...]
+
+
+def place_of(key: Key) -> Key:
+    """Device and threads, which a case shares with its yardsticks."""
+    return key[KEY.index("device")], key[KEY.index("threads")]
 
 
 class Runs:
@@ -29,10 +35,11 @@ class Runs:
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table
+        self.runs = list(dict.fromkeys(table["run"]))
         self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
         fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
         self.yardsticks = {
-            place: rows.assign(log=np.log(rows[QUICKEST])).pivot(index="run", columns="backend", values="log")
+            place: rows.assign(log=np.log(rows[QUICKEST])).pivot_table(index="run", columns="backend", values="log")
             for place, rows in fixed.groupby(["device", "threads"])
         }
         self.work = {
@@ -44,15 +51,15 @@ class Runs:
         rows = self.cases.get(key)
         return self.table.iloc[:0].set_index("run") if rows is None else rows[rows["status"] == "ok"]
 
-    def common(self, others: Sequence[Runs], place: Key, runs: Sequence[pd.Index[str]]) -> list[str]:
-        """Yardsticks of one place that did the same work in all the given runs of this side and of others."""
-        sides = [self, *others]
-        if not all(place in side.yardsticks for side in sides):
-            return []
-        names = set.intersection(
-            *(set(s.yardsticks[place].reindex(r).dropna(axis=1).columns) for s, r in zip(sides, runs, strict=True))
-        )
-        return [n for n in sorted(names) if len(set.union(*(side.work[(*place, n)] for side in sides))) == 1]
+    def same_work(self, other: Runs, yardstick: Key) -> bool:
+        """Whether a yardstick (device, threads, backend) is known to have done the same in all runs of both."""
+        work = self.work.get(yardstick, set()) | other.work.get(yardstick, set())
+        return len(work) == 1 and ("", "") not in work
+
+    def complete(self, place: Key, runs: pd.Index[str]) -> set[str]:
+        """The yardsticks of a place that all of these runs have."""
+        table = self.yardsticks.get(place)
+        return set() if table is None else set(table.reindex(runs).dropna(axis=1).columns)
 
     def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
         """A value per run: its log of the quickest seconds per step, less the weighted yardsticks'."""
@@ -72,28 +79,34 @@ def difference(
     processes of the runs at hand predicts.
     """
     told = []
-    place = (key[KEY.index("device")], key[KEY.index("threads")])
-    usable = sides[0].common(sides[1:], place, [rows.index for rows in fine])
-    calm = _calm(campaign, key, usable, fine[0]) if campaign else None
+    base, head = sides
+    place = place_of(key)
+    usable = base.complete(place, fine[0].index) & head.complete(place, fine[1].index)
+    usable = {name for name in usable if base.same_work(head, (*place, name))}
+    if campaign and usable & set(campaign.yardsticks.get(place, ())):  # an older campaign may lack the newer yardsticks
+        usable &= {name for name in campaign.yardsticks[place] if base.same_work(campaign, (*place, name))} or usable
+    names = sorted(usable)
+    calm = _calm(campaign, key, names, fine[0]) if campaign else None
     texts = [text for rows in (*fine, *([] if calm is None else [calm])) for text in rows["yardsticks"]]
-    weights = mean_weights(texts, usable)
+    weights = mean_weights(texts, names)
     if not weights:
-        told.append("no yardstick did the same work on both sides, so the raw times stand alone")
+        told.append("no yardstick is known to have done the same work on both sides, so the raw times stand alone")
     groups = [side.relative(rows, place, weights) for side, rows in zip(sides, fine, strict=True)]
     mean = float(groups[1].mean() - groups[0].mean())
     if campaign and calm is not None:
         groups.append(campaign.relative(calm, place, weights))
-    elif campaign and (widest := _widest(campaign, key, usable, fine[0])) is not None:
+    elif campaign and (widest := _widest(campaign, key, names, fine[0])) is not None:
         told.append("the campaign does not hold this case, so its widest row at this device, dtype and shape stands in")
         groups.append(widest)
     freedom = sum(len(group) - 1 for group in groups)
     if freedom == 0:
-        told.append(ALONE)
+        told.append(UNLIKE if campaign else ALONE)
         return Estimate(mean, math.inf, 1), weights, told
     between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom
-    within = float(pd.concat(list(fine))["relative_error"].pow(2).mean())
-    error = math.sqrt(max(between, within) * (1 / len(fine[0]) + 1 / len(fine[1])))
-    return Estimate(mean, error, freedom), weights, told
+    errors = pd.concat(list(fine))["relative_error"]
+    within = float(errors[np.isfinite(errors)].pow(2).mean())  # a run of one process does not know its own
+    variance = max(between, within if math.isfinite(within) else 0.0)
+    return Estimate(mean, math.sqrt(variance * (1 / len(fine[0]) + 1 / len(fine[1]))), freedom), weights, told
 
 
 def mean_weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float]:
@@ -111,10 +124,8 @@ def _calm(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame) -
     rows = campaign.fine(key)
     for name in ALIKE:
         rows = rows[rows[name].isin(like[name])]
-    sticks = campaign.yardsticks.get((key[KEY.index("device")], key[KEY.index("threads")]))
     if usable:
-        if sticks is None:
-            return None
+        sticks = campaign.yardsticks.get(place_of(key), pd.DataFrame())
         rows = rows[rows.index.isin(sticks.reindex(columns=list(usable)).dropna().index)]
     return rows if len(rows) > 1 else None
 
@@ -126,6 +137,6 @@ def _widest(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame)
         if other[1:] == key[1:] and rows["kind"].iloc[0] not in (TWIN, *CONTROLS):
             calm = _calm(campaign, other, usable, like)
             if calm is not None:
-                place = (key[KEY.index("device")], key[KEY.index("threads")])
-                found.append(campaign.relative(calm, place, mean_weights(list(calm["yardsticks"]), usable)))
+                weights = mean_weights(list(calm["yardsticks"]), usable)
+                found.append(campaign.relative(calm, place_of(key), weights))
     return max(found, key=lambda group: float(group.std())) if found else None

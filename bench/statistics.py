@@ -49,6 +49,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     `failed` and `unavailable`, which have none, `reason` says why.
     """
     header, settings = story.header, story.header["settings"]
+    how = {"steps_per_round": settings["steps"], "allocator": settings["allocator"]}
     rounds = samples(story)
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
     opens = pd.DataFrame([record | error_columns(record) for record in story.of("open")])
@@ -58,8 +59,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     for case in header["cases"]:
         row = case_columns(case) | {
             **{name: case[name] for name in ("kind", "baseline", "learning_rate", "tolerance", "source_hash")},
-            "steps_per_round": settings["steps"],
-            "allocator": settings["allocator"],
+            **how,
             "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
         }
         mine = rounds[rounds["case"] == case["key"]]
@@ -75,7 +75,8 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
-            row |= relative_columns(logs, case, [one for one in header["cases"] if one["key"] in logs])
+            whole = [one for one in header["cases"] if one["key"] in logs and one["key"] not in failures]
+            row |= relative_columns(logs, case, whole)
             if case["proven"] and case["baseline"] not in failures:
                 found = _ratio(logs, case)
                 if len(found):
@@ -84,7 +85,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
                         ratios[len(rows)] = found
         rows.append(row)
     for hole in header["holes"]:
-        rows.append(case_columns(hole) | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
+        rows.append(case_columns(hole) | how | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
     table = pd.DataFrame(rows).reindex(columns=SUMMARY)
     work = [(case["flops"] if case["proven"] or "bytes" in case else 0, case.get("bytes", 0)) for case in header["cases"]]
     table = limit.add(table, [*work, *[(0, 0)] * len(header["holes"])])
@@ -142,9 +143,10 @@ def _judge(table: pd.DataFrame, ratios: dict[int, np.ndarray]) -> None:
 
 
 def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as files show it: only a row that is `ok` carries times, ratios and rates."""
+    """The table as files show it: only a row that is `ok` carries times, ratios, rates and what follows from them."""
     shown = table.copy()
-    times = [name for name in shown.columns if "seconds" in name or name.startswith(("ratio", "flop", "byte", "limit"))]
+    begins = ("ratio", "flop", "byte", "limit", "verdict", "yardsticks", "relative")
+    times = [name for name in shown.columns if "seconds" in name or name.startswith(begins)]
     shown.loc[shown["status"] != "ok", times] = float("nan")
     return shown
 

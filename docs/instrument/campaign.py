@@ -8,6 +8,7 @@ and may be stopped and started again: what is finished is kept, and only what is
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -45,10 +46,12 @@ def collect(top: Path, runs: int) -> None:
 
 def measure(command: list[str], folder: Path) -> None:
     """Runs one tool once; the file `seconds` says how long it took, and that it is finished."""
-    folder.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
+    folder.mkdir(parents=True)
     settings = {"BENCH_DEVICES": "cpu", "BENCH_BACKENDS": "seed,slowed", "BENCH_PATH": str(HERE / "slowed")}
     ours = "bench" in command
-    env = os.environ | {"PYTHONPATH": str(ROOT)} | (settings | {"BENCH_RESULTS": str(folder)} if ours else ONE)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("BENCH_")}
+    env = own | {"PYTHONPATH": str(ROOT)} | (settings | {"BENCH_RESULTS": str(folder)} if ours else ONE)
     start = time.monotonic()
     with (folder / "output").open("w") as output:
         code = subprocess.run([sys.executable, *command], cwd=ROOT, env=env, stdout=output, stderr=output).returncode

@@ -21,8 +21,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT))
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(ROOT), str(HERE)]
+
+from steps import SEED  # noqa: E402
 
 from bench import inputs, statistics  # noqa: E402  # the checkout's, however this file is called
 from bench.comparison import CAMPAIGN, judge  # noqa: E402
@@ -30,23 +33,26 @@ from bench.frame import samples  # noqa: E402
 from bench.journal import read  # noqa: E402
 from bench.verdicts import FASTER, SLOWER, Estimate, verdicts  # noqa: E402
 
-STEPS = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
 TARGET, SLOWED = "torch_manual", {0.01: "slowed_1", 0.02: "slowed_2", 0.03: "slowed_3", 0.05: "slowed_5"}
 ALARMS = (FASTER, SLOWER)
 Said = dict[str, str]
 """Step → what a tool calls it; nothing for a step that it does not call different."""
 
 
-def pairs(n: int) -> Iterator[tuple[int, int, bool]]:
-    """Every pair once, and whether its runs are neighbours."""
-    return ((a, b, b == a + 1) for a, b in itertools.combinations(range(n), 2))
+def pairs(rounds: list[Path]) -> Iterator[tuple[int, int, bool]]:
+    """Every pair of runs once, and whether they are neighbours: from one round of the tools and the next."""
+    numbers = [int(path.name) for path in rounds]
+    return ((a, b, numbers[b] == numbers[a] + 1) for a, b in itertools.combinations(range(len(numbers)), 2))
 
 
 class Stepbench:
     name = "stepbench"
 
     def __init__(self, top: Path) -> None:
-        self.stories = [read(next(path.rglob("journal.jsonl"))) for path in finished(top / self.name)]
+        self.rounds = finished(top / self.name)
+        self.stories = [read(next(path.rglob("journal.jsonl"))) for path in self.rounds]
+        if cut := [story.path for story in self.stories if not story.complete]:
+            sys.exit(f"{cut[0]}: was cut off; remove its folder and run campaign.py again.")
         tables = [statistics.summarise(story) for story in self.stories]
         self.tables = [table.reindex(columns=inputs.COLUMNS).assign(replicated=True) for table in tables]
         self.campaign = self.without(pd.concat(self.tables, ignore_index=True), None)
@@ -92,13 +98,13 @@ class PytestBenchmark:
     name = "pytest_benchmark"
 
     def __init__(self, top: Path) -> None:
-        reports = [json.loads((path / "run.json").read_text()) for path in finished(top / self.name)]
+        self.rounds = finished(top / self.name)
+        reports = [json.loads((path / "run.json").read_text()) for path in self.rounds]
         self.means = [{one["params"]["name"]: one["stats"]["mean"] for one in report["benchmarks"]} for report in reports]
-        self.tables = self.means
 
     def say(self, a: int, b: int, stand_in: str | None) -> Said:
         head = self.means[b] | ({TARGET: self.means[b][stand_in]} if stand_in else {})
-        return {name: SLOWER for name in STEPS if head[name] > 1.05 * self.means[a][name]}
+        return {name: SLOWER for name in SEED if head[name] > 1.05 * self.means[a][name]}
 
 
 class Pyperf:
@@ -107,18 +113,18 @@ class Pyperf:
     name = "pyperf"
 
     def __init__(self, top: Path) -> None:
-        self.tables = [path / "run.json" for path in finished(top / self.name)]
+        self.rounds = finished(top / self.name)
         self.folder = Path(tempfile.mkdtemp())
 
     def say(self, a: int, b: int, stand_in: str | None) -> Said | None:
-        files = [self.only(self.tables[a], None), self.only(self.tables[b], stand_in)]
+        files = [self.only(self.rounds[a] / "run.json", None), self.only(self.rounds[b] / "run.json", stand_in)]
         if not all(files):
             return None  # only one slowed step was measured: a run takes long
         command = [sys.executable, "-m", "pyperf", "compare_to", "--table", *map(str, files)]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         cells = [[cell.strip() for cell in line.split("|")] for line in printed.splitlines() if line.startswith("|")]
         verdict = {"slower": SLOWER, "faster": FASTER}
-        return {row[1]: verdict[row[-2].rpartition(" ")[2]] for row in cells if row[1] in STEPS and "x " in row[-2]}
+        return {row[1]: verdict[row[-2].rpartition(" ")[2]] for row in cells if row[1] in SEED and "x " in row[-2]}
 
     def only(self, file: Path, stand_in: str | None) -> Path | None:
         """The run with the five steps alone, as pyperf's own file."""
@@ -126,7 +132,7 @@ class Pyperf:
         named = {one["metadata"]["name"]: one for one in suite["benchmarks"]}
         if stand_in and stand_in not in named:
             return None
-        chosen = {name: named[stand_in if stand_in and name == TARGET else name] for name in STEPS}
+        chosen = {name: named[stand_in if stand_in and name == TARGET else name] for name in SEED}
         suite["benchmarks"] = [one | {"metadata": one["metadata"] | {"name": name}} for name, one in chosen.items()]
         target = self.folder / f"{file.parent.name}-{stand_in}.json"
         target.write_text(json.dumps(suite))
@@ -139,22 +145,24 @@ def finished(folder: Path) -> list[Path]:
 
 def rows(top: Path, ours: Stepbench, injected: dict[str, float]) -> Iterator[dict[str, object]]:
     for tool in (ours, PytestBenchmark(top), Pyperf(top)):
-        took = mean(float((path / "seconds").read_text()) for path in finished(top / tool.name))
+        took = mean(float((path / "seconds").read_text()) for path in tool.rounds)
         for slowdown, stand_in in {0.0: None, **SLOWED}.items():
-            said = [(near, tool.say(a, b, stand_in)) for a, b, near in pairs(len(tool.tables))]
+            said = [(near, tool.say(a, b, stand_in)) for a, b, near in pairs(tool.rounds)]
             if any(one is None for _, one in said):
                 continue
             for which in ("all", "neighbouring"):
                 chosen = [one for near, one in said if near or which == "all"]
+                if not chosen:
+                    continue
                 share = injected[stand_in] if stand_in else 0.0
                 about = {"tool": tool.name, "pairs": which, "slowdown": slowdown, "injected": share}
-                about |= {"seconds_per_run": took, "runs": len(tool.tables)}
+                about |= {"seconds_per_run": took, "runs": len(tool.rounds)}
                 if stand_in:
                     yield about | counted("slowdown found", [one.get(TARGET) == SLOWER for one in chosen])
                     yield about | counted("others accused", [bool({*one} - {TARGET}) for one in chosen])
                 else:
                     yield about | counted("false alarm in a comparison", [bool(one) for one in chosen])
-                    yield about | counted("false alarm in a row", [name in one for one in chosen for name in STEPS])
+                    yield about | counted("false alarm in a row", [name in one for one in chosen for name in SEED])
 
 
 def side_by_side(within: WithinRun, injected: dict[str, float]) -> Iterator[dict[str, object]]:
@@ -181,7 +189,7 @@ def spreads(ours: Stepbench) -> Iterator[dict[str, object]]:
     }
     weights = pd.DataFrame([table.set_index("backend")["yardsticks"] for table in ours.tables])
     quick = times["quickest_seconds_per_step"]
-    for step in STEPS:
+    for step in SEED:
         shares = pd.DataFrame([dict(part.split(":") for part in text.split()) for text in weights[step]]).astype(float).mean()
         ways = {"raw, median": times["seconds_per_step"][step], "raw, quickest": quick[step]}
         ways |= {f"relative to {name}": quick[step] - quick[name] for name in shares.index}
@@ -211,7 +219,7 @@ def told(table: pd.DataFrame) -> str:
             "the same" if within else f"{seconds:.0f} s",
             f"{by_pairs.at[pairs, 'of']:.0f}" if within else f"{rows['runs'].iloc[0]:.0f}",
             f"{by_pairs.at[pairs, 'count']:.0f} of {by_pairs.at[pairs, 'of']:.0f}",
-            "" if within else "{count:.0f} of {of:.0f}".format(**by_pairs.loc["neighbouring"]),
+            "{count:.0f} of {of:.0f}".format(**by_pairs.loc["neighbouring"]) if "neighbouring" in by_pairs.index else "",
             *(f"{found[size]:.0%}" if size in found else "" for size in injected["slowdown"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")

@@ -1,14 +1,10 @@
 """The steps under pyperf, with its defaults: 20 worker processes for each step, one step after the other."""
 
-from pathlib import Path
-
 import pyperf
+from steps import PATHS, SEED
 
 from backends.api import Problem
 from bench import discovery
-
-SEED = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
-PATHS = discovery.find([discovery.BACKENDS, Path(__file__).parent / "slowed"])
 
 
 def loops(count, name):

@@ -76,9 +76,10 @@ def test_false_alarms_stay_below_one_table_in_a_hundred():
 
 
 def test_runs_that_are_judged_do_not_calm_themselves(rows):
-    """A campaign that holds the two runs only says nothing about a third."""
-    a, b = rows("a"), rows("b", slower={"slow": 2})
-    assert set(_verdicts(judge(a, b, pd.concat([a, b]))).values()) == {UNDECIDED}
+    """With themselves in the campaign, a pair that lies far apart would widen what counts as ordinary."""
+    a, b, calm = rows("a"), rows("b", slower={"slow": 2}), _campaign(rows)
+    without, within = (judge(a, b, campaign).table for campaign in (calm, pd.concat([calm, a, b])))
+    pd.testing.assert_frame_equal(without, within)
 
 
 def test_a_campaign_of_another_machine_or_of_shorter_runs_does_not_count(rows):
@@ -129,12 +130,20 @@ def test_what_else_changed_is_said(rows):
 
 
 def test_a_yardstick_whose_library_changed_measures_nothing(rows):
-    head = rows("b")
+    head = rows("b", slower={"dispatch": 1.3})
     head.loc[head["backend"] == "dispatch", "versions"] = "numpy==3"
-    table = judge(rows("a"), head, _campaign(rows)).table
-    assert table["yardsticks"][0] == "arithmetic:0.71 traffic:0.29"
-    found = judge(rows("a"), rows("b").assign(versions="numpy==3"), _campaign(rows)).table
-    assert "no yardstick did the same work" in found["reason"][0]
+    found = judge(rows("a"), head, _campaign(rows))
+    assert found.table["yardsticks"][0] == "arithmetic:0.71 traffic:0.29"
+    assert found.doubts == [], "another library is no other weather"
+    found = judge(rows("a"), rows("b").assign(versions="numpy==3"), _campaign(rows))
+    assert "no yardstick is known to have done the same work" in found.table["reason"][0]
+
+
+def test_what_is_not_known_is_not_the_same(rows):
+    base, head = (rows(name).assign(source_hash="", versions="") for name in "ab")
+    assert "no yardstick is known" in judge(base, head, _campaign(rows)).table["reason"][0]
+    base, head = (rows(name, machine="") for name in "ab")
+    assert "times of unknown machines are shown, not judged" in judge(base, head).table["reason"][0]
 
 
 def test_controls_that_change_make_the_comparison_unproven(rows):
@@ -185,10 +194,36 @@ def test_the_command_and_its_exit_codes(files, capsys):
     code, out, err = _call(capsys, "a.csv", "c.csv", "--fail-on", "slower")
     assert code == 1
     assert "SLOWER" in out
-    assert "slow[cpu, float32] is SLOWER: 1.0" in err
+    assert "slow[cpu, float32, threads 1, 64x1000x100x10] is SLOWER: 1.0" in err
     assert _call(capsys, "a.csv", "c.csv", "--fail-on", "slower:20%")[0] == 0
     code, _, err = _call(capsys, "a.csv", "nowhere.csv")
     assert (code, err) == (2, "bench: nowhere.csv: does not exist; give a run's folder, or one of its files.\n")
+    code, out, _ = _call(capsys, "a.csv", "nowhere.csv", "b.csv")
+    assert code == 2
+    assert "head b.csv" in out, "one bad head must not stop the next"
+
+
+def test_a_run_is_not_compared_with_itself(files, capsys):
+    assert _call(capsys, "a.csv,b.csv", "b.csv")[::2] == (
+        2, "bench: m/b: stands on both sides; a run is compared with others, so leave it out of one.\n",
+    )  # fmt: skip
+
+
+def test_a_gate_that_could_not_judge_is_unproven(files, capsys):
+    """Twice the time, and no campaign that says what a difference is: exit code 0 would be a gate that is open."""
+    (files / "results" / "m" / "campaign.csv").unlink()
+    assert _call(capsys, "a.csv", "c.csv")[0] == 0
+    code, _, err = _call(capsys, "a.csv", "c.csv", "--fail-on", "slower")
+    assert code == 3
+    assert "could not be judged, so nothing is proven" in err
+
+
+def test_a_campaign_that_cannot_be_read_is_named_and_the_rest_goes_on(files, capsys):
+    (files / "results" / "m" / "campaign.csv").write_text("rubbish\n")
+    code, out, err = _call(capsys, "a.csv", "b.csv")
+    assert code == 2
+    assert "campaign.csv:1: has no column backend" in err
+    assert "UNDECIDED" in out
 
 
 def test_unproven_has_an_exit_code_of_its_own(files, capsys, rows):
@@ -203,12 +238,22 @@ def test_a_row_that_head_lost_stops_the_gate(files, capsys):
     head[head["backend"] != "slow"].to_csv("b.csv", index=False)
     code, _, err = _call(capsys, "a.csv", "b.csv", "--fail-on", "slower")
     assert code == 1
-    assert "slow[cpu, float32] has a time in base only: not in head." in err
+    assert "slow[cpu, float32, threads 1, 64x1000x100x10] lacks a time in head: not in head." in err
+
+
+def test_a_row_that_went_wrong_in_one_run_of_several_stops_the_gate(files, capsys, rows):
+    bad = rows("d")
+    bad.loc[bad["backend"] == "slow", ["status", "reason", "seconds_per_step"]] = ["wrong", "updates w1 wrongly", np.nan]
+    bad.to_csv("d.csv", index=False)
+    code, out, err = _call(capsys, "a.csv", "b.csv,d.csv", "--fail-on", "slower")
+    assert code == 1
+    assert "slow: wrong in head: updates w1 wrongly" in out
+    assert "lacks a time in head: wrong in head: updates w1 wrongly" in err
 
 
 def test_formats_tell_the_same(files, capsys):
     table = bench.compare("a.csv", "c.csv", results="results")
-    out = json.loads(_call(capsys, "a.csv", "c.csv", "--format", "json")[1])
+    (out,) = json.loads(_call(capsys, "a.csv", "c.csv", "--format", "json")[1])
     assert [row["verdict"] for row in out["rows"]] == list(table["verdict"])
     assert [row["ratio"] for row in out["rows"]] == pytest.approx(list(table["ratio"]))
     lines = _call(capsys, "a.csv", "c.csv", "--format", "csv")[1].splitlines()
@@ -218,6 +263,18 @@ def test_formats_tell_the_same(files, capsys):
     assert f"geometric mean of 2 ratios: {out['geometric_mean']:.3f}" in markdown
 
 
+def test_several_heads_are_one_json_and_one_csv(files, capsys, rows):
+    rows("d", slower={"traffic": 1.5}).to_csv("d.csv", index=False)
+    code, out, err = _call(capsys, "a.csv", "b.csv", "d.csv", "--format", "csv")
+    assert code == 3
+    assert "UNPROVEN" in err, "a machine format has no place for a doubt"
+    lines = out.splitlines()
+    assert len(lines) == 1 + 2 * 2
+    assert {line.rpartition(",")[2] for line in lines[1:]} == {"b.csv", "d.csv"}
+    told = json.loads(_call(capsys, "a.csv", "b.csv", "d.csv", "--format", "json")[1])
+    assert [(one["head"], bool(one["doubts"])) for one in told] == [("b.csv", False), ("d.csv", True)]
+
+
 def test_githubs_step_summary_is_appended_to(files, capsys):
     summary = files / "summary.md"
     summary.write_text("before\n")
@@ -225,6 +282,9 @@ def test_githubs_step_summary_is_appended_to(files, capsys):
     text = summary.read_text()
     assert text.startswith("before\n### b.csv beside a.csv\n")
     assert "### c.csv beside a.csv" in text
+    code, _, err = _call(capsys, "a.csv", "b.csv", "--github-summary", files / "none" / "summary.md")
+    assert code == 2
+    assert "cannot be written: No such file or directory" in err
 
 
 @pytest.mark.parametrize("text", ["faster", "slower:", "slower:-1%", "slower:x", "slower:inf"])

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench import __main__, frame, inputs
+from bench.comparison import judge
 from bench.errors import UsageError
 from bench.runs import Run
 from tests.support import run_rows, story
@@ -20,6 +22,7 @@ from tests.support import run_rows, story
 def fine(tmp_path):
     path = tmp_path / "fine.csv"
     run_rows("fine", np.random.default_rng(0)).drop(columns="replicated").to_csv(path, index=False)
+    run_rows("other", np.random.default_rng(1)).drop(columns="replicated").to_csv(tmp_path / "other.csv", index=False)
     return path
 
 
@@ -39,6 +42,9 @@ DAMAGE = {
     "infinite": (lambda t: _cell(t, "seconds_per_step", "inf"), r"bad\.csv:3: seconds_per_step is 'inf', expected a number"),
     "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
+    "a status of another": (lambda t: _cell(t, "status", "OK"), r"bad\.csv:3: status is 'OK', expected one of ok, wrong"),
+    "rubbish for weights": (lambda t: _cell(t, "yardsticks", "rubbish"), r"bad\.csv:3: yardsticks is 'rubbish', expected w"),
+    "a path for a machine": (lambda t: _cell(t, "machine", "../../etc"), r"bad\.csv:3: machine is '../../etc', expected a m"),
     "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
     "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
     "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: names the column ratio twice"),
@@ -79,7 +85,7 @@ def test_a_damaged_file_leaves_the_others_to_be_used(fine, damage, capsys):
     rows = inputs.read([bad, fine])
     assert set(rows.table["file"]) == {str(fine)}
     assert len(rows.left_out) == 1
-    assert __main__.main(["compare", f"{bad},{fine}", str(fine)]) == 2
+    assert __main__.main(["compare", f"{bad},{fine}", str(fine.with_name("other.csv"))]) == 2
     captured = capsys.readouterr()
     assert "base" in captured.out
     assert f"bench: {bad}" in captured.err
@@ -154,13 +160,17 @@ REPORT = {"benchmarks": [{"fullname": "t.py::a", "name": "a", "stats": {"mean": 
 
 
 def test_another_suites_report_is_undecided_at_best(tmp_path, capsys, fine):
-    (tmp_path / "r.json").write_text(json.dumps(REPORT))
+    for name in ("r", "s"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(REPORT))
     table = inputs.read([tmp_path / "r.json"]).table
     assert (table["backend"][0], table["seconds_per_step"][0], table["replicated"][0]) == ("t.py::a", 1e-3, False)
-    assert __main__.main(["compare", str(tmp_path / "r.json"), str(tmp_path / "r.json"), "--fail-on", "slower"]) == 0
+    both = [str(tmp_path / f"{name}.json") for name in ("r", "s")]
+    assert __main__.main(["compare", *both]) == 0
     out = capsys.readouterr().out
     assert "UNDECIDED" in out
     assert "holds one process" in out
+    assert __main__.main(["compare", *both, "--fail-on", "slower"]) == 3
+    assert "could not be judged, so nothing is proven" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -197,11 +207,30 @@ def test_no_mutation_is_a_traceback_or_a_bad_number(run_folder, tmp_path, data, 
         if "\n" in str(error):
             raise
         return
+    judge(rows, rows.assign(run=rows["run"] + " again"))
     times = rows.loc[rows["status"] == "ok", "seconds_per_step"]
     assert (times > 0).all()
     assert np.isfinite(times).all()
 
 
-def test_frames_of_committed_runs_are_valid():
+def test_committed_runs_and_the_campaign_can_be_read():
     """What is committed can be compared."""
-    assert not inputs.read([story.path.parent for story in frame.stories("results")]).left_out
+    rows = inputs.read([*(story.path.parent for story in frame.stories("results")), *Path("results").glob("*/campaign.csv")])
+    assert not rows.left_out
+    assert rows.table.loc[rows.table["status"] == "ok", "quickest_seconds_per_step"].notna().all()
+
+
+@pytest.mark.parametrize("given", ["", " ", "fine.csv,"])
+def test_an_empty_name_is_no_folder(fine, given, capsys, monkeypatch):
+    """An unset variable in a script must not mean everything below the working directory."""
+    monkeypatch.chdir(fine.parent)
+    assert __main__.main(["compare", given, "other.csv"]) == 2
+    assert "an empty name stands where a run's folder or file should" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [{"settings": {}}, {"schema": "x"}, {"cases": [{}]}, {"machine": None}])
+def test_a_header_that_lacks_what_a_run_writes(run_folder, tmp_path, damage):
+    first, *rest = (run_folder / "journal.jsonl").read_text().splitlines()
+    (tmp_path / "journal.jsonl").write_text("\n".join([json.dumps(json.loads(first) | damage), *rest]) + "\n")
+    with pytest.raises(UsageError, match="the file is damaged or is no journal"):
+        inputs.read([tmp_path])

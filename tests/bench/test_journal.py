@@ -8,7 +8,9 @@ import bench
 from bench import journal
 from bench.errors import UsageError
 
-HEADER = {"record": "header", "schema": 1, "run": "r", "machine_name": "m", "cases": [], "holes": [], "settings": {}}
+HEADER = {
+    "record": "header", "schema": 1, "run": "r", "machine_name": "m", "cases": [], "holes": [], "settings": {}, "machine": {},
+}  # fmt: skip
 
 
 def _written(path, *records):
