@@ -75,8 +75,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
-            whole = [one for one in header["cases"] if one["key"] in logs and one["key"] not in failures]
-            row |= relative_columns(logs, case, whole)
+            row |= relative_columns(logs, case, [one for one in header["cases"] if one["key"] in logs])
             if case["proven"] and case["baseline"] not in failures:
                 found = _ratio(logs, case)
                 if len(found):

@@ -58,3 +58,12 @@ def test_a_neighbour_that_disturbs_some_blocks_of_each_process_is_no_difference(
     disturbed = logs + 0.5 * (random.random(logs.shape) < 0.4)
     calm, busy = (relative(one, "case", ["a", "b", "c"])[1].mean for one in (logs, disturbed))
     assert busy == pytest.approx(calm, abs=0.02)
+
+
+def test_a_yardstick_that_misses_blocks_is_left_out_and_costs_no_process():
+    logs = _logs(np.random.default_rng(6), np.array((0.2, 0.3, 0.5)))
+    logs.loc[logs.index[5:], "b"] = np.nan
+    weights, quickest, apart = relative(logs, "case", ["a", "b", "c"])
+    assert set(weights) == {"a", "c"}
+    assert quickest == relative(logs, "case", [])[1]
+    assert apart.freedom == 19
