@@ -38,13 +38,14 @@ COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "replicated", "file"]
 
 def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
     """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
+    schema = _schema()
     from pandera.errors import SchemaErrors
 
     numbers = [name for name in EXPECTED if name not in PATTERNS]
     rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
     rows[numbers] = rows[numbers].replace("", None)
     try:
-        valid = _schema().validate(rows, lazy=True)
+        valid = schema.validate(rows, lazy=True)
         faults = []
     except SchemaErrors as errors:
         valid = rows.iloc[:0]

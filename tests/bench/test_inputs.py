@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,6 +111,13 @@ def test_a_run_given_twice_counts_once(fine):
 def test_a_byte_order_mark_is_no_damage(fine):
     fine.write_bytes(b"\xef\xbb\xbf" + fine.read_bytes())
     assert len(inputs.read([fine]).table) == 6
+
+
+def test_without_pandera_one_sentence_says_so(fine, monkeypatch):
+    """A machine with CUDA on which nothing can be installed measures all the same."""
+    monkeypatch.setitem(sys.modules, "pandera.pandas", None)
+    with pytest.raises(UsageError, match="reading results needs pandera, which is not installed: python -m pip install pandera"):
+        inputs.read([fine])
 
 
 def test_a_gigabyte_is_refused_unread(tmp_path):
