@@ -16,7 +16,8 @@ from bench import tables
 from bench.comparison import Comparison
 from bench.errors import UsageError
 from bench.frame import SIDE
-from bench.tables import Column, Row, seconds, span
+from bench.tables import Column, Row
+from bench.units import seconds, span
 
 _MEASURES = [
     Column("base", lambda r: seconds(r["base_seconds_per_step"]), 2),

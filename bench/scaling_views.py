@@ -14,7 +14,8 @@ from rich.console import Console
 from bench import tables
 from bench.frame import SIDE
 from bench.scaling import LINE, Scaling
-from bench.tables import Column, Row, seconds
+from bench.tables import Column, Row
+from bench.units import seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
 PICTURE = "scaling.svg"

@@ -17,6 +17,7 @@ from rich.table import Table
 from bench.cases import TWIN
 from bench.frame import SIDE
 from bench.sides import CONTROLS
+from bench.units import giga, seconds, span, spread
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
@@ -35,25 +36,6 @@ class Column:
 def console(file: IO[str] | None = None, width: int | None = None) -> Console:
     """A console that prints what it is given: a reason such as `name[cpu]` is no markup."""
     return Console(file=file, width=width, markup=False, highlight=False, soft_wrap=True)
-
-
-def seconds(value: float) -> str:
-    """Three significant digits with the unit that suits: `297 µs`."""
-    if not math.isfinite(value):
-        return ""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= scale * 0.9995:
-            return f"{_digits(value / scale)} {unit}"
-    return f"{_digits(value / 1e-9)} ns"
-
-
-def spread(low: float, high: float) -> str:
-    """Half the width of an interval relative to its middle: `±0.4%`."""
-    return f"±{(high - low) / (high + low):.1%}" if math.isfinite(low + high) else ""
-
-
-def span(low: float, high: float) -> str:
-    return f"{low:.3f}–{high:.3f}" if math.isfinite(low + high) else ""
 
 
 def terminal(table: pd.DataFrame, to: Console) -> None:
@@ -205,14 +187,6 @@ def dimension(name: str) -> Column:
     return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
 
 
-def _digits(value: float) -> str:
-    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
-
-
-def _giga(value: float) -> str:
-    return _digits(value / 1e9) if math.isfinite(value) else ""
-
-
 _MEASURES = [
     Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
     Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
@@ -220,9 +194,9 @@ _MEASURES = [
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
-    Column("GF/s", lambda r: _giga(r["flop_per_second"]), 5),
+    Column("GF/s", lambda r: giga(r["flop_per_second"]), 5),
     Column("of limit", lambda r: f"{r['limit_share']:.0%}" if math.isfinite(r["limit_share"]) else "", 4),
-    Column("GB/s", lambda r: _giga(r["byte_per_second"]), 11),
+    Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
     Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),

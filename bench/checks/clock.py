@@ -10,7 +10,7 @@ from itertools import pairwise
 from statistics import median
 
 from bench.checks import Finding, Machine, bad, ok, unknown
-from bench.tables import seconds
+from bench.units import seconds
 
 SOURCES = "/sys/devices/system/clocksource/clocksource0"
 FAST = ("tsc", "arch_sys_counter")

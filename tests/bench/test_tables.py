@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from bench import statistics, tables
+from bench import statistics, tables, units
 from tests.support import story
 
 
@@ -16,11 +16,11 @@ from tests.support import story
     ],
 )  # fmt: skip
 def test_seconds(value, text):
-    assert tables.seconds(value) == text
+    assert units.seconds(value) == text
 
 
 def test_spread_is_half_the_width_over_the_middle():
-    assert tables.spread(0.99, 1.01) == "±1.0%"
+    assert units.spread(0.99, 1.01) == "±1.0%"
 
 
 def _shown(table, width):
