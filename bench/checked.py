@@ -16,7 +16,7 @@ from bench.frame import CASE, SIDE
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
 NAMES, COUNTS = ("backend", "device", "dtype"), ("threads", "N", "D_in", "H", "D_out")
 TIMES = (
-    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quickest_seconds_per_step",
+    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quiet_seconds_per_step",
     "ratio", "ratio_low", "ratio_high",
 )  # fmt: skip
 AMOUNTS = ("relative_error", "processes", "rounds", "steps_per_round")

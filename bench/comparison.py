@@ -21,7 +21,7 @@ from bench.cases import TWIN
 from bench.errors import UsageError
 from bench.frame import CASE, SIDE
 from bench.sides import CONTROLS, YARDSTICK
-from bench.spread import KEY, QUICKEST, Key, Runs, difference
+from bench.spread import KEY, QUIET, Key, Runs, difference
 from bench.statistics import noise_floor
 from bench.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
 
@@ -161,7 +161,7 @@ def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, An
         why_not = "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
     elif len(machines) > 1 or "" in machines:
         why_not = f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
-    elif any(rows[QUICKEST].isna().any() for rows in fine):
+    elif any(rows[QUIET].isna().any() for rows in fine):
         why_not = "a table was written before runs could be compared; run `python -m bench summary` on its run"
     if why_not:
         row |= {"verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}

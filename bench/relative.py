@@ -29,19 +29,33 @@ def mix(case: np.ndarray, yardsticks: np.ndarray) -> np.ndarray:
     return np.asarray(weights / weights.sum())
 
 
-def relative(logs: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict[str, float], Estimate, Estimate]:
-    """A run's weights for a case, its quickest log time, and that relative to the mix; one value per process each.
+def quiet(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Log seconds per step in the quicker half of each process's rounds: a row per pass, a column per case.
 
-    `logs` holds log seconds per step with a row per (pass, block) and a column per case. Of a process counts the quickest
-    block: what else a machine does only ever adds to a time (Chen & Revels, *Robust benchmarking in noisy environments*,
-    2016). A yardstick that is missing from any of the case's blocks is left out; without one, or with fewer
-    than two processes, there are no weights and times stay as they are.
+    What else a machine does only ever adds to a time (Chen & Revels, *Robust benchmarking in noisy environments*, 2016), and
+    every process gives the same share of its order statistics, so nothing is removed. On a CPU, where nothing is queued, a
+    latency round is a second measurement of the same steps, and both count; elsewhere throughput alone.
     """
-    blocks = logs[logs[case].notna()]
-    yardsticks = [name for name in yardsticks if blocks[name].notna().all()]
-    processes = blocks[[case, *yardsticks]].groupby("pass").min().to_numpy()
-    times, sticks = processes[:, 0], processes[:, 1:]
-    if not yardsticks or len(processes) < 2:
+    same = rounds[(rounds["mode"] == "throughput") | ((rounds["mode"] == "latency") & (rounds["device"] == "cpu"))]
+    process = [same[name] for name in ("mode", "case", "pass")]
+    rank = same["seconds_per_step"].groupby(process).rank(method="first")
+    half = same["seconds_per_step"].groupby(process).transform("size") // 2
+    kept = same[rank <= half.clip(lower=1)]
+    logs = pd.Series(np.log(kept["seconds_per_step"].astype(float)), index=kept.index)
+    by_mode = logs.groupby([kept["mode"], kept["case"], kept["pass"]]).mean()
+    return by_mode.groupby(["case", "pass"]).mean().unstack("case")
+
+
+def relative(processes: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict[str, float], Estimate, Estimate]:
+    """A run's weights for a case, its quiet log time, and that relative to the mix, from one value per process each.
+
+    `processes` is what `quiet` returns. A yardstick that is missing from any of the case's processes is left out; without
+    one, or with fewer than two processes, there are no weights and times stay as they are.
+    """
+    mine = processes[processes[case].notna()]
+    yardsticks = [name for name in yardsticks if mine[name].notna().all()]
+    times, sticks = mine[case].to_numpy(float), mine[yardsticks].to_numpy(float)
+    if not yardsticks or len(times) < 2:
         return {}, Estimate.of(times), Estimate.of(times)
     weights = mix(times, sticks)
     return dict(zip(yardsticks, map(float, weights), strict=True)), Estimate.of(times), Estimate.of(times - sticks @ weights)

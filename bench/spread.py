@@ -13,15 +13,18 @@ import pandas as pd
 
 from bench.cases import TWIN
 from bench.frame import CASE, SIDE
+from bench.relative import mix
 from bench.sides import CONTROLS, YARDSTICK
 from bench.verdicts import Estimate
 
 KEY = [*CASE, SIDE]
-QUICKEST = "quickest_seconds_per_step"
+QUIET = "quiet_seconds_per_step"
 ALIKE = ("machine", "allocator", "steps_per_round", "processes", "rounds")
 """What a campaign's run has to share with the runs it is to speak for."""
 ALONE = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
 UNLIKE = f"the campaign holds no two runs that were measured alike ({', '.join(ALIKE)}, yardsticks), so {ALONE}"
+LEARNED_FROM = 15
+"""Runs of a campaign from which the yardsticks' weights are fitted between runs; with fewer, the runs' own are averaged."""
 Key = tuple[Hashable, ...]
 
 
@@ -39,7 +42,7 @@ class Runs:
         self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
         fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
         self.yardsticks = {
-            place: rows.assign(log=np.log(rows[QUICKEST])).pivot_table(index="run", columns="backend", values="log")
+            place: rows.assign(log=np.log(rows[QUIET])).pivot_table(index="run", columns="backend", values="log")
             for place, rows in fixed.groupby(["device", "threads"])
         }
         self.work = {
@@ -62,8 +65,8 @@ class Runs:
         return set() if table is None else set(table.reindex(runs).dropna(axis=1).columns)
 
     def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
-        """A value per run: its log of the quickest seconds per step, less the weighted yardsticks'."""
-        logs = np.log(rows[QUICKEST].to_numpy(float))
+        """A value per run: its log of the quiet seconds per step, less the weighted yardsticks'."""
+        logs = np.log(rows[QUIET].to_numpy(float))
         if not weights:
             return np.asarray(logs)
         return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
@@ -87,8 +90,12 @@ def difference(
         usable &= {name for name in campaign.yardsticks[place] if base.same_work(campaign, (*place, name))} or usable
     names = sorted(usable)
     calm = _calm(campaign, key, names, fine[0]) if campaign else None
-    texts = [text for rows in (*fine, *([] if calm is None else [calm])) for text in rows["yardsticks"]]
-    weights = mean_weights(texts, names)
+    weights = mean_weights([text for rows in fine for text in rows["yardsticks"]], names)
+    fitted = 0
+    if campaign and calm is not None and names and len(calm) >= LEARNED_FROM:
+        logs, sticks = np.log(calm[QUIET].to_numpy(float)), campaign.yardsticks[place].loc[calm.index, names].to_numpy()
+        weights = dict(zip(names, map(float, mix(logs, sticks)), strict=True))
+        fitted = len(names) - 1  # degrees of freedom that the weights took from the campaign
     if not weights:
         told.append("no yardstick is known to have done the same work on both sides, so the raw times stand alone")
     groups = [side.relative(rows, place, weights) for side, rows in zip(sides, fine, strict=True)]
@@ -98,8 +105,8 @@ def difference(
     elif campaign and (widest := _widest(campaign, key, names, fine[0])) is not None:
         told.append("the campaign does not hold this case, so its widest row at this device, dtype and shape stands in")
         groups.append(widest)
-    freedom = sum(len(group) - 1 for group in groups)
-    if freedom == 0:
+    freedom = sum(len(group) - 1 for group in groups) - fitted
+    if freedom <= 0:
         told.append(UNLIKE if campaign else ALONE)
         return Estimate(mean, math.inf, 1), weights, told
     between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom

@@ -14,7 +14,7 @@ import pandas as pd
 from bench import journal, limit
 from bench.cases import TWIN
 from bench.frame import CASE, SIDE, case_columns, error_columns, samples
-from bench.relative import relative
+from bench.relative import quiet, relative
 from bench.sides import CONTROLS, YARDSTICK
 from bench.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
 
@@ -27,7 +27,7 @@ SUMMARY = [
     "first_step_seconds", "minor_faults_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict", SIDE,
-    "quickest_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python",
+    "quiet_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python",
 ]  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     rounds = samples(story)
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
     opens = pd.DataFrame([record | error_columns(record) for record in story.of("open")])
-    logs = log_blocks(rounds)
+    logs, processes = log_blocks(rounds), quiet(rounds)
     rows: list[dict[str, Any]] = []
     ratios: dict[int, np.ndarray] = {}
     for case in header["cases"]:
@@ -75,7 +75,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
-            row |= relative_columns(logs, case, [one for one in header["cases"] if one["key"] in logs])
+            row |= relative_columns(processes, case, [one for one in header["cases"] if one["key"] in processes])
             if case["proven"] and case["baseline"] not in failures:
                 found = _ratio(logs, case)
                 if len(found):
@@ -95,7 +95,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
 
 def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     """What `samples.csv` alone tells of a run's cases; sources, versions and settings stand in the journal only."""
-    logs = log_blocks(rounds)
+    logs, processes = log_blocks(rounds), quiet(rounds)
     first = rounds.drop_duplicates("case").rename(columns={"backend": "name", "case": "key"})
     cases = [{str(name): value for name, value in case.items()} for case in first.to_dict("records")]
     rows = []
@@ -103,7 +103,7 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
         one = {name: case["name" if name == "backend" else name] for name in (*CASE, "status", "kind", "machine", "run", SIDE)}
         medians = logs[case["key"]].dropna().groupby("pass").median().to_numpy()
         one |= _three("seconds_per_step", medians) | {"processes": len(medians), "rounds": int(logs[case["key"]].count())}
-        rows.append(one | relative_columns(logs, case, cases))
+        rows.append(one | relative_columns(processes, case, cases))
     return pd.DataFrame(rows)
 
 
@@ -114,13 +114,13 @@ def log_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(np.log(seconds))
 
 
-def relative_columns(logs: pd.DataFrame, case: dict[str, Any], cases: list[dict[str, Any]]) -> dict[str, Any]:
+def relative_columns(processes: pd.DataFrame, case: dict[str, Any], cases: list[dict[str, Any]]) -> dict[str, Any]:
     """What compares this case with the same one of another run: its mix of yardsticks, and how exactly that is known."""
     place = (case["device"], case["threads"])
     names = {c["key"]: c["name"] for c in cases if c["kind"] == YARDSTICK and (c["device"], c["threads"]) == place}
-    weights, quickest, apart = relative(logs, case["key"], [] if case["kind"] in CONTROLS else list(names))
+    weights, calm, apart = relative(processes, case["key"], [] if case["kind"] in CONTROLS else list(names))
     text = " ".join(f"{names[key]}:{weight:.4f}" for key, weight in weights.items())
-    return {"quickest_seconds_per_step": float(np.exp(quickest.mean)), "yardsticks": text, "relative_error": apart.error}
+    return {"quiet_seconds_per_step": float(np.exp(calm.mean)), "yardsticks": text, "relative_error": apart.error}
 
 
 def noise_floor(table: pd.DataFrame) -> float:

@@ -35,7 +35,7 @@ def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m")
             {
                 "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
                 "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
-                "quickest_seconds_per_step": float(np.exp(log)), "rounds": 100,
+                "quiet_seconds_per_step": float(np.exp(log)), "rounds": 100,
                 "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
                 "source_hash": "x", "versions": "numpy==2", "allocator": "pinned", "steps_per_round": 20.0,
                 "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",

@@ -31,6 +31,7 @@ from bench import inputs, statistics  # noqa: E402  # the checkout's, however th
 from bench.comparison import CAMPAIGN, judge  # noqa: E402
 from bench.frame import samples  # noqa: E402
 from bench.journal import read  # noqa: E402
+from bench.spread import QUIET  # noqa: E402
 from bench.verdicts import FASTER, SLOWER, Estimate, verdicts  # noqa: E402
 
 TARGET, SLOWED = "torch_manual", {0.01: "slowed_1", 0.02: "slowed_2", 0.03: "slowed_3", 0.05: "slowed_5"}
@@ -68,6 +69,20 @@ class Stepbench:
         found = judge(self.without(self.tables[a], None), self.without(self.tables[b], stand_in), self.campaign)
         said = dict(zip(found.table["backend"], found.table["verdict"], strict=True))
         return {name: verdict for name, verdict in said.items() if verdict in ALARMS}
+
+
+    def scaled(self, slowdown: float) -> Iterator[dict[str, object]]:
+        """How often neighbouring runs find one step slower whose recorded times are multiplied: each step, an exact share."""
+        for step in SEED:
+            found = []
+            for a, b, near in pairs(self.rounds):
+                if near:
+                    head = self.without(self.tables[b], None)
+                    times = head[QUIET].where(head["backend"] != step, lambda t: t * (1 + slowdown))
+                    judged = judge(self.without(self.tables[a], None), head.assign(**{QUIET: times}), self.campaign)
+                    found.append(judged.table.set_index("backend").at[step, "verdict"] == SLOWER)
+            about = {"tool": self.name, "backend": step, "slowdown": slowdown, "injected": slowdown}
+            yield about | counted("slowdown found, recorded times multiplied", found)
 
 
 class WithinRun:
@@ -185,13 +200,13 @@ def spreads(ours: Stepbench) -> Iterator[dict[str, object]]:
     """Standard deviations between runs of a step's time: raw, relative to each yardstick alone, and to the mix."""
     times = {
         column: pd.DataFrame([table.set_index("backend")[column].map(np.log) for table in ours.tables])
-        for column in ("seconds_per_step", "quickest_seconds_per_step")
+        for column in ("seconds_per_step", QUIET)
     }
     weights = pd.DataFrame([table.set_index("backend")["yardsticks"] for table in ours.tables])
-    quick = times["quickest_seconds_per_step"]
+    quick = times[QUIET]
     for step in SEED:
         shares = pd.DataFrame([dict(part.split(":") for part in text.split()) for text in weights[step]]).astype(float).mean()
-        ways = {"raw, median": times["seconds_per_step"][step], "raw, quickest": quick[step]}
+        ways = {"raw, median": times["seconds_per_step"][step], "raw, quiet": quick[step]}
         ways |= {f"relative to {name}": quick[step] - quick[name] for name in shares.index}
         ways["relative to the mix"] = quick[step] - quick[shares.index] @ shares
         for way, logs in ways.items():
@@ -259,7 +274,8 @@ def main(top: Path) -> None:
     ours = Stepbench(top)
     within = WithinRun(ours)
     injected = {name: within.injected(name) for name in SLOWED.values()}
-    table = pd.DataFrame([*rows(top, ours, injected), *side_by_side(within, injected), *spreads(ours)])
+    scaled = [row for slowdown in SLOWED for row in ours.scaled(slowdown)]
+    table = pd.DataFrame([*rows(top, ours, injected), *side_by_side(within, injected), *scaled, *spreads(ours)])
     folder = ROOT / "results" / ours.stories[0].header["machine_name"]
     folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / "instrument.csv", index=False)

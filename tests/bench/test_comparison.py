@@ -29,7 +29,8 @@ def _verdicts(found):
 
 
 def test_a_slowdown_is_found_and_the_other_row_is_not_accused(rows):
-    found = judge(rows("a", spread=0.001), rows("b", spread=0.001, slower={"slow": 1.03}), _campaign(rows, 40))
+    calm = partial(rows, spread=0.001)
+    found = judge(calm("a"), calm("b", slower={"slow": 1.03}), _campaign(calm, 40))
     assert _verdicts(found) == {"base": EQUAL, "slow": SLOWER}
     assert found.doubts == []
 
@@ -93,7 +94,7 @@ def test_a_case_that_the_campaign_lacks_is_judged_by_its_widest_row(rows):
     """A new backend has no history of its own; the noisiest of its neighbours speaks for it."""
     campaign = _campaign(rows, 40)
     noisy = campaign["backend"] == "base"
-    campaign.loc[noisy, "quickest_seconds_per_step"] *= np.exp(np.random.default_rng(5).normal(0, 0.05, noisy.sum()))
+    campaign.loc[noisy, "quiet_seconds_per_step"] *= np.exp(np.random.default_rng(5).normal(0, 0.05, noisy.sum()))
     new = [rows(name).replace({"backend": {"slow": "new"}}) for name in "ab"]
     table = judge(*new, campaign).table.set_index("backend")
     assert "the campaign does not hold this case" in table.loc["new", "reason"]
@@ -132,7 +133,7 @@ def test_what_else_changed_is_said(rows):
 def test_a_yardstick_whose_library_changed_measures_nothing(rows):
     head = rows("b", slower={"dispatch": 1.3})
     head.loc[head["backend"] == "dispatch", "versions"] = "numpy==3"
-    found = judge(rows("a"), head, _campaign(rows))
+    found = judge(rows("a"), head, _campaign(rows, 10))
     assert found.table["yardsticks"][0] == "arithmetic:0.71 traffic:0.29"
     assert found.doubts == [], "another library is no other weather"
     found = judge(rows("a"), rows("b").assign(versions="numpy==3"), _campaign(rows))
@@ -157,7 +158,7 @@ def test_controls_that_change_make_the_comparison_unproven(rows):
 
 
 def test_a_table_from_before_runs_were_compared_says_how_to_mend_it(rows):
-    old = rows("b").assign(quickest_seconds_per_step=np.nan, yardsticks="", relative_error=np.nan)
+    old = rows("b").assign(quiet_seconds_per_step=np.nan, yardsticks="", relative_error=np.nan)
     found = judge(rows("a"), old, _campaign(rows))
     assert found.doubts == []
     assert set(_verdicts(found).values()) == {UNDECIDED}

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.spread import KEY, Runs, difference, mean_weights
+from bench.spread import KEY, LEARNED_FROM, Runs, difference, mean_weights
 from tests.support import run_rows
 
 CASE = ("base", "cpu", "float32", 1, 64, 1000, 100, 10, "")
@@ -18,7 +18,7 @@ def _runs(times, error=0.0, prefix="r", **changes):
     rows = []
     for number, time in enumerate(times):
         one = run_rows(f"{prefix}{number}", random, weather=0, spread=0).assign(relative_error=error, **changes)
-        one.loc[one["backend"] == "base", "quickest_seconds_per_step"] *= math.exp(time)
+        one.loc[one["backend"] == "base", "quiet_seconds_per_step"] *= math.exp(time)
         rows.append(one)
     return Runs(pd.concat(rows, ignore_index=True))
 
@@ -72,10 +72,22 @@ def test_a_campaign_speaks_only_for_runs_like_its_own(other):
     assert told[0].startswith("the campaign holds no two runs that were measured alike")
 
 
-def test_weights_are_those_of_all_runs_the_campaigns_too():
-    calm = _runs([0.01, 0.02], prefix="c", yardsticks="arithmetic:0.1 dispatch:0.9 traffic:0.0")
-    _, weights, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
+def test_without_a_large_campaign_weights_are_the_mean_of_the_runs_own():
+    head = _runs([0], prefix="b", yardsticks="arithmetic:0.1 dispatch:0.9 traffic:0.0")
+    _, weights, _ = _difference(_runs([0], prefix="a"), head, _runs([0.01, 0.02], prefix="c"))
     assert weights == pytest.approx({"arithmetic": 0.3, "dispatch": 0.6, "traffic": 0.1})
+
+
+def test_a_large_campaign_teaches_the_weights_and_pays_for_them():
+    """Its case follows dispatch from run to run; each weight but the last costs a degree of freedom."""
+    random = np.random.default_rng(1)
+    calm = _runs(random.normal(0, 1e-3, LEARNED_FROM), prefix="c").table
+    weather = dict(zip(calm["run"].unique(), random.normal(0, 0.1, LEARNED_FROM), strict=True))
+    moved = calm["backend"].isin(["base", "dispatch"])
+    calm.loc[moved, "quiet_seconds_per_step"] *= np.exp(calm.loc[moved, "run"].map(weather))
+    estimate, weights, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), Runs(calm))
+    assert weights["dispatch"] == pytest.approx(1, abs=0.05)
+    assert estimate.freedom == LEARNED_FROM - 1 - 2
 
 
 def test_a_campaign_with_fewer_yardsticks_is_used_with_those():
