@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench as bench_package
+from bench.sides import CONTROLS
 from tests.support import clean_environ, read_csv
 
 BROKEN = Path(__file__).parent.parent / "broken"
@@ -108,7 +109,7 @@ def test_the_folder_holds_every_promised_file(measured):
     assert {p.name for p in run.iterdir()} == {"journal.jsonl", "summary.csv", "samples.csv", "environment.json", "summary.md"}
     summary = read_csv(run / "summary.csv")
     assert list(summary.columns[:16]) == SUMMARY_BEGINS
-    assert set(summary["kind"]) == {"seed", "twin", "control", "yardstick"}
+    assert set(summary["kind"]) == {"seed", "twin", "control", "yardstick", "ceiling"}
     assert len(read_csv(run / "samples.csv")) == 10 * 3 * 2 * 2
 
 
@@ -132,7 +133,8 @@ def test_k_selects_what_is_measured_and_the_baseline_comes_along(run_pytest, env
     assert done.returncode == 0, done.stdout
     (run,) = Path(environ["BENCH_RESULTS"]).glob("*/*")
     summary = read_csv(run / "summary.csv").set_index("backend")
-    assert set(summary.index) == {"torch_manual", "numpy_manual", "twin", "null", "arithmetic", "dispatch", "traffic"}
+    assert set(summary.index[~summary["kind"].isin(CONTROLS)]) == {"torch_manual", "numpy_manual", "twin"}
+    assert {"null", "arithmetic", "gemm_numpy"} < set(summary.index), "controls come with every selection"
     assert summary.loc["torch_manual", "ratio"] > 0
 
 
