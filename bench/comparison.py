@@ -144,13 +144,13 @@ def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, An
     for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
         known = side.cases.get(key, rows)
         row[f"{name}_runs"] = len(rows)
-        row["lost"] = len(rows) < len(side.runs)  # of head, which comes last
         if len(rows):
             row[f"{name}_seconds_per_step"] = float(np.exp(np.log(rows["seconds_per_step"]).mean()))
         for bad in known[known["status"] != "ok"].to_dict("records")[:1]:
             row["reasons"].append(f"{bad['status']} in {name}: {bad['reason']}")
         if absent := len(side.runs) - len(known):
             row["reasons"].append(f"not in {name}" if absent == len(side.runs) else f"not in {absent} runs of {name}")
+    row["lost"] = len(fine[1]) < len(sides[1].runs)
     if not all(map(len, fine)):
         return row
     row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]

@@ -97,8 +97,7 @@ def append(path: Path, base: str, found: dict[str, Comparison]) -> None:
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
     table = tables.with_shape(table)
     varying = [tables.dimension(name) for name in (*tables.DIMENSIONS, SIDE) if table[name].nunique() > 1]
-    rows = [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-    return [Column("backend", lambda r: str(r["backend"]), 0, right=False), *varying, *_MEASURES], rows
+    return [tables.plain("backend"), *varying, *_MEASURES], tables.records(table)
 
 
 def _below(found: Comparison) -> list[str]:

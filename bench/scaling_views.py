@@ -28,7 +28,7 @@ def show(found: Scaling, to: Console) -> None:
         return
     _print(found.fits, _FITS, to)
     to.print("time = overhead + operations / rate, fitted per process; off: the point that fits worst", style="dim")
-    for row in _rows(found.crossings):
+    for row in tables.records(found.crossings):
         place = f"{_flop(row['flops'])} ({_flop(row['flops_low'])} to {_flop(row['flops_high'])})"
         name = f"{row['backend']}[{row['device']}, {row['dtype']}]"
         to.print(f"{name} is faster than {row['than']} {row['faster']} {place} a step")
@@ -68,14 +68,10 @@ def draw(found: Scaling, target: Path) -> list[Path]:
 
 
 def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
-    rows = _rows(table)
+    rows = tables.records(table)
     varying = [tables.dimension(name) for name in ("device", "dtype", "threads", SIDE) if table[name].nunique() > 1]
     columns = [tables.plain("backend"), *varying, *measures]
     tables.grid(tables.fit(columns, rows, to.width), rows, to)
-
-
-def _rows(table: pd.DataFrame) -> list[Row]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _flop(value: float) -> str:

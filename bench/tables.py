@@ -84,7 +84,7 @@ def pipes(columns: list[Column], rows: list[Row]) -> list[str]:
 
 def notes(table: pd.DataFrame) -> list[str]:
     """One line for every row without a number, or with fewer passes than planned."""
-    rows = _rows(table[table["status"] != "ok"])
+    rows = records(table[table["status"] != "ok"])
     lines = []
     for row in rows:
         place = ", ".join(filter(None, (row["device"], row[SIDE])))
@@ -97,7 +97,7 @@ def notes(table: pd.DataFrame) -> list[str]:
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     table = with_shape(table)
     varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
-    rows = [row for row in _rows(table) if math.isfinite(row["seconds_per_step"])]
+    rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: _sides(table)}
     rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
     first: dict[tuple[Any, ...], float] = {}  # a case's time on its first side, which decides where all of them stand
@@ -108,7 +108,8 @@ def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     return rows, varying
 
 
-def _rows(table: pd.DataFrame) -> list[Row]:
+def records(table: pd.DataFrame) -> list[Row]:
+    """The rows of a table as plain dictionaries."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
