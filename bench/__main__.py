@@ -1,6 +1,7 @@
 """The command line: `python -m bench list|train|verify|run|summary|compare|scaling|doctor|export`.
 
-It must never let an error of the user's end in a traceback; what a command does stands in `bench/commands.py`.
+It must never let an error of the user's end in a traceback; what a command does stands in `bench/commands.py`
+and, for stored runs, in `bench/stored.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import commands
+from bench import commands, stored
 from bench.errors import UsageError
 from bench.settings import whole_number
 
@@ -60,9 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     measured = command(commands.run)
     measured.add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
     measured.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
-    rebuilt = command(commands.summary)
+    rebuilt = command(stored.summary)
     rebuilt.add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
-    compared = command(commands.compare)
+    compared = command(stored.compare)
     side = "a run's folder or one of its files; several are joined by commas, or stand in one folder"
     compared.add_argument("base", help=side)
     compared.add_argument("head", help=side)
@@ -71,9 +72,9 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--format", choices=("text", "md", "csv", "json"), default="text")
     compared.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
-    command(commands.scaling).add_argument("run", type=Path, help="a run over several shapes, of a folder the latest")
+    command(stored.scaling).add_argument("run", type=Path, help="a run over several shapes, of a folder the latest")
     command(commands.doctor)
-    exported = command(commands.export)
+    exported = command(stored.export)
     exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
     exported.add_argument("--format", required=True, choices=("github-action-benchmark", "bencher", "asv", "csv"))
     exported.add_argument("-o", "--output", type=Path, help="a file, for asv a folder; stdout by default")

@@ -1,0 +1,71 @@
+"""What the commands of `python -m bench` do that read stored runs.
+
+It must never measure, nor hold logic of its own: every command is a few calls into the rooms that do the work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.settings import Settings
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Rebuilds the tables of stored runs from their journals."""
+    from bench import frame, tables
+    from bench.runs import Run
+
+    for story in frame.stories(*arguments.path):
+        measured = Run.of(story)
+        measured.show(tables.console())
+        measured.write()
+    return 0
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Compares runs and says which differences are real; exit code 1 for what --fail-on asks, 3 if nothing is proven."""
+    from bench import comparison, comparison_tables, tables
+
+    results = Settings.from_env().results
+    found, codes = {}, []
+    for head in (arguments.head, *arguments.more):
+        try:
+            one = comparison.of_files(arguments.base.split(","), head.split(","), arguments.campaign or (), results)
+        except UsageError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            codes.append(2)
+            continue
+        found[head] = one
+        told, code = one.outcome(arguments.fail_on)
+        codes.append(code)
+        for line in (*told, *(one.doubts if arguments.format in ("csv", "json") else [])):
+            print(f"bench: {line}", file=sys.stderr)
+    comparison_tables.show(arguments.format, arguments.base, found, tables.console())
+    if arguments.github_summary:
+        comparison_tables.append(Path(arguments.github_summary), arguments.base, found)
+    return next((code for code in (2, 3, 1) if code in codes), 0)
+
+
+def scaling(arguments: argparse.Namespace) -> int:
+    """Fits overhead and rate of each backend to a sweep of shapes, and tells where lines cross."""
+    from bench import frame, scaling, scaling_views, tables
+
+    (story,) = frame.stories(arguments.run)[-1:]
+    found = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    scaling_views.show(found, tables.console())
+    for path in scaling_views.write(found, story.path.parent):
+        tables.console().print(f"written: {path}", style="dim")
+    return 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Writes stored runs as files that other tools read."""
+    from bench import export, frame
+
+    files, told = export.export(frame.stories(*arguments.run), arguments.format, arguments.controls)
+    sys.stderr.writelines(f"bench: {line}\n" for line in told)
+    export.write(files, arguments.output)
+    return 0
