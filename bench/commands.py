@@ -6,7 +6,6 @@ It must never hold logic of its own: every command is a few calls into the rooms
 from __future__ import annotations
 
 import argparse
-import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
