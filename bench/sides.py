@@ -28,6 +28,7 @@ class Backend:
     source: str
     hash: str
     kind: str
+    idea: str
     missing: str | None
     libraries: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
