@@ -21,6 +21,9 @@ class NumbaJit(NumpyManual):
     def step(self) -> float:
         return whole_step(self.x, self.y, self.w1, self.w2, self.rate)
 
+    def counts(self) -> dict[str, int]:
+        return {"operators": 1}
+
 
 @numba.njit(cache=True)
 def whole_step(x, y, w1, w2, learning_rate):

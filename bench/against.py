@@ -40,7 +40,10 @@ def against(revision: str, settings: Settings) -> Iterator[tuple[Side, Side]]:
         zipfile.ZipFile(io.BytesIO(files)).extractall(folder)
         for file in SHARED:
             (folder / BACKENDS.name / file).unlink(missing_ok=True)
-            (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
+        families = (family.name for family in BACKENDS.glob("_[!_]*.py"))  # one it lacks, a control of today may need
+        for file in (*SHARED, *families):
+            if not (folder / BACKENDS.name / file).exists():
+                (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
         then = Side(label(revision, commit), folder=folder, facts={"commit": commit})
         yield then, Side(HERE, facts={"commit": environment.commit()})
 

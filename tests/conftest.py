@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench.checks import Machine
-from tests.support import clean_environ
+from tests.support import LIGHT, ROOT, clean_environ
 
-ROOT = Path(__file__).parent.parent
 SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "3", "BENCH_DEVICES": "cpu"}
 Runner = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -20,7 +19,7 @@ Runner = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """A clean environment that writes small runs to `tmp_path / "results"`."""
-    return clean_environ() | SMALL | {"BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140", "PYTHONPATH": str(ROOT)}
+    return clean_environ() | SMALL | {"BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140"} | LIGHT
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What several tests share: journals and a machine made by hand, a clean environment, and reading our CSV files."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,12 @@ from bench import journal
 
 def read_csv(path) -> pd.DataFrame:
     return pd.read_csv(path, keep_default_na=False, na_values="")  # a backend is called null
+
+
+ROOT = Path(__file__).parent.parent
+LIGHT = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT / "tests" / "light", ROOT)))}
+"""Only NumPy, which loads in no time: for what is about no library."""
+EVERYTHING = {"PYTHONPATH": str(ROOT)}
 
 
 def clean_environ() -> dict[str, str]:

@@ -35,7 +35,7 @@ def repository(tmp_path, monkeypatch):
     older = code.replace("import numpy as np\n", "import numpy as np\n\nfrom backends._family import DTYPES\n")
     older = older.replace('    kind = "seed"\n', '    kind = "seed"\n    dtypes = DTYPES\n')
     files = {"_family": 'DTYPES = ("float32",)\n', "numpy_manual": older, "gone": older}
-    files |= {"_torch": (ROOT / "backends" / "_torch.py").read_text(), "api": "1 / 0\n", "reference": "1 / 0\n"}
+    files |= {"api": "1 / 0\n", "reference": "1 / 0\n"}
     for name, text in files.items():
         (folder / "backends" / f"{name}.py").write_text(text)
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "one"]):

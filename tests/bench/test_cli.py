@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from tests.support import EVERYTHING
+
 BACKENDS = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
 
 
@@ -10,7 +12,7 @@ BACKENDS = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "t
 def test_train_prints_the_same_losses_for_every_backend(dtype, bench):
     losses = []
     for name in BACKENDS:
-        lines = [line.split(" - ") for line in bench("train", name, "--dtype", dtype).stdout.splitlines()]
+        lines = [line.split(" - ") for line in bench("train", name, "--dtype", dtype, **EVERYTHING).stdout.splitlines()]
         assert [epoch for epoch, _ in lines] == [str(epoch) for epoch in range(10)]
         losses.append([float(loss) for _, loss in lines])
     assert np.allclose(losses, losses[0], rtol={"float32": 2e-5, "float64": 2e-13}[dtype], atol=0)
@@ -25,7 +27,7 @@ def test_train_takes_seed_and_epochs(bench):
 
 def test_list_shows_every_backend_and_why_one_cannot_run(bench, tmp_path):
     (tmp_path / "needs_it.py").write_text("import no_such_library\n")
-    done = bench("list", BENCH_PATH=str(tmp_path))
+    done = bench("list", BENCH_PATH=str(tmp_path), **EVERYTHING)
     assert done.returncode == 0
     for name in (*BACKENDS, "null", "arithmetic", "needs_it"):
         assert name in done.stdout
@@ -35,7 +37,7 @@ def test_list_shows_every_backend_and_why_one_cannot_run(bench, tmp_path):
 
 
 def test_verify_shows_errors_and_names_what_is_wrong(bench):
-    done = bench("verify", "numpy_manual", "torch_function", BENCH_DTYPES="float32,float64")
+    done = bench("verify", "numpy_manual", "torch_function", BENCH_DTYPES="float32,float64", **EVERYTHING)
     assert done.returncode == 0
     assert done.stdout.count("numpy_manual") == 2
     done = bench("verify", "no_mask", BENCH_PATH="tests/sabotaged")

@@ -11,13 +11,16 @@ from bench import conductor, environment
 from bench.cases import make_plan
 from bench.catalogue import catalogue
 from bench.settings import Settings
+from tests.support import LIGHT
 
 
 @pytest.fixture
 def plan():
-    settings = replace(
-        Settings.from_env({}), backends=("numpy_manual", "torch_manual"), devices=("cpu",), processes=2, blocks=2, steps=2
-    )
+    return _plan("numpy_manual", "torch_manual")
+
+
+def _plan(*backends):
+    settings = replace(Settings.from_env({}), backends=backends, devices=("cpu",), processes=2, blocks=2, steps=2)
     return make_plan(settings, *catalogue(settings))
 
 
@@ -61,7 +64,10 @@ def test_every_pass_starts_fresh_processes_and_every_block_a_fresh_order(plan):
     assert len({frozenset(order) for order in orders}) == 1
 
 
-def test_the_same_seed_gives_the_same_order(plan):
+def test_the_same_seed_gives_the_same_order(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    plan = _plan("numpy_manual")
+
     def order(settings):
         once = replace(plan, settings=settings)
         return [record["case"] for record in conductor.measure(once) if record["record"] == "visit"]
@@ -104,7 +110,8 @@ class DiesWhenProfiled(NumpyManual):
 """
 
 
-def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path):
+def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
     (tmp_path / "dies_when_profiled.py").write_text(DIES_WHEN_PROFILED)
     settings = Settings.from_env({"BENCH_BACKENDS": "dies_when_profiled", "BENCH_DEVICES": "cpu", "BENCH_PATH": str(tmp_path)})
     settings = replace(settings, processes=2, blocks=1, steps=1)

@@ -11,7 +11,7 @@ import pytest
 
 import bench as bench_package
 from bench.sides import CONTROLS
-from tests.support import clean_environ, read_csv
+from tests.support import EVERYTHING, clean_environ, read_csv
 
 BROKEN = Path(__file__).parent.parent / "broken"
 ROOT = BROKEN.parent.parent
@@ -97,7 +97,7 @@ def test_trackers_of_pytest_benchmark_can_read_the_report(measured):
 
 def test_our_table_comes_last_and_fits(measured):
     printed, _, _ = measured
-    ours = printed[printed.index(" stepbench ") :].splitlines()[1:]
+    ours = printed[printed.index("= stepbench =") :].splitlines()[1:]
     assert printed.index(" benchmark 'device=cpu'") < printed.rindex(" stepbench ")
     assert max(len(line) for line in ours[:12]) <= 80
     assert "verdict" in ours[1]
@@ -114,7 +114,7 @@ def test_the_folder_holds_every_promised_file(measured):
 
 
 def test_plain_pytest_proves_each_case_and_measures_nothing(run_pytest, environ):
-    done = run_pytest("bench", "-v", "-k", "numpy_manual or torch_detach")
+    done = run_pytest("bench", "-v", "-k", "numpy_manual or torch_detach", **EVERYTHING)
     assert done.returncode == 0, done.stdout
     assert "2 passed, 3 deselected" in done.stdout
     assert "stepbench: " not in done.stdout
@@ -129,7 +129,7 @@ def test_a_wrong_backend_fails_under_plain_pytest_with_its_reason(run_pytest):
 
 
 def test_k_selects_what_is_measured_and_the_baseline_comes_along(run_pytest, environ):
-    done = run_pytest("--benchmark-only", "-k", "torch_manual")
+    done = run_pytest("--benchmark-only", "-k", "torch_manual", **EVERYTHING)
     assert done.returncode == 0, done.stdout
     (run,) = Path(environ["BENCH_RESULTS"]).glob("*/*")
     summary = read_csv(run / "summary.csv").set_index("backend")

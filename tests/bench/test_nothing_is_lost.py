@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bench import journal
-from tests.support import clean_environ, read_csv
+from tests.support import LIGHT, clean_environ, read_csv
 
 BROKEN = Path(__file__).parent.parent / "broken"
 ROOT = BROKEN.parent.parent
@@ -109,7 +109,7 @@ def test_all_others_have_complete_numbers(name, broken_run):
 
 def test_a_backend_that_fails_in_the_fifth_pass_only(tmp_path_factory):
     folder, printed, code = _measured(
-        tmp_path_factory, ["numpy_manual", "raises_in_fifth_process"], BENCH_PROCESSES="6", BENCH_BLOCKS="2"
+        tmp_path_factory, ["numpy_manual", "raises_in_fifth_process"], BENCH_PROCESSES="6", BENCH_BLOCKS="2", **LIGHT
     )
     summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc["raises_in_fifth_process", "status"] == "failed"
@@ -123,7 +123,7 @@ def test_a_backend_that_fails_in_the_fifth_pass_only(tmp_path_factory):
 
 
 def test_no_worker_survives_its_run(tmp_path_factory):
-    _measured(tmp_path_factory, ["hangs"], BENCH_TIMEOUT="2", BENCH_PROCESSES="2", STEPBENCH_TEST="survivors")
+    _measured(tmp_path_factory, ["hangs"], BENCH_TIMEOUT="2", BENCH_PROCESSES="2", STEPBENCH_TEST="survivors", **LIGHT)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             assert process.environ().get("STEPBENCH_TEST") != "survivors", process
@@ -131,7 +131,7 @@ def test_no_worker_survives_its_run(tmp_path_factory):
 
 def test_a_baseline_that_fails_takes_its_ratios_with_it(tmp_path_factory):
     folder, printed, _ = _measured(
-        tmp_path_factory, ["numpy_manual", "raises"], BENCH_PROCESSES="2", BENCH_BASELINE="raises"
+        tmp_path_factory, ["numpy_manual", "raises"], BENCH_PROCESSES="2", BENCH_BASELINE="raises", **LIGHT
     )
     summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc["numpy_manual", "status"] == "ok"
@@ -175,7 +175,7 @@ def test_ctrl_c_prints_what_is_there_and_ends_the_workers(command, code, environ
 
 
 def test_two_runs_at_once_keep_apart_and_are_both_warned(environ):
-    some = {"BENCH_PROCESSES": "4", "BENCH_BLOCKS": "10", "BENCH_STEPS": "20", "BENCH_BACKENDS": "numpy_manual"}
+    some = {"BENCH_PROCESSES": "20", "BENCH_BLOCKS": "10", "BENCH_STEPS": "20", "BENCH_BACKENDS": "numpy_manual"}
     both = [_started(environ, "bench", "run", **some) for _ in range(2)]
     printed = [process.communicate(timeout=120)[0] for process in both]
     for text in printed:
