@@ -17,10 +17,11 @@ class TritonFused(TorchStep):
 
     @classmethod
     def why_not(cls, device: str, dtype: str) -> str | None:
+        reason = super().why_not(device, dtype)
         interpreted = not isinstance(hidden_layer, triton.JITFunction)
-        if (device == "cpu") != interpreted:
-            return "runs on a CPU only in Triton's interpreter, with TRITON_INTERPRET=1, and on CUDA only without it"
-        return super().why_not(device, dtype)
+        if reason or (device == "cpu") == interpreted:
+            return reason
+        return "runs on a CPU only in Triton's interpreter, with TRITON_INTERPRET=1, and on CUDA only without it"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)
@@ -29,7 +30,7 @@ class TritonFused(TorchStep):
         self.loss = self.x.new_empty(())
         self.forward_grid = (triton.cdiv(N, ROWS), triton.cdiv(H, UNITS))
         self.update_grid = (triton.cdiv(D_in, INPUTS) + triton.cdiv(D_out, OUTPUTS), triton.cdiv(H, HIDDEN))
-        self.on_device = torch.cuda.device_of(self.x)  # Triton launches on the current one
+        self.on_device = torch.cuda.device_of(self.x)  # Triton launches on whichever is current
 
     def step(self) -> torch.Tensor:
         with self.on_device:
@@ -43,9 +44,9 @@ class TritonFused(TorchStep):
 
 
 ROWS, UNITS, DEPTH = (tl.constexpr(size) for size in (16, 16, 64))
-"""Of `hidden_layer`: it writes tiles of ROWS samples and UNITS hidden units, DEPTH inputs at a time."""
+"""`hidden_layer` computes tiles of ROWS samples and UNITS hidden units, DEPTH inputs at a time."""
 BATCH, HIDDEN, INPUTS, OUTPUTS = (tl.constexpr(size) for size in (32, 32, 64, 16))
-"""Of `update`: it writes tiles of HIDDEN units and INPUTS or OUTPUTS, BATCH samples at a time."""
+"""`update` computes tiles of HIDDEN units and INPUTS or OUTPUTS, BATCH samples at a time."""
 
 
 @triton.jit
@@ -63,6 +64,13 @@ def load(array, row, column, rows: tl.constexpr, columns: tl.constexpr, height: 
 
 
 @triton.jit
+def store(array, row, column, values, rows: tl.constexpr, columns: tl.constexpr):
+    """Only what lies inside."""
+    address, inside = tile(array, row, column, rows, columns, values.shape[0], values.shape[1])
+    tl.store(address, values, inside)
+
+
+@triton.jit
 def add_product(total, a, b):
     return tl.dot(a, b, total, input_precision="ieee", out_dtype=total.dtype)  # "ieee": no TF32
 
@@ -77,12 +85,10 @@ def hidden_layer(
     for k in range(0, D_in, DEPTH):
         x_tile, w1_tile = load(x, row, k, N, D_in, ROWS, DEPTH), load(w1, k, unit, D_in, H, DEPTH, UNITS)
         h_tile = add_product(h_tile, x_tile, w1_tile)
-    address, inside = tile(h, row, unit, N, H, ROWS, UNITS)
-    tl.store(address, h_tile, inside)
+    store(h, row, unit, h_tile, N, H)
     if row == 0:
         for o in range(0, D_out, OUTPUTS):
-            address, inside = tile(old_w2, unit, o, H, D_out, UNITS, OUTPUTS)
-            tl.store(address, load(w2, unit, o, H, D_out, UNITS, OUTPUTS), inside)
+            store(old_w2, unit, o, load(w2, unit, o, H, D_out, UNITS, OUTPUTS), H, D_out)
 
 
 @triton.jit
@@ -119,8 +125,7 @@ def update(
             grad_w1 = add_product(grad_w1, tl.trans(x_tile), grad_h)
         if (first == 0) & (unit == 0):
             tl.store(loss, tl.sum(squares))
-        address, inside = tile(w1, first, unit, D_in, H, INPUTS, HIDDEN)
-        tl.store(address, tl.load(address, inside, 0.0) - learning_rate * grad_w1, inside)
+        store(w1, first, unit, load(w1, first, unit, D_in, H, INPUTS, HIDDEN) - learning_rate * grad_w1, D_in, H)
     else:
         o = (tl.program_id(0) - w1_tiles) * OUTPUTS
         grad_w2 = tl.zeros((HIDDEN, OUTPUTS), h.dtype.element_ty)
@@ -128,5 +133,4 @@ def update(
             h_relu = tl.maximum(load(h, row, unit, N, H, BATCH, HIDDEN), 0.0)
             error = error_of(h, y, old_w2, row, o, N, H, D_out)
             grad_w2 = add_product(grad_w2, tl.trans(h_relu), 2.0 * error)
-        address, inside = tile(w2, unit, o, H, D_out, HIDDEN, OUTPUTS)
-        tl.store(address, tl.load(address, inside, 0.0) - learning_rate * grad_w2, inside)
+        store(w2, unit, o, load(w2, unit, o, H, D_out, HIDDEN, OUTPUTS) - learning_rate * grad_w2, H, D_out)
