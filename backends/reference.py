@@ -66,6 +66,9 @@ class Trajectory:
     """(steps,) how far the losses would be off had the undecided units taken the other side; likewise the weights, in norm."""
     kink_w1: float = 0.0
     kink_w2: float = 0.0
+    uncancelled: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Loss and norms of both updates in a first step whose y is zero. Rounding errors follow these: they grow with y_pred, and
+    do not shrink where y_pred - y does."""
 
     @property
     def steps(self) -> int:
@@ -86,7 +89,10 @@ def train(
     first = start or (problem.w1, problem.w2)
     no_flips = np.zeros((steps, 0), bool)
     losses, w1, w2, undecided = _descend(problem, first, no_flips, kink_margin)
-    return Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, undecided, np.zeros(steps))
+    whole = gradients(replace(problem, y=np.zeros_like(problem.y)), *first)
+    norms = [problem.learning_rate * float(np.sqrt(np.sum(grad**2))) for grad in (whole.grad_w1, whole.grad_w2)]
+    start = (first[0].copy(), first[1].copy())
+    return Trajectory(start, losses, w1, w2, undecided, np.zeros(steps), uncancelled=(whole.loss, norms[0], norms[1]))
 
 
 def with_kinks(problem: Problem, trajectory: Trajectory) -> Trajectory:
