@@ -67,8 +67,8 @@ class Trajectory:
     kink_w1: float = 0.0
     kink_w2: float = 0.0
     uncancelled: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Loss and norms of both updates in a first step whose y is zero. Rounding errors follow these: they grow with y_pred, and
-    do not shrink where y_pred - y does."""
+    """Loss and norms of both updates of the first step, were the residual as large as y_pred and y_pred - y together, which is
+    about as far as y_pred comes in training. Rounding errors follow these: they do not shrink where the residual does."""
 
     @property
     def steps(self) -> int:
@@ -89,10 +89,16 @@ def train(
     first = start or (problem.w1, problem.w2)
     no_flips = np.zeros((steps, 0), bool)
     losses, w1, w2, undecided = _descend(problem, first, no_flips, kink_margin)
-    whole = gradients(replace(problem, y=np.zeros_like(problem.y)), *first)
-    norms = [problem.learning_rate * float(np.sqrt(np.sum(grad**2))) for grad in (whole.grad_w1, whole.grad_w2)]
     start = (first[0].copy(), first[1].copy())
-    return Trajectory(start, losses, w1, w2, undecided, np.zeros(steps), uncancelled=(whole.loss, norms[0], norms[1]))
+    return Trajectory(start, losses, w1, w2, undecided, np.zeros(steps), uncancelled=_uncancelled(problem, first))
+
+
+def _uncancelled(problem: Problem, start: tuple[Float64, Float64]) -> tuple[float, float, float]:
+    no_y = replace(problem, y=np.zeros_like(problem.y))
+    parts = [gradients(each, *start) for each in (problem, no_y)]
+    loss = sum(np.sqrt(part.loss) for part in parts) ** 2
+    grad_w1, grad_w2 = (sum(np.linalg.norm(getattr(part, name)) for part in parts) for name in ("grad_w1", "grad_w2"))
+    return float(loss), float(problem.learning_rate * grad_w1), float(problem.learning_rate * grad_w2)
 
 
 def with_kinks(problem: Problem, trajectory: Trajectory) -> Trajectory:

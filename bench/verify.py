@@ -78,8 +78,8 @@ def compare(expected: reference.Trajectory, losses: Sequence[float], weights: We
     right_losses, kinks = expected.losses[-len(losses) :], expected.kink_losses[-len(losses) :]
     scales = np.maximum(right_losses, 1e-3 * expected.losses[0])
     off = np.abs(np.asarray(losses, np.float64) - right_losses) / scales
-    y_pred_off = ROUNDING[dtype] * (np.sqrt(whole_loss) + np.sqrt(expected.losses[0]))  # y_pred has come at most that far
-    roundings = 2 * np.sqrt(right_losses) * y_pred_off + y_pred_off**2
+    y_pred_off = ROUNDING[dtype] * np.sqrt(whole_loss)
+    roundings = 2 * np.sqrt(right_losses) * y_pred_off + y_pred_off**2  # (residual + y_pred_off)² - residual²
     found["loss"] = float(np.max(off))
     errors = Errors(found["loss"], found["w1"], found["w2"])
     bad = [name for name in ("w1", "w2") if not found[name] <= allowed[name]]  # a NaN is not <=
