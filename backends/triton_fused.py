@@ -76,9 +76,7 @@ def add_product(total, a, b):
 
 
 @triton.jit
-def hidden_layer(
-    x, w1, w2, h, old_w2, N: tl.constexpr, D_in: tl.constexpr, H: tl.constexpr, D_out: tl.constexpr
-):
+def hidden_layer(x, w1, w2, h, old_w2, N: tl.constexpr, D_in: tl.constexpr, H: tl.constexpr, D_out: tl.constexpr):
     """h = x @ w1, a tile each; the programs of the first rows also copy w2."""
     row, unit = tl.program_id(0) * ROWS, tl.program_id(1) * UNITS
     h_tile = tl.zeros((ROWS, UNITS), h.dtype.element_ty)

@@ -7,4 +7,5 @@ class LossNotCalled(Right):
     def step(self):
         return super().step().item
 
+
 SAYS = r"raised TypeError"
