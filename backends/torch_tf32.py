@@ -1,5 +1,5 @@
-"""Two-layer ReLU net, sum of squared errors, SGD. This one is `torch_manual` with its products in TF32: float32 operands rounded
-to 10 bits, sums in float32.
+"""Two-layer ReLU net, sum of squared errors, SGD. This one is `torch_manual` with its products in TF32: float32 factors
+rounded to 10 bits, sums in float32.
 
 The switch is the whole process's and must never stay on after the step: setting it twice a step is part of what is timed. No
 GPU has run it yet.

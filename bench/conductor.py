@@ -123,7 +123,9 @@ class _Conductor:
         worker = self.workers[group]
         worker.resume()
         try:
-            reply = worker.ask("visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps)
+            reply = worker.ask(
+                "visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps
+            )
         except Died as died:
             reply = {"status": "failed", "reason": str(died)}
         if reply["status"] == "ok":

@@ -88,7 +88,8 @@ def story(seconds, passes=20, blocks=3, end=True, extra=()):
     for number in range(passes):
         records.append({"record": "pass", "pass": number})
         records += [
-            {"record": "open", "pass": number, "case": key, "first_step_seconds": 0.5, "errors": errors} for key in KEYS
+            {"record": "open", "pass": number, "case": key, "first_step_seconds": 0.5, "errors": errors}
+            for key in KEYS
         ]
         for block in range(blocks):
             for position, key in enumerate(KEYS):

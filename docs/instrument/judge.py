@@ -70,6 +70,7 @@ class Stepbench:
         said = dict(zip(found.table["backend"], found.table["verdict"], strict=True))
         return {name: verdict for name, verdict in said.items() if verdict in ALARMS}
 
+
     def scaled(self, slowdown: float) -> Iterator[dict[str, object]]:
         """How often neighbouring runs find one step slower whose recorded times are multiplied: each step, an exact share."""
         for step in SEED:

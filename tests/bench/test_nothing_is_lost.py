@@ -130,7 +130,9 @@ def test_no_worker_survives_its_run(tmp_path_factory):
 
 
 def test_a_baseline_that_fails_takes_its_ratios_with_it(tmp_path_factory):
-    folder, printed, _ = _measured(tmp_path_factory, ["numpy_manual", "raises"], BENCH_PROCESSES="2", BENCH_BASELINE="raises")
+    folder, printed, _ = _measured(
+        tmp_path_factory, ["numpy_manual", "raises"], BENCH_PROCESSES="2", BENCH_BASELINE="raises"
+    )
     summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc["numpy_manual", "status"] == "ok"
     assert pd.isna(summary.loc["numpy_manual", "ratio"])

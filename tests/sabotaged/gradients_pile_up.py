@@ -10,5 +10,4 @@ class GradientsPileUp(Right):
         self.sums = (self.sums[0] + grad_w1, self.sums[1] + grad_w2)
         super().update(*self.sums)
 
-
 SAYS = r"updates w1 and w2 wrongly in 10 steps"

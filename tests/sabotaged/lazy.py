@@ -33,5 +33,4 @@ class Lazy(Right):
         self.catch_up()
         super().set_weights(w1, w2)
 
-
 SAYS = r"puts work off until the clock has stopped"

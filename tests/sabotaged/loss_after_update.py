@@ -8,5 +8,4 @@ class LossAfterUpdate(Right):
         super().step()
         return self.loss(self.forward()[2])
 
-
 SAYS = r"computes a wrong loss.*its updates are right"

@@ -7,5 +7,4 @@ class LossNotCalled(Right):
     def step(self):
         return super().step().item
 
-
 SAYS = r"raised TypeError"

@@ -11,5 +11,4 @@ class MeanOfErrors(Right):
         grad_w1, grad_w2 = super().backward(h, h_relu, y_pred)
         return grad_w1 / self.y.size, grad_w2 / self.y.size
 
-
 SAYS = r"its loss is wrong too"

@@ -22,5 +22,4 @@ class Remembers(Right):
         self.number += 1
         return loss
 
-
 SAYS = r"updates w1 and w2 wrongly in 10 steps"

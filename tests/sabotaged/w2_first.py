@@ -9,5 +9,4 @@ class W2First(Right):
         self.w2 -= self.learning_rate * grad_w2
         return super().backward(h, h_relu, y_pred)[0], 0 * grad_w2
 
-
 SAYS = r"updates w1 wrongly"
