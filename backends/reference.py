@@ -84,7 +84,7 @@ def train(
 ) -> Trajectory:
     """Trains from `start` (the problem's own weights by default).
 
-    `kink_margin`: an h whose magnitude is below this share of h's root mean square counts as undecided.
+    `kink_margin`: an h whose magnitude is below this share of its terms' root sum of squares counts as undecided.
     """
     first = start or (problem.w1, problem.w2)
     no_flips = np.zeros((steps, 0), bool)
@@ -131,7 +131,7 @@ def _descend(
     for flipped in flips:
         now = gradients(problem, w1, w2, flipped if flipped.size else None)
         losses.append(now.loss)
-        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(np.mean(now.h**2)))
+        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(problem.x**2 @ w1**2))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
     return np.array(losses), w1, w2, np.array(undecided)

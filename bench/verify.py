@@ -27,11 +27,11 @@ correct autocast step gets w1's first update wrong by 3e-2, at most 7e-2 at the 
 reaches 3e-2 and 3e-3. The nearest sabotage that this tells apart at once is wrong by 0.5 (no factor 2). w2 updated first, wrong
 by 0.1, is left to the small shape of the gate, where fewer units are undecided."""
 
-KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13, "tf32": 1e-2, "bfloat16": 4e-2}
-"""An h smaller than this share of h's root mean square may get either sign from a product rounded in this dtype."""
+KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13, "tf32": 2.5e-3, "bfloat16": 1e-2}
+"""An h smaller than this share of its terms' root sum of squares may get either sign from a product rounded in this dtype."""
 
-ROUNDING = {"float32": 2**-21, "float64": 2**-50, "tf32": 2**-7, "bfloat16": 2**-5}
-"""What y_pred may be off relative to its size: eight times what rounding one number does."""
+ROUNDING = {"float32": 2**-22, "float64": 2**-51, "tf32": 2**-8, "bfloat16": 2**-6}
+"""What y_pred may be off relative to its size: four times what rounding one number does."""
 
 
 class Wrong(Exception):
