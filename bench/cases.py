@@ -96,10 +96,7 @@ class Plan:
 
     def baseline_of(self, case: Case) -> Case | None:
         """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none; in the row's
-        dtype where the baseline has it, else in that of the row's weights.
-
-        On a later side it is the same backend on the first one.
-        """
+        dtype where it has that, else in that of the row's weights. On a later side it is the same backend on the first one."""
         first = self.sides[0]
         later = case.side != first.label
         name = case.backend if later else self.settings.baseline

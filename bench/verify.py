@@ -41,7 +41,7 @@ class Wrong(Exception):
 @dataclass(frozen=True)
 class Errors:
     """Relative errors of one comparison with the reference; a step is right if none exceeds the dtype's tolerance, or, where
-    hidden units were undecided, the tolerance plus twice what they may change.
+    hidden units were undecided, the tolerance plus twice what they may change; and plus what rounding y_pred may (`ROUNDING`).
 
     An update's error is ‖Δ − Δ_ref‖ / (‖Δ_ref‖ + r). r·tolerance is what rounding each updated weight once a step by half a
     unit in the last place may add, so that a tiny update of a large weight is judged by what the dtype can hold.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends import reference
-from backends.api import Problem
+from backends.api import Problem, steady_learning_rate
 from bench import conductor, discovery, gate, verify
 from bench.cases import make_plan
 from bench.catalogue import catalogue
@@ -125,7 +125,7 @@ def test_a_right_step_passes_on_odd_shapes(shape, seed):
 def test_a_reduced_precision_hides_no_mistake(name, dtype, monkeypatch):
     """The step is spoilt as the sabotaged one is; a tolerance made for few digits must not cover that."""
     monkeypatch.syspath_prepend(str(SABOTAGED))
-    problem = Problem.random(seed=3)
+    problem = Problem.random(seed=3, learning_rate=steady_learning_rate(64, 1000, 100, 10))  # the gate's
     step = discovery.load(SABOTAGED / f"{name}.py")(problem, "cpu", "float32")
     losses = [float(step.step())]
     expected = reference.train(problem, 1, kink_margin=verify.KINK_MARGIN[dtype])
