@@ -5,7 +5,7 @@ Nothing here may run inside `step()`.
 
 import torch
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, TrainStep, Weights, weights_dtype
 
 
 class TorchStep(TrainStep):
@@ -21,7 +21,7 @@ class TorchStep(TrainStep):
         return None if index < found else f"finds {found} CUDA devices with torch {torch.__version__}, not {device}"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
-        placed = {"device": device, "dtype": getattr(torch, dtype)}
+        placed = {"device": device, "dtype": getattr(torch, weights_dtype(dtype))}
         self.x = torch.tensor(problem.x, **placed)  # (N, D_in)
         self.y = torch.tensor(problem.y, **placed)  # (N, D_out)
         self.w1 = torch.tensor(problem.w1, **placed)  # (D_in, H)

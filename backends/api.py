@@ -67,6 +67,11 @@ class Problem:
         return step_flops(*self.shape)
 
 
+def weights_dtype(dtype: str) -> str:
+    """NumPy's name of the dtype in which weights go in and out: a reduced precision computes from float32 weights."""
+    return {"bfloat16": "float32", "tf32": "float32"}.get(dtype, dtype)
+
+
 def step_flops(N: int, D_in: int, H: int, D_out: int) -> int:
     """Floating-point operations of one step: two products of N·D_in·H, three of N·H·D_out, two FLOP a term."""
     return 4 * N * D_in * H + 6 * N * H * D_out
@@ -127,13 +132,13 @@ class TrainStep(ABC):
 
     @abstractmethod
     def get_weights(self) -> Weights:
-        """Untimed: host copies of w1 (D_in, H) and w2 (H, D_out) in the dtype that the step computes in."""
+        """Untimed: host copies of w1 (D_in, H) and w2 (H, D_out) in the `weights_dtype` of the step's dtype."""
 
     @abstractmethod
     def set_weights(self, w1: NDArray[Any], w2: NDArray[Any]) -> None:
         """Untimed: copies both into place, so that a captured or compiled step stays valid.
 
-        They come contiguous and in the step's dtype, and may be overwritten as soon as this returns.
+        They come contiguous and in the `weights_dtype` of the step's dtype, and may be overwritten as soon as this returns.
         """
 
     def counts(self) -> dict[str, int]:

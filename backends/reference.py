@@ -68,6 +68,9 @@ class Trajectory:
     kink_w2: float = 0.0
     every: int = 1
     """Steps between two losses that are told: a call that does several tells its last."""
+    uncancelled: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Loss and norms of both updates of the first step, were the residual as large as y_pred and y_pred - y together, which is
+    about as far as y_pred comes in training. Rounding errors follow these: they do not shrink where the residual does."""
 
     @property
     def steps(self) -> int:
@@ -83,12 +86,21 @@ def train(
 ) -> Trajectory:
     """Trains from `start` (the problem's own weights by default).
 
-    `kink_margin`: an h whose magnitude is below this share of h's root mean square counts as undecided.
+    `kink_margin`: an h whose magnitude is below this share of its terms' root sum of squares counts as undecided.
     """
     first = start or (problem.w1, problem.w2)
     no_flips = np.zeros((steps, 0), bool)
     losses, w1, w2, undecided = _descend(problem, first, no_flips, kink_margin)
-    return Trajectory((first[0].copy(), first[1].copy()), losses, w1, w2, undecided, np.zeros(steps))
+    start = (first[0].copy(), first[1].copy())
+    return Trajectory(start, losses, w1, w2, undecided, np.zeros(steps), uncancelled=_uncancelled(problem, first))
+
+
+def _uncancelled(problem: Problem, start: tuple[Float64, Float64]) -> tuple[float, float, float]:
+    no_y = replace(problem, y=np.zeros_like(problem.y))
+    parts = [gradients(each, *start) for each in (problem, no_y)]
+    loss = sum(np.sqrt(part.loss) for part in parts) ** 2
+    grad_w1, grad_w2 = (sum(np.linalg.norm(getattr(part, name)) for part in parts) for name in ("grad_w1", "grad_w2"))
+    return float(loss), float(problem.learning_rate * grad_w1), float(problem.learning_rate * grad_w2)
 
 
 def with_kinks(problem: Problem, trajectory: Trajectory) -> Trajectory:
@@ -121,7 +133,7 @@ def _descend(
     for flipped in flips:
         now = gradients(problem, w1, w2, flipped if flipped.size else None)
         losses.append(now.loss)
-        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(np.mean(now.h**2)))
+        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(problem.x**2 @ w1**2))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
     return np.array(losses), w1, w2, np.array(undecided)

@@ -14,9 +14,11 @@ torch.compiler.config.recompile_limit = 64  # each shape and dtype of a process 
 
 
 class TorchCompile(TorchStep):
+    mode: str | None = None  # torch's default
+
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)
-        self.compiled = torch.compile(whole_step, fullgraph=True, dynamic=False)
+        self.compiled = torch.compile(whole_step, fullgraph=True, dynamic=False, mode=self.mode)
 
     def step(self) -> torch.Tensor:
         return self.compiled(self.w1, self.w2, self.x, self.y, self.learning_rate)

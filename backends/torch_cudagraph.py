@@ -1,34 +1,11 @@
 """Two-layer ReLU net, sum of squared errors, SGD. This one captures the step of `torch_buffers` in a CUDA graph.
 
-A replay must never see another tensor than the capture saw: data, buffers and weights stay where they are.
+It must never differ from `torch_buffers` in what it computes.
 """
 
-import torch
-
-from backends.api import Problem
+from backends._cudagraph import CapturedStep
 from backends.torch_buffers import TorchBuffers
 
-WARM_UP = 3
 
-
-class TorchCudagraph(TorchBuffers):
-    devices = ("cuda",)
-
-    def __init__(self, problem: Problem, device: str, dtype: str) -> None:
-        super().__init__(problem, device, dtype)
-        with torch.cuda.device(self.x.device):
-            self.graph = torch.cuda.CUDAGraph()
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):  # libraries set up their workspaces, which a capture may not
-                for _ in range(WARM_UP):
-                    super().step()
-            torch.cuda.current_stream().wait_stream(side)
-            with torch.cuda.graph(self.graph):
-                for _ in range(self.steps_per_call):
-                    self.loss = super().step()
-        self.set_weights(problem.w1, problem.w2)
-
-    def step(self) -> torch.Tensor:
-        self.graph.replay()
-        return self.loss
+class TorchCudagraph(CapturedStep, TorchBuffers):
+    pass

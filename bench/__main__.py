@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     trained.add_argument("backend")
     trained.add_argument("--epochs", type=_number(1), default=10)
     trained.add_argument("--device", default="cpu")
-    trained.add_argument("--dtype", default="float32", choices=("float32", "float64"))
+    trained.add_argument("--dtype", default="float32", choices=("float32", "float64", "tf32", "bfloat16"))
     trained.add_argument("--seed", type=_number(0), default=0)
     command(commands.verify).add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
     measured = command(commands.run)

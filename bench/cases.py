@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from backends.api import Problem, steady_learning_rate
+from backends.api import Problem, steady_learning_rate, weights_dtype
 from bench.errors import UsageError, unknown
 from bench.settings import Settings
 from bench.sides import CEILING, Backend, Side, at
@@ -95,16 +95,16 @@ class Plan:
         return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *fixed) if c not in self.cases))
 
     def baseline_of(self, case: Case) -> Case | None:
-        """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none.
-
-        On a later side it is the same backend on the first one.
-        """
+        """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none; in the row's
+        dtype where it has that, else in that of the row's weights. On a later side it is the same backend on the first one."""
         first = self.sides[0]
         later = case.side != first.label
         name = case.backend if later else self.settings.baseline
-        for device in (case.device,) if later else (case.device, "cpu"):
-            if first.reason(name, device, case.dtype) is None:
-                return replace(case, backend=name, device=device, twin=False, side=first.label)
+        devices, dtypes = dict.fromkeys((case.device, "cpu")), dict.fromkeys((case.dtype, weights_dtype(case.dtype)))
+        places = [(case.device, case.dtype)] if later else itertools.product(devices, dtypes)
+        for device, dtype in places:
+            if first.reason(name, device, dtype) is None:
+                return replace(case, backend=name, device=device, dtype=dtype, twin=False, side=first.label)
         return None
 
     def side(self, case: Case) -> Side:

@@ -13,7 +13,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from backends import reference
-from backends.api import Problem, TrainStep, Weights, steady_learning_rate
+from backends.api import Problem, TrainStep, Weights, steady_learning_rate, weights_dtype
 from bench import isolation
 from bench.verify import KINK_MARGIN, Errors, Wrong, judge, judge_readback, readback_seconds
 
@@ -75,7 +75,7 @@ def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape
             raise Wrong(f"writes to its input: Problem.{name} has changed; copy it before changing it")
     errors = judge(problem, once, [loss], weights, dtype)
 
-    given = (ten.start[0].astype(dtype), ten.start[1].astype(dtype))
+    given = [w.astype(weights_dtype(dtype)) for w in ten.start]
     step.set_weights(*given)
     for array in given:
         array.fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN

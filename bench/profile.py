@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from backends import reference
-from backends.api import TrainStep
+from backends.api import TrainStep, weights_dtype
 from bench import operators
 from bench.visits import Opened
 
@@ -25,7 +25,7 @@ def profile(opened: Opened, problem_seed: int) -> dict[str, Any]:
     step, problem = opened.step, opened.case.problem(problem_seed)
     every = step.steps_per_call
     calls = max(1, EPOCHS // every)
-    step.set_weights(*(np.ascontiguousarray(w, step.get_weights()[0].dtype) for w in (problem.w1, problem.w2)))
+    step.set_weights(*(np.ascontiguousarray(w, weights_dtype(opened.case.dtype)) for w in (problem.w1, problem.w2)))
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
     expected = reference.train(problem, calls * every).losses[every - 1 :: every]

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from rich.console import Console
 
-from backends.api import step_bytes, step_flops
+from backends.api import step_bytes, step_flops, weights_dtype
 from bench import conductor, doctor, environment, frame, journal, presence, progress, statistics, tables
 from bench.cases import Case, Plan
 from bench.errors import UsageError
@@ -163,7 +163,7 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
 def _work(case: Case, backend: Backend) -> dict[str, int]:
     """Floating-point operations and bytes of a step: what the problem asks for at least, or what a control says it does."""
     if backend.proven:
-        flops, moved = step_flops(*case.shape), step_bytes(*case.shape, itemsize=np.dtype(case.dtype).itemsize)
+        flops, moved = step_flops(*case.shape), step_bytes(*case.shape, itemsize=np.dtype(weights_dtype(case.dtype)).itemsize)
     else:
         flops, moved = backend.work.get(case.device, {}).get(case.dtype, (0, 0))
     return {"flops": flops, "bytes": moved}

@@ -146,6 +146,9 @@ def _legend(table: pd.DataFrame) -> list[str]:
     first, *later = _sides(table)
     if baselines := dict.fromkeys(str(key).partition("-")[0] for key in table.loc[table[SIDE] == first, "baseline"].dropna()):
         lines.append(f"ratio: time over that of {', '.join(baselines)} in the same block; ± and intervals: 95 %.")
+    bases = table["baseline"].dropna().str.extract(r"-(float32|float64)-", expand=False).dropna()
+    beside = dict.fromkeys(zip(table.loc[bases.index, "dtype"], bases, strict=True))
+    lines += [f"ratio of a {own} row: to the baseline in {base}." for own, base in beside if own != base]
     if later:
         lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first} in the same block.")
     controls = table[table["kind"].isin([TWIN, *CONTROLS])]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, TrainStep, Weights, weights_dtype
 from backends.reference import Trajectory, train
 from bench import rounds, verify
 from bench.cases import Case
@@ -47,7 +47,7 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
     start = _weights(case.shape, weights_seed)
 
     def put(turn: int) -> None:
-        w1, w2 = (np.ascontiguousarray(w, case.dtype) for w in _turned(start, turn))
+        w1, w2 = (np.ascontiguousarray(w, weights_dtype(case.dtype)) for w in _turned(start, turn))
         step.set_weights(w1, w2)
         step.synchronize()
 

@@ -11,6 +11,7 @@ from backends.api import Problem
 
 class CopyTorch(TorchStep):
     kind = "ceiling"
+    dtypes = ("float32", "float64", "bfloat16")
 
     @classmethod
     def work(cls, device: str, dtype: str) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from backends.api import Problem
 
 class GemmTorch(TorchStep):
     kind = "ceiling"
+    dtypes = ("float32", "float64", "bfloat16")
 
     @classmethod
     def work(cls, device: str, dtype: str) -> tuple[int, int]:
@@ -20,7 +21,7 @@ class GemmTorch(TorchStep):
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)
         square = np.random.default_rng(0).standard_normal((_size(device), _size(device)))
-        self.a = torch.tensor(square, device=device, dtype=self.x.dtype)
+        self.a = torch.tensor(square, device=device, dtype=getattr(torch, dtype))
         self.b, self.c = self.a.T.contiguous(), torch.empty_like(self.a)
         self.zero = torch.zeros((), device=device)
 

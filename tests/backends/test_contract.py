@@ -31,7 +31,7 @@ def _runnable(name: str, device: str, dtype: str) -> type[TrainStep]:
 STEPS = [name for name, path in FILES.items() if not re.search(r'\(Control\)|kind = "(control|ceiling)"', path.read_text())]
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dtype", verify.TOLERANCE)
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", STEPS)
 def test_passes_the_gate(name, device, dtype):
@@ -53,8 +53,8 @@ def test_class_attributes_say_what_a_plan_needs(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_weights_go_in_and_out_unchanged(name):
-    build = _runnable(name, "cpu", "float32")
-    step = build(Problem.random(7, 13, 5, 3), "cpu", "float32")
+    dtype = _loaded(name).dtypes[0]
+    step = _runnable(name, "cpu", dtype)(Problem.random(7, 13, 5, 3), "cpu", dtype)
     w1, w2 = (np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in ((13, 5), (5, 3)))
     step.set_weights(w1, w2)
     assert [w.tolist() for w in step.get_weights()] == [w1.tolist(), w2.tolist()]
@@ -62,8 +62,8 @@ def test_weights_go_in_and_out_unchanged(name):
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_loss_is_a_number_that_float_fetches(name):
-    build = _runnable(name, "cpu", "float64")
-    step = build(Problem.random(7, 13, 5, 3), "cpu", "float64")
+    dtype = _loaded(name).dtypes[-1]
+    step = _runnable(name, "cpu", dtype)(Problem.random(7, 13, 5, 3), "cpu", dtype)
     assert np.isfinite(float(step.step()))
     assert step.synchronize() is None
 
@@ -81,12 +81,12 @@ def test_every_backend_says_what_it_is_and_what_it_must_never_do():
         assert "must never" in doc, path
 
 
-@pytest.mark.parametrize("name", [name for name in STEPS if name.startswith("torch")])
+@pytest.mark.parametrize("name", [name for name in STEPS if name.startswith(("torch", "triton"))])
 def test_cuda_steps_never_wait_inside_step(name):
     """A synchronisation inside step() would make throughput a second latency."""
     torch = pytest.importorskip("torch")
-    build = _runnable(name, "cuda", "float32")
-    step = build(Problem.random(), "cuda", "float32")
+    dtype = _loaded(name).dtypes[0]
+    step = _runnable(name, "cuda", dtype)(Problem.random(), "cuda", dtype)
     step.step()
     torch.cuda.set_sync_debug_mode("error")
     try:

@@ -111,3 +111,10 @@ def test_cuda_without_a_gpu():
 def test_the_timed_learning_rate_is_the_designs_where_training_stays_finite():
     assert Case("b", "cpu", "float32", 1, (64, 1000, 100, 10)).learning_rate == 1e-6
     assert Case("b", "cpu", "float32", 1, (4096, 100, 100, 10)).learning_rate < 1e-6
+
+
+def test_a_reduced_precision_is_compared_with_the_baseline_in_its_weights_dtype():
+    reduced = replace(BACKENDS["fast"], name="reduced", dtypes=("bfloat16",), why_not={"cpu": {"bfloat16": None}})
+    settings = replace(Settings.from_env({}), baseline="plain", backends=("reduced",), dtypes=("bfloat16",), devices=("cpu",))
+    plan = make_plan(settings, (Side(backends=BACKENDS | {"reduced": reduced}),), ("cpu",))
+    assert [plan.baseline_of(case).key for case in plan.cases] == ["plain-cpu-float32-1-64x1000x100x10"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends import reference
-from backends.api import Problem
+from backends.api import Problem, steady_learning_rate
 from bench import conductor, discovery, gate, verify
 from bench.cases import make_plan
 from bench.catalogue import catalogue
@@ -118,3 +118,16 @@ def test_reading_back_may_take_long_but_not_longer_after_more_steps():
 def test_a_right_step_passes_on_odd_shapes(shape, seed):
     build = discovery.load(discovery.BACKENDS / "numpy_manual.py")
     gate.prove(build, "cpu", "float32", shape, seed)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "tf32"])
+@pytest.mark.parametrize("name", ["no_mask", "no_factor_two", "masked_by_gradient", "wrong_sign", "loss_after_update"])
+def test_a_reduced_precision_hides_no_mistake(name, dtype, monkeypatch):
+    """The step is spoilt as the sabotaged one is; a tolerance made for few digits must not cover that."""
+    monkeypatch.syspath_prepend(str(SABOTAGED))
+    problem = Problem.random(seed=3, learning_rate=steady_learning_rate(64, 1000, 100, 10))  # the gate's
+    step = discovery.load(SABOTAGED / f"{name}.py")(problem, "cpu", "float32")
+    losses = [float(step.step())]
+    expected = reference.train(problem, 1, kink_margin=verify.KINK_MARGIN[dtype])
+    with pytest.raises(verify.Wrong):
+        verify.judge(problem, expected, losses, step.get_weights(), dtype)
