@@ -21,10 +21,10 @@ import psutil
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
 
 KERNEL_CHOICES = (
-    "OPENBLAS_CORETYPE", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES",
     "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
 )  # fmt: skip
-"""Variables by which a library is told which instructions to use. A worker keeps them, so a run without them tells less."""
+"""Variables that tell a library which kernels to use. Workers inherit them, so a result cannot be read without them."""
 
 
 def cores() -> list[list[int]]:

@@ -68,8 +68,8 @@ def threads(library: str, answer: Answer, asked: int) -> Finding:
     return ok(what, f"{asked} as asked for ({names})")
 
 
-def kernels(answer: Answer, machine: Machine) -> Finding:
-    """Whether OpenBLAS, which chooses its kernels by a list of models, chose for a processor that can do less."""
+def kernels(answer: Answer, machine: Machine, environ: Mapping[str, str] = os.environ) -> Finding:
+    """Whether OpenBLAS computes as if the processor could do less, by its own choice or because a variable says so."""
     what = "kernels, numpy"
     if isinstance(answer, str):
         return unknown(what, answer)
@@ -79,5 +79,7 @@ def kernels(answer: Answer, machine: Machine) -> Finding:
     value = ", ".join(f"{library} for {architecture}" for library, architecture in sorted(chosen.items()))
     below = chosen.get("openblas", AVX512_KERNELS[0]).lower() not in AVX512_KERNELS
     if below and cpu.features(machine) >= AVX512:
-        return bad(what, f"{value}, on a processor with AVX-512", "worth a try: OPENBLAS_CORETYPE=SKYLAKEX")
+        told = environ.get("OPENBLAS_CORETYPE")
+        advice = f"unset OPENBLAS_CORETYPE={told}" if told else "worth a try: OPENBLAS_CORETYPE=SKYLAKEX"
+        return bad(what, f"{value}, on a processor with AVX-512", advice)
     return ok(what, value)

@@ -148,10 +148,16 @@ AVX512F_ALONE = {"proc/cpuinfo": "flags\t: fpu avx512f"}
 )
 def test_kernels_below_what_the_processor_has_are_found(kernels, files, state, value, machine):
     """Products at half the machine's rate would be taken for what the machine can do."""
-    found = worker.kernels(_answer(kernels=kernels), machine(files))
+    found = worker.kernels(_answer(kernels=kernels), machine(files), {})
     assert (found.state, found.value) == (state, value)
     assert found.advice == ("worth a try: OPENBLAS_CORETYPE=SKYLAKEX" if state == "bad" else "")
     assert worker.kernels("numpy: it died", machine(files)).state == "unknown"
+
+
+def test_a_variable_that_chooses_old_kernels_is_named(machine):
+    """Else its owner would look for the fault in OpenBLAS."""
+    answer = _answer(kernels={"openblas": "Haswell"})
+    assert worker.kernels(answer, machine(AVX512), {"OPENBLAS_CORETYPE": "Haswell"}).advice == "unset OPENBLAS_CORETYPE=Haswell"
 
 
 def test_the_allocator_is_judged_by_its_faults():
