@@ -56,10 +56,13 @@ def whole_step(threads, shape, data, weights, buffers, twice_rate):
     (x, x_t, y_t), (w1_t, w2), (h_relu, error, grad_h) = data, weights, buffers
     H = shape[2]
     share = (H + ROWS * threads - 1) // (ROWS * threads) * ROWS  # hidden units of a thread, whose cache keeps their weights
+    # forward
     for thread in numba.prange(threads):
         units = range(thread * share, min(thread * share + share, H), ROWS)
         forward(units, shape, x_t, w1_t, h_relu)
+    # forward, loss
     loss = forward_loss(shape, y_t, w2, h_relu, error, twice_rate)
+    # backward, update
     for thread in numba.prange(threads):
         units = range(thread * share, min(thread * share + share, H), ROWS)
         backward_update(units, shape, x, w1_t, w2, h_relu, error, grad_h)
