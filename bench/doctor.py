@@ -38,6 +38,7 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
         system.huge_pages(machine),
         worker.allocator(answers["numpy"], settings.allocator),
         *(worker.threads(name, answer, most) for name, answer in answers.items()),
+        worker.kernels(answers["numpy"], machine),
         clock.source(machine),
         clock.reading(*clock.measured()),
         *gpu.check(machine),

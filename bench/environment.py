@@ -20,6 +20,12 @@ import psutil
 
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
 
+KERNEL_CHOICES = (
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES",
+    "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
+)  # fmt: skip
+"""Variables that tell a library which kernels to use. Workers inherit them, so a result cannot be read without them."""
+
 
 def cores() -> list[list[int]]:
     """The CPUs this process may use, in ascending order, grouped by the physical core that they share."""
@@ -110,6 +116,7 @@ def facts() -> dict[str, Any]:
         "python_build": sys.version,
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "commit": commit(),
+        "kernel_choices": {name: os.environ[name] for name in KERNEL_CHOICES if name in os.environ},
         **load(),
     }
 

@@ -14,6 +14,12 @@ WATCH = "if the host is another's, the yardsticks of a run tell whether its spee
 THROTTLE_COUNTS = tuple(f"{part}_{why}_count" for part in ("core", "package") for why in ("throttle", "power_limit"))
 
 
+def features(machine: Machine) -> set[str]:
+    """The flags of the first processor in /proc/cpuinfo; empty where the kernel lists none."""
+    flags = re.search(r"^flags\s*:(.*)$", machine.read("/proc/cpuinfo") or "", re.M)
+    return set(flags[1].split()) if flags else set()
+
+
 def governor(machine: Machine) -> Finding:
     what = "CPU governor"
     names = machine.per_cpu("cpufreq/scaling_governor")
@@ -60,8 +66,8 @@ def smt(machine: Machine) -> Finding:
 
 def hypervisor(machine: Machine) -> Finding:
     what = "hypervisor"
-    flags = re.search(r"^flags\s*:(.*)$", machine.read("/proc/cpuinfo") or "", re.M)
-    if (flags and "hypervisor" in flags[1].split()) or machine.exists("/sys/hypervisor/type"):
+    flags = features(machine)
+    if "hypervisor" in flags or machine.exists("/sys/hypervisor/type"):
         advice = "compare rows within a run, where both had the same neighbours; or use a machine of your own"
         return bad(what, "a virtual machine: its neighbours cannot be seen", advice)
     return ok(what, "none seen") if flags else unknown(what, "/proc/cpuinfo has no flags on this architecture")

@@ -1,4 +1,4 @@
-"""Run as `python -m bench.checks.probe LIBRARY` in a worker's environment, it tells what memory and threads do there.
+"""Run as `python -m bench.checks.probe LIBRARY` in a worker's environment, it tells what memory, threads and BLAS do there.
 
 It must never set anything: what it sees is to be what a worker sees.
 """
@@ -13,6 +13,7 @@ import time
 from typing import Any
 
 import numpy as np
+import threadpoolctl
 
 from bench import isolation
 
@@ -47,7 +48,9 @@ def main(library: str) -> None:
     faults = faults_per_array()
     matrix = importlib.import_module(library).ones((512, 512))
     used = cpus_used(matrix)
-    print(json.dumps({"faults": faults, "cpus_used": used, "pools": isolation.thread_counts()}))
+    pools = threadpoolctl.threadpool_info()
+    kernels = {pool["internal_api"]: pool["architecture"] for pool in pools if pool.get("architecture")}
+    print(json.dumps({"faults": faults, "cpus_used": used, "pools": isolation.thread_counts(), "kernels": kernels}))
 
 
 if __name__ == "__main__":

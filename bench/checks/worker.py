@@ -1,4 +1,4 @@
-"""Do the allocator and the thread counts that workers are started with take effect? Tried in a process like theirs.
+"""Do allocator and threads in a worker follow what it was started with, and its BLAS the processor? Tried in one like it.
 
 It must never judge by what is set, only by what a process then does.
 """
@@ -12,11 +12,14 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from bench.checks import Finding, bad, ok, unknown
+from bench.checks import Finding, Machine, bad, cpu, ok, unknown
 from bench.process import worker_environment
 
 FEW_FAULTS = 0.1
 """Page faults per freed and reused array of 1 MB: 0 where memory is kept, 244 where it comes from the kernel anew."""
+AVX512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
+"""What OpenBLAS's kernels for AVX-512 need of a processor, as the kernel names it."""
+AVX512_KERNELS = ("skylakex", "cooperlake", "sapphirerapids")
 Answer = dict[str, Any] | str
 
 
@@ -63,3 +66,20 @@ def threads(library: str, answer: Answer, asked: int) -> Finding:
         value = f"{answer['cpus_used']:.1f} CPUs busy with {asked} asked for, whatever {names} says"
         return bad(what, value, "install a build that obeys OMP_NUM_THREADS, such as PyPI's")
     return ok(what, f"{asked} as asked for ({names})")
+
+
+def kernels(answer: Answer, machine: Machine, environ: Mapping[str, str] = os.environ) -> Finding:
+    """Whether OpenBLAS computes as if the processor could do less, by its own choice or because a variable says so."""
+    what = "kernels, numpy"
+    if isinstance(answer, str):
+        return unknown(what, answer)
+    chosen: dict[str, str] = answer["kernels"]
+    if not chosen:
+        return unknown(what, "threadpoolctl knows no BLAS here that tells its kernels")
+    value = ", ".join(f"{library} for {architecture}" for library, architecture in sorted(chosen.items()))
+    below = chosen.get("openblas", AVX512_KERNELS[0]).lower() not in AVX512_KERNELS
+    if below and cpu.features(machine) >= AVX512:
+        told = environ.get("OPENBLAS_CORETYPE")
+        advice = f"unset OPENBLAS_CORETYPE={told}" if told else "worth a try: OPENBLAS_CORETYPE=SKYLAKEX"
+        return bad(what, f"{value}, on a processor with AVX-512", advice)
+    return ok(what, value)

@@ -109,8 +109,8 @@ def test_the_clock():
     assert 0 < cost < 1
 
 
-def _answer(faults=0.0, cpus_used=1.0, **pools):
-    return {"faults": faults, "cpus_used": cpus_used, "pools": pools}
+def _answer(faults=0.0, cpus_used=1.0, kernels=(), **pools):
+    return {"faults": faults, "cpus_used": cpus_used, "pools": pools, "kernels": dict(kernels)}
 
 
 @pytest.mark.parametrize(
@@ -130,6 +130,36 @@ def test_threads_are_judged_by_pools_and_by_cpu_time(answer, state, value):
     assert found.value.startswith(value)
 
 
+AVX512 = {"proc/cpuinfo": "flags\t: fpu avx512f avx512bw avx512dq avx512vl"}
+AVX512F_ALONE = {"proc/cpuinfo": "flags\t: fpu avx512f"}
+
+
+@pytest.mark.parametrize(
+    ("kernels", "files", "state", "value"),
+    [
+        ({"openblas": "Haswell"}, AVX512, "bad", "openblas for Haswell, on a processor with AVX-512"),
+        ({"openblas": "Zen"}, AVX512, "bad", "openblas for Zen, on a processor with AVX-512"),
+        ({"openblas": "SkylakeX"}, AVX512, "ok", "openblas for SkylakeX"),
+        ({"openblas": "Haswell"}, AVX512F_ALONE, "ok", "openblas for Haswell"),
+        ({"openblas": "neoversen1"}, {}, "ok", "openblas for neoversen1"),
+        ({"blis": "haswell"}, AVX512, "ok", "blis for haswell"),
+        ({}, AVX512, "unknown", "cannot be read: threadpoolctl knows no BLAS here that tells its kernels"),
+    ],
+)
+def test_kernels_below_what_the_processor_has_are_found(kernels, files, state, value, machine):
+    """Products at half the machine's rate would be taken for what the machine can do."""
+    found = worker.kernels(_answer(kernels=kernels), machine(files), {})
+    assert (found.state, found.value) == (state, value)
+    assert found.advice == ("worth a try: OPENBLAS_CORETYPE=SKYLAKEX" if state == "bad" else "")
+    assert worker.kernels("numpy: it died", machine(files)).state == "unknown"
+
+
+def test_a_variable_that_chooses_old_kernels_is_named(machine):
+    """Else its owner would look for the fault in OpenBLAS."""
+    answer = _answer(kernels={"openblas": "Haswell"})
+    assert worker.kernels(answer, machine(AVX512), {"OPENBLAS_CORETYPE": "Haswell"}).advice == "unset OPENBLAS_CORETYPE=Haswell"
+
+
 def test_the_allocator_is_judged_by_its_faults():
     leaky = _answer(faults=244.0)
     assert worker.allocator(_answer(), "pinned", {}).state == "ok"
@@ -144,6 +174,7 @@ def test_the_probe_sees_what_the_allocator_setting_does():
     assert pinned["faults"] <= worker.FEW_FAULTS
     assert system_["faults"] > 10 * worker.FEW_FAULTS, "the probe would not notice an allocator that ignores its setting"
     assert set(pinned["pools"].values()) == {1}
+    assert pinned["kernels"].keys() <= {"openblas", "mkl", "blis", "flexiblas"}, "kernels are listed by their library"
     assert worker.ask("no_such_library", 1, "pinned") == (
         "no_such_library: ModuleNotFoundError: No module named 'no_such_library'"
     )

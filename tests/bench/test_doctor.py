@@ -13,7 +13,7 @@ from tests.support import CPU, GOOD_MACHINE
 
 CHECKS = (
     "load", "other processes", "CPU steal", "CPU quota", "hypervisor", "CPU governor", "CPU boost", "CPU throttling", "SMT",
-    "memory", "huge pages", "allocator", "threads, numpy", "threads, torch", "clock source", "clock", "GPU",
+    "memory", "huge pages", "allocator", "threads, numpy", "threads, torch", "kernels, numpy", "clock source", "clock", "GPU",
 )  # fmt: skip
 GPU_CHECKS = ("GPU processes", "GPU throttling", "GPU persistence", "GPU clocks")
 

@@ -17,6 +17,17 @@ def test_thread_and_allocator_settings_are_in_the_environment_before_start():
     assert "MALLOC_TRIM_THRESHOLD_" not in worker_environment(1, "system", {"MALLOC_TRIM_THRESHOLD_": "1"})
 
 
+def test_what_chooses_kernels_reaches_a_worker_and_is_recorded(monkeypatch):
+    """Else two runs could differ twofold in every product, and neither would say why."""
+    chosen = {"OPENBLAS_CORETYPE": "SKYLAKEX", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    for name in environment.KERNEL_CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert worker_environment(1, "pinned").items() >= chosen.items()
+    assert environment.facts()["kernel_choices"] == chosen
+
+
 @pytest.fixture
 def worker():
     with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, cpus=environment.cores()[-1]) as started:
