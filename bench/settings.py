@@ -163,3 +163,14 @@ class Settings:
                 value = [f"{label}={path}" for label, path in value]
             plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
         return plain
+
+    @classmethod
+    def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
+        """The variables that repeat settings as a journal's header keeps them; where results go is left out."""
+        usual = cls().as_json()
+        chosen = {f.name: plain[f.name] for f in fields(cls) if f.name in plain and f.name != "results"}
+        return {
+            f"BENCH_{name.upper()}": (os.pathsep if name == "path" else ",").join(map(str, value)) if isinstance(value, list) else str(value)
+            for name, value in chosen.items()
+            if value != usual[name]
+        }

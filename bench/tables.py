@@ -14,9 +14,9 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.cases import TWIN
+from bench.cases import TWIN, Case
 from bench.frame import SIDE
-from bench.sides import CONTROLS
+from bench.sides import CONTROLS, at
 from bench.units import giga, seconds, span, spread
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
@@ -40,9 +40,9 @@ def console(file: IO[str] | None = None, width: int | None = None) -> Console:
 
 def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
-    rows, varying = _prepared(table)
+    rows, varying = arranged(table)
     to.print(common(table))
-    grid(fit(_columns(varying), rows, to.width), rows, to, dim=_rank)
+    grid(fit(_columns(varying), rows, to.width), rows, to, dim=rank)
     for line in _legend(table):
         to.print(line, style="dim")
     for line in notes(table):
@@ -51,7 +51,7 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
 
 def markdown(table: pd.DataFrame, width: int = 140) -> str:
     """The same table for an issue, a README or `summary.md`, with the columns that `width` has room for."""
-    rows, varying = _prepared(table)
+    rows, varying = arranged(table)
     lines = [common(table), "", *pipes(fit(_columns(varying), rows, width), rows), ""]
     return "\n".join([*lines, *_legend(table), *(f"- {note}" for note in notes(table))]) + "\n"
 
@@ -94,7 +94,8 @@ def notes(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
+def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
+    """The rows that have a time, in the order in which people read them, and the dimensions that vary."""
     table = with_shape(table)
     varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
     rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
@@ -104,7 +105,7 @@ def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     for row in rows:
         first.setdefault(_case(row), row["seconds_per_step"])
     places = [name for name in varying if name != SIDE]
-    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in places), first[_case(row)]))
+    rows.sort(key=lambda row: (rank(row), *(order[name].index(row[name]) for name in places), first[_case(row)]))
     return rows, varying
 
 
@@ -155,7 +156,23 @@ def _legend(table: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _rank(row: Row) -> int:
+def key(row: Row) -> str:
+    """The key of a row's case, by which the column `baseline` names it."""
+    shape = (row["N"], row["D_in"], row["H"], row["D_out"])
+    return Case(row["backend"], row["device"], row["dtype"], row["threads"], shape, side=row[SIDE]).key
+
+
+def name(row: Row) -> str:
+    """A row's backend, with its side where a run has sides."""
+    return at(row["backend"], row[SIDE])
+
+
+def place(row: Row, varying: list[str]) -> str:
+    """Where a row stands in what varies, sides aside: `device cuda · threads 2`."""
+    return " · ".join(f"{dimension} {row[dimension]}" for dimension in varying if dimension != SIDE)
+
+
+def rank(row: Row) -> int:
     """Steps first, then the controls that a reader needs only to trust them."""
     return int(row["kind"] in (TWIN, *CONTROLS))
 
