@@ -124,10 +124,8 @@ def sparklines(logs: list[pd.Series[float]]) -> tuple[list[str], str]:
     apart = [one - np.nanmedian(one) if np.isfinite(one).any() else one for one in means]
     widest = max((float(np.nanmax(np.abs(one))) for one in apart if np.isfinite(one).any()), default=0.0) or 1.0
     sparks = ["".join(_level(value / widest) for value in one) for one in apart]
-    return sparks, (
-        f"right: processes in measured order; {LEVELS[0]} is {math.exp(-widest):.2f}, {LEVELS[-1]} {math.exp(widest):.2f} times "
-        "the row's middle"
-    )
+    low, high = math.exp(-widest), math.exp(widest)
+    return sparks, f"right: processes in measured order; {LEVELS[0]} is {low:.2f}, {LEVELS[-1]} {high:.2f} of the row's middle"
 
 
 def _level(value: float) -> str:

@@ -16,7 +16,7 @@ from bench.runs import Run
 from bench.settings import Settings
 from bench.sides import CONTROLS
 
-WIDTH = 100
+WIDTH = 95
 """Characters of a table that a page on GitHub has room for."""
 
 
@@ -40,10 +40,7 @@ def again(run: Run) -> str:
 
 def machine(run: Run) -> str:
     """What a run was measured on, and with which libraries: `AMD EPYC 9755, 2 cores, Linux, numpy 2.4.6`."""
-    facts = run.story.header["machine"]
-    gpus = [gpu["name"] for gpu in facts["gpus"]]
-    system = facts["system"].partition(" ")[0]
-    return ", ".join([facts["cpu"], f"{len(facts['cores'])} cores", *gpus, system, *_libraries(run)])
+    return ", ".join([_host(run), *_libraries(run)])
 
 
 def readme(run: Run, folder: str) -> str:
@@ -64,10 +61,11 @@ def readme(run: Run, folder: str) -> str:
 def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
     """The page of all runs below `results`, a part for each folder that holds some, and the other files in these folders."""
     lines = ["# Results", "", "Made by `python -m bench results` from the journals that git knows: change nothing here.", ""]
-    for folder, found in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
-        lines += [f"## {folder.relative_to(results)}", ""]
+    for folder, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
+        found = list(group)[::-1]
+        lines += [f"## {folder.relative_to(results)}", "", f"{_host(found[0])}.", ""]
         lines += ["| run | date | steps | backends | with | commit | doubts |", "|---|---|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(_about(run, results))} |" for run in reversed(list(found))]
+        lines += [f"| {' | '.join(_about(run, results))} |" for run in found]
         beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
         lines += ["", *([f"Beside them: {', '.join(beside)}.", ""] if beside else [])]
     return "\n".join(lines)
@@ -75,10 +73,10 @@ def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
 
 def settings_table() -> str:
     """Every setting, with its default and meaning."""
-    rows = [
-        f"| `{name}` | {f'`{setting.metadata["default"]}`' if setting.metadata['default'] else 'none'} | {setting.metadata['help']} |"
-        for name, setting in Settings.variables().items()
-    ]
+    rows = []
+    for name, setting in Settings.variables().items():
+        default = setting.metadata["default"]
+        rows.append(f"| `{name}` | {f'`{default}`' if default else 'none'} | {setting.metadata['help']} |")
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
 
 
@@ -97,11 +95,17 @@ def _about(run: Run, results: Path) -> list[str]:
     ]
 
 
+def _host(run: Run) -> str:
+    facts = run.story.header["machine"]
+    gpus = [gpu["name"] for gpu in facts["gpus"]]
+    return ", ".join([facts["cpu"], f"{len(facts['cores'])} cores", *gpus, facts["system"].partition(" ")[0]])
+
+
 def _date(run: Run) -> str:
     return str(run.story.header["machine"]["time"])[:10]
 
 
 def _libraries(run: Run) -> list[str]:
-    """Each library that a step was measured with, and its version."""
-    pairs = {pair for case in run.story.header["cases"] for pair in case["versions"].items()}
+    """Each library that a step was measured with, controls aside, and its version."""
+    pairs = {pair for case in run.story.header["cases"] if case["proven"] for pair in case["versions"].items()}
     return [f"{name} {version}" for name, version in sorted(pairs)]

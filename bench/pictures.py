@@ -33,7 +33,6 @@ def times(table: pd.DataFrame) -> Any:
     Raises `UsageError` without matplotlib, or if no step has a time.
     """
     rows, varying = tables.arranged(table)
-    known = {tables.key(row): float(row["seconds_per_step"]) for row in rows}
     groups: dict[str, list[Row]] = {}
     for row in rows:
         if not tables.rank(row):
@@ -53,9 +52,9 @@ def times(table: pd.DataFrame) -> Any:
             heights = [names.index(tables.name(row)) + aside for row in group]
             look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
             _draw(axes, group, heights, look | {"label": place or "time, 95 % interval"})
-            bases = {row["baseline"] for row in group} & known.keys()
-            for base in bases if len(bases) == 1 else ():  # on a later side each row has one of its own
-                axes.axvline(known[base], color=look["color"], **BASELINE)
+            for row in group:
+                if tables.key(row) == row["baseline"]:
+                    axes.axvline(row["seconds_per_step"], color=look["color"], **BASELINE)
             if len(groups) == 1:
                 _tell(axes, group, heights)
         axes.plot([], [], color="grey", label="limit", **LIMIT)
@@ -67,7 +66,7 @@ def times(table: pd.DataFrame) -> Any:
         axes.grid(axis="x", linewidth=0.3)
         axes.set_title(tables.common(table), fontsize=10)
         axes.set_xlabel("time of a step")
-        ncols = max(1, 90 // (max(map(len, groups)) + 12))
+        ncols = max(1, 100 // (max(map(len, groups)) + 10))
         figure.legend(loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
         return figure
 
@@ -84,7 +83,7 @@ def save(figure: Any, target: Path) -> None:
     """Writes a figure in the format of the name's suffix. Raises `UsageError` for a suffix or a place that cannot be had."""
     known = sorted(figure.canvas.get_supported_filetypes())
     if (kind := target.suffix.removeprefix(".")) not in known:
-        raise UsageError(f"-o {target}: {kind or 'no suffix'} is no format of pictures; end the name in one of {', '.join(known)}.")
+        raise UsageError(f"-o {target}: the suffix says the format; end the name in one of {', '.join(known)}.")
     try:
         if kind == "svg":
             target.write_bytes(svg(figure))
@@ -107,7 +106,8 @@ def _tell(axes: Any, group: list[Row], heights: list[float]) -> None:
     """Each time in words, right of its interval."""
     for row, height in zip(group, heights, strict=True):
         end = max(row["seconds_per_step"], row["seconds_per_step_high"])
-        axes.annotate(seconds(row["seconds_per_step"]), (end, height), (6, 0), textcoords="offset points", va="center", fontsize=9)
+        text = seconds(row["seconds_per_step"])
+        axes.annotate(text, (end, height), (6, 0), textcoords="offset points", va="center", fontsize=9)
 
 
 def _scale(axes: Any, rows: list[Row]) -> None:

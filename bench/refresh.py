@@ -32,11 +32,11 @@ def texts(root: Path) -> dict[Path, str]:
     runs = [Run.read(path) for path in files if path.name == journal.NAME]
     others = [path for path in files if path.suffix in (".csv", ".svg")]
     readme, settings = root / "README.md", root / "docs" / "settings.md"
-    (run,) = [run for run in runs if run.folder == folder] or [Run.read(folder)]
     name = folder.relative_to(root / RESULTS)
+    part = pages.readme(Run.read(folder), f"{RESULTS}/{name}")
     return {
         root / RESULTS / "README.md": pages.index(root / RESULTS, runs, others),
-        readme: _between(readme, f"<!-- results: {name} -->", pages.readme(run, f"{RESULTS}/{name}"), "<!-- end of results -->"),
+        readme: _between(readme, f"<!-- results: {name} -->", part, "<!-- end of results -->"),
         settings: _between(settings, "<!-- settings -->", pages.settings_table(), "<!-- end of settings -->"),
     }
 

@@ -168,9 +168,9 @@ class Settings:
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
         """The variables that repeat settings as a journal's header keeps them; where results go is left out."""
         usual = cls().as_json()
-        chosen = {f.name: plain[f.name] for f in fields(cls) if f.name in plain and f.name != "results"}
-        return {
-            f"BENCH_{name.upper()}": (os.pathsep if name == "path" else ",").join(map(str, value)) if isinstance(value, list) else str(value)
-            for name, value in chosen.items()
-            if value != usual[name]
-        }
+        found = {}
+        for name, value in plain.items():
+            if name != "results" and name in usual and value != usual[name]:
+                comma = os.pathsep if name == "path" else ","
+                found[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
+        return found

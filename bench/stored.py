@@ -57,10 +57,10 @@ def picture(arguments: argparse.Namespace) -> int:
 
 def results(_: argparse.Namespace) -> int:
     """Rebuilds what the pages of a checkout show of its committed runs."""
-    from bench import pages, tables
+    from bench import refresh, tables
     from bench.discovery import ROOT
 
-    for path in pages.write(ROOT):
+    for path in refresh.refresh(ROOT):
         tables.console().print(f"written: {path}", style="dim")
     return 0
 
@@ -115,4 +115,4 @@ def _latest(path: Path) -> Story:
     """The run that a path names, of a folder of several the latest."""
     from bench import frame
 
-    return max(frame.stories(path), key=lambda story: str(story.header["run"]))
+    return frame.stories(path)[-1]
