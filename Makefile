@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: bench bench-all sweep-shapes gpu test lint instrument
+.PHONY: bench bench-all sweep-shapes gpu test lint instrument results
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -33,6 +33,9 @@ instrument: $(READY) ## how often verdicts are wrong on this machine, beside two
 	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
 	$(RUN) docs/instrument/campaign.py
 	$(RUN) docs/instrument/judge.py
+
+results: $(READY) ## what the pages show of the runs that git knows: tables, pictures, the index
+	$(RUN) -m bench results
 
 lint: $(READY) ## style and types
 	$(RUN) -m ruff check .
