@@ -122,7 +122,9 @@ def sparklines(logs: list[pd.Series[float]]) -> tuple[list[str], str]:
     parts = [np.array_split(one.to_numpy(float), min(len(one), PROCESSES)) for one in logs]
     means = [np.array([part.mean() for part in one]) for one in parts]
     apart = [one - np.nanmedian(one) if np.isfinite(one).any() else one for one in means]
-    widest = max((float(np.nanmax(np.abs(one))) for one in apart if np.isfinite(one).any()), default=0.0) or 1.0
+    widest = max((float(np.nanmax(np.abs(one))) for one in apart if np.isfinite(one).any()), default=0.0)
+    if not widest:  # a single process drifts nowhere
+        return [""] * len(logs), ""
     sparks = ["".join(_level(value / widest) for value in one) for one in apart]
     low, high = math.exp(-widest), math.exp(widest)
     return sparks, f"right: processes in measured order; {LEVELS[0]} is {low:.2f}, {LEVELS[-1]} {high:.2f} of the row's middle"

@@ -96,6 +96,7 @@ def test_many_processes_share_the_characters_and_a_missing_one_leaves_a_gap():
     assert spark == "▁" * 10 + "█" * 10
     (spark,), _ = bars.sparklines([pd.Series([0.0, math.nan, 1.0])])
     assert spark == "▁ █"
+    assert bars.sparklines([pd.Series([0.5]), pd.Series([0.7])]) == (["", ""], "")
 
 
 def test_each_shape_has_a_scale_of_its_own(told):

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
 LISTED = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True).stdout.split()
 COMMITTED = [(ROOT / name).parent for name in LISTED if name.endswith("journal.jsonl")]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "results/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_example_of_a_new_backend_works(bench, tmp_path):
