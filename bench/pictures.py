@@ -22,7 +22,7 @@ from bench.units import seconds
 NAME = "times.svg"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito, *Color Universal Design*, 2008: told apart by those who see fewer colours. Their yellow is lost on white."""
-MARKERS = "osD^vP*"
+MARKERS = "osD^vP"
 LIMIT = {"marker": "|", "linestyle": "", "markersize": 9, "markeredgewidth": 1.5}
 BASELINE = {"linestyle": ":", "linewidth": 1}
 
