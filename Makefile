@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: bench bench-all sweep-shapes gpu test lint instrument results
+.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes gpu test lint instrument results
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -21,6 +21,17 @@ sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and 
 	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
 	BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_STEPS=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench scaling results/sweeps
+
+sweep-threads: $(READY) ## every way on one thread, two, four, ... as many as this machine has
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+	BENCH_THREADS=$$($(RUN) -c 'import os; n = len(os.sched_getaffinity(0)); print(*(2**k for k in range(n.bit_length())), sep=",")') \
+	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
+	$(RUN) -m bench picture results/sweeps
+
+sweep-dtypes: $(READY) ## every way in every precision it has code for
+	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+	BENCH_DTYPES=float32,float64,bfloat16,tf32 BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
+	$(RUN) -m bench picture results/sweeps
 
 gpu: ## on a machine with CUDA and nothing to install: its tests, then every way on CPU and GPU
 	$(PYTHON) -m pytest tests/backends/test_contract.py -k cuda

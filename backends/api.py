@@ -102,6 +102,9 @@ class TrainStep(ABC):
     kind: ClassVar[str] = "rung"
     """`seed` for the five ways the project grew from, `rung` for the rest of the ladder."""
 
+    steps_per_call: ClassVar[int] = 1
+    """Training steps that one `step()` does, at most 10; its loss is that before the last one's update."""
+
     @classmethod
     def why_not(cls, device: str, dtype: str) -> str | None:
         """None, or one sentence why this step cannot run on that device and dtype here."""
@@ -132,6 +135,12 @@ class TrainStep(ABC):
 
         They come contiguous and in the step's dtype, and may be overwritten as soon as this returns.
         """
+
+    def counts(self) -> dict[str, int]:
+        """What the library counts of one `step()`, outside timing: `operators` that it was asked for, `kernels` started on a
+        device, `allocated_bytes` and `peak_bytes` of a device's memory. What is left out, nobody counts.
+        """
+        return {}
 
     @classmethod
     def work(cls, device: str, dtype: str) -> tuple[int, int]:

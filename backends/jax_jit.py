@@ -4,6 +4,8 @@ The step must never use a weight after it was handed over: `donate_argnums` lets
 float64 would need a switch for the whole process, so there is float32 only.
 """
 
+import re
+
 import jax
 import numpy as np
 
@@ -43,6 +45,14 @@ class JaxJit(TrainStep):
 
     def synchronize(self) -> None:
         jax.block_until_ready((self.w1, self.w2))
+
+    def counts(self) -> dict[str, int]:
+        """Instructions of the compiled HLO that compute something; a loop's body counts once for each of its steps."""
+        text = self.train.lower(self.w1, self.w2, self.x, self.y, self.learning_rate).compile().as_text()
+        inner = set(re.findall(r"calls=%([\w.-]+)", text))  # what a fusion consists of
+        computations = re.findall(r"^(?:ENTRY )?%([\w.-]+) .*?\{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+        outer = "".join(body for name, body in computations if name not in inner)
+        return {"operators": len(re.findall(r" (?:fusion|dot|copy|custom-call|reduce)\(", outer)) * self.steps_per_call}
 
 
 def whole_step(w1: jax.Array, w2: jax.Array, x: jax.Array, y: jax.Array, learning_rate: float) -> tuple[jax.Array, ...]:

@@ -66,6 +66,8 @@ class Trajectory:
     """(steps,) how far the losses would be off had the undecided units taken the other side; likewise the weights, in norm."""
     kink_w1: float = 0.0
     kink_w2: float = 0.0
+    every: int = 1
+    """Steps between two losses that are told: a call that does several tells its last."""
 
     @property
     def steps(self) -> int:

@@ -25,7 +25,8 @@ class TorchCudagraph(TorchBuffers):
                     super().step()
             torch.cuda.current_stream().wait_stream(side)
             with torch.cuda.graph(self.graph):
-                self.loss = super().step()
+                for _ in range(self.steps_per_call):
+                    self.loss = super().step()
         self.set_weights(problem.w1, problem.w2)
 
     def step(self) -> torch.Tensor:

@@ -77,6 +77,8 @@ class _Conductor:
                     if case.key not in self.failed:
                         yield from self._visit(case, number, block, position, order)
                 yield self._record("block", number, block=block, gpus=environment.gpus())
+            if number == 0 and self.settings.blocks:
+                yield from self._profiles(number)
             self.end_all()
             if all(case.key in self.failed for case in self.plan.cases):
                 break
@@ -123,9 +125,7 @@ class _Conductor:
         worker = self.workers[group]
         worker.resume()
         try:
-            reply = worker.ask(
-                "visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps
-            )
+            reply = worker.ask("visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps)
         except Died as died:
             reply = {"status": "failed", "reason": str(died)}
         if reply["status"] == "ok":
@@ -135,6 +135,21 @@ class _Conductor:
         yield self._failure(case, reply, f"in pass {number + 1}, block {block + 1}", number)
         self._end(group)
         yield from self._start(group, number, order)
+
+    def _profiles(self, number: int) -> Iterator[Record]:
+        """What each step consists of, asked of processes that have been timed and are ended next."""
+        for group, worker in self.workers.items():
+            worker.resume()
+            for case in self.groups[group]:
+                if case.key in self.failed or not self.plan.backend(case).proven:
+                    continue
+                try:
+                    reply = worker.ask("profile", key=case.key)
+                except Died as died:  # the times stand; only the profiles of this group end here
+                    reply = {"status": "failed", "reason": str(died)}
+                yield self._record("profile", number, case=case.key, **_without_status(reply))
+                if "reason" in reply:
+                    break
 
     def _end(self, group: str) -> None:
         self.workers.pop(group).end()

@@ -85,7 +85,8 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
 
     A backend whose library is missing still tells its kind, read from the file without running it.
     """
-    facts = {"name": path.stem, "path": str(path), "source": path.read_text(encoding="utf-8")}
+    source = path.read_text(encoding="utf-8")
+    facts = {"name": path.stem, "path": str(path), "source": source, "idea": idea(source)}
     try:
         step = load(path)
     except MissingLibrary as missing:
@@ -103,6 +104,15 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
         "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},
     }
+
+
+def idea(source: str) -> str:
+    """What a backend's file says of itself: the first paragraph of its docstring, from `This one` on."""
+    try:
+        text = ast.get_docstring(ast.parse(source)) or ""
+    except SyntaxError:  # load() tells of it
+        return ""
+    return " ".join(text.partition("\n\n")[0].split()).rpartition("This one ")[2]
 
 
 def _import(path: Path) -> Any:

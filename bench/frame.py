@@ -17,7 +17,7 @@ from bench.errors import UsageError
 CASE = ["backend", "device", "dtype", "threads", "N", "D_in", "H", "D_out"]
 SIDE = "side"
 """Of a run with several interpreters or revisions the label; empty in any other."""
-MODES = ("throughput", "latency", "device")
+MODES = ("throughput", "latency", "dispatch", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
@@ -29,7 +29,8 @@ def load(*paths: str | Path) -> pd.DataFrame:
     """Every timed round of the runs found at or below `paths` (`results` by default), one row each.
 
     `seconds` is the whole round's time, `seconds_per_step` that over `steps`; `mode` is throughput (one wait a round),
-    latency (the loss fetched every step) or device (the device's own clock). `status` is `wrong` or `failed` for every round
+    latency (the loss fetched every step), dispatch (of the throughput round, until its last step was queued) or device (the
+    device's own clock). `status` is `wrong` or `failed` for every round
     of a case that failed at any time. Raises `UsageError` if there is no run.
     """
     return pd.concat([samples(story) for story in stories(*paths)], ignore_index=True)
@@ -60,7 +61,7 @@ def samples(story: journal.Story) -> pd.DataFrame:
 def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str, Any]) -> Iterable[dict[str, Any]]:
     for visit in visits:
         for mode in MODES:
-            if (seconds := visit[f"{mode}_seconds"]) is None:
+            if (seconds := visit.get(f"{mode}_seconds")) is None:  # an older journal has fewer
                 continue
             yield {
                 **run,

@@ -5,6 +5,7 @@ It must never ask the same problem twice: a step that remembers answers would pa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from time import perf_counter
 from typing import Any
 
@@ -46,6 +47,13 @@ def _problem(shape: Shape, seed: int) -> Problem:
     return Problem.random(*shape, seed=seed, learning_rate=steady_learning_rate(*shape))
 
 
+def _expected(
+    build: type[TrainStep], problem: Problem, calls: int, dtype: str, start: Weights | None = None
+) -> reference.Trajectory:
+    every = build.steps_per_call
+    return replace(reference.train(problem, calls * every, start, kink_margin=KINK_MARGIN[dtype]), every=every)
+
+
 def _other_weights(shape: Shape, seed: int) -> Weights:
     other = Problem.random(*shape, seed=seed + 1_000_000)
     return other.w1, other.w2
@@ -54,8 +62,9 @@ def _other_weights(shape: Shape, seed: int) -> Weights:
 def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int) -> Errors:
     problem = _problem(shape, seed)
     inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
-    once = reference.train(problem, 1, kink_margin=KINK_MARGIN[dtype])
-    ten = reference.train(problem, TRAJECTORY, _other_weights(shape, seed), kink_margin=KINK_MARGIN[dtype])
+    calls = max(2, TRAJECTORY // build.steps_per_call)
+    once = _expected(build, problem, 1, dtype)
+    ten = _expected(build, problem, calls, dtype, _other_weights(shape, seed))
 
     step = build(problem, device, dtype)
     loss = float(step.step())
@@ -70,7 +79,7 @@ def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape
     step.set_weights(*given)
     for array in given:
         array.fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN
-    losses = [float(step.step()) for _ in range(TRAJECTORY)]
+    losses = [float(step.step()) for _ in range(calls)]
     step.synchronize()
     first = step.get_weights()
     errors = errors.worst(judge(problem, ten, losses, first, dtype))
@@ -92,9 +101,8 @@ def _prove_instances(build: type[TrainStep], device: str, dtype: str, seed: int)
             seen.append(float(step.step()))
     for step, seen, problem in zip(steps, losses, problems, strict=True):
         step.synchronize()
-        expected = reference.train(problem, 3, kink_margin=KINK_MARGIN[dtype])
         try:
-            judge(problem, expected, seen, step.get_weights(), dtype)
+            judge(problem, _expected(build, problem, 3, dtype), seen, step.get_weights(), dtype)
         except Wrong:
             raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
 

@@ -72,7 +72,7 @@ class WorkerProcess:
         folder: Path = ROOT,
     ) -> None:
         setup = {"cpus": list(cpus), "memory": memory, "seed": seed, "threads": threads}
-        self._timeout = timeout
+        self._timeout, self._printed_before = timeout, 0
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         try:
             self._process = psutil.Popen(
@@ -111,6 +111,7 @@ class WorkerProcess:
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Sends one request and waits for its reply, `timeout` seconds at most. Raises `Died`."""
+        self._printed_before = os.fstat(self._printed.fileno()).st_size
         try:
             self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._process.stdin.flush()
@@ -150,7 +151,7 @@ class WorkerProcess:
             name = signal.Signals(-code).name
             hint = ": the system was out of memory, or somebody killed it" if name == "SIGKILL" else ""
             return f"its process died of {name}{hint}"
-        self._printed.seek(0)
+        self._printed.seek(self._printed_before)  # what others of its process printed earlier is not the cause
         last = self._printed.read().decode(errors="replace").strip().splitlines()[-1:]
         return f"its process ended with exit code {code}{': ' + last[0] if last else ''}"
 

@@ -27,39 +27,40 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def throughput(step: TrainStep, steps: int) -> tuple[float, SupportsFloat, int]:
-    """`steps` steps queued and one wait: (seconds, the last loss, minor page faults)."""
+def throughput(step: TrainStep, calls: int) -> tuple[float, float, SupportsFloat, int]:
+    """`calls` calls of `step()` queued and one wait: (seconds until all were queued, seconds, last loss, minor page faults)."""
     run = step.step
     loss: SupportsFloat = 0.0
     with _collector_off():
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         start = perf_counter()
-        for _ in repeat(None, steps):
+        for _ in repeat(None, calls):
             loss = run()
+        queued = perf_counter() - start
         step.synchronize()
         seconds = perf_counter() - start
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
-    return seconds, loss, faults
+    return queued, seconds, loss, faults
 
 
-def latency(step: TrainStep, steps: int) -> tuple[float, list[float]]:
-    """`steps` steps, each waited for by fetching its loss: (seconds, losses)."""
-    run, losses = step.step, [0.0] * steps
+def latency(step: TrainStep, calls: int) -> tuple[float, list[float]]:
+    """`calls` calls of `step()`, each waited for by fetching its loss: (seconds, losses)."""
+    run, losses = step.step, [0.0] * calls
     with _collector_off():
         start = perf_counter()
-        for number in range(steps):
+        for number in range(calls):
             losses[number] = float(run())
         seconds = perf_counter() - start
     return seconds, losses
 
 
-def device(step: TrainStep, steps: int) -> tuple[float, SupportsFloat]:
-    """`steps` steps by the device's own clock, for a step that has one: (seconds, the last loss)."""
+def device(step: TrainStep, calls: int) -> tuple[float, SupportsFloat]:
+    """`calls` calls of `step()` by the device's own clock, for a step that has one: (seconds, the last loss)."""
     run = step.step
     loss: SupportsFloat = 0.0
     with _collector_off():
         start = step.mark()
-        for _ in repeat(None, steps):
+        for _ in repeat(None, calls):
             loss = run()
         end = step.mark()
         step.synchronize()

@@ -27,7 +27,7 @@ from bench.sides import Backend
 from bench.verdicts import SLOWER
 from bench.verify import TOLERANCE
 
-BYTES_PER_VISIT = 1500
+BYTES_PER_VISIT = 1800
 """Of journal and samples together; used to see before measuring that the results will fit."""
 
 
@@ -134,6 +134,7 @@ def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> 
             about(case)
             | {
                 "source_hash": backend.hash,
+                "idea": backend.idea,
                 "proven": proven,
                 "selected": case in plan.cases,
                 "baseline": baseline.key if baseline and proven else None,

@@ -35,6 +35,7 @@ class Backend:
     why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
     work: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     """By device and dtype: what a control's step does, in floating-point operations and bytes; of a training step nothing."""
+    idea: str = ""
 
     @classmethod
     def from_json(cls, facts: dict[str, Any]) -> Backend:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import journal, limit
+from bench import journal, limit, payback
 from bench.cases import TWIN
 from bench.frame import CASE, SIDE, case_columns, error_columns, samples
 from bench.relative import quiet, relative
@@ -22,13 +22,16 @@ SUMMARY = [
     *CASE, "status", "reason",
     "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
     "kind", "baseline", "latency_seconds_per_step", "latency_seconds_per_step_low", "latency_seconds_per_step_high",
+    "dispatch_seconds_per_step", "dispatch_seconds_per_step_low", "dispatch_seconds_per_step_high",
     "device_seconds_per_step", "device_seconds_per_step_low", "device_seconds_per_step_high",
     "flop_per_second", "byte_per_second", "limit_seconds_per_step", "limit_share",
-    "first_step_seconds", "minor_faults_per_step",
+    "first_step_seconds", "break_even_steps", "minor_faults_per_step",
+    "operators_per_step", "kernels_per_step", "allocated_bytes_per_step", "peak_bytes_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict", SIDE,
-    "quiet_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python",
+    "quiet_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python", "idea",
 ]  # fmt: skip
+COUNTED = ("operators", "kernels", "allocated_bytes", "peak_bytes")
 
 
 def interval(logs: np.ndarray) -> tuple[float, float, float]:
@@ -53,6 +56,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     rounds = samples(story)
     failures = {record["case"]: record for record in reversed([*story.of("failure")])}
     opens = pd.DataFrame([record | error_columns(record) for record in story.of("open")])
+    profiles = {record["case"]: record for record in story.of("profile")}
     logs, processes = log_blocks(rounds), quiet(rounds)
     rows: list[dict[str, Any]] = []
     ratios: dict[int, np.ndarray] = {}
@@ -61,6 +65,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             **{name: case[name] for name in ("kind", "baseline", "learning_rate", "tolerance", "source_hash")},
             **how,
             "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
+            "idea": case.get("idea", ""),
         }
         mine = rounds[rounds["case"] == case["key"]]
         throughput = mine[mine["mode"] == "throughput"]
@@ -75,6 +80,8 @@ def summarise(story: journal.Story) -> pd.DataFrame:
             row["status"], row["reason"] = "ok", ""
         if len(throughput) and not failure:
             row |= _estimates(case, mine, opens[opens["case"] == case["key"]])
+            profile = profiles.get(case["key"], {})
+            row |= {f"{name}_per_step": profile[name] for name in COUNTED if name in profile}
             row |= relative_columns(processes, case, [one for one in header["cases"] if one["key"] in processes])
             if case["proven"] and case["baseline"] not in failures:
                 found = _ratio(logs, case)
@@ -88,6 +95,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     table = pd.DataFrame(rows).reindex(columns=SUMMARY)
     work = [(case["flops"] if case["proven"] or "bytes" in case else 0, case.get("bytes", 0)) for case in header["cases"]]
     table = limit.add(table, [*work, *[(0, 0)] * len(header["holes"])])
+    table = payback.add(table, [case["key"] for case in header["cases"]])
     table = table.assign(machine=header["machine_name"], run=header["run"], python=header["machine"]["python"])
     _judge(table, ratios)
     return table
@@ -144,7 +152,7 @@ def _judge(table: pd.DataFrame, ratios: dict[int, np.ndarray]) -> None:
 def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
     """The table as files show it: only a row that is `ok` carries times, ratios, rates and what follows from them."""
     shown = table.copy()
-    begins = ("ratio", "flop", "byte", "limit", "verdict", "yardsticks", "relative")
+    begins = ("ratio", "flop", "byte", "limit", "break", "verdict", "yardsticks", "relative")
     times = [name for name in shown.columns if "seconds" in name or name.startswith(begins)]
     shown.loc[shown["status"] != "ok", times] = float("nan")
     return shown
@@ -174,7 +182,7 @@ def doubts(story: journal.Story, table: pd.DataFrame) -> list[str]:
 
 def _estimates(case: dict[str, Any], mine: pd.DataFrame, opens: pd.DataFrame) -> dict[str, float]:
     found = {"first_step_seconds": float(opens["first_step_seconds"].median())}
-    for mode, prefix in (("throughput", ""), ("latency", "latency_"), ("device", "device_")):
+    for mode, prefix in (("throughput", ""), ("latency", "latency_"), ("dispatch", "dispatch_"), ("device", "device_")):
         medians = mine[mine["mode"] == mode].groupby("pass")["seconds_per_step"].median()
         if len(medians):
             found |= _three(f"{prefix}seconds_per_step", np.log(medians.to_numpy()))

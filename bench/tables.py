@@ -17,7 +17,7 @@ from rich.table import Table
 from bench.cases import TWIN, Case
 from bench.frame import SIDE
 from bench.sides import CONTROLS, at
-from bench.units import giga, seconds, span, spread
+from bench.units import giga, seconds, size, span, spread
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
@@ -205,10 +205,15 @@ def dimension(name: str) -> Column:
     return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
 
 
+def _count(value: float) -> str:
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else ""
+
+
 _MEASURES = [
     Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
     Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
     Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
+    Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]), 9),
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
@@ -216,6 +221,11 @@ _MEASURES = [
     Column("of limit", lambda r: f"{r['limit_share']:.0%}" if math.isfinite(r["limit_share"]) else "", 4),
     Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
+    Column("pays after", lambda r: _count(r["break_even_steps"]), 8),
+    Column("ops", lambda r: _count(r["operators_per_step"]), 8),
+    Column("kernels", lambda r: _count(r["kernels_per_step"]), 8),
+    Column("peak", lambda r: size(r["peak_bytes_per_step"]), 8),
+    Column("allocates", lambda r: size(r["allocated_bytes_per_step"]), 10),
     Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
     Column("error w1", lambda r: f"{r['error_w1']:.0e}" if math.isfinite(r["error_w1"]) else "", 9),

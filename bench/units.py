@@ -31,5 +31,15 @@ def digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 
 
+def size(value: float) -> str:
+    """Three significant digits of bytes, in powers of 1000: `912 kB`."""
+    if not math.isfinite(value):
+        return ""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= scale * 0.9995:
+            return f"{digits(value / scale)} {unit}"
+    return f"{value:.0f} B"
+
+
 def giga(value: float) -> str:
     return digits(value / 1e9) if math.isfinite(value) else ""

@@ -33,10 +33,17 @@ class Opened:
 
 
 def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> dict[str, Any]:
-    """A throughput and a latency round, and one by the device's clock where there is one; seconds. Raises `Wrong`."""
+    """A throughput and a latency round, and one by the device's clock where there is one; seconds. Raises `Wrong`.
+
+    A step that does several in one call is called less often, at least once: the reply's `steps` are those that were done.
+    """
     step, case = opened.step, opened.case
+    calls = max(1, steps // step.steps_per_call)
+    steps = calls * step.steps_per_call
     plain = replace(case, backend="", device="", twin=False)  # all backends share weights and reference
-    expected = _expected(plain, problem_seed, weights_seed, steps) if opened.proven else None
+    expected = None
+    if opened.proven:
+        expected = replace(_expected(plain, problem_seed, weights_seed, steps), every=step.steps_per_call)
     start = _weights(case.shape, weights_seed)
 
     def put(turn: int) -> None:
@@ -49,16 +56,16 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
     step.synchronize()
     short, _ = verify.readback_seconds(step)
     put(0)
-    seconds, loss, faults = rounds.throughput(step, steps)
+    dispatch_seconds, seconds, loss, faults = rounds.throughput(step, calls)
     readback, weights = verify.readback_seconds(step)
     seen = [(0, [float(loss)], weights)]
     put(2)
-    latency_seconds, losses = rounds.latency(step, steps)
+    latency_seconds, losses = rounds.latency(step, calls)
     seen.append((2, losses, step.get_weights()))
     device_seconds = None
     if step.mark() is not None:
         put(3)
-        device_seconds, loss = rounds.device(step, steps)
+        device_seconds, loss = rounds.device(step, calls)
         seen.append((3, [float(loss)], step.get_weights()))
     errors = None
     if expected:
@@ -73,12 +80,13 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
             if not verify.late(short, opened.shortest_readback, seconds):
                 break
             put(0)
-            rounds.throughput(step, steps)
+            rounds.throughput(step, calls)
             opened.shortest_readback = min(opened.shortest_readback, verify.readback_seconds(step)[0])
         verify.judge_readback(short, opened.shortest_readback, seconds)
     return {
         "steps": steps,
         "throughput_seconds": seconds,
+        "dispatch_seconds": dispatch_seconds,
         "latency_seconds": latency_seconds,
         "device_seconds": device_seconds,
         "minor_faults": faults,

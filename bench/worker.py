@@ -96,6 +96,11 @@ class Worker:
             raise verify.Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
         return reply
 
+    def profile(self, key: str) -> dict[str, Any]:
+        from bench import profile
+
+        return profile.profile(self.opened[key], self.seed)
+
 
 def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
     """The reply to one request; an exception becomes a status and a sentence."""

@@ -46,6 +46,7 @@ def test_class_attributes_say_what_a_plan_needs(name):
     assert set(build.devices) <= {"cpu", "cuda"}
     assert build.devices
     assert set(build.dtypes) <= set(verify.TOLERANCE)
+    assert 1 <= build.steps_per_call <= 10
     assert len(inspect.signature(build.step).parameters) == 1, "step() takes no arguments"
     assert name == FILES[name].stem
 

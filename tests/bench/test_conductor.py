@@ -54,7 +54,8 @@ def test_every_pass_starts_fresh_processes_and_every_block_a_fresh_order(plan):
             if record["position"] == 0:
                 orders.append([])
             orders[-1].append(record["case"])
-    assert len(pids) == 4
+    groups = {plan.group(case) for case in (*plan.cases, *plan.controls)}
+    assert len(pids) == 2 * len(groups), "two passes"
     assert len(orders) == 4
     assert len({tuple(order) for order in orders}) == 4
     assert len({frozenset(order) for order in orders}) == 1
@@ -75,3 +76,42 @@ def test_leaving_early_ends_every_worker(plan):
     assert _workers()
     running.close()
     assert not _workers()
+
+
+def test_every_proven_step_is_profiled_once_after_its_process_was_timed(plan):
+    records = list(conductor.measure(plan))
+    profiled = [record for record in records if record["record"] == "profile"]
+    proven = {case.key for case in (*plan.cases, *plan.controls) if plan.backend(case).proven}
+    assert {record["case"] for record in profiled} == proven
+    assert {record["pass"] for record in profiled} == {0}
+    assert all(record["operators"] > 10 for record in profiled)
+    last = max(number for number, record in enumerate(records) if record["record"] == "visit" and record["pass"] == 0)
+    assert last < records.index(profiled[0])
+
+
+DIES_WHEN_PROFILED = """
+import os
+import sys
+
+from backends.numpy_manual import NumpyManual
+
+
+class DiesWhenProfiled(NumpyManual):
+    def step(self):
+        if "bench.profile" in sys.modules:
+            os._exit(3)
+        return super().step()
+"""
+
+
+def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path):
+    (tmp_path / "dies_when_profiled.py").write_text(DIES_WHEN_PROFILED)
+    settings = Settings.from_env({"BENCH_BACKENDS": "dies_when_profiled", "BENCH_DEVICES": "cpu", "BENCH_PATH": str(tmp_path)})
+    settings = replace(settings, processes=2, blocks=1, steps=1)
+    plan = make_plan(settings, *catalogue(settings))
+    records = list(conductor.measure(plan))
+    (key,) = (case.key for case in plan.cases)
+    told = [record["reason"] for record in records if record["record"] == "profile" and record["case"] == key]
+    assert told == ["its process ended with exit code 3"]
+    assert [record["pass"] for record in records if record["record"] == "visit" and record["case"] == key] == [0, 1]
+    assert not [record for record in records if record["record"] == "failure"]

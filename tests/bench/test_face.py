@@ -110,7 +110,7 @@ def test_the_folder_holds_every_promised_file(measured):
     summary = read_csv(run / "summary.csv")
     assert list(summary.columns[:16]) == SUMMARY_BEGINS
     assert set(summary["kind"]) == {"seed", "twin", "control", "yardstick", "ceiling"}
-    assert len(read_csv(run / "samples.csv")) == len(summary) * 3 * 2 * 2  # passes, blocks, modes
+    assert len(read_csv(run / "samples.csv")) == len(summary) * 3 * 2 * 3  # passes, blocks, modes
 
 
 def test_plain_pytest_proves_each_case_and_measures_nothing(run_pytest, environ):

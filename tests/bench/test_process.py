@@ -1,5 +1,7 @@
 """If these fail, a worker starts in another environment than it was promised, or outlives its run."""
 
+import time
+
 import pytest
 
 from bench import environment
@@ -33,6 +35,9 @@ def test_a_suspended_worker_can_be_resumed_and_ended(worker):
 
     worker.ask("devices")
     worker.suspend()
+    deadline = time.monotonic() + 5  # a signal takes its time on a busy machine
+    while psutil.Process(worker.pid).status() != psutil.STATUS_STOPPED and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
     worker.resume()
     assert worker.ask("devices")["status"] == "ok"
