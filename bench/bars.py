@@ -14,9 +14,8 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from bench import tables
+from bench.rows import Row, arranged, is_control, key_of, name_of, place_of
 from bench.statistics import log_blocks
-from bench.tables import Row
 from bench.units import seconds
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -36,14 +35,14 @@ def is_wide(times: Sequence[float]) -> bool:
 
 def show(table: pd.DataFrame, rounds: pd.DataFrame, to: Console) -> None:
     """Prints a bar for every step of a summary that has a time; `rounds` are the run's `frame.samples`."""
-    rows, varying = tables.arranged(table)
-    times = {tables.key(row): row["seconds_per_step"] for row in rows}
-    rows = [row for row in rows if not tables.rank(row)]
+    rows, varying = arranged(table)
+    times = {key_of(row): row["seconds_per_step"] for row in rows}
+    rows = [row for row in rows if not is_control(row)]
     if not rows:
         return
     processes = log_blocks(rounds).groupby("pass").median()
-    sparks, legend = sparklines([processes[tables.key(row)] for row in rows])
-    named = max(len(tables.name(row)) for row in rows)
+    sparks, legend = sparklines([processes[key_of(row)] for row in rows])
+    named = max(len(name_of(row)) for row in rows)
     cells = to.width - named - len(" 1.23 ms  ") - len(sparks[0])
     if cells < PROCESSES:  # the bars come first
         cells, sparks, legend = cells + len(sparks[0]), [""] * len(rows), ""
@@ -51,9 +50,9 @@ def show(table: pd.DataFrame, rounds: pd.DataFrame, to: Console) -> None:
     shown = ""
     for row, spark in zip(rows, sparks, strict=True):
         scale = scales[row["shape"]]
-        if (heading := " · ".join(filter(None, (tables.place(row, varying), str(scale))))) != shown:
+        if (heading := " · ".join(filter(None, (place_of(row, varying), str(scale))))) != shown:
             to.print(shown := heading, style="bold")
-        line = Text(f"{tables.name(row):{named}} ")
+        line = Text(f"{name_of(row):{named}} ")
         for cell in scale.bar(row, times.get(row["baseline"], math.nan)):
             line.append(cell, STYLES.get(cell, "blue"))
         line.append(f" {seconds(row['seconds_per_step']):>7} {spark}".rstrip())

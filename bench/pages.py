@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench import pictures, tables
 from bench.cases import TWIN
+from bench.rows import common
 from bench.runs import Run
 from bench.settings import Settings
 from bench.sides import CONTROLS
@@ -87,7 +88,7 @@ def _about(run: Run, results: Path) -> list[str]:
     return [
         f"[{header['run']}]({run.folder.relative_to(results)})",
         _date(run),
-        tables.common(run.table),
+        common(run.table),
         ", ".join(backends),
         ", ".join([f"Python {header['machine']['python']}", *_libraries(run)]),
         f"`{commit[:10]}`{' and changes' if commit.endswith('+dirty') else ''}" if commit else "none",

@@ -13,10 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from bench import tables
 from bench.bars import is_wide
 from bench.errors import UsageError
-from bench.tables import Row
+from bench.rows import Row, arranged, common, is_control, key_of, name_of, place_of
 from bench.units import seconds
 
 NAME = "times.svg"
@@ -32,15 +31,15 @@ def times(table: pd.DataFrame) -> Any:
 
     Raises `UsageError` without matplotlib, or if no step has a time.
     """
-    rows, varying = tables.arranged(table)
+    rows, varying = arranged(table)
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if not tables.rank(row):
-            groups.setdefault(tables.place(row, varying), []).append(row)
+        if not is_control(row):
+            groups.setdefault(place_of(row, varying), []).append(row)
     steps = sorted((row for group in groups.values() for row in group), key=lambda row: float(row["seconds_per_step"]))
     if not steps:
         raise UsageError("picture: no step of this run has a time; `python -m bench show` says why.")
-    names = list(dict.fromkeys(map(tables.name, steps)))
+    names = list(dict.fromkeys(map(name_of, steps)))
     with _style():
         from matplotlib.figure import Figure
         from matplotlib.ticker import EngFormatter
@@ -49,11 +48,11 @@ def times(table: pd.DataFrame) -> Any:
         axes = figure.add_subplot()
         for number, (place, group) in enumerate(groups.items()):
             aside = 0.7 * ((number + 0.5) / len(groups) - 0.5)  # of one line, groups stand above each other
-            heights = [names.index(tables.name(row)) + aside for row in group]
+            heights = [names.index(name_of(row)) + aside for row in group]
             look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
             _draw(axes, group, heights, look | {"label": place or "time, 95 % interval"})
             for row in group:
-                if tables.key(row) == row["baseline"]:
+                if key_of(row) == row["baseline"]:
                     axes.axvline(row["seconds_per_step"], color=look["color"], **BASELINE)
             if len(groups) == 1:
                 _tell(axes, group, heights)
@@ -64,7 +63,7 @@ def times(table: pd.DataFrame) -> Any:
         axes.set_yticks(range(len(names)), names)
         axes.set_ylim(len(names) - 0.4, -0.6)  # the quickest on top
         axes.grid(axis="x", linewidth=0.3)
-        axes.set_title(tables.common(table), fontsize=10)
+        axes.set_title(common(table), fontsize=10)
         axes.set_xlabel("time of a step")
         ncols = max(1, 100 // (max(map(len, groups)) + 10))
         figure.legend(loc="outside lower center", ncols=ncols, frameon=False, fontsize=9)
