@@ -45,7 +45,8 @@ instrument: $(READY) ## how often verdicts are wrong on this machine, beside two
 	$(RUN) docs/instrument/campaign.py
 	$(RUN) docs/instrument/judge.py
 
-results: $(READY) ## what the pages show of the runs that git knows: tables, pictures, the index
+results: $(READY) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
+	$(RUN) -m bench summary results > /dev/null
 	$(RUN) -m bench results
 
 lint: $(READY) ## style and types
