@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary|compare|scaling|doctor|export`.
+"""The command line: `python -m bench list|train|verify|run|summary|show|picture|compare|scaling|doctor|export|results`.
 
 It must never let an error of the user's end in a traceback; what a command does stands in `bench/commands.py`
 and, for stored runs, in `bench/stored.py`.
@@ -63,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
     measured.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
     rebuilt = command(stored.summary)
     rebuilt.add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
+    shown = command(stored.show)
+    shown.add_argument("run", type=Path, help=(latest := "a run's folder, or one above it: of several runs the latest"))
+    shown.add_argument("--format", choices=("text", "md"), default="text", help="md: a table to paste into an issue")
+    drawn = command(stored.picture)
+    drawn.add_argument("run", type=Path, help=latest)
+    drawn.add_argument("-o", "--output", type=Path, metavar="FILE", help="its suffix says the format; times.svg by default")
     compared = command(stored.compare)
     side = "a run's folder or one of its files; several are joined by commas, or stand in one folder"
     compared.add_argument("base", help=side)
@@ -74,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
     command(stored.scaling).add_argument("run", type=Path, help="a run over several shapes, of a folder the latest")
     command(commands.doctor)
+    command(stored.results)
     exported = command(stored.export)
     exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
     exported.add_argument("--format", required=True, choices=("github-action-benchmark", "bencher", "asv", "csv"))

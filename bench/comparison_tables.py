@@ -16,7 +16,8 @@ from bench import tables
 from bench.comparison import Comparison
 from bench.errors import UsageError
 from bench.frame import SIDE
-from bench.tables import Column, Row
+from bench.rows import DIMENSIONS, Row, common, records, with_shape
+from bench.tables import Column
 from bench.units import seconds, span
 
 _MEASURES = [
@@ -35,7 +36,7 @@ _MEASURES = [
 def terminal(found: Comparison, to: Console) -> None:
     """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
     columns, rows = _prepared(found.table)
-    to.print(tables.common(found.table))
+    to.print(common(found.table))
     tables.grid(tables.fit(columns, rows, to.width), rows, to)
     for line in _below(found):
         to.print(line)
@@ -48,7 +49,7 @@ def markdown(found: Comparison) -> str:
     columns, rows = _prepared(found.table)
     above = [part for doubt in found.doubts for part in (f"**{doubt}**", "")]
     grid = tables.pipes(tables.fit(columns, rows, 140), rows)
-    return "\n".join([*above, tables.common(found.table), "", *grid, "", *(f"- {line}" for line in _below(found)), ""])
+    return "\n".join([*above, common(found.table), "", *grid, "", *(f"- {line}" for line in _below(found)), ""])
 
 
 def csv(base: str, found: dict[str, Comparison]) -> str:
@@ -95,9 +96,9 @@ def append(path: Path, base: str, found: dict[str, Comparison]) -> None:
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
-    table = tables.with_shape(table)
-    varying = [tables.dimension(name) for name in (*tables.DIMENSIONS, SIDE) if table[name].nunique() > 1]
-    return [tables.plain("backend"), *varying, *_MEASURES], tables.records(table)
+    table = with_shape(table)
+    varying = [tables.dimension(name) for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
+    return [tables.plain("backend"), *varying, *_MEASURES], records(table)
 
 
 def _below(found: Comparison) -> list[str]:

@@ -13,8 +13,9 @@ from rich.console import Console
 
 from bench import tables
 from bench.frame import SIDE
+from bench.rows import Row, records
 from bench.scaling import LINE, Scaling
-from bench.tables import Column, Row
+from bench.tables import Column
 from bench.units import seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
@@ -28,7 +29,7 @@ def show(found: Scaling, to: Console) -> None:
         return
     _print(found.fits, _FITS, to)
     to.print("time = overhead + operations / rate, fitted per process; off: the point that fits worst", style="dim")
-    for row in tables.records(found.crossings):
+    for row in records(found.crossings):
         place = f"{_flop(row['flops'])} ({_flop(row['flops_low'])} to {_flop(row['flops_high'])})"
         name = f"{row['backend']}[{row['device']}, {row['dtype']}]"
         to.print(f"{name} is faster than {row['than']} {row['faster']} {place} a step")
@@ -68,7 +69,7 @@ def draw(found: Scaling, target: Path) -> list[Path]:
 
 
 def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
-    rows = tables.records(table)
+    rows = records(table)
     varying = [tables.dimension(name) for name in ("device", "dtype", "threads", SIDE) if table[name].nunique() > 1]
     columns = [tables.plain("backend"), *varying, *measures]
     tables.grid(tables.fit(columns, rows, to.width), rows, to)

@@ -163,3 +163,14 @@ class Settings:
                 value = [f"{label}={path}" for label, path in value]
             plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
         return plain
+
+    @classmethod
+    def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
+        """The variables that repeat settings as a journal's header keeps them; where results go is left out."""
+        usual = cls().as_json()
+        found = {}
+        for name, value in plain.items():
+            if name != "results" and name in usual and value != usual[name]:
+                comma = os.pathsep if name == "path" else ","
+                found[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
+        return found

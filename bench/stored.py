@@ -8,9 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
 from bench.settings import Settings
+
+if TYPE_CHECKING:
+    from bench.journal import Story
 
 
 def summary(arguments: argparse.Namespace) -> int:
@@ -22,6 +26,42 @@ def summary(arguments: argparse.Namespace) -> int:
         measured = Run.of(story)
         measured.show(tables.console())
         measured.write()
+    return 0
+
+
+def show(arguments: argparse.Namespace) -> int:
+    """Shows a stored run and writes nothing: its tables, and a bar for each step; or Markdown for an issue."""
+    from bench import bars, frame, pages, tables
+    from bench.runs import Run
+
+    run = Run.of(_latest(arguments.run))
+    console = tables.console()
+    if arguments.format == "md":
+        console.out(pages.issue(run), end="")
+        return 0
+    run.show(console)
+    bars.show(run.table, frame.samples(run.story), console)
+    return 0
+
+
+def picture(arguments: argparse.Namespace) -> int:
+    """Draws the times of a stored run, with their intervals and limits."""
+    from bench import pictures, statistics, tables
+
+    story = _latest(arguments.run)
+    target = arguments.output or story.path.parent / pictures.NAME
+    pictures.save(pictures.times(statistics.summarise(story)), target)
+    tables.console().print(f"written: {target}", style="dim")
+    return 0
+
+
+def results(_: argparse.Namespace) -> int:
+    """Rebuilds what the pages of a checkout show of its committed runs."""
+    from bench import refresh, tables
+    from bench.discovery import ROOT
+
+    for path in refresh.refresh(ROOT):
+        tables.console().print(f"written: {path}", style="dim")
     return 0
 
 
@@ -53,7 +93,7 @@ def scaling(arguments: argparse.Namespace) -> int:
     """Fits overhead and rate of each backend to a sweep of shapes, and tells where lines cross."""
     from bench import frame, scaling, scaling_views, tables
 
-    (story,) = frame.stories(arguments.run)[-1:]
+    story = _latest(arguments.run)
     found = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
     scaling_views.show(found, tables.console())
     for path in scaling_views.write(found, story.path.parent):
@@ -69,3 +109,10 @@ def export(arguments: argparse.Namespace) -> int:
     sys.stderr.writelines(f"bench: {line}\n" for line in told)
     export.write(files, arguments.output)
     return 0
+
+
+def _latest(path: Path) -> Story:
+    """The run that a path names, of a folder of several the latest."""
+    from bench import frame
+
+    return frame.stories(path)[-1]

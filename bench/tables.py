@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO
 
 import pandas as pd
 from rich.console import Console
@@ -16,12 +16,9 @@ from rich.table import Table
 
 from bench.cases import TWIN
 from bench.frame import SIDE
+from bench.rows import Row, arranged, common, is_control, records, sides
 from bench.sides import CONTROLS
 from bench.units import giga, seconds, size, span, spread
-
-DIMENSIONS = ("device", "dtype", "threads", "shape")
-"""One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,9 +37,9 @@ def console(file: IO[str] | None = None, width: int | None = None) -> Console:
 
 def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
-    rows, varying = _prepared(table)
+    rows, varying = arranged(table)
     to.print(common(table))
-    grid(fit(_columns(varying), rows, to.width), rows, to, dim=_rank)
+    grid(fit(_columns(varying), rows, to.width), rows, to, dim=is_control)
     for line in _legend(table):
         to.print(line, style="dim")
     for line in notes(table):
@@ -51,7 +48,7 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
 
 def markdown(table: pd.DataFrame, width: int = 140) -> str:
     """The same table for an issue, a README or `summary.md`, with the columns that `width` has room for."""
-    rows, varying = _prepared(table)
+    rows, varying = arranged(table)
     lines = [common(table), "", *pipes(fit(_columns(varying), rows, width), rows), ""]
     return "\n".join([*lines, *_legend(table), *(f"- {note}" for note in notes(table))]) + "\n"
 
@@ -94,56 +91,9 @@ def notes(table: pd.DataFrame) -> list[str]:
     return list(dict.fromkeys(lines))
 
 
-def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
-    table = with_shape(table)
-    varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
-    rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
-    order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: _sides(table)}
-    rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
-    first: dict[tuple[Any, ...], float] = {}  # a case's time on its first side, which decides where all of them stand
-    for row in rows:
-        first.setdefault(_case(row), row["seconds_per_step"])
-    places = [name for name in varying if name != SIDE]
-    rows.sort(key=lambda row: (_rank(row), *(order[name].index(row[name]) for name in places), first[_case(row)]))
-    return rows, varying
-
-
-def records(table: pd.DataFrame) -> list[Row]:
-    """The rows of a table as plain dictionaries."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def with_shape(table: pd.DataFrame) -> pd.DataFrame:
-    return table.assign(shape=table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1))
-
-
-def _case(row: Row) -> tuple[Any, ...]:
-    return (row["backend"], *(row[name] for name in DIMENSIONS))
-
-
-def _sides(table: pd.DataFrame) -> list[str]:
-    """The sides' labels; first the one that holds every baseline."""
-    first = {str(key).partition("@")[2] for key in table["baseline"].dropna()}
-    return sorted(dict.fromkeys(table[SIDE]), key=lambda label: label not in first)
-
-
-def common(table: pd.DataFrame) -> str:
-    """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
-    table = with_shape(table[~table["kind"].isin(CONTROLS)]) if "kind" in table else with_shape(table)
-    parts = []
-    for name in (*DIMENSIONS, SIDE):
-        values = list(filter(None, dict.fromkeys(table[name])))
-        if len(values) == 1:
-            plural = "s" if name == "threads" and values[0] != 1 else ""
-            parts.append(f"{values[0]} thread{plural}" if name == "threads" else str(values[0]))
-        elif values:
-            parts.append(f"{name} varies")
-    return " · ".join(parts)
-
-
 def _legend(table: pd.DataFrame) -> list[str]:
     lines = []
-    first, *later = _sides(table)
+    first, *later = sides(table)
     if baselines := dict.fromkeys(str(key).partition("-")[0] for key in table.loc[table[SIDE] == first, "baseline"].dropna()):
         lines.append(f"ratio: time over that of {', '.join(baselines)} in the same block; ± and intervals: 95 %.")
     bases = table["baseline"].dropna().str.extract(r"-(float32|float64)-", expand=False).dropna()
@@ -156,11 +106,6 @@ def _legend(table: pd.DataFrame) -> list[str]:
         names = ", ".join(dict.fromkeys(controls["backend"]))
         lines.append(f"controls: {names}; the twin is the baseline once more.")
     return lines
-
-
-def _rank(row: Row) -> int:
-    """Steps first, then the controls that a reader needs only to trust them."""
-    return int(row["kind"] in (TWIN, *CONTROLS))
 
 
 def _columns(varying: list[str]) -> list[Column]:

@@ -1,0 +1,21 @@
+"""If these fail, a row is marked, named or looked up as another one."""
+
+from bench import refresh, rows, statistics
+from bench.discovery import ROOT
+from bench.journal import read
+
+
+def test_a_row_has_the_key_that_the_journal_gave_its_case():
+    """Controls and the twin included; a baseline is found by it."""
+    story = read(refresh.shown(ROOT))
+    table = rows.records(statistics.summarise(story))
+    assert [rows.key_of(row) for row in table] == [case["key"] for case in story.header["cases"]]
+    assert [row["backend"] for row in table if rows.key_of(row) == row["baseline"]] == ["numpy_manual"]
+
+
+def test_a_place_is_what_varies_and_a_name_tells_the_side():
+    row = {"backend": "a", "side": "new", "device": "cuda", "threads": 2}
+    assert rows.place_of(row, ["device", "threads", "side"]) == "device cuda · threads 2"
+    assert rows.place_of(row, ["side"]) == ""
+    assert rows.name_of(row) == "a@new"
+    assert rows.name_of(row | {"side": ""}) == "a"
