@@ -33,6 +33,9 @@ class NumbaFused(TrainStep):
         data, weights, buffers = (self.x, self.x_t, self.y_t), (self.w1_t, self.w2), (self.h_relu, self.error, self.grad_h)
         return whole_step(self.threads, self.shape, data, weights, buffers, self.twice_rate)
 
+    def counts(self) -> dict[str, int]:
+        return {"operators": 1}
+
     def get_weights(self) -> Weights:
         _, D_in, H, D_out = self.shape
         return self.w1_t[:H, :D_in].T.copy(order="C"), self.w2[:H, :D_out].copy()
