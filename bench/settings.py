@@ -107,7 +107,7 @@ class Settings:
 
     devices: tuple[str, ...] = _setting("all", _names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
     backends: tuple[str, ...] = _setting("seed", _names, "names, `seed` for the first five ways, or `all`")
-    dtypes: tuple[str, ...] = _setting("float32", _names, "`float32`, `float64`")
+    dtypes: tuple[str, ...] = _setting("float32", _names, "`float32`, `float64`, `bfloat16`, `tf32`")
     shapes: tuple[tuple[int, int, int, int], ...] = _setting(
         "64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas"
     )
