@@ -108,6 +108,7 @@ class _Conductor:
                         case=case.as_json(),
                         proven=backend.proven,
                         proof_seed=self._seed(number, 0, "proof"),
+                        elsewhere=number == 0,
                     )
                 except Died as died:
                     reply = {"status": "failed", "reason": str(died)}

@@ -24,19 +24,27 @@ Shape = tuple[int, int, int, int]
 
 
 def prove(
-    build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int, before: dict[str, Any] | None = None
+    build: type[TrainStep],
+    device: str,
+    dtype: str,
+    shape: Shape,
+    seed: int,
+    before: dict[str, Any] | None = None,
+    elsewhere: bool = True,
 ) -> Errors:
     """Everything that is asked of a step before it may be timed. Returns the worst errors at `shape`; raises `Wrong`.
 
-    `before`: an `isolation.snapshot()` from before the step was first built, if it has been built already.
+    `elsewhere`: at the other shapes too, and with two instances; of the same code once a run is enough. `before`: an
+    `isolation.snapshot()` from before the step was first built, if it has been built already.
     """
     before = before or isolation.snapshot()
     with ThreadpoolController().limit(limits=1, user_api="blas"):  # the reference must not wake a second thread pool
         own, *_ = [
             _prove_problem(build, device, dtype, proof_shape, seed + number)
-            for number, proof_shape in enumerate((shape, *SHAPES))
+            for number, proof_shape in enumerate((shape, *(SHAPES if elsewhere else ())))
         ]
-        _prove_instances(build, device, dtype, seed)
+        if elsewhere:
+            _prove_instances(build, device, dtype, seed)
     _prove_readback(build(_problem(shape, seed), device, dtype))
     if changed := isolation.changes(before, isolation.snapshot()):
         raise Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")

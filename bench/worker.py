@@ -58,8 +58,10 @@ class Worker:
 
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def open(self, path: str, libraries: list[str], case: dict[str, Any], proven: bool, proof_seed: int) -> dict[str, Any]:
-        """Imports, then times the first step (construction included), then proves the step."""
+    def open(
+        self, path: str, libraries: list[str], case: dict[str, Any], proven: bool, proof_seed: int, elsewhere: bool
+    ) -> dict[str, Any]:
+        """Imports, then times the first step (construction included), then proves the step as `gate.prove` does."""
         from bench import discovery, gate, isolation, verify, visits
         from bench.cases import Case
 
@@ -79,7 +81,9 @@ class Worker:
         threads = isolation.thread_counts()
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
             raise verify.Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
-        errors = gate.prove(build, this.device, this.dtype, this.shape, proof_seed, before) if proven else None
+        errors = None
+        if proven:
+            errors = gate.prove(build, this.device, this.dtype, this.shape, proof_seed, before, elsewhere)
         self.opened[case["key"]] = visits.Opened(this, step, proven)
         self.before = isolation.snapshot()
         return {
