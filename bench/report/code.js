@@ -1,0 +1,74 @@
+// Sources: highlighted, and two of them beside each other line by line.
+
+function codeWords(words) {
+  return words.map(([kind, text]) => (kind ? element("span", { class: kind }, text) : document.createTextNode(text)));
+}
+
+function indentOf(words) {
+  return words.length ? /^ */.exec(words.map(([, text]) => text).join(""))[0].length : Infinity;
+}
+
+// The words of each line of a source's step, without the indentation that all of them share; or of the whole file.
+function linesOf(hash, whole = false) {
+  const source = DATA.sources[hash];
+  if (!source) return [];
+  const numbers = whole ? source.lines.map((_, i) => i) : source.step;
+  const lines = numbers.map((number) => source.lines[number]);
+  const shared = Math.min(...lines.map(indentOf));
+  return numbers.map((number, i) => ({ number: number + 1, words: Number.isFinite(shared) ? dedent(lines[i], shared) : lines[i] }));
+}
+
+function dedent(words, by) {
+  const [first, ...rest] = words;
+  return first ? [[first[0], first[1].slice(by)], ...rest] : words;
+}
+
+function listing(label, hash, whole = false) {
+  const lines = linesOf(hash, whole);
+  if (!lines.length) return element("p", { class: "note" }, "The journal of this run does not hold the source.");
+  return element(
+    "div",
+    { class: "code scroll", tabindex: "0", role: "region", "aria-label": `${whole ? "File" : "Step"} of ${label}` },
+    ...lines.map(({ words }) => element("div", { class: "line" }, ...codeWords(words), "\n")),
+  );
+}
+
+// Groups of lines that differ, in the order of the two hashes given.
+function differing(one, other) {
+  const known = DATA.differences[`${one} ${other}`];
+  if (known) return known;
+  return (DATA.differences[`${other} ${one}`] ?? []).map(([a, b, c, d]) => [c, d, a, b]);
+}
+
+function sideBySide(labels, hashes) {
+  const sides = hashes.map((hash) => linesOf(hash));
+  const groups = hashes[0] === hashes[1] ? [] : differing(...hashes);
+  const rows = [];
+  let [i, j] = [0, 0];
+  for (const [a, b, c, d] of [...groups, [sides[0].length, sides[0].length, sides[1].length, sides[1].length]]) {
+    for (; i < a; i += 1, j += 1) rows.push(diffRow("same", sides[0][i], sides[1][j]));
+    const height = Math.max(b - a, d - c);
+    for (let k = 0; k < height; k += 1) rows.push(diffRow("differs", a + k < b ? sides[0][a + k] : null, c + k < d ? sides[1][c + k] : null));
+    [i, j] = [b, d];
+  }
+  const count = (from, to) => groups.reduce((sum, group) => sum + group[to] - group[from], 0);
+  const caption = groups.length
+    ? `${count(0, 1)} lines of ${labels[0]} (−) stand against ${count(2, 3)} of ${labels[1]} (+); the others are the same.`
+    : "Both have the same lines.";
+  const head = element("tr", {}, ...labels.map((label) => element("th", { scope: "col" }, label)));
+  return element(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": `${labels[0]} and ${labels[1]}, line by line` },
+    element("table", { class: "diff" }, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows)),
+  );
+}
+
+function diffRow(kind, left, right) {
+  const cell = (line, sign, side) =>
+    element(
+      "td",
+      { class: line ? `${side} code` : "empty" },
+      ...(line ? [kind === "differs" ? element("span", { class: "sign" }, sign) : null, element("span", { class: "line" }, ...codeWords(line.words))] : []),
+    );
+  return element("tr", { class: kind }, cell(left, "−", "left"), cell(right, "+", "right"));
+}

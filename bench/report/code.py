@@ -1,0 +1,111 @@
+"""A backend's source as the page shows it: words with their kind, the lines that make up its step, and what two steps differ in.
+
+It must never run what it reads: a source comes out of a journal, and may be anybody's.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import itertools
+from collections.abc import Iterable, Iterator
+
+from pygments.lexers import PythonLexer
+from pygments.token import STANDARD_TYPES
+
+Words = list[list[str]]
+"""Of a line: pairs of a kind, which is Pygments' short name of a token's type, and a text."""
+Span = tuple[int, int, int, int]
+STEP = "step"
+
+
+def words(source: str) -> list[Words]:
+    """The words of every line."""
+    lines: list[Words] = [[]]
+    for kind, text in PythonLexer(stripnl=False).get_tokens(source):
+        for number, part in enumerate(text.split("\n")):
+            if number:
+                lines.append([])
+            if part:
+                lines[-1].append([STANDARD_TYPES.get(kind, ""), part])
+    return lines if lines[-1] else lines[:-1]
+
+
+def step_lines(source: str) -> list[int]:
+    """The numbers, from 0, of the lines of `step` and of whatever else in the file it calls, in the file's order.
+
+    A class without a `step` of its own, which inherits one, stands there as a whole; so does a file that is no Python.
+    """
+    everything = list(range(len(source.splitlines())))
+    try:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return everything
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    for owner in classes:
+        if step := next((node for node in _functions(owner.body) if node.name == STEP), None):
+            return _numbers(_called(tree, owner, step))
+    return _numbers(classes) or everything
+
+
+def _called(tree: ast.Module, owner: ast.ClassDef, step: ast.FunctionDef) -> list[ast.stmt]:
+    """`step`, and the functions, classes, methods and assignments of the file that it leads to."""
+    module: dict[str, ast.stmt] = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    methods = {node.name: node for node in _functions(owner.body)}
+    assigned: dict[str, ast.stmt] = {}
+    for node in ast.walk(owner):
+        for target in node.targets if isinstance(node, ast.Assign) else []:
+            if _mine(target) and {*_names(node)} & module.keys():
+                assigned.setdefault(_mine(target), node)
+    found: list[ast.stmt] = []
+    waiting: list[ast.stmt] = [step]
+    while waiting:
+        node = waiting.pop()
+        if node in found or node is owner:
+            continue
+        found.append(node)
+        waiting += [module[name] for name in _names(node) if name in module]
+        calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
+        for name in (_mine(part) for call in calls for part in ast.walk(call)):
+            waiting += [known[name] for known in (methods, assigned) if name in known]
+    return found
+
+
+def differences(one: list[str], other: list[str]) -> list[Span]:
+    """(from, to) in `one` and (from, to) in `other` of every group of lines that differ."""
+    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+    return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
+
+
+def library(sources: dict[str, str]) -> dict[str, dict[str, list[Words] | list[int]]]:
+    """Every source by its hash: its words, and the lines of its step."""
+    return {name: {"lines": words(source), "step": step_lines(source)} for name, source in sources.items()}
+
+
+def pairs(sources: dict[str, str], groups: Iterable[Iterable[str]]) -> dict[str, list[Span]]:
+    """`differences` between the steps of any two sources of a group, under both hashes in alphabetical order."""
+    steps = {name: [source.splitlines()[line] for line in step_lines(source)] for name, source in sources.items()}
+    wanted = {pair for group in groups for pair in itertools.combinations(sorted(set(group)), 2)}
+    return {f"{one} {other}": differences(steps[one], steps[other]) for one, other in sorted(wanted)}
+
+
+def _functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
+    return (node for node in body if isinstance(node, ast.FunctionDef))
+
+
+def _names(node: ast.AST) -> Iterator[str]:
+    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
+
+
+def _mine(node: ast.AST) -> str:
+    """`train` of `self.train`, nothing of anything else."""
+    return node.attr if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self" else ""
+
+
+def _numbers(nodes: Iterable[ast.stmt]) -> list[int]:
+    found = set()
+    for node in nodes:
+        decorators = getattr(node, "decorator_list", [])
+        first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
+        found |= {*range(first - 1, node.end_lineno or first)}
+    return sorted(found)

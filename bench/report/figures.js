@@ -1,0 +1,89 @@
+// Charts in general: colours of the theme, texts that Plotly must not read as markup, and drawing when one comes into sight.
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const narrow = () => innerWidth < 640;
+
+function colour(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+}
+
+// Okabe & Ito's palette, then the same once more with dashes.
+function lineStyle(number) {
+  return { color: colour(`q${(number % 7) + 1}`), dash: number % 14 < 7 ? "solid" : "dash" };
+}
+
+// Plotly takes a small part of HTML for markup, in names and in hover texts alike.
+function literal(text) {
+  return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("%{", "%\u200b{");
+}
+
+function axis(title, more = {}) {
+  const line = colour("line");
+  return { title: { text: title, standoff: 8 }, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, ...more };
+}
+
+const SECONDS = { tickformat: "~s", ticksuffix: "s", hoverformat: ".4s" };
+const MARGIN = { l: 16, r: 16, t: 16, b: 40 };
+
+function layout(more) {
+  return {
+    font: { family: "system-ui, sans-serif", size: 13, color: colour("ink") },
+    paper_bgcolor: "transparent",
+    plot_bgcolor: "transparent",
+    margin: MARGIN,
+    hovermode: "closest",
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom",
+    hoverlabel: { bgcolor: colour("panel"), bordercolor: colour("line"), font: { color: colour("ink") }, align: "left" },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", itemsizing: "constant" },
+    ...more,
+  };
+}
+
+const inSight = new IntersectionObserver(
+  (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),
+  { rootMargin: "300px" },
+);
+const waiting = new Map();
+
+function draw(node) {
+  const figure = waiting.get(node);
+  if (!figure) return;
+  waiting.delete(node);
+  const plot = figure.plot();
+  node.style.height = `${plot.height}px`;
+  Plotly.react(node, plot.traces, layout(plot.layout), { displayModeBar: false, responsive: true });
+  node.removeAllListeners("plotly_click");
+  if (figure.onclick) node.on("plotly_click", (event) => figure.onclick(event.points[0].customdata));
+  node.dataset.drawn = "true";
+}
+
+// A figure's texts and table at once, its chart as soon as it is near the screen.
+function show(place, figure) {
+  let whole = byId(`figure-${figure.name}`);
+  if (!whole) {
+    whole = element("figure", { id: `figure-${figure.name}` }, element("figcaption"), element("div", { class: "chart", role: "img" }));
+    document.querySelector(`[data-figures="${place}"]`).append(whole);
+  }
+  const [caption, node] = whole.children;
+  caption.replaceChildren(element("strong", {}, figure.title), " ", figure.caption);
+  while (whole.children.length > 2) whole.lastChild.remove();
+  whole.append(...(figure.tables ?? [[figure.name, figure.title, figure.rows]]).map((parts) => tableOfChart(...parts)));
+  whole.hidden = false;
+  node.hidden = !figure.plot;
+  if (!figure.plot) return;
+  node.setAttribute("aria-label", `${figure.title}. ${figure.caption} The numbers are in the table below the chart.`);
+  node.style.height = `${figure.height ?? 340}px`;
+  delete node.dataset.drawn;
+  waiting.set(node, figure);
+  inSight.unobserve(node);
+  inSight.observe(node);
+}
+
+function hide(name) {
+  const whole = byId(`figure-${name}`);
+  if (whole) whole.hidden = true;
+}
+
+function drawAll() {
+  [...waiting.keys()].forEach(draw);
+}
