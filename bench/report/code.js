@@ -4,23 +4,8 @@ function codeWords(words) {
   return words.map(([kind, text]) => (kind ? element("span", { class: kind }, text) : document.createTextNode(text)));
 }
 
-function indentOf(words) {
-  return words.length ? /^ */.exec(words.map(([, text]) => text).join(""))[0].length : Infinity;
-}
-
-// The words of each line of a source's step, without the indentation that all of them share; or of the whole file.
 function linesOf(hash, whole = false) {
-  const source = DATA.sources[hash];
-  if (!source) return [];
-  const numbers = whole ? source.lines.map((_, i) => i) : source.step;
-  const lines = numbers.map((number) => source.lines[number]);
-  const shared = Math.min(...lines.map(indentOf));
-  return numbers.map((number, i) => ({ number: number + 1, words: Number.isFinite(shared) ? dedent(lines[i], shared) : lines[i] }));
-}
-
-function dedent(words, by) {
-  const [first, ...rest] = words;
-  return first ? [[first[0], first[1].slice(by)], ...rest] : words;
+  return DATA.sources[hash]?.[whole ? "lines" : "step"] ?? [];
 }
 
 function listing(label, hash, whole = false) {
@@ -29,7 +14,7 @@ function listing(label, hash, whole = false) {
   return element(
     "div",
     { class: "code scroll", tabindex: "0", role: "region", "aria-label": `${whole ? "File" : "Step"} of ${label}` },
-    ...lines.map(({ words }) => element("div", { class: "line" }, ...codeWords(words), "\n")),
+    ...lines.map((words) => element("div", { class: "line" }, ...codeWords(words), "\n")),
   );
 }
 
@@ -68,7 +53,7 @@ function diffRow(kind, left, right) {
     element(
       "td",
       { class: line ? `${side} code` : "empty" },
-      ...(line ? [kind === "differs" ? element("span", { class: "sign" }, sign) : null, element("span", { class: "line" }, ...codeWords(line.words))] : []),
+      ...(line ? [kind === "differs" ? element("span", { class: "sign" }, sign) : null, element("span", { class: "line" }, ...codeWords(line))] : []),
     );
   return element("tr", { class: kind }, cell(left, "−", "left"), cell(right, "+", "right"));
 }

@@ -71,20 +71,43 @@ def _called(tree: ast.Module, owner: ast.ClassDef, step: ast.FunctionDef) -> lis
     return found
 
 
+def step_code(source: str) -> list[Words]:
+    """The words of `step_lines`; lines that follow each other lose the indentation that all of them share."""
+    lines, numbers = words(source), step_lines(source)
+    texts = ["".join(text for _, text in lines[number]) for number in numbers]
+    starts = [i for i, number in enumerate(numbers) if not i or number != numbers[i - 1] + 1]
+    found: list[Words] = []
+    for start, end in itertools.pairwise([*starts, len(numbers)]):
+        shared = min((len(text) - len(text.lstrip()) for text in texts[start:end] if text.strip()), default=0)
+        found += [_without(lines[number], shared) for number in numbers[start:end]]
+    return found
+
+
+def _without(line: Words, width: int) -> Words:
+    """A line without its first characters, which are spaces."""
+    kept = []
+    for kind, text in line:
+        cut = min(width, len(text))
+        width -= cut
+        if text[cut:]:
+            kept.append([kind, text[cut:]])
+    return kept
+
+
 def differences(one: list[str], other: list[str]) -> list[Span]:
     """(from, to) in `one` and (from, to) in `other` of every group of lines that differ."""
     matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
     return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
 
 
-def library(sources: dict[str, str]) -> dict[str, dict[str, list[Words] | list[int]]]:
-    """Every source by its hash: its words, and the lines of its step."""
-    return {name: {"lines": words(source), "step": step_lines(source)} for name, source in sources.items()}
+def library(sources: dict[str, str]) -> dict[str, dict[str, list[Words]]]:
+    """Every source by its hash: the words of the whole file, and those of its step."""
+    return {name: {"lines": words(source), "step": step_code(source)} for name, source in sources.items()}
 
 
 def pairs(sources: dict[str, str], groups: Iterable[Iterable[str]]) -> dict[str, list[Span]]:
     """`differences` between the steps of any two sources of a group, under both hashes in alphabetical order."""
-    steps = {name: [source.splitlines()[line] for line in step_lines(source)] for name, source in sources.items()}
+    steps = {name: ["".join(text for _, text in line) for line in step_code(source)] for name, source in sources.items()}
     wanted = {pair for group in groups for pair in itertools.combinations(sorted(set(group)), 2)}
     return {f"{one} {other}": differences(steps[one], steps[other]) for one, other in sorted(wanted)}
 

@@ -89,5 +89,5 @@ function lossesFigure(view) {
       layout: { xaxis: axis("epoch", { dtick: 1 }), yaxis: axis("loss", { type: "log", tickformat: "~s" }) },
     };
   };
-  return { name: "losses", title: "Loss over ten epochs.", caption: "Points on the grey line: as the reference has it.", rows, plot, height: 300 };
+  return { name: "losses", title: "Loss over ten epochs", caption: "Points on the grey line: as the reference has it.", rows, plot, height: 300 };
 }

@@ -1,6 +1,6 @@
 // Every chart and what it shows of the view.
 
-const HEIGHT = { row: 34, more: 90 };
+const HEIGHT = { row: 34, slim: 48, more: 90 };
 
 function mainFigure(view) {
   const places = [];
@@ -20,8 +20,8 @@ function mainFigure(view) {
     (limits.some(isNumber) ? "Dotted: the limit, the least time this machine was seen to need for the work. " : "") +
     "Colour: the verdict beside the baseline, also named in the row. Choose one row to read its code, a second to see what differs.";
   const plot = () => mainPlot(view, places, points, limits, isLog, all);
-  const height = HEIGHT.more + HEIGHT.row * places.length;
-  return { name: "answer", title: "Time per step by backend.", caption, rows, plot, height, onclick: (key) => choose(view, key) };
+  const height = mainHeight(places);
+  return { name: "answer", title: "Time per step by backend", caption, rows, plot, height, onclick: (key) => choose(view, key) };
 }
 
 const SHOWN = [
@@ -31,27 +31,30 @@ const SHOWN = [
 ];
 
 function mainPlot(view, places, points, limits, isLog, all) {
+  const slim = narrow(); // names and numbers then stand above the bars, not beside them
   const chosen = view.chosen.map((row) => row.key);
   const isBase = (row) => row.key === row.baseline;
   const fill = ({ row }) => colour(isBase(row) ? "baseline" : { FASTER: "faster", SLOWER: "slower" }[row.verdict] ?? "equal");
-  const note = (row) => (isBase(row) ? "baseline" : [isNumber(row.ratio) ? `${row.ratio.toFixed(2)}×` : "", narrow() ? "" : row.verdict].filter(Boolean).join(" "));
+  const note = (row) => literal(isBase(row) ? "baseline" : [isNumber(row.ratio) ? `${row.ratio.toFixed(2)}×` : "", row.verdict].filter(Boolean).join(" "));
+  const name = (row) => `${chosen.includes(row.key) ? "▸ " : ""}${literal(row.label)}`;
   const hover = ({ row }) => literal(`${row.label}: ${seconds(row.seconds_per_step)} ${spread(row.seconds_per_step_low, row.seconds_per_step_high)} ${row.verdict ?? ""}`);
   const whisker = (end, sign) => points.map(({ row }) => (isNumber(row[end]) ? sign * (row[end] - row.seconds_per_step) : 0));
-  const text = (place, more) => ({ y: place.y, xref: "paper", x: 1, showarrow: false, ...more });
-  const annotations = points.flatMap((place) => [
-    text(place, { xanchor: "right", xshift: 66, text: seconds(place.row.seconds_per_step) }),
-    text(place, { xanchor: "left", xshift: 72, text: literal(note(place.row)) }),
-  ]);
+  const text = (y, x, xanchor, words, xshift = 0) => ({ xref: "paper", y, x, xanchor, xshift, showarrow: false, text: words });
+  const annotations = points.flatMap(({ row, y }) =>
+    slim
+      ? [text(y - 0.27, 0, "left", name(row)), text(y - 0.27, 1, "right", `${seconds(row.seconds_per_step)} ${note(row)}`)]
+      : [text(y, 1, "right", seconds(row.seconds_per_step), 66), text(y, 1, "left", note(row), 72)],
+  );
   const shapes = [];
   const trace = {
     x: points.map(({ row }) => row.seconds_per_step),
-    y: points.map(({ y }) => y),
+    y: points.map(({ y }) => y + (slim ? 0.2 : 0)),
     customdata: points.map(({ row }) => row.key),
     marker: { color: points.map(fill), size: 13, line: { color: colour("ink"), width: points.map(({ row }) => (chosen.includes(row.key) ? 2.5 : 0)) } },
     error_x: { array: whisker("seconds_per_step_high", 1), arrayminus: whisker("seconds_per_step_low", -1), color: colour("ink"), thickness: 1.5, width: 4 },
     hovertext: points.map(hover),
     hoverinfo: "text",
-    ...(isLog ? { type: "scatter", mode: "markers" } : { type: "bar", orientation: "h", width: 0.62 }),
+    ...(isLog ? { type: "scatter", mode: "markers" } : { type: "bar", orientation: "h", width: slim ? 0.36 : 0.62 }),
   };
   view.groups.forEach((group, i) => {
     const rows = points.filter(({ row }) => group.rows.includes(row));
@@ -61,23 +64,24 @@ function mainPlot(view, places, points, limits, isLog, all) {
     shapes.push({ type: "line", x0: x, x1: x, y0: first, y1: last, line: { color: colour("limit"), width: 2, dash: "dot" } });
     annotations.push({ x: isLog ? Math.log10(x) : x, y: first, yanchor: "bottom", showarrow: false, text: `limit ${seconds(x)}`, font: { size: 12 } });
   });
-  const headings = places.filter(({ heading }) => heading).map(({ heading, y }) => ({ xref: "paper", x: 0, xanchor: "left", y, showarrow: false, text: `<b>${literal(heading)}</b>` }));
-  const name = ({ row }) => `${chosen.includes(row.key) ? "▸ " : ""}${literal(row.label)}`;
+  annotations.push(...places.filter(({ heading }) => heading).map(({ heading, y }) => text(y, 0, slim ? "left" : "right", `<b>${literal(heading)}</b>`, slim ? 0 : -6)));
   const reach = isLog ? [Math.log10(Math.min(...all) / 1.5), Math.log10(Math.max(...all) * 1.3)] : [0, Math.max(...all) * 1.06];
   return {
-    height: HEIGHT.more + HEIGHT.row * places.length,
+    height: mainHeight(places),
     traces: [trace],
     layout: {
-      margin: { ...MARGIN, t: 28, r: narrow() ? 132 : 176 },
+      margin: { ...MARGIN, t: 28, l: slim ? 4 : 16, r: slim ? 4 : 204 },
       hovermode: "y",
       dragmode: false,
       shapes,
-      annotations: [...annotations, ...headings],
-      xaxis: axis(`time per step${isLog ? ", log scale" : ""}`, { type: isLog ? "log" : "linear", range: reach, fixedrange: true, nticks: narrow() ? 4 : 8, ...SECONDS }),
-      yaxis: axis("", { range: [places.length - 0.5, -0.5], tickvals: points.map(({ y }) => y), ticktext: points.map(name), fixedrange: true, showgrid: false, zeroline: false }),
+      annotations,
+      xaxis: axis(`time per step${isLog ? ", log scale" : ""}`, { type: isLog ? "log" : "linear", range: reach, fixedrange: true, nticks: slim ? 5 : 8, tickangle: 0, ...SECONDS }),
+      yaxis: axis("", { range: [places.length - 0.5, -0.5], tickvals: points.map(({ y }) => y), ticktext: points.map(({ row }) => (slim ? "" : name(row))), fixedrange: true, showgrid: false, zeroline: false }),
     },
   };
 }
+
+const mainHeight = (places) => HEIGHT.more + (narrow() ? HEIGHT.slim : HEIGHT.row) * places.length;
 
 const middle = (values) => {
   const sorted = [...values].sort((a, b) => a - b);
@@ -109,16 +113,17 @@ function spreadFigure(view) {
     return {
       height: 380,
       traces,
-      layout: { barmode: "overlay", xaxis: axis("visit, in the order of measuring", { domain: [0, 0.84] }), xaxis2: axis("rounds", { domain: [0.86, 1], nticks: 3 }), yaxis: axis("time per step", SECONDS) },
+      layout: { barmode: "overlay", xaxis: axis("visit, in the order of measuring", { domain: [0, 0.84] }), xaxis2: axis("rounds", { domain: [0.86, 1], nticks: 3, tickangle: 0, visible: !narrow() }), yaxis: axis("time per step", SECONDS) },
     };
   };
   const unit = view.run.every_round ? "A point is a round in throughput, a line the median of its process" : "A point is the median of a process";
   const caption = `${unit}; a slope is drift, two bands in the histogram are two modes. Rounds to six digits.`;
-  return { name: "spread", title: "Time per step over the run.", caption, rows, plot, height: 380 };
+  return { name: "spread", title: "Time per step over the run", caption, rows, plot, height: 380 };
 }
 
 function controlsFigure(view) {
-  const controls = view.rows.filter((row) => ["twin", "yardstick"].includes(row.kind) && view.run.rounds[row.key] && view.fits(row, ["device", "threads"]));
+  const controls = view.rows.filter((row) => ["twin", "yardstick"].includes(row.kind) && view.run.rounds[row.key] && view.fits(row, row.kind === "twin" ? DATA.place : ["device", "threads"]));
+  const varying = unlike(controls, ["device", "threads"]);
   const seen = controls.map((row) => ({ row, medians: view.run.rounds[row.key].map(middle) }));
   if (!seen.length) return null;
   const rows = seen.flatMap(({ row, medians }) =>
@@ -127,7 +132,7 @@ function controlsFigure(view) {
   const plot = () => ({
     height: 340,
     traces: seen.map(({ row, medians }, i) => ({
-      name: literal(view.values.device.length > 1 ? `${row.label}, ${row.device}` : row.label),
+      name: literal(called(row, varying)),
       x: medians.map((_, process) => process),
       y: medians.map((took) => took / middle(medians)),
       mode: "lines+markers",
@@ -137,7 +142,7 @@ function controlsFigure(view) {
     layout: { xaxis: axis("process, in the order of measuring"), yaxis: axis("over its own median", { tickformat: ".0%" }) },
   });
   const caption = "Fixed work, so what moves here moved on the machine and not in a step. Lines that move together are neighbours or clocks.";
-  return { name: "controls", title: "Twin and yardsticks over the run.", caption, rows, plot };
+  return { name: "controls", title: "Twin and yardsticks over the run", caption, rows, plot };
 }
 
 function limitFigure(view) {
@@ -151,5 +156,5 @@ function limitFigure(view) {
     layout: { xaxis: axis("limit over time per step", { range: [0, Math.max(1, ...rows.map((row) => row.limit_share)) * 1.05], tickformat: ".0%" }), yaxis: axis("", { tickvals: rows.map((_, i) => i), ticktext: rows.map(name), autorange: "reversed", showgrid: false }) },
   });
   const caption = "The limit is the larger of operations over the fastest product's rate and bytes over the fastest copy's, as measured in the same blocks, plus what a step that does nothing costs.";
-  return { name: "limit", title: "How much of the possible speed is used.", caption, rows, plot, height };
+  return { name: "limit", title: "How much of the possible speed is used", caption, rows, plot, height };
 }

@@ -19,7 +19,7 @@ function literal(text) {
 
 function axis(title, more = {}) {
   const line = colour("line");
-  return { title: { text: title, standoff: 8 }, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, ...more };
+  return { title: { text: title, standoff: 8, font: { size: 13 } }, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, ...more };
 }
 
 const SECONDS = { tickformat: "~s", ticksuffix: "s", hoverformat: ".4s" };
@@ -61,12 +61,14 @@ function draw(node) {
 function show(place, figure) {
   let whole = byId(`figure-${figure.name}`);
   if (!whole) {
-    whole = element("figure", { id: `figure-${figure.name}` }, element("figcaption"), element("div", { class: "chart", role: "img" }));
+    const chart = element("div", { class: "chart", role: "img" });
+    whole = element("figure", { id: `figure-${figure.name}` }, element("p", { class: "title" }), chart, element("figcaption"));
     document.querySelector(`[data-figures="${place}"]`).append(whole);
   }
-  const [caption, node] = whole.children;
-  caption.replaceChildren(element("strong", {}, figure.title), " ", figure.caption);
-  while (whole.children.length > 2) whole.lastChild.remove();
+  const [title, node, caption] = whole.children;
+  title.textContent = figure.title;
+  caption.textContent = figure.caption;
+  while (whole.children.length > 3) whole.lastChild.remove();
   whole.append(...(figure.tables ?? [[figure.name, figure.title, figure.rows]]).map((parts) => tableOfChart(...parts)));
   whole.hidden = false;
   node.hidden = !figure.plot;

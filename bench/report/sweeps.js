@@ -1,7 +1,7 @@
 // What several shapes, thread counts or runs tell.
 
 const unlike = (rows, names) => names.filter((name) => new Set(rows.map((row) => row[name])).size > 1);
-const called = (row, names) => [row.backend, ...names.map((name) => row[name])].filter((part) => part !== "" && part !== null).join(", ");
+const called = (row, names) => [row.label ?? row.backend, ...names.map((name) => row[name])].filter((part) => part !== "" && part !== null).join(", ");
 const LINE = ["device", "dtype", "threads", "side"];
 
 function grouped(rows, name) {
@@ -40,8 +40,8 @@ function scalingFigures(view) {
   if (here(crossings).length) tables.push(["crossings", "Where lines cross", here(crossings)]);
   const crossed = here(crossings).length ? "Where lines cross stands in a table below." : "No two lines cross beyond their intervals.";
   return {
-    scaling: { name: "scaling", title: "Time over work.", caption: `Points: measured. Lines: overhead + operations / rate, fitted per process. ${crossed}`, rows, tables, plot, height: 460 },
-    residuals: { name: "residuals", title: "Residuals.", caption: "How far each point lies from its line: where a line is no line, overhead and rate mean little.", rows, plot: residuals, height: 300 },
+    scaling: { name: "scaling", title: "Time over work", caption: `Points: measured. Lines: overhead + operations / rate, fitted per process. ${crossed}`, rows, tables, plot, height: 460 },
+    residuals: { name: "residuals", title: "Residuals", caption: "How far each point lies from its line: where a line is no line, overhead and rate mean little.", rows, plot: residuals, height: 300 },
   };
 }
 
@@ -58,7 +58,7 @@ function threadsFigure(view) {
     }),
     layout: { xaxis: axis("threads", { type: "category" }), yaxis: axis("time per step", { rangemode: "tozero", ...SECONDS }) },
   });
-  return { name: "threads", title: "Time per step over threads.", caption: "Whiskers: 95 % intervals.", rows: shown, plot, height: 380 };
+  return { name: "threads", title: "Time per step over threads", caption: "Whiskers: 95 % intervals.", rows: shown, plot, height: 380 };
 }
 
 function historyFigure(view) {
@@ -77,7 +77,7 @@ function historyFigure(view) {
     layout: { xaxis: axis("run, in the order given", { tickvals: ends(runs), ticktext: ends(runs).map((i) => literal(runs[i])) }), yaxis: axis("time per step", SECONDS) },
   });
   const several = new Set(rows.map((row) => row.machine)).size > 1 ? " Runs of several machines stand here." : "";
-  return { name: "history", title: `Time per step over ${runs.length} runs.`, caption: `As measured, not relative to the yardsticks: what moves may be the machine.${several}`, rows, plot, height: 380 };
+  return { name: "history", title: `Time per step over ${runs.length} runs`, caption: `As measured, not relative to the yardsticks: what moves may be the machine.${several}`, rows, plot, height: 380 };
 }
 
 const ends = (runs) => [...new Set(runs.length > 6 ? [0, (runs.length - 1) >> 1, runs.length - 1] : runs.keys())];
@@ -107,7 +107,7 @@ function comparisonFigure(view) {
       yaxis: axis("", { range: [judged.length - 0.5, -0.5], tickvals: judged.map((_, i) => i), ticktext: judged.map((row) => literal(called(row, unlike(judged, [...DATA.place, "side"])))), showgrid: false, zeroline: false }),
     },
   });
-  return { name: "comparison", title: `${found.head} beside ${found.base}.`, caption, rows, plot: judged.length ? plot : null, height: HEIGHT.more + HEIGHT.row * judged.length };
+  return { name: "comparison", title: `${found.head} beside ${found.base}`, caption, rows, plot: judged.length ? plot : null, height: HEIGHT.more + HEIGHT.row * judged.length };
 }
 
 function showFigures(view) {

@@ -65,7 +65,7 @@ function tableOfChart(name, caption, rows) {
   const details = element(
     "details",
     { class: "data" },
-    element("summary", {}, `Data of this chart (${rows.length} row${rows.length === 1 ? "" : "s"})`),
+    element("summary", {}, `Table: ${caption.replace(/\.$/, "")} (${rows.length} row${rows.length === 1 ? "" : "s"})`),
     element("button", { type: "button", onclick: () => download(`${name}.csv`, csv(rows)) }, "Download CSV"),
   );
   details.addEventListener("toggle", () => {
