@@ -4,7 +4,7 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: bench bench-all sweep-shapes gpu test lint instrument
+.PHONY: bench bench-all sweep-shapes report gpu test lint instrument
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -21,6 +21,9 @@ sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and 
 	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
 	BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_STEPS=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench scaling results/sweeps
+
+report: $(READY) ## the latest run as one HTML file, for any browser
+	$(RUN) -m bench report --open
 
 gpu: ## on a machine with CUDA and nothing to install: its tests, then every way on CPU and GPU
 	$(PYTHON) -m pytest tests/backends/test_contract.py -k cuda

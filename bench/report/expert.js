@@ -39,7 +39,7 @@ function mainPlot(view, places, points, limits, isLog, all) {
   const name = (row) => `${chosen.includes(row.key) ? "▸ " : ""}${literal(row.label)}`;
   const hover = ({ row }) => literal(`${row.label}: ${seconds(row.seconds_per_step)} ${spread(row.seconds_per_step_low, row.seconds_per_step_high)} ${row.verdict ?? ""}`);
   const whisker = (end, sign) => points.map(({ row }) => (isNumber(row[end]) ? sign * (row[end] - row.seconds_per_step) : 0));
-  const text = (y, x, xanchor, words, xshift = 0) => ({ xref: "paper", y, x, xanchor, xshift, showarrow: false, text: words });
+  const text = (y, x, xanchor, words, xshift = 0) => ({ xref: "paper", y, x, xanchor, xshift, showarrow: false, text: words, bgcolor: slim ? colour("bg") : "transparent" });
   const annotations = points.flatMap(({ row, y }) =>
     slim
       ? [text(y - 0.27, 0, "left", name(row)), text(y - 0.27, 1, "right", `${seconds(row.seconds_per_step)} ${note(row)}`)]
@@ -76,7 +76,7 @@ function mainPlot(view, places, points, limits, isLog, all) {
       shapes,
       annotations,
       xaxis: axis(`time per step${isLog ? ", log scale" : ""}`, { type: isLog ? "log" : "linear", range: reach, fixedrange: true, nticks: slim ? 5 : 8, tickangle: 0, ...SECONDS }),
-      yaxis: axis("", { range: [places.length - 0.5, -0.5], tickvals: points.map(({ y }) => y), ticktext: points.map(({ row }) => (slim ? "" : name(row))), fixedrange: true, showgrid: false, zeroline: false }),
+      yaxis: axis("", { range: [places.length - 0.5, -0.5], tickvals: points.map(({ y }) => y), ticktext: points.map(({ row }) => (slim ? "" : name(row))), fixedrange: true, showgrid: false, zeroline: false, automargin: !slim }),
     },
   };
 }

@@ -34,6 +34,15 @@ def headline(rows: list[Row], baselines: dict[str, Row], margin: float, doubts: 
     return f"{_takes(base)}. {_capital('; '.join(clauses))}{lost}."
 
 
+def beside(head: str, base: str, verdicts: list[str], doubts: list[str]) -> str:
+    """Of a run compared with another: how many rows got which verdict; an empty one is a row that could not be judged."""
+    if doubts:
+        return f"Unproven: {head} cannot be compared with {base}. {' '.join(doubts)}"
+    words = {FASTER: "faster", SLOWER: "slower", EQUAL: "equal", UNDECIDED: "undecided", "": "not judged"}
+    counts = [f"{verdicts.count(verdict)} {word}" for verdict, word in words.items() if verdict in verdicts]
+    return f"Run {head} beside {base}: {', '.join(counts)}."
+
+
 def _clause(verdict: str | None, beside: list[Row], margin: float) -> str:
     rows = [row for row in beside if row["verdict"] == verdict]
     if not rows:

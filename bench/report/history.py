@@ -15,6 +15,7 @@ from bench import comparison, inputs
 from bench.cases import TWIN
 from bench.errors import UsageError
 from bench.frame import CASE, SIDE
+from bench.report.headline import beside
 from bench.report.values import columns
 from bench.runs import Run
 from bench.sides import CONTROLS
@@ -51,6 +52,8 @@ def _beside(base: Path, detailed: Sequence[Run], results: Path, left_out: list[s
             left_out.append(f"Not compared: {error}")
             continue
         left_out += one.left_out
-        about = {"base": base.name, "head": run.story.header["run"], "doubts": one.doubts, "margin": one.margin}
+        head = run.story.header["run"]
+        text = beside(head, base.name, list(one.table["verdict"]), one.doubts)
+        about = {"base": base.name, "head": head, "text": text, "doubts": one.doubts, "margin": one.margin}
         found.append(about | {"lost": one.lost, "table": columns(one.table)})
     return found

@@ -102,12 +102,22 @@ function showAnswer(view) {
   byId("headline").textContent = told[0]?.text ?? "No step was measured here.";
   const further = told.slice(1).map((one) => [view.groups.length > 1 ? `${one.device}: ` : "", one.text].join(""));
   const more = further.length > 3 ? [element("p", {}, `${further.length - 3} further combinations are below.`)] : [];
-  byId("also").replaceChildren(...further.slice(0, 3).map((text) => element("p", {}, text)), ...more);
+  const run = DATA.comparisons.find((one) => one.head === view.run.name);
+  const compared = run ? [element("p", {}, element("a", { href: "#runs", onclick: jump }, run.text))] : [];
+  byId("also").replaceChildren(...further.slice(0, 3).map((text) => element("p", {}, text)), ...more, ...compared);
   byId("doubts").replaceChildren(...view.run.doubts.map((text) => element("li", {}, text)));
   byId("about").textContent = [view.run.facts.cpu, ...(view.run.facts.gpus ?? []).map((gpu) => gpu.name), view.place, view.run.facts.time?.slice(0, 10)].filter(Boolean).join(" · ");
   const without = view.here.filter((row) => !isNumber(row.seconds_per_step));
   const lines = without.map((row) => element("li", {}, `${row.label} [${row.device}, ${row.dtype}] is ${row.status}: ${row.reason}`));
   byId("unmeasured").replaceChildren(...(lines.length ? [element("h2", {}, "Without a number"), element("ul", {}, ...lines)] : []));
+}
+
+// A link to a section would take the fragment's place.
+function jump(event) {
+  event.preventDefault();
+  const target = document.querySelector(event.currentTarget.getAttribute("href"));
+  target.scrollIntoView();
+  target.focus({ preventScroll: true });
 }
 
 function render() {
@@ -122,6 +132,7 @@ function render() {
 }
 
 addEventListener("hashchange", render);
+document.querySelector(".skip").addEventListener("click", jump);
 dark.addEventListener("change", render);
 addEventListener("beforeprint", () => {
   document.documentElement.classList.add("printing");
