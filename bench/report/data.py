@@ -17,7 +17,7 @@ import pandas as pd
 from bench import frame, scaling, statistics
 from bench.cases import DEFAULT_SHAPE, TWIN
 from bench.report import code, history
-from bench.report.headline import headline
+from bench.report.headline import UNPROVEN, headline
 from bench.report.values import columns, plain
 from bench.runs import Run
 from bench.settings import Settings
@@ -81,14 +81,19 @@ def about(run: Run, every_round: bool) -> Json:
 
 
 def summary(run: Run) -> list[Json]:
-    """The rows of `summary.csv` with their key, the label that people read, and their shape; None where there is no number."""
+    """The rows of `summary.csv` with their key, the label that people read, and their shape; None where there is no number.
+
+    A run that cannot tell equal steps has no other verdict than that.
+    """
+    unproven = any(doubt.startswith(UNPROVEN) for doubt in run.doubts)
     keys = [case["key"] for case in run.story.header["cases"]]
     keys += [f"hole {number}" for number in range(len(run.table) - len(keys))]
     shown = statistics.only_ok_times(run.table).astype(object)
     rows = []
     for key, row in zip(keys, plain(shown), strict=True):
         shape = "x".join(str(row[size]) for size in ("N", "D_in", "H", "D_out"))
-        rows.append({"key": key, "label": at(row["backend"], row[frame.SIDE]), "shape": shape, **row})
+        verdict = UNPROVEN if unproven and row["verdict"] else row["verdict"]
+        rows.append({"key": key, "label": at(row["backend"], row[frame.SIDE]), "shape": shape, **row, "verdict": verdict})
     return rows
 
 

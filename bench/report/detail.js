@@ -79,14 +79,14 @@ function lossesFigure(view) {
   );
   const plot = () => {
     const reference = profiles[0][1].expected_losses ?? [];
-    const trace = (name, y, style, marker) => ({ name: literal(name), x: y.map((_, i) => i), y, mode: "lines+markers", line: style, marker });
+    const trace = (name, y, style, marker) => ({ name: short(name), x: y.map((_, i) => i), y, mode: "lines+markers", line: style, marker });
     return {
       height: 300,
       traces: [
         trace("float64 reference", reference, { color: colour("muted"), width: 6 }, { size: 1 }),
         ...profiles.map(([row, { losses }], i) => trace(row.label, losses, lineStyle(i), { size: i ? 12 : 7, symbol: i ? "circle-open" : "circle" })),
       ],
-      layout: { xaxis: axis("epoch", { dtick: 1 }), yaxis: axis("loss", { type: "log", tickformat: "~s" }) },
+      layout: { xaxis: axis("epoch", { dtick: 1 }), yaxis: axis("loss", { type: "log", dtick: "D2", tickformat: "~s" }) },
     };
   };
   return { name: "losses", title: "Loss over ten epochs", caption: "Points on the grey line: as the reference has it.", rows, plot, height: 300 };

@@ -36,7 +36,7 @@ function mainPlot(view, places, points, limits, isLog, all) {
   const isBase = (row) => row.key === row.baseline;
   const fill = ({ row }) => colour(isBase(row) ? "baseline" : { FASTER: "faster", SLOWER: "slower" }[row.verdict] ?? "equal");
   const note = (row) => literal(isBase(row) ? "baseline" : [isNumber(row.ratio) ? `${row.ratio.toFixed(2)}×` : "", row.verdict].filter(Boolean).join(" "));
-  const name = (row) => `${chosen.includes(row.key) ? "▸ " : ""}${literal(row.label)}`;
+  const name = (row) => `${chosen.includes(row.key) ? "▸ " : ""}${short(row.label)}`;
   const hover = ({ row }) => literal(`${row.label}: ${seconds(row.seconds_per_step)} ${spread(row.seconds_per_step_low, row.seconds_per_step_high)} ${row.verdict ?? ""}`);
   const whisker = (end, sign) => points.map(({ row }) => (isNumber(row[end]) ? sign * (row[end] - row.seconds_per_step) : 0));
   const text = (y, x, xanchor, words, xshift = 0) => ({ xref: "paper", y, x, xanchor, xshift, showarrow: false, text: words, bgcolor: slim ? colour("bg") : "transparent" });
@@ -64,7 +64,7 @@ function mainPlot(view, places, points, limits, isLog, all) {
     shapes.push({ type: "line", x0: x, x1: x, y0: first, y1: last, line: { color: colour("limit"), width: 2, dash: "dot" } });
     annotations.push({ x: isLog ? Math.log10(x) : x, y: first, yanchor: "bottom", showarrow: false, text: `limit ${seconds(x)}`, font: { size: 12 } });
   });
-  annotations.push(...places.filter(({ heading }) => heading).map(({ heading, y }) => text(y, 0, slim ? "left" : "right", `<b>${literal(heading)}</b>`, slim ? 0 : -6)));
+  annotations.push(...places.filter(({ heading }) => heading).map(({ heading, y }) => text(y, 0, slim ? "left" : "right", literal(heading), slim ? 0 : -6)).map((heading) => ({ ...heading, font: { weight: 700 } })));
   const reach = isLog ? [Math.log10(Math.min(...all) / 1.5), Math.log10(Math.max(...all) * 1.3)] : [0, Math.max(...all) * 1.06];
   return {
     height: mainHeight(places),
@@ -102,7 +102,7 @@ function spreadFigure(view) {
       const mine = rows.filter((one) => one.backend === row.label);
       const medians = mine.map((one) => middle(view.run.rounds[row.key][one.process]));
       const { color } = lineStyle(i);
-      const common = { name: literal(row.label), legendgroup: i };
+      const common = { name: short(row.label), legendgroup: i };
       const hover = mine.map((one) => literal(`${row.label}, process ${one.process}, block ${one.block}: ${seconds(one.seconds_per_step)}`));
       return [
         { ...common, x: mine.map((one) => one.visit), y: mine.map((one) => one.seconds_per_step), mode: "markers", marker: { color, size: 5, symbol: i ? "circle-open" : "circle" }, text: hover, hoverinfo: "text" },
@@ -132,14 +132,14 @@ function controlsFigure(view) {
   const plot = () => ({
     height: 340,
     traces: seen.map(({ row, medians }, i) => ({
-      name: literal(called(row, varying)),
+      name: short(called(row, varying)),
       x: medians.map((_, process) => process),
       y: medians.map((took) => took / middle(medians)),
       mode: "lines+markers",
       line: { ...lineStyle(i), width: row.kind === "twin" ? 3 : 1.5 },
       marker: { size: 5 },
     })),
-    layout: { xaxis: axis("process, in the order of measuring"), yaxis: axis("over its own median", { tickformat: ".0%" }) },
+    layout: { xaxis: axis("process, in the order of measuring"), yaxis: axis("over its own median", { tickformat: "~%" }) },
   });
   const caption = "Fixed work, so what moves here moved on the machine and not in a step. Lines that move together are neighbours or clocks.";
   return { name: "controls", title: "Twin and yardsticks over the run", caption, rows, plot };
@@ -149,7 +149,7 @@ function limitFigure(view) {
   const rows = view.shown.filter((row) => isNumber(row.limit_share)).map((row) => Object.fromEntries([...SHOWN.slice(0, 6), "limit_seconds_per_step", "limit_share", "flop_per_second"].map((name) => [name, row[name] ?? null])));
   if (!rows.length) return null;
   const height = HEIGHT.more + 26 * rows.length;
-  const name = (row) => literal([row.label, ...(view.groups.length > 1 ? [view.groups.find((group) => group.rows.some((one) => one.label === row.label && DATA.place.every((part) => one[part] === row[part]))).name] : [])].join(", "));
+  const name = (row) => short([row.label, ...(view.groups.length > 1 ? [view.groups.find((group) => group.rows.some((one) => one.label === row.label && DATA.place.every((part) => one[part] === row[part]))).name] : [])].join(", "));
   const plot = () => ({
     height,
     traces: [{ type: "bar", orientation: "h", x: rows.map((row) => row.limit_share), y: rows.map((_, i) => i), text: rows.map((row) => percent(row.limit_share)), textposition: "outside", cliponaxis: false, marker: { color: colour("q1") }, hoverinfo: "skip" }],

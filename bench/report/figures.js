@@ -17,6 +17,12 @@ function literal(text) {
   return String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("%{", "%\u200b{");
 }
 
+// In a chart there is room for so much of a name; tables have all of it.
+function short(text) {
+  const room = narrow() ? 18 : 28;
+  return literal(text.length > room ? `${text.slice(0, room - 1)}…` : text);
+}
+
 function axis(title, more = {}) {
   const line = colour("line");
   return { title: { text: title, standoff: 8, font: { size: 13 } }, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, ...more };

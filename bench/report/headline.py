@@ -12,6 +12,8 @@ from bench.units import seconds
 from bench.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
 
 Row = dict[str, Any]
+UNPROVEN = "UNPROVEN"
+"""How a doubt begins that leaves no verdict standing; see `bench.statistics.doubts`."""
 
 
 def headline(rows: list[Row], baselines: dict[str, Row], margin: float, doubts: list[str]) -> str:
@@ -28,7 +30,7 @@ def headline(rows: list[Row], baselines: dict[str, Row], margin: float, doubts: 
     if not beside:
         return f"{_takes(min(fine, key=lambda row: row['seconds_per_step']))}; nothing beside it has a verdict{lost}."
     base = baselines[beside[0]["baseline"]]
-    if any(doubt.startswith("UNPROVEN") for doubt in doubts):
+    if any(doubt.startswith(UNPROVEN) for doubt in doubts):
         return f"Unproven: this run cannot tell a difference from none. {_takes(base)}, {_times(beside)}{lost}."
     clauses = [text for verdict in (FASTER, SLOWER, EQUAL, UNDECIDED, None) if (text := _clause(verdict, beside, margin))]
     return f"{_takes(base)}. {_capital('; '.join(clauses))}{lost}."

@@ -99,8 +99,9 @@ function showChooser(view) {
 
 function showAnswer(view) {
   const told = view.run.headlines.filter((one) => view.fits(one));
-  byId("headline").textContent = told[0]?.text ?? "No step was measured here.";
-  const further = told.slice(1).map((one) => [view.groups.length > 1 ? `${one.device}: ` : "", one.text].join(""));
+  const texts = told.map((one) => (new Set(told.map((any) => any.device)).size > 1 ? `${one.device}: ${one.text}` : one.text));
+  byId("headline").textContent = texts[0] ?? "No step was measured here.";
+  const further = texts.slice(1);
   const more = further.length > 3 ? [element("p", {}, `${further.length - 3} further combinations are below.`)] : [];
   const run = DATA.comparisons.find((one) => one.head === view.run.name);
   const compared = run ? [element("p", {}, element("a", { href: "#runs", onclick: jump }, run.text))] : [];

@@ -26,14 +26,14 @@ function scalingFigures(view) {
   const plot = () => ({
     height: 460,
     traces: lines.flatMap(([name, mine], i) => [
-      { name: literal(name), legendgroup: i, x: mine.map((row) => row.flops), y: mine.map((row) => row.seconds_per_step), mode: "markers", marker: { size: 8, color: lineStyle(i).color, symbol: i % 14 < 7 ? "circle" : "diamond-open" } },
+      { name: short(name), legendgroup: i, x: mine.map((row) => row.flops), y: mine.map((row) => row.seconds_per_step), mode: "markers", marker: { size: 8, color: lineStyle(i).color, symbol: i % 14 < 7 ? "circle" : "diamond-open" } },
       { legendgroup: i, showlegend: false, hoverinfo: "skip", x: mine.map((row) => row.flops), y: mine.map((row) => row.model_seconds_per_step), mode: "lines", line: { ...lineStyle(i), width: 1.5 } },
     ]),
     layout: { xaxis: axis("floating-point operations a step, log scale", { type: "log", tickformat: "~s" }), yaxis: axis("time per step, log scale", { type: "log", ...SECONDS }) },
   });
   const residuals = () => ({
     height: 300,
-    traces: lines.map(([name, mine], i) => ({ name: literal(name), x: mine.map((row) => row.flops), y: mine.map((row) => row.residual), mode: "lines+markers", line: { ...lineStyle(i), width: 1.5 }, marker: { size: 5 } })),
+    traces: lines.map(([name, mine], i) => ({ name: short(name), x: mine.map((row) => row.flops), y: mine.map((row) => row.residual), mode: "lines+markers", line: { ...lineStyle(i), width: 1.5 }, marker: { size: 5 } })),
     layout: { xaxis: axis("floating-point operations a step, log scale", { type: "log", tickformat: "~s" }), yaxis: axis("measured over fitted, less one", { tickformat: "+.0%" }), showlegend: !narrow() },
   });
   const tables = [["scaling", "Overhead and rate of every line", here(fits)], ["scaling_points", "Points and fitted times", rows]];
@@ -54,7 +54,7 @@ function threadsFigure(view) {
     height: 380,
     traces: lines.map(([name, mine], i) => {
       const sorted = [...mine].sort((a, b) => a.threads - b.threads);
-      return { name: literal(name), x: sorted.map((row) => row.threads), y: sorted.map((row) => row.seconds_per_step), error_y: whiskers(sorted), mode: "lines+markers", line: lineStyle(i) };
+      return { name: short(name), x: sorted.map((row) => row.threads), y: sorted.map((row) => row.seconds_per_step), error_y: whiskers(sorted), mode: "lines+markers", line: lineStyle(i) };
     }),
     layout: { xaxis: axis("threads", { type: "category" }), yaxis: axis("time per step", { rangemode: "tozero", ...SECONDS }) },
   });
@@ -70,7 +70,7 @@ function historyFigure(view) {
   const plot = () => ({
     height: 380,
     traces: grouped(rows, (row) => called(row, unlike(rows, [...DATA.place, "side"]))).map(([name, mine], i) => ({
-      name: literal(name), x: mine.map((row) => runs.indexOf(row.run)), y: mine.map((row) => row.seconds_per_step), error_y: runs.length > 60 ? null : whiskers(mine),
+      name: short(name), x: mine.map((row) => runs.indexOf(row.run)), y: mine.map((row) => row.seconds_per_step), error_y: runs.length > 60 ? null : whiskers(mine),
       text: mine.map((row) => literal(`${row.run}: ${name} ${seconds(row.seconds_per_step)}`)), hoverinfo: "text",
       mode: runs.length > 60 ? "lines" : "lines+markers", line: { ...lineStyle(i), width: 1.5 }, marker: { size: 6 },
     })),
@@ -104,7 +104,7 @@ function comparisonFigure(view) {
       shapes: [{ type: "rect", x0: 1 / (1 + found.margin), x1: 1 + found.margin, yref: "paper", y0: 0, y1: 1, fillcolor: colour("line"), opacity: 0.5, line: { width: 0 }, layer: "below" }],
       annotations: judged.map((row, i) => ({ xref: "paper", x: 1, xanchor: "left", y: i, showarrow: false, text: row.verdict || "not judged" })),
       xaxis: axis("ratio of times", { tickformat: ".3~f", nticks: narrow() ? 4 : 8 }),
-      yaxis: axis("", { range: [judged.length - 0.5, -0.5], tickvals: judged.map((_, i) => i), ticktext: judged.map((row) => literal(called(row, unlike(judged, [...DATA.place, "side"])))), showgrid: false, zeroline: false }),
+      yaxis: axis("", { range: [judged.length - 0.5, -0.5], tickvals: judged.map((_, i) => i), ticktext: judged.map((row) => short(called(row, unlike(judged, [...DATA.place, "side"])))), showgrid: false, zeroline: false }),
     },
   });
   return { name: "comparison", title: `${found.head} beside ${found.base}`, caption, rows, plot: judged.length ? plot : null, height: HEIGHT.more + HEIGHT.row * judged.length };
