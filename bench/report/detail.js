@@ -86,7 +86,7 @@ function lossesFigure(view) {
         trace("float64 reference", reference, { color: colour("muted"), width: 6 }, { size: 1 }),
         ...profiles.map(([row, { losses }], i) => trace(row.label, losses, lineStyle(i), { size: i ? 12 : 7, symbol: i ? "circle-open" : "circle" })),
       ],
-      layout: { xaxis: axis("epoch", { dtick: 1 }), yaxis: axis("loss", { type: "log", dtick: "D2", tickformat: "~s" }) },
+      layout: { xaxis: axis("epoch", { dtick: 1 }), yaxis: logAxis("loss, log scale", rows.flatMap((row) => [row.loss, row.expected]), operations) },
     };
   };
   return { name: "losses", title: "Loss over ten epochs", caption: "Points on the grey line: as the reference has it.", rows, plot, height: 300 };

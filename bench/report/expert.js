@@ -65,7 +65,6 @@ function mainPlot(view, places, points, limits, isLog, all) {
     annotations.push({ x: isLog ? Math.log10(x) : x, y: first, yanchor: "bottom", showarrow: false, text: `limit ${seconds(x)}`, font: { size: 12 } });
   });
   annotations.push(...places.filter(({ heading }) => heading).map(({ heading, y }) => text(y, 0, slim ? "left" : "right", literal(heading), slim ? 0 : -6)).map((heading) => ({ ...heading, font: { weight: 700 } })));
-  const reach = isLog ? [Math.log10(Math.min(...all) / 1.5), Math.log10(Math.max(...all) * 1.3)] : [0, Math.max(...all) * 1.06];
   return {
     height: mainHeight(places),
     traces: [trace],
@@ -75,7 +74,9 @@ function mainPlot(view, places, points, limits, isLog, all) {
       dragmode: false,
       shapes,
       annotations,
-      xaxis: axis(`time per step${isLog ? ", log scale" : ""}`, { type: isLog ? "log" : "linear", range: reach, fixedrange: true, nticks: slim ? 5 : 8, tickangle: 0, ...SECONDS }),
+      xaxis: isLog
+        ? logAxis("time per step, log scale", all, roundSeconds, { fixedrange: true })
+        : axis("time per step", { range: [0, Math.max(...all) * 1.06], fixedrange: true, nticks: slim ? 5 : 8, tickangle: 0, ...SECONDS }),
       yaxis: axis("", { range: [places.length - 0.5, -0.5], tickvals: points.map(({ y }) => y), ticktext: points.map(({ row }) => (slim ? "" : name(row))), fixedrange: true, showgrid: false, zeroline: false, automargin: !slim }),
     },
   };

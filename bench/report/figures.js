@@ -29,6 +29,17 @@ function axis(title, more = {}) {
 }
 
 const SECONDS = { tickformat: "~s", ticksuffix: "s", hoverformat: ".4s" };
+// 1, 2, 5 of every decade, or the decades alone where there are many; Plotly itself leaves the units of most away.
+function logAxis(title, values, text, more = {}) {
+  const found = values.filter((value) => value > 0);
+  const [low, high] = [Math.min(...found), Math.max(...found)].map((value) => Math.log10(value));
+  const tickvals = [];
+  for (let decade = Math.floor(low) - 1; decade <= high + 1; decade += 1) {
+    for (const digit of high - low > (narrow() ? 1.5 : 4) ? [1] : [1, 2, 5]) tickvals.push(digit * 10 ** decade);
+  }
+  return axis(title, { type: "log", tickvals, ticktext: tickvals.map(text), tickangle: 0, range: [low - 0.1, high + 0.1], ...more });
+}
+
 const MARGIN = { l: 16, r: 16, t: 16, b: 40 };
 
 function layout(more) {

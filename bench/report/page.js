@@ -31,15 +31,18 @@ function look() {
   const fits = (row, names = DATA.place) => names.every((name) => state[name] === ALL || row[name] === undefined || String(row[name]) === String(state[name]));
   const here = steps.filter((row) => fits(row));
   const shown = here.filter((row) => isNumber(row.seconds_per_step)).sort((a, b) => a.seconds_per_step - b.seconds_per_step);
-  const varying = DATA.place.filter((name) => new Set(here.map((row) => row[name])).size > 1);
-  const told = (row) => varying.map((name) => (name === "threads" ? `${row[name]} threads` : row[name])).join(", ");
+  const varying = unlike(here, DATA.place);
+  const told = (row) => named(row, varying);
   const groups = [...new Set(here.map(told))].map((name) => ({ name, rows: shown.filter((row) => told(row) === name) }));
   const view = { state, run, rows, steps, values, fits, here, shown, groups: groups.filter((group) => group.rows.length) };
   const place = DATA.place.filter((name) => !varying.includes(name) && here.length);
-  view.place = place.map((name) => (name === "threads" ? `${here[0][name]} thread${here[0][name] === 1 ? "" : "s"}` : here[0][name])).join(" · ");
+  view.place = place.map((name) => named(here[0], [name])).join(" · ");
   view.chosen = (state.chosen ?? usual(view)).map((key) => resolve(view, key)).filter((row, i, all) => row && all.indexOf(row) === i);
   return view;
 }
+
+const named = (row, names) => names.map((name) => (name === "threads" ? threads(row[name]) : row[name])).join(", ");
+const threads = (count) => `${count} thread${count === 1 ? "" : "s"}`;
 
 // Without a choice: the baseline and the quickest other way on the same device.
 function usual({ groups }) {
@@ -87,8 +90,8 @@ function showFilters(view) {
 }
 
 function showChooser(view) {
-  const named = (row) => [row.key, view.groups.length > 1 ? `${row.label}, ${view.groups.find((group) => group.rows.includes(row))?.name ?? row.status}` : row.label];
-  const options = [["", "none"], ...view.here.filter((row) => row.source_hash).map(named)];
+  const option = (row) => [row.key, view.groups.length > 1 ? `${row.label}, ${view.groups.find((group) => group.rows.includes(row))?.name ?? row.status}` : row.label];
+  const options = [["", "none"], ...view.here.filter((row) => row.source_hash).map(option)];
   const keys = view.chosen.map((row) => row.key);
   const pick = (i) => (key) => remember({ chosen: Object.assign([...keys], { [i]: key }).filter(Boolean) });
   replace("chooser", [
@@ -99,7 +102,8 @@ function showChooser(view) {
 
 function showAnswer(view) {
   const told = view.run.headlines.filter((one) => view.fits(one));
-  const texts = told.map((one) => (new Set(told.map((any) => any.device)).size > 1 ? `${one.device}: ${one.text}` : one.text));
+  const varying = unlike(told, DATA.place);
+  const texts = told.map((one) => [...(varying.length ? [named(one, varying)] : []), one.text].join(": "));
   byId("headline").textContent = texts[0] ?? "No step was measured here.";
   const further = texts.slice(1);
   const more = further.length > 3 ? [element("p", {}, `${further.length - 3} further combinations are below.`)] : [];

@@ -6,7 +6,11 @@ const LINE = ["device", "dtype", "threads", "side"];
 
 function grouped(rows, name) {
   const found = new Map();
-  for (const row of rows) found.set(name(row), [...(found.get(name(row)) ?? []), row]);
+  for (const row of rows) {
+    const key = name(row);
+    if (!found.has(key)) found.set(key, []);
+    found.get(key).push(row);
+  }
   return [...found];
 }
 
@@ -22,19 +26,21 @@ function scalingFigures(view) {
   const here = (table) => objects(table).filter((row) => view.fits(row, ["device", "dtype", "threads"]));
   const rows = here(points);
   if (!rows.length) return { scaling: null, residuals: null };
-  const lines = grouped(rows, (row) => called(row, unlike(rows, LINE)));
+  const varying = unlike(rows, LINE);
+  const lines = grouped(rows, (row) => called(row, varying));
+  const flops = rows.map((row) => row.flops);
   const plot = () => ({
     height: 460,
     traces: lines.flatMap(([name, mine], i) => [
       { name: short(name), legendgroup: i, x: mine.map((row) => row.flops), y: mine.map((row) => row.seconds_per_step), mode: "markers", marker: { size: 8, color: lineStyle(i).color, symbol: i % 14 < 7 ? "circle" : "diamond-open" } },
       { legendgroup: i, showlegend: false, hoverinfo: "skip", x: mine.map((row) => row.flops), y: mine.map((row) => row.model_seconds_per_step), mode: "lines", line: { ...lineStyle(i), width: 1.5 } },
     ]),
-    layout: { xaxis: axis("floating-point operations a step, log scale", { type: "log", tickformat: "~s" }), yaxis: axis("time per step, log scale", { type: "log", ...SECONDS }) },
+    layout: { xaxis: logAxis("floating-point operations a step, log scale", flops, operations), yaxis: logAxis("time per step, log scale", rows.map((row) => row.seconds_per_step), roundSeconds) },
   });
   const residuals = () => ({
     height: 300,
     traces: lines.map(([name, mine], i) => ({ name: short(name), x: mine.map((row) => row.flops), y: mine.map((row) => row.residual), mode: "lines+markers", line: { ...lineStyle(i), width: 1.5 }, marker: { size: 5 } })),
-    layout: { xaxis: axis("floating-point operations a step, log scale", { type: "log", tickformat: "~s" }), yaxis: axis("measured over fitted, less one", { tickformat: "+.0%" }), showlegend: !narrow() },
+    layout: { xaxis: logAxis("floating-point operations a step, log scale", flops, operations), yaxis: axis("measured over fitted, less one", { tickformat: "+.0%" }), showlegend: !narrow() },
   });
   const tables = [["scaling", "Overhead and rate of every line", here(fits)], ["scaling_points", "Points and fitted times", rows]];
   if (here(crossings).length) tables.push(["crossings", "Where lines cross", here(crossings)]);
@@ -49,7 +55,8 @@ function threadsFigure(view) {
   const rows = view.steps.filter((row) => isNumber(row.seconds_per_step) && view.fits(row, ["device", "dtype", "shape"]));
   if (new Set(rows.map((row) => row.threads)).size < 2) return null;
   const shown = rows.map((row) => Object.fromEntries([...SHOWN.slice(0, 8)].map((name) => [name, row[name] ?? null])));
-  const lines = grouped(rows, (row) => called(row, unlike(rows, ["device", "dtype", "shape", "side"])));
+  const varying = unlike(rows, ["device", "dtype", "shape", "side"]);
+  const lines = grouped(rows, (row) => called(row, varying));
   const plot = () => ({
     height: 380,
     traces: lines.map(([name, mine], i) => {
@@ -67,14 +74,16 @@ function historyFigure(view) {
     .filter((row) => view.fits(row));
   const runs = [...new Set(rows.map((row) => row.run))];
   if (runs.length < 2) return null;
+  const varying = unlike(rows, [...DATA.place, "side"]);
+  const place = new Map(runs.map((run, i) => [run, i]));
   const plot = () => ({
     height: 380,
-    traces: grouped(rows, (row) => called(row, unlike(rows, [...DATA.place, "side"]))).map(([name, mine], i) => ({
-      name: short(name), x: mine.map((row) => runs.indexOf(row.run)), y: mine.map((row) => row.seconds_per_step), error_y: runs.length > 60 ? null : whiskers(mine),
+    traces: grouped(rows, (row) => called(row, varying)).map(([name, mine], i) => ({
+      name: short(name), x: mine.map((row) => place.get(row.run)), y: mine.map((row) => row.seconds_per_step), error_y: runs.length > 60 ? null : whiskers(mine),
       text: mine.map((row) => literal(`${row.run}: ${name} ${seconds(row.seconds_per_step)}`)), hoverinfo: "text",
       mode: runs.length > 60 ? "lines" : "lines+markers", line: { ...lineStyle(i), width: 1.5 }, marker: { size: 6 },
     })),
-    layout: { xaxis: axis("run, in the order given", { tickvals: ends(runs), ticktext: ends(runs).map((i) => literal(runs[i])) }), yaxis: axis("time per step", SECONDS) },
+    layout: { xaxis: axis("run, in the order given", { range: [-0.04 * runs.length, 1.04 * runs.length - 1], tickangle: 0, tickvals: ends(runs), ticktext: ends(runs).map((i) => literal(runs[i])) }), yaxis: axis("time per step", SECONDS) },
   });
   const several = new Set(rows.map((row) => row.machine)).size > 1 ? " Runs of several machines stand here." : "";
   return { name: "history", title: `Time per step over ${runs.length} runs`, caption: `As measured, not relative to the yardsticks: what moves may be the machine.${several}`, rows, plot, height: 380 };
@@ -88,6 +97,7 @@ function comparisonFigure(view) {
   const all = objects(found.table).map((row) => ({ ...row, shape: ["N", "D_in", "H", "D_out"].map((size) => row[size]).join("x") }));
   const rows = all.filter((row) => view.fits(row));
   const judged = rows.filter((row) => isNumber(row.ratio));
+  const varying = unlike(judged, [...DATA.place, "side"]);
   const counts = grouped(rows, (row) => row.verdict || "not judged").map(([verdict, mine]) => `${mine.length} ${verdict}`).join(", ");
   const caption =
     `${[...found.doubts, ...found.lost].join(" ")} Time in ${found.head} over that in ${found.base}, relative to the yardsticks of both: ${counts}. ` +
@@ -104,7 +114,7 @@ function comparisonFigure(view) {
       shapes: [{ type: "rect", x0: 1 / (1 + found.margin), x1: 1 + found.margin, yref: "paper", y0: 0, y1: 1, fillcolor: colour("line"), opacity: 0.5, line: { width: 0 }, layer: "below" }],
       annotations: judged.map((row, i) => ({ xref: "paper", x: 1, xanchor: "left", y: i, showarrow: false, text: row.verdict || "not judged" })),
       xaxis: axis("ratio of times", { tickformat: ".3~f", nticks: narrow() ? 4 : 8 }),
-      yaxis: axis("", { range: [judged.length - 0.5, -0.5], tickvals: judged.map((_, i) => i), ticktext: judged.map((row) => short(called(row, unlike(judged, [...DATA.place, "side"])))), showgrid: false, zeroline: false }),
+      yaxis: axis("", { range: [judged.length - 0.5, -0.5], tickvals: judged.map((_, i) => i), ticktext: judged.map((row) => short(called(row, varying))), showgrid: false, zeroline: false }),
     },
   });
   return { name: "comparison", title: `${found.head} beside ${found.base}`, caption, rows, plot: judged.length ? plot : null, height: HEIGHT.more + HEIGHT.row * judged.length };

@@ -20,12 +20,22 @@ function seconds(value) {
   return `${sign}${digits(size / 1e-9)} ns`;
 }
 
+// 200 µs where `seconds` says 200 µs, and 2 ms where it says 2.00 ms: for the round numbers of an axis.
+const roundSeconds = (value) => seconds(value).replace(/\.0+ /, " ");
+
 function bytes(value) {
   if (!isNumber(value)) return "";
   for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
     if (value >= scale) return `${digits(value / scale)} ${unit}`;
   }
   return `${value.toFixed(0)} B`;
+}
+
+function operations(value) {
+  for (const [unit, scale] of [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+    if (value >= scale) return `${+(value / scale).toPrecision(3)}${unit}`;
+  }
+  return String(+value.toPrecision(3));
 }
 
 function rate(value) {
