@@ -21,14 +21,15 @@ STEP = "step"
 
 def words(source: str) -> list[Words]:
     """The words of every line."""
+    plain = source.splitlines()
     lines: list[Words] = [[]]
-    for kind, text in PythonLexer(stripnl=False).get_tokens(source):
+    for kind, text in PythonLexer(stripnl=False).get_tokens("\n".join(plain)):
         for number, part in enumerate(text.split("\n")):
             if number:
                 lines.append([])
             if part:
                 lines[-1].append([STANDARD_TYPES.get(kind, ""), part])
-    return lines if lines[-1] else lines[:-1]
+    return lines[: len(plain)]  # the lexer ends with a newline of its own
 
 
 def step_lines(source: str) -> list[int]:
@@ -38,7 +39,7 @@ def step_lines(source: str) -> list[int]:
     """
     everything = list(range(len(source.splitlines())))
     try:
-        tree = ast.parse(source)
+        tree = ast.parse("\n".join(source.splitlines()))
     except (SyntaxError, ValueError, RecursionError):
         return everything
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]

@@ -21,7 +21,7 @@ def test_words_are_the_source_and_nothing_else(path):
     assert _text(code.words(source)) == source.splitlines()
 
 
-@pytest.mark.parametrize("source", ["", "\n\n", "\n\nx = 1\n\n", 's = """a\n\n  b"""\n', "no newline at the end"])
+@pytest.mark.parametrize("source", ["", "\n\n", "\n\nx = 1\n\n", 's = """a\n\n  b"""\n', "no newline at the end", "a = 1\r\nb = 2\x0cc"])
 def test_lines_are_counted_as_python_counts_them(source):
     assert _text(code.words(source)) == source.splitlines()
 
