@@ -71,7 +71,8 @@ def report(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("jinja2", "plotly", "pygments"):
             raise
-        raise UsageError(f"report: needs {error.name}, which is not installed; run `pip install 'stepbench[report]'`.") from None
+        missing = f"report: needs {error.name}, which is not installed; run `pip install 'stepbench[report]'`."
+        raise UsageError(missing) from None
     results = Settings.from_env().results
     files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]
     target = arguments.output or files[-1].parent / "report.html"

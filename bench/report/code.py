@@ -1,4 +1,4 @@
-"""A backend's source as the page shows it: words with their kind, the lines that make up its step, and what two steps differ in.
+"""A backend's source as the page shows it: words with their kind, the lines of its step, and what two steps differ in.
 
 It must never run what it reads: a source comes out of a journal, and may be anybody's.
 """
@@ -54,10 +54,10 @@ def _called(tree: ast.Module, owner: ast.ClassDef, step: ast.FunctionDef) -> lis
     module: dict[str, ast.stmt] = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     methods = {node.name: node for node in _functions(owner.body)}
     assigned: dict[str, ast.stmt] = {}
-    for node in ast.walk(owner):
-        for target in node.targets if isinstance(node, ast.Assign) else []:
-            if _mine(target) and {*_names(node)} & module.keys():
-                assigned.setdefault(_mine(target), node)
+    for statement in (part for part in ast.walk(owner) if isinstance(part, ast.Assign)):
+        for target in statement.targets:
+            if _mine(target) and {*_names(statement)} & module.keys():
+                assigned.setdefault(_mine(target), statement)
     found: list[ast.stmt] = []
     waiting: list[ast.stmt] = [step]
     while waiting:

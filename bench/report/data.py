@@ -18,7 +18,7 @@ from bench import frame, scaling, statistics
 from bench.cases import DEFAULT_SHAPE, TWIN
 from bench.report import code, history
 from bench.report.headline import UNPROVEN, headline
-from bench.report.values import columns, plain
+from bench.report.values import Json, columns, plain
 from bench.runs import Run
 from bench.settings import Settings
 from bench.sides import CONTROLS, at
@@ -28,7 +28,6 @@ DETAILED = 20
 MAX_ROUNDS = 50_000
 """Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
 PLACE = ("device", "dtype", "threads", "shape")
-Json = dict[str, Any]
 
 
 def gather(files: Sequence[Path], results: Path) -> Json:
@@ -114,9 +113,12 @@ def start(rows: list[Json]) -> Json:
     found: dict[tuple[Any, ...], int] = {}
     usual = "x".join(map(str, DEFAULT_SHAPE))
     for row in sorted(steps(rows), key=lambda row: row["shape"] != usual):
-        place = tuple(row[name] for name in PLACE[1:])
-        found[place] = found.get(place, 0) + (row["status"] == "ok")
-    return dict(zip(PLACE[1:], max(found, key=lambda place: found[place]), strict=True)) if found else {}
+        where = tuple(row[name] for name in PLACE[1:])
+        found[where] = found.get(where, 0) + (row["status"] == "ok")
+    if not found:
+        return {}
+    best = max(found, key=lambda where: found[where])
+    return dict(zip(PLACE[1:], best, strict=True))
 
 
 def steps(rows: list[Json]) -> Iterator[Json]:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+Json = dict[str, Any]
+
 
 def plain(table: pd.DataFrame) -> list[Json]:
     """The rows of a table as JSON values; None where there is no number."""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.bench.report.made import MISSING
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -32,8 +34,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     """`written(journal, ...)` writes the page of these runs and returns its path."""
-    pytest.importorskip("plotly", reason="plotly is not installed; it is part of the extra report")
-    from bench import report
+    report = pytest.importorskip("bench.report", reason=MISSING)
 
     def write(*journals: Path) -> Path:
         target = tmp_path_factory.mktemp("page") / "report.html"

@@ -8,11 +8,28 @@ from pathlib import Path
 
 import numpy as np
 
-HOSTILE = "</script><img src=x onerror=\"window.hacked=1\"><b>'{{ 7*7 }}%{x}\u2028"
+MISSING = "a library of the extra report is not installed"
+HOSTILE = '</script><img src=x onerror="window.hacked=1"><b>\'{{ 7*7 }}%{x}\u2028'
 SOURCES = {
-    "base": "import numpy as np\n\n\nclass Base:\n    def step(self):\n        # forward\n        h = self.x @ self.w1\n        return h\n",
-    "slow": "import torch\n\n\nclass Slow:\n    def step(self):\n        # forward\n        h = relu(self.x) @ self.w1\n"
-    "        return h\n\n\ndef relu(x):\n    return x.clamp(min=0)\n",
+    "base": """import numpy as np
+
+
+class Base:
+    def step(self):
+        # forward
+        h = self.x @ self.w1
+        return h
+""",
+    "slow": """class Slow:
+    def step(self):
+        # forward
+        h = relu(self.x) @ self.w1
+        return h
+
+
+def relu(x):
+    return x.clamp(min=0)
+""",
     "fast": "class Fast:\n    def step(self):\n        return 1\n",
 }
 TIMES = {"base": 300e-6, "slow": 400e-6, "fast": 150e-6, "twin": 300e-6, "arithmetic": 200e-6, "null": 1e-7}
@@ -22,7 +39,7 @@ SHAPE = [64, 1000, 100, 10]
 
 def journal(
     folder: Path, *, devices=("cpu",), dtypes=("float32",), threads=(1,), shapes=(SHAPE,), names=None, passes=4, blocks=3,
-    machine="made-by-hand", profile=False, holes=(), twin=1.0, seed=0, end=True,
+    machine="made-by-hand", cpu="a CPU", profile=False, holes=(), twin=1.0, seed=0, end=True,
 ) -> Path:  # fmt: skip
     """Writes a journal; `names` maps the names in `TIMES` to others, `twin` is how much slower the twin is made."""
     random, names = np.random.default_rng(seed), names or {}
@@ -49,7 +66,7 @@ def journal(
     }  # fmt: skip
     header = {
         "record": "header", "schema": 1, "run": folder.name, "machine_name": machine, "settings": settings, "cases": cases,
-        "machine": {"python": "3.11", "cpu": machine, "gpus": [], "time": "2026-01-02T03:04:05+00:00"},
+        "machine": {"python": "3.11", "cpu": cpu, "gpus": [], "time": "2026-01-02T03:04:05+00:00"},
         "holes": list(holes), "sources": SOURCES | {"arithmetic": "", "null": ""},
     }  # fmt: skip
     errors = {"loss": 1e-6, "w1": 2e-6, "w2": 3e-6, "kinks": 0}

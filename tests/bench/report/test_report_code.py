@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("pygments", reason="pygments is not installed; it is part of the extra report")
-from bench.report import code
+from tests.bench.report.made import MISSING
+
+code = pytest.importorskip("bench.report.code", reason=MISSING)
 
 BACKENDS = Path(__file__).parents[3] / "backends"
 
@@ -21,7 +22,9 @@ def test_words_are_the_source_and_nothing_else(path):
     assert _text(code.words(source)) == source.splitlines()
 
 
-@pytest.mark.parametrize("source", ["", "\n\n", "\n\nx = 1\n\n", 's = """a\n\n  b"""\n', "no newline at the end", "a = 1\r\nb = 2\x0cc"])
+@pytest.mark.parametrize(
+    "source", ["", "\n\n", "\n\nx = 1\n\n", 's = """a\n\n  b"""\n', "no newline at the end", "a = 1\r\nb = 2\x0cc"]
+)
 def test_lines_are_counted_as_python_counts_them(source):
     assert _text(code.words(source)) == source.splitlines()
 
@@ -42,7 +45,8 @@ def test_a_decorator_belongs_to_its_function():
 
 
 def test_a_step_loses_the_indentation_that_its_lines_share():
-    assert _text(code.step_code("class A:\n    def step(self):\n\n        return 1\n")) == ["def step(self):", "", "    return 1"]
+    shown = _text(code.step_code("class A:\n    def step(self):\n\n        return 1\n"))
+    assert shown == ["def step(self):", "", "    return 1"]
 
 
 def test_an_inherited_step_shows_its_class():
