@@ -28,6 +28,7 @@ function axis(title, more = {}) {
   return { title: { text: title, standoff: 8, font: { size: 13 } }, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, ...more };
 }
 
+const PAPER = 660; // pixels that fit between the margins of A4 and of Letter
 const SECONDS = { tickformat: "~s", ticksuffix: "s", hoverformat: ".4s" };
 // 1, 2, 5 of every decade, or the decades alone where there are many; Plotly itself leaves the units of most away.
 function logAxis(title, values, text, more = {}) {
@@ -68,7 +69,8 @@ function draw(node) {
   waiting.delete(node);
   const plot = figure.plot();
   node.style.height = `${plot.height}px`;
-  Plotly.react(node, plot.traces, layout(plot.layout), { displayModeBar: false, responsive: true });
+  const paper = document.documentElement.classList.contains("printing") ? { width: PAPER } : {};
+  Plotly.react(node, plot.traces, layout({ ...plot.layout, ...paper }), { displayModeBar: false, responsive: true });
   node.removeAllListeners("plotly_click");
   if (figure.onclick) node.on("plotly_click", (event) => figure.onclick(event.points[0].customdata));
   node.dataset.drawn = "true";
