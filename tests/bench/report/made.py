@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 MISSING = "a library of the extra report is not installed"
-HOSTILE = '</script><img src=x onerror="window.hacked=1"><b>\'{{ 7*7 }}%{x}\u2028'
+HOSTILE = '<b></script><img src=x onerror="window.hacked=1">\'{{ 7*7 }}%{x}\u2028'
 SOURCES = {
     "base": """import numpy as np
 

@@ -89,6 +89,10 @@ def test_two_choices_show_what_differs_and_what_it_costs(page):
     assert page.locator(".diff tr.differs .left").all_text_contents() == ["−    h = self.x @ self.w1"]
     assert "+    h = relu(self.x) @ self.w1" in page.locator(".diff tr.differs .right").all_text_contents()
     assert page.locator(".diff tr.same .left").all_text_contents() == ["def step(self):", "    # forward", "    return h"]
+    page.select_option("#first", _option(page, "first", HOSTILE.split("\u2028")[0]))
+    page.select_option("#second", _option(page, "second", "base, cpu"))
+    assert page.locator(".diff tr.differs .right").all_text_contents() == ["+    h = self.x @ self.w1"]
+    assert "−def relu(x):" in page.locator(".diff tr.differs .left").all_text_contents()
     price = page.locator("#price").inner_text()
     assert "µs a step more than base: 400 µs and 300 µs, 1.33 times" in price
     assert "is SLOWER" in price

@@ -111,7 +111,7 @@ def test_no_text_of_a_journal_becomes_markup(tmp_path):
     (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     assert not re.findall("[<>&\u2028]", text)
     assert json.loads(text)["runs"][0]["machine"] == HOSTILE
-    assert re.findall(r"<title>(.*?)</title>", page, re.S)[0].startswith("&lt;/script&gt;&lt;img src=x onerror=&#34;")
+    assert re.findall(r"<title>(.*?)</title>", page, re.S)[0].startswith("&lt;b&gt;&lt;/script&gt;&lt;img src=x onerror=&#34;")
 
 
 def test_scripts_write_no_markup():
