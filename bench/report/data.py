@@ -16,6 +16,7 @@ import pandas as pd
 
 from bench import frame, scaling, statistics
 from bench.cases import DEFAULT_SHAPE, TWIN
+from bench.errors import UsageError
 from bench.report import code, history
 from bench.report.headline import UNPROVEN, headline
 from bench.report.values import Json, columns, plain
@@ -25,19 +26,39 @@ from bench.sides import CONTROLS, at
 
 DETAILED = 20
 """Of more runs only the newest are shown with everything; of the others the estimates."""
-MAX_ROUNDS = 50_000
+MAX_ROUNDS = 30_000
 """Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
+ELSEWHERE = (
+    "N",
+    "D_in",
+    "H",
+    "D_out",
+    "machine",
+    "run",
+    "python",
+    "allocator",
+    "steps_per_round",
+    "yardsticks",
+    "relative_error",
+)
+"""Columns of the summary that the page has in another place, or shows nowhere."""
 PLACE = ("device", "dtype", "threads", "shape")
 
 
 def gather(files: Sequence[Path], results: Path) -> Json:
     """Everything about the runs whose journals these are; the last one is the one that the page opens with."""
-    detailed = [Run.read(file) for file in files[-DETAILED:]]
-    left_out, told = [], []
-    rounds = 0
-    for run in reversed(detailed):
-        rounds += sum(1 for _ in run.story.of("visit"))
-        told.append(about(run, every_round=rounds <= MAX_ROUNDS))
+    detailed, told = [], []
+    left_out: list[str] = []
+    room = MAX_ROUNDS
+    for file in reversed(files[-DETAILED:]):
+        try:
+            run = Run.read(file)
+            room -= sum(1 for _ in run.story.of("visit"))
+            told.append(about(run, every_round=room >= 0))
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise UsageError(f"{file}: its records are not a run's ({error!r}); leave it out, or give another run.") from None
+        detailed.append(run)
+    detailed.reverse()
     if earlier := len(files) - len(detailed):
         left_out.append(f"Of the {earlier} earliest runs this page holds the estimates only.")
     if summarised := sum(not run["every_round"] for run in told):
@@ -71,7 +92,7 @@ def about(run: Run, every_round: bool) -> Json:
         "margin": statistics.noise_floor(run.table),
         "headlines": headlines(rows, statistics.noise_floor(run.table), run.doubts),
         "start": start(rows),
-        "table": columns(pd.DataFrame(rows)),
+        "table": columns(pd.DataFrame(rows).drop(columns=[*ELSEWHERE])),
         "every_round": every_round,
         "rounds": rounds(samples, every_round),
         "profiles": {record["case"]: record for record in run.story.of("profile")},

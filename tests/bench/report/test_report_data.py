@@ -141,14 +141,17 @@ def test_without_a_name_the_latest_run_is_shown(tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (["/nowhere"], "bench: /nowhere: cannot be read as a journal: No such file or directory"),
+        (["{damaged}"], "bench: {damaged}: its records are not a run's (KeyError('throughput_seconds')); leave it out, or give another run."),
         (["{run}", "-o", "/nowhere/page.html"], "bench: /nowhere/page.html: cannot be written: No such file or directory;"),
     ],
 )
 def test_bad_usage_is_one_sentence(arguments, says, tmp_path, capsys):
     path = journal(tmp_path / "r")
-    assert main(["report", *(word.format(run=path.parent) for word in arguments)]) == 2
+    damaged = tmp_path / "journal.jsonl"
+    damaged.write_text(path.read_text() + '{"record":"visit"}\n')
+    assert main(["report", *(word.format(run=path.parent, damaged=damaged) for word in arguments)]) == 2
     told = capsys.readouterr().err
-    assert told.startswith(says)
+    assert told.startswith(says.format(damaged=damaged))
     assert told.count("\n") == 1
 
 
