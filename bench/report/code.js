@@ -31,14 +31,13 @@ function sideBySide(labels, hashes) {
   const rows = [];
   let [i, j] = [0, 0];
   for (const [a, b, c, d] of [...groups, [sides[0].length, sides[0].length, sides[1].length, sides[1].length]]) {
-    for (; i < a; i += 1, j += 1) rows.push(diffRow("same", sides[0][i], sides[1][j]));
-    const height = Math.max(b - a, d - c);
-    for (let k = 0; k < height; k += 1) rows.push(diffRow("differs", a + k < b ? sides[0][a + k] : null, c + k < d ? sides[1][c + k] : null));
+    for (; i < a; i += 1, j += 1) rows.push(diffRow("same", [sides[0][i]], [sides[1][j]]));
+    if (a < b || c < d) rows.push(diffRow("differs", sides[0].slice(a, b), sides[1].slice(c, d)));
     [i, j] = [b, d];
   }
   const count = (from, to) => groups.reduce((sum, group) => sum + group[to] - group[from], 0);
   const caption = groups.length
-    ? `${count(0, 1)} lines of ${labels[0]} (−) stand against ${count(2, 3)} of ${labels[1]} (+); the others are the same.`
+    ? `${count(0, 1)} of the lines of ${labels[0]} (−) and ${count(2, 3)} of ${labels[1]} (+) differ; the others are the same.`
     : "Both have the same lines.";
   const head = element("tr", {}, ...labels.map((label) => element("th", { scope: "col" }, label)));
   return element(
@@ -48,12 +47,9 @@ function sideBySide(labels, hashes) {
   );
 }
 
+// A group of lines is one row, so that on a narrow screen those of one side stay together.
 function diffRow(kind, left, right) {
-  const cell = (line, sign, side) =>
-    element(
-      "td",
-      { class: line ? `${side} code` : "empty" },
-      ...(line ? [kind === "differs" ? element("span", { class: "sign" }, sign) : null, element("span", { class: "line" }, ...codeWords(line))] : []),
-    );
+  const line = (words, sign) => element("div", { class: "line" }, kind === "differs" ? element("span", { class: "sign" }, sign) : null, ...codeWords(words), "\n");
+  const cell = (lines, sign, side) => element("td", { class: lines.length ? `${side} code` : "empty" }, ...lines.map((words) => line(words, sign)));
   return element("tr", { class: kind }, cell(left, "−", "left"), cell(right, "+", "right"));
 }

@@ -124,7 +124,7 @@ function spreadFigure(view) {
 
 function controlsFigure(view) {
   const controls = view.rows.filter((row) => ["twin", "yardstick"].includes(row.kind) && view.run.rounds[row.key] && view.fits(row, row.kind === "twin" ? DATA.place : ["device", "threads"]));
-  const varying = unlike(controls, ["device", "threads"]);
+  const varying = unlike(controls, ["device", "dtype", "threads"]);
   const seen = controls.map((row) => ({ row, medians: view.run.rounds[row.key].map(middle) }));
   if (!seen.length) return null;
   const rows = seen.flatMap(({ row, medians }) =>

@@ -75,7 +75,7 @@ function historyFigure(view) {
   const runs = [...new Set(rows.map((row) => row.run))];
   if (runs.length < 2) return null;
   const varying = unlike(rows, [...DATA.place, "side"]);
-  const place = new Map(runs.map((run, i) => [run, i]));
+  const place = new Map(runs.map((run, i) => [run, i + 1]));
   const plot = () => ({
     height: 380,
     traces: grouped(rows, (row) => called(row, varying)).map(([name, mine], i) => ({
@@ -83,13 +83,11 @@ function historyFigure(view) {
       text: mine.map((row) => literal(`${row.run}: ${name} ${seconds(row.seconds_per_step)}`)), hoverinfo: "text",
       mode: runs.length > 60 ? "lines" : "lines+markers", line: { ...lineStyle(i), width: 1.5 }, marker: { size: 6 },
     })),
-    layout: { xaxis: axis("run, in the order given", { range: [-0.04 * runs.length, 1.04 * runs.length - 1], tickangle: 0, tickvals: ends(runs), ticktext: ends(runs).map((i) => literal(runs[i])) }), yaxis: axis("time per step", SECONDS) },
+    layout: { xaxis: axis("run", { tickangle: 0, ...(runs.length > 12 ? { nticks: 6 } : { dtick: 1 }) }), yaxis: axis("time per step", SECONDS) },
   });
   const several = new Set(rows.map((row) => row.machine)).size > 1 ? " Runs of several machines stand here." : "";
-  return { name: "history", title: `Time per step over ${runs.length} runs`, caption: `As measured, not relative to the yardsticks: what moves may be the machine.${several}`, rows, plot, height: 380 };
+  return { name: "history", title: `Time per step over ${runs.length} runs`, caption: `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. As measured, not relative to the yardsticks: what moves may be the machine.${several}`, rows, plot, height: 380 };
 }
-
-const ends = (runs) => [...new Set(runs.length > 6 ? [0, (runs.length - 1) >> 1, runs.length - 1] : runs.keys())];
 
 function comparisonFigure(view) {
   const found = DATA.comparisons.find((one) => one.head === view.run.name);

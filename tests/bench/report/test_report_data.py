@@ -141,7 +141,10 @@ def test_without_a_name_the_latest_run_is_shown(tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (["/nowhere"], "bench: /nowhere: cannot be read as a journal: No such file or directory"),
-        (["{damaged}"], "bench: {damaged}: its records are not a run's (KeyError('throughput_seconds')); leave it out, or give another run."),
+        (
+            ["{damaged}"],
+            "bench: {damaged}: its records are not a run's (KeyError('throughput_seconds')); leave it out",
+        ),
         (["{run}", "-o", "/nowhere/page.html"], "bench: /nowhere/page.html: cannot be written: No such file or directory;"),
     ],
 )
