@@ -20,7 +20,10 @@ from plotly.offline import get_plotlyjs
 from bench.report import data
 
 HERE = Path(__file__).parent
-SCRIPTS = ("units.js", "tables.js", "code.js", "detail.js", "figures.js", "expert.js", "sweeps.js", "environment.js", "page.js")
+SCRIPTS = (
+    "units.js", "tables.js", "code.js", "detail.js", "figures.js", "main.js", "rounds.js", "sweeps.js", "runs.js",
+    "environment.js", "page.js",
+)  # fmt: skip
 """In the order in which the page runs them, as one script."""
 
 

@@ -43,13 +43,27 @@ function sideBySide(labels, hashes) {
   return element(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": `${labels[0]} and ${labels[1]}, line by line` },
-    element("table", { class: "diff" }, element("caption", {}, caption), element("thead", {}, head), element("tbody", {}, ...rows)),
+    element(
+      "table",
+      { class: "diff" },
+      element("caption", {}, caption),
+      element("thead", {}, head),
+      element("tbody", {}, ...rows),
+    ),
   );
 }
 
 // A group of lines is one row, so that on a narrow screen those of one side stay together.
 function diffRow(kind, left, right) {
-  const line = (words, sign) => element("div", { class: "line" }, kind === "differs" ? element("span", { class: "sign" }, sign) : null, ...codeWords(words), "\n");
-  const cell = (lines, sign, side) => element("td", { class: lines.length ? `${side} code` : "empty" }, ...lines.map((words) => line(words, sign)));
+  const line = (words, sign) =>
+    element(
+      "div",
+      { class: "line" },
+      kind === "differs" ? element("span", { class: "sign" }, sign) : null,
+      ...codeWords(words),
+      "\n",
+    );
+  const cell = (lines, sign, side) =>
+    element("td", { class: lines.length ? `${side} code` : "empty" }, ...lines.map((words) => line(words, sign)));
   return element("tr", { class: kind }, cell(left, "−", "left"), cell(right, "+", "right"));
 }

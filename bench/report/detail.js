@@ -3,7 +3,9 @@
 const number = (value, unit = "") => (isNumber(value) ? `${readable("", value)}${unit}` : "");
 
 function interval(row, name, text) {
-  return isNumber(row[name]) ? `${text(row[name])}${isNumber(row[`${name}_low`]) ? ` (${text(row[`${name}_low`])} to ${text(row[`${name}_high`])})` : ""}` : "";
+  return isNumber(row[name])
+    ? text(row[name]) + (isNumber(row[`${name}_low`]) ? ` (${text(row[`${name}_low`])} to ${text(row[`${name}_high`])})` : "")
+    : "";
 }
 
 function error(row, name) {
@@ -16,7 +18,10 @@ const FACTS = [
   ["time per step, 95 % interval", (row) => interval(row, "seconds_per_step", seconds)],
   ["latency, the loss fetched each step", (row) => interval(row, "latency_seconds_per_step", seconds)],
   ["the device's own clock", (row) => interval(row, "device_seconds_per_step", seconds)],
-  ["times the baseline's time", (row) => (row.key === row.baseline ? "it is the baseline" : interval(row, "ratio", (value) => value.toFixed(3)))],
+  [
+    "times the baseline's time",
+    (row) => (row.key === row.baseline ? "it is the baseline" : interval(row, "ratio", (value) => value.toFixed(3))),
+  ],
   ["verdict beside the baseline", (row) => row.verdict],
   ["share of the limit", (row) => percent(row.limit_share)],
   ["first step, with construction", (row) => seconds(row.first_step_seconds)],
@@ -40,7 +45,9 @@ function price([one, other]) {
   if (!isNumber(a) || !isNumber(b)) return "One of the two has no time, so their lines have no price here.";
   const [more, less] = a > b ? [one, other] : [other, one];
   const beside = [one, other].find((row) => row.baseline !== row.key && [one.key, other.key].includes(row.baseline));
-  const verdict = beside?.verdict ? ` Beside the baseline ${beside.label} is ${beside.verdict}.` : " A verdict is given only beside the baseline.";
+  const verdict = beside?.verdict
+    ? ` Beside the baseline ${beside.label} is ${beside.verdict}.`
+    : " A verdict is given only beside the baseline.";
   return (
     `${more.label} takes ${seconds(Math.abs(a - b))} a step more than ${less.label}: ${seconds(more.seconds_per_step)} and ` +
     `${seconds(less.seconds_per_step)}, ${(more.seconds_per_step / less.seconds_per_step).toFixed(2)} times.${verdict} ` +
@@ -54,19 +61,34 @@ function showChosen(view) {
   if (chosen.length === 2) {
     parts.push(element("p", { id: "price" }, price(chosen)));
     if (chosen.every((row) => DATA.sources[row.source_hash])) {
-      parts.push(sideBySide(chosen.map((row) => row.label), chosen.map((row) => row.source_hash)));
+      parts.push(
+        sideBySide(
+          chosen.map((row) => row.label),
+          chosen.map((row) => row.source_hash),
+        ),
+      );
     } else parts.push(element("p", { class: "note" }, "The journal of this run does not hold both sources."));
   } else if (chosen.length) parts.push(listing(chosen[0].label, chosen[0].source_hash));
   else parts.push(element("p", { class: "note" }, "Choose a backend above, or its bar in the chart."));
   for (const row of chosen) {
     if (!DATA.sources[row.source_hash]) continue;
     const file = element("details", {}, element("summary", {}, `The whole file of ${row.label}`));
-    file.addEventListener("toggle", () => file.open && file.children.length === 1 && file.append(listing(row.label, row.source_hash, true)));
+    file.addEventListener(
+      "toggle",
+      () => file.open && file.children.length === 1 && file.append(listing(row.label, row.source_hash, true)),
+    );
     parts.push(file);
   }
   if (chosen.length) {
     const rows = FACTS.map(([name, value]) => [name, ...chosen.map(value)]);
-    parts.push(element("h3", {}, "What was proven and measured"), facts(view.place, rows, chosen.map((row) => row.label)));
+    parts.push(
+      element("h3", {}, "What was proven and measured"),
+      facts(
+        view.place,
+        rows,
+        chosen.map((row) => row.label),
+      ),
+    );
   }
   byId("chosen").replaceChildren(...parts);
 }
@@ -79,15 +101,38 @@ function lossesFigure(view) {
   );
   const plot = () => {
     const reference = profiles[0][1].expected_losses ?? [];
-    const trace = (name, y, style, marker) => ({ name: short(name), x: y.map((_, i) => i), y, mode: "lines+markers", line: style, marker });
+    const trace = (name, y, style, marker) => ({
+      name: short(name),
+      x: y.map((_, i) => i),
+      y,
+      mode: "lines+markers",
+      line: style,
+      marker,
+    });
     return {
       height: 300,
       traces: [
         trace("float64 reference", reference, { color: colour("muted"), width: 6 }, { size: 1 }),
-        ...profiles.map(([row, { losses }], i) => trace(row.label, losses, lineStyle(i), { size: i ? 12 : 7, symbol: i ? "circle-open" : "circle" })),
+        ...profiles.map(([row, { losses }], i) =>
+          trace(row.label, losses, lineStyle(i), { size: i ? 12 : 7, symbol: i ? "circle-open" : "circle" }),
+        ),
       ],
-      layout: { xaxis: axis("epoch", { dtick: 1 }), yaxis: logAxis("loss, log scale", rows.flatMap((row) => [row.loss, row.expected]), operations) },
+      layout: {
+        xaxis: axis("epoch", { dtick: 1 }),
+        yaxis: logAxis(
+          "loss, log scale",
+          rows.flatMap((row) => [row.loss, row.expected]),
+          operations,
+        ),
+      },
     };
   };
-  return { name: "losses", title: "Loss over ten epochs", caption: "Points on the grey line: as the reference has it.", rows, plot, height: 300 };
+  return {
+    name: "losses",
+    title: "Loss over ten epochs",
+    caption: "Points on the grey line: as the reference has it.",
+    rows,
+    plot,
+    height: 300,
+  };
 }

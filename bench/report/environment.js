@@ -15,8 +15,17 @@ function showEnvironment(view) {
   const seen = run.doctor.map((text) => element("li", {}, text));
   byId("environment").replaceChildren(
     element("p", {}, "This repeats the run, on the same commit and machine:"),
-    element("pre", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Command" }, element("code", {}, run.command)),
+    element(
+      "pre",
+      { class: "scroll", tabindex: "0", role: "region", "aria-label": "Command" },
+      element("code", {}, run.command),
+    ),
     ...(seen.length ? [element("h3", {}, "What made the machine a bad instrument"), element("ul", {}, ...seen)] : []),
-    element("div", { class: "columns" }, facts("Machine and software", flat({ name: run.machine, run: run.name, ...run.facts })), facts("Settings", flat(run.settings))),
+    element(
+      "div",
+      { class: "columns" },
+      facts("Machine and software", flat({ name: run.machine, run: run.name, ...run.facts })),
+      facts("Settings", flat(run.settings)),
+    ),
   );
 }

@@ -25,7 +25,14 @@ function short(text) {
 
 function axis(title, more = {}) {
   const line = colour("line");
-  return { title: { text: title, standoff: 8, font: { size: 13 } }, gridcolor: line, linecolor: line, zerolinecolor: line, automargin: true, ...more };
+  return {
+    title: { text: title, standoff: 8, font: { size: 13 } },
+    gridcolor: line,
+    linecolor: line,
+    zerolinecolor: line,
+    automargin: true,
+    ...more,
+  };
 }
 
 const PAPER = 660; // pixels that fit between the margins of A4 and of Letter
@@ -38,7 +45,14 @@ function logAxis(title, values, text, more = {}) {
   for (let decade = Math.floor(low) - 1; decade <= high + 1; decade += 1) {
     for (const digit of high - low > (narrow() ? 1.5 : 4) ? [1] : [1, 2, 5]) tickvals.push(digit * 10 ** decade);
   }
-  return axis(title, { type: "log", tickvals, ticktext: tickvals.map(text), tickangle: 0, range: [low - 0.1, high + 0.1], ...more });
+  return axis(title, {
+    type: "log",
+    tickvals,
+    ticktext: tickvals.map(text),
+    tickangle: 0,
+    range: [low - 0.1, high + 0.1],
+    ...more,
+  });
 }
 
 const MARGIN = { l: 16, r: 16, t: 16, b: 40 };
@@ -56,6 +70,13 @@ function layout(more) {
     ...more,
   };
 }
+
+const whiskers = (rows) => ({
+  array: rows.map((row) => (row.seconds_per_step_high ?? row.seconds_per_step) - row.seconds_per_step),
+  arrayminus: rows.map((row) => row.seconds_per_step - (row.seconds_per_step_low ?? row.seconds_per_step)),
+  width: 3,
+  thickness: 1,
+});
 
 const inSight = new IntersectionObserver(
   (entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => draw(entry.target)),

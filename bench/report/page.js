@@ -27,8 +27,10 @@ function look() {
   const rows = objects(run.table);
   const steps = rows.filter((row) => !DATA.controls.includes(row.kind));
   const values = Object.fromEntries(DATA.place.map((name) => [name, [...new Set(steps.map((row) => String(row[name])))]]));
-  for (const name of DATA.place) if (state[name] !== ALL && !values[name].includes(String(state[name]))) state[name] = run.start[name] ?? ALL;
-  const fits = (row, names = DATA.place) => names.every((name) => state[name] === ALL || row[name] === undefined || String(row[name]) === String(state[name]));
+  for (const name of DATA.place)
+    if (state[name] !== ALL && !values[name].includes(String(state[name]))) state[name] = run.start[name] ?? ALL;
+  const fits = (row, names = DATA.place) =>
+    names.every((name) => state[name] === ALL || row[name] === undefined || String(row[name]) === String(state[name]));
   const here = steps.filter((row) => fits(row));
   const shown = here.filter((row) => isNumber(row.seconds_per_step)).sort((a, b) => a.seconds_per_step - b.seconds_per_step);
   const varying = unlike(here, DATA.place);
@@ -37,7 +39,9 @@ function look() {
   const view = { state, run, rows, steps, values, fits, here, shown, groups: groups.filter((group) => group.rows.length) };
   const place = DATA.place.filter((name) => !varying.includes(name) && here.length);
   view.place = place.map((name) => named(here[0], [name])).join(" · ");
-  view.chosen = (state.chosen ?? usual(view)).map((key) => resolve(view, key)).filter((row, i, all) => row && all.indexOf(row) === i);
+  view.chosen = (state.chosen ?? usual(view))
+    .map((key) => resolve(view, key))
+    .filter((row, i, all) => row && all.indexOf(row) === i);
   return view;
 }
 
@@ -65,7 +69,12 @@ function choose(view, key) {
 
 function selection(id, label, options, value, onchange) {
   const made = options.map(([key, text]) => element("option", { value: key, selected: String(key) === String(value) }, text));
-  return element("label", { for: id }, label, element("select", { id, onchange: (event) => onchange(event.target.value) }, ...made));
+  return element(
+    "label",
+    { for: id },
+    label,
+    element("select", { id, onchange: (event) => onchange(event.target.value) }, ...made),
+  );
 }
 
 // Rebuilt whole; the keyboard stays where it was.
@@ -90,7 +99,12 @@ function showFilters(view) {
 }
 
 function showChooser(view) {
-  const option = (row) => [row.key, view.groups.length > 1 ? `${row.label}, ${view.groups.find((group) => group.rows.includes(row))?.name ?? row.status}` : row.label];
+  const option = (row) => [
+    row.key,
+    view.groups.length > 1
+      ? `${row.label}, ${view.groups.find((group) => group.rows.includes(row))?.name ?? row.status}`
+      : row.label,
+  ];
   const options = [["", "none"], ...view.here.filter((row) => row.source_hash).map(option)];
   const keys = view.chosen.map((row) => row.key);
   const pick = (i) => (key) => remember({ chosen: Object.assign([...keys], { [i]: key }).filter(Boolean) });
@@ -111,10 +125,39 @@ function showAnswer(view) {
   const compared = run ? [element("p", {}, element("a", { href: "#runs", onclick: jump }, run.text))] : [];
   byId("also").replaceChildren(...further.slice(0, 3).map((text) => element("p", {}, text)), ...more, ...compared);
   byId("doubts").replaceChildren(...view.run.doubts.map((text) => element("li", {}, text)));
-  byId("about").textContent = [view.run.facts.cpu, ...(view.run.facts.gpus ?? []).map((gpu) => gpu.name), view.place, view.run.facts.time?.slice(0, 10)].filter(Boolean).join(" · ");
+  byId("about").textContent = [
+    view.run.facts.cpu,
+    ...(view.run.facts.gpus ?? []).map((gpu) => gpu.name),
+    view.place,
+    view.run.facts.time?.slice(0, 10),
+  ]
+    .filter(Boolean)
+    .join(" · ");
   const without = view.here.filter((row) => !isNumber(row.seconds_per_step));
-  const lines = without.map((row) => element("li", {}, `${row.label} [${row.device}, ${row.dtype}] is ${row.status}: ${row.reason}`));
-  byId("unmeasured").replaceChildren(...(lines.length ? [element("h2", {}, "Without a number"), element("ul", {}, ...lines)] : []));
+  const lines = without.map((row) =>
+    element("li", {}, `${row.label} [${row.device}, ${row.dtype}] is ${row.status}: ${row.reason}`),
+  );
+  byId("unmeasured").replaceChildren(
+    ...(lines.length ? [element("h2", {}, "Without a number"), element("ul", {}, ...lines)] : []),
+  );
+}
+
+function showFigures(view) {
+  const { scaling, residuals } = scalingFigures(view);
+  const figures = {
+    answer: { answer: view.shown.length ? mainFigure(view) : null },
+    code: { losses: lossesFigure(view) },
+    spread: { spread: spreadFigure(view) },
+    controls: { controls: controlsFigure(view) },
+    limit: { limit: limitFigure(view) },
+    scaling: { scaling, residuals },
+    threads: { threads: threadsFigure(view) },
+    runs: { comparison: comparisonFigure(view), history: historyFigure(view) },
+  };
+  for (const [place, named] of Object.entries(figures)) {
+    for (const [name, figure] of Object.entries(named)) figure ? show(place, figure) : hide(name);
+    if (!["answer", "code"].includes(place)) byId(place).hidden = Object.values(named).every((figure) => !figure);
+  }
 }
 
 // A link to a section would take the fragment's place.

@@ -28,7 +28,9 @@ function table(caption, rows) {
   const isText = (name) => rows.every((row) => typeof row[name] !== "number");
   const cell = (row, name, i) =>
     element(i ? "td" : "th", { scope: i ? null : "row", class: isText(name) ? "text" : "number" }, readable(name, row[name]));
-  const head = names.map((name) => element("th", { scope: "col", class: isText(name) ? "text" : "number" }, name.replaceAll("_", " ")));
+  const head = names.map((name) =>
+    element("th", { scope: "col", class: isText(name) ? "text" : "number" }, name.replaceAll("_", " ")),
+  );
   return element(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${caption}` },
@@ -51,7 +53,9 @@ function csv(rows) {
     const text = /^[=+\-@\t\r]/.test(value) ? `'${value}` : String(value);
     return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
-  return [names, ...rows.map((row) => names.map((name) => row[name]))].map((line) => line.map(field).join(",")).join("\n") + "\n";
+  return (
+    [names, ...rows.map((row) => names.map((name) => row[name]))].map((line) => line.map(field).join(",")).join("\n") + "\n"
+  );
 }
 
 function download(name, text) {
@@ -76,7 +80,24 @@ function tableOfChart(name, caption, rows) {
 
 function facts(caption, rows, heads = null) {
   const shown = rows.filter((row) => row.slice(1).some((value) => value !== "" && value !== null && value !== undefined));
-  const head = heads && element("thead", {}, element("tr", {}, element("td", {}), ...heads.map((name) => element("th", { scope: "col" }, name))));
-  const line = ([name, ...values]) => element("tr", {}, element("th", { scope: "row" }, name), ...values.map((value) => element("td", {}, value)));
+  const head =
+    heads &&
+    element("thead", {}, element("tr", {}, element("td", {}), ...heads.map((name) => element("th", { scope: "col" }, name))));
+  const line = ([name, ...values]) =>
+    element("tr", {}, element("th", { scope: "row" }, name), ...values.map((value) => element("td", {}, value)));
   return element("table", { class: "facts" }, element("caption", {}, caption), head, element("tbody", {}, ...shown.map(line)));
+}
+
+// How rows are told apart: by the columns in which they differ.
+const unlike = (rows, names) => names.filter((name) => new Set(rows.map((row) => row[name])).size > 1);
+const called = (row, names) =>
+  [row.label ?? row.backend, ...names.map((name) => row[name])].filter((part) => part !== "" && part !== null).join(", ");
+function grouped(rows, name) {
+  const found = new Map();
+  for (const row of rows) {
+    const key = name(row);
+    if (!found.has(key)) found.set(key, []);
+    found.get(key).push(row);
+  }
+  return [...found];
 }

@@ -14,7 +14,11 @@ function seconds(value) {
   if (!isNumber(value)) return "";
   const sign = value < 0 ? "−" : "";
   const size = Math.abs(value);
-  for (const [unit, scale] of [["s", 1], ["ms", 1e-3], ["µs", 1e-6]]) {
+  for (const [unit, scale] of [
+    ["s", 1],
+    ["ms", 1e-3],
+    ["µs", 1e-6],
+  ]) {
     if (size >= scale * 0.9995) return `${sign}${digits(size / scale)} ${unit}`;
   }
   return `${sign}${digits(size / 1e-9)} ns`;
@@ -25,14 +29,23 @@ const roundSeconds = (value) => seconds(value).replace(/\.0+ /, " ");
 
 function bytes(value) {
   if (!isNumber(value)) return "";
-  for (const [unit, scale] of [["GB", 1e9], ["MB", 1e6], ["kB", 1e3]]) {
+  for (const [unit, scale] of [
+    ["GB", 1e9],
+    ["MB", 1e6],
+    ["kB", 1e3],
+  ]) {
     if (value >= scale) return `${digits(value / scale)} ${unit}`;
   }
   return `${value.toFixed(0)} B`;
 }
 
 function operations(value) {
-  for (const [unit, scale] of [["T", 1e12], ["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+  for (const [unit, scale] of [
+    ["T", 1e12],
+    ["G", 1e9],
+    ["M", 1e6],
+    ["k", 1e3],
+  ]) {
     if (value >= scale) return `${+(value / scale).toPrecision(3)}${unit}`;
   }
   return String(+value.toPrecision(3));
