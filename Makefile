@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+INSTALL := $(RUN) -m pip install --quiet --constraint constraints.txt --editable
 READY := $(VENV)/.ready
+TOOLS := $(VENV)/.tools
 
-.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes gpu test lint instrument results
+.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test lint instrument
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -12,48 +14,56 @@ bench: $(READY) ## measure every case on every device, about a minute
 
 bench-all: $(READY) ## measure every way of writing the step that this machine can run, with libraries that are optional
 	for extra in jax numba $(if $(shell command -v nvidia-smi),cupy); do \
-		$(RUN) -m pip install --quiet --constraint constraints.txt --editable ".[$$extra]" || echo "without $$extra"; \
+		$(INSTALL) ".[$$extra]" || echo "without $$extra"; \
 	done
 	BENCH_BACKENDS=all $(RUN) -m pytest --benchmark-only
 
-sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture; ten minutes
+	$(INSTALL) '.[instrument]'
 	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
 	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_STEPS=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench scaling results/sweeps
 
 sweep-threads: $(READY) ## every way on one thread, two, four, ... as many as this machine has
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+	$(INSTALL) '.[instrument]'
 	BENCH_THREADS=$$($(RUN) -c 'import os; n = len(os.sched_getaffinity(0)); print(*(2**k for k in range(n.bit_length())), sep=",")') \
 	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench picture results/sweeps
 
 sweep-dtypes: $(READY) ## every way in every precision it has code for
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+	$(INSTALL) '.[instrument]'
 	BENCH_DTYPES=float32,float64,bfloat16,tf32 BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench picture results/sweeps
+
+report: $(READY) ## the latest run as one HTML file, for any browser
+	$(INSTALL) '.[report]'
+	$(RUN) -m bench report --open
 
 gpu: ## on a machine with CUDA and nothing to install: its tests, then every way on CPU and GPU
 	$(PYTHON) -m pytest tests/backends/test_contract.py -k cuda
 	BENCH_DEVICES=cpu,cuda BENCH_BACKENDS=all $(PYTHON) -m pytest --benchmark-only
 
-test: $(READY) ## prove the project itself; warnings are errors
+test: $(TOOLS) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error
 
 instrument: $(READY) ## how often verdicts are wrong on this machine, beside two other tools; under two hours, goes on where it stopped
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[instrument]'
+	$(INSTALL) '.[instrument]'
 	$(RUN) docs/instrument/campaign.py
 	$(RUN) docs/instrument/judge.py
 
-results: $(READY) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
+results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
 	$(RUN) -m bench summary results > /dev/null
 	$(RUN) -m bench results
 
-lint: $(READY) ## style and types
+lint: $(TOOLS) ## style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(RUN) -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(INSTALL) .
+	touch $@
+
+$(TOOLS): $(READY)
+	$(INSTALL) '.[dev]'
 	touch $@

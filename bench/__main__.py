@@ -1,4 +1,4 @@
-"""The command line: `python -m bench list|train|verify|run|summary|show|picture|compare|scaling|doctor|export|results`.
+"""The command line: `python -m bench COMMAND`, with `list`, `run`, `show`, `compare`, `report` and others.
 
 It must never let an error of the user's end in a traceback; what a command does stands in `bench/commands.py`
 and, for stored runs, in `bench/stored.py`.
@@ -79,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     compared.add_argument("--fail-on", type=_slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
     command(stored.scaling).add_argument("run", type=Path, help="a run over several shapes, of a folder the latest")
+    shown = command(stored.report)
+    shown.add_argument("run", nargs="*", type=Path, help="a run's folder, or one above it; the latest run by default")
+    shown.add_argument("-o", "--output", type=Path, help="the file; report.html in the last run's folder by default")
+    shown.add_argument("--open", action="store_true", help="show it in the browser")
     command(commands.doctor)
     command(stored.results)
     exported = command(stored.export)

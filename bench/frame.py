@@ -37,14 +37,19 @@ def load(*paths: str | Path) -> pd.DataFrame:
 
 
 def stories(*paths: str | Path) -> list[journal.Story]:
-    """The journals at or below `paths`, those of one path oldest first."""
+    """The journals at or below `paths`, those of one path oldest first, as read."""
+    return [journal.read(file) for file in journals(*paths)]
+
+
+def journals(*paths: str | Path) -> list[Path]:
+    """The files of `stories`. Raises `UsageError` for a path that holds none."""
     files: list[Path] = []
     for path in map(Path, paths or ("results",)):
         found = sorted(path.rglob(journal.NAME), key=lambda file: file.parent.name) if path.is_dir() else [path]
         if not found:
             raise UsageError(f"{path}: holds no {journal.NAME}; give a run's folder, or one above it.")
         files += found
-    return [journal.read(file) for file in dict.fromkeys(files)]
+    return [*dict.fromkeys(files)]
 
 
 def samples(story: journal.Story) -> pd.DataFrame:

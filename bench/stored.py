@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -99,6 +100,36 @@ def scaling(arguments: argparse.Namespace) -> int:
     for path in scaling_views.write(found, story.path.parent):
         tables.console().print(f"written: {path}", style="dim")
     return 0
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Writes one HTML file that shows stored runs in a browser, without a network."""
+    from bench import frame, tables
+
+    try:
+        from bench import report
+    except ModuleNotFoundError as error:
+        if error.name not in ("jinja2", "plotly", "pygments"):
+            raise
+        missing = f"report: needs {error.name}, which is not installed; run `pip install 'stepbench[report]'`."
+        raise UsageError(missing) from None
+    results = Settings.from_env().results
+    files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]
+    target = arguments.output or files[-1].parent / "report.html"
+    text = report.build(files, results)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}; name another file with -o.") from None
+    tables.console().print(f"written: {target}", style="dim")
+    if arguments.open:
+        webbrowser.open(target.resolve().as_uri())
+    return 0
+
+
+def _begun(file: Path) -> str:
+    """A run's folder is named by when it began, whatever machine's folder it is in."""
+    return file.parent.name
 
 
 def export(arguments: argparse.Namespace) -> int:
