@@ -32,7 +32,7 @@ EXPECTED = {
     **dict.fromkeys(AMOUNTS, "a number of at least 0, with a decimal point"),
     **{name: expected for name, (_, expected) in PATTERNS.items()},
 }
-TEXTS = ("reason", "kind", "source_hash", "versions", "allocator", "verdict", "run", "python", SIDE, *PATTERNS)
+TEXTS = ("reason", "kind", "source_hash", "versions", "kernels", "allocator", "verdict", "run", "python", SIDE, *PATTERNS)
 COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "replicated", "file"]
 
 

@@ -179,7 +179,8 @@ def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
     """What else differs between the sides than what is being compared."""
     names = {
         "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
-        "allocator": "the allocator", "steps_per_round": "the steps a round", "rounds": "the number of rounds",
+        "kernels": "the choice of kernels", "allocator": "the allocator", "steps_per_round": "the steps a round",
+        "rounds": "the number of rounds",
     }  # fmt: skip
     found = []
     for column, name in names.items():

@@ -19,7 +19,7 @@ from bench.verdicts import Estimate
 
 KEY = [*CASE, SIDE]
 QUIET = "quiet_seconds_per_step"
-ALIKE = ("machine", "allocator", "steps_per_round", "processes", "rounds")
+ALIKE = ("machine", "kernels", "allocator", "steps_per_round", "processes", "rounds")
 """What a campaign's run has to share with the runs it is to speak for."""
 ALONE = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
 UNLIKE = f"the campaign holds no two runs that were measured alike ({', '.join(ALIKE)}, yardsticks), so {ALONE}"

@@ -29,7 +29,7 @@ SUMMARY = [
     "operators_per_step", "kernels_per_step", "allocated_bytes_per_step", "peak_bytes_per_step",
     "error_loss", "error_w1", "error_w2", "kinks", "tolerance", "processes", "rounds", "steps_per_round", "learning_rate",
     "allocator", "source_hash", "versions", "verdict", SIDE,
-    "quiet_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python", "idea",
+    "quiet_seconds_per_step", "yardsticks", "relative_error", "machine", "run", "python", "idea", "kernels",
 ]  # fmt: skip
 COUNTED = ("operators", "kernels", "allocated_bytes", "peak_bytes")
 
@@ -96,7 +96,8 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     work = [(case["flops"] if case["proven"] or "bytes" in case else 0, case.get("bytes", 0)) for case in header["cases"]]
     table = limit.add(table, [*work, *[(0, 0)] * len(header["holes"])])
     table = payback.add(table, [case["key"] for case in header["cases"]])
-    table = table.assign(machine=header["machine_name"], run=header["run"], python=header["machine"]["python"])
+    kernels = " ".join(f"{name}={value}" for name, value in sorted(header["machine"].get("kernel_choices", {}).items()))
+    table = table.assign(machine=header["machine_name"], run=header["run"], python=header["machine"]["python"], kernels=kernels)
     _judge(table, ratios)
     return table
 

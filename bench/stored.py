@@ -11,7 +11,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.settings import Settings
 
 if TYPE_CHECKING:
@@ -95,7 +95,10 @@ def scaling(arguments: argparse.Namespace) -> int:
     from bench import frame, scaling, scaling_views, tables
 
     story = _latest(arguments.run)
-    found = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    rounds, baseline = frame.samples(story), arguments.baseline or story.header["settings"]["baseline"]
+    if baseline not in (names := rounds["backend"].unique()):
+        raise unknown("backend", baseline, list(names), "--baseline")
+    found = scaling.scale(rounds, baseline)
     scaling_views.show(found, tables.console())
     for path in scaling_views.write(found, story.path.parent):
         tables.console().print(f"written: {path}", style="dim")

@@ -44,7 +44,7 @@ def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m")
                 "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
                 "quiet_seconds_per_step": float(np.exp(log)), "rounds": 100,
                 "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
-                "source_hash": "x", "versions": "numpy==2", "allocator": "pinned", "steps_per_round": 20.0,
+                "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
                 "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
                 "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7", "side": "",
             }

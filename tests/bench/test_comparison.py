@@ -56,6 +56,16 @@ def test_two_runs_alone_are_never_judged(rows):
     assert found.table["ratio_low"].isna().all()
 
 
+def test_a_campaign_with_other_kernels_does_not_speak_for_a_run(rows):
+    campaign = _campaign(rows, 40).assign(kernels="OPENBLAS_CORETYPE=Haswell")
+    found = judge(rows("a"), rows("b", slower={"slow": 1.05}), campaign)
+    assert set(found.table["verdict"]) == {"UNDECIDED"}
+    assert "the campaign holds no two runs that were measured alike (machine, kernels," in found.table["reason"].iloc[0]
+    head = rows("b", slower={"slow": 1.05}).assign(kernels="OPENBLAS_CORETYPE=Haswell")
+    both = judge(rows("a"), head, campaign).table["reason"].iloc[0]
+    assert "the choice of kernels differs: unknown → OPENBLAS_CORETYPE=Haswell" in both
+
+
 def test_several_runs_a_side_need_no_campaign(rows):
     base = pd.concat([rows(f"a{number}") for number in range(8)])
     head = pd.concat([rows(f"b{number}", slower={"slow": 1.05}) for number in range(8)])
