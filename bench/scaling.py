@@ -76,8 +76,10 @@ def _fit(line: Row, rows: pd.DataFrame, fits: list[Row], points: list[Row]) -> N
     worst = float(residuals[np.abs(residuals).argmax()])
     fits.append(told | {"worst_residual": worst, "points": len(flops), "processes": len(grid)})
     shapes = rows.drop_duplicates("flops").set_index("flops")[["N", "D_in", "H", "D_out"]]
-    for flop, seconds, model, residual in zip(flops, measured, predicted, residuals, strict=True):
-        point = {"flops": flop, "seconds_per_step": seconds, "model_seconds_per_step": model, "residual": residual}
+    ends = [[float(np.exp(end)) for end in Estimate.of(np.log(column)).interval()] for column in grid.to_numpy(float).T]
+    for flop, seconds, (low, high), model, residual in zip(flops, measured, ends, predicted, residuals, strict=True):
+        point = {"flops": flop, "seconds_per_step": seconds, "seconds_per_step_low": low, "seconds_per_step_high": high}
+        point |= {"model_seconds_per_step": model, "residual": residual}
         points.append(line | shapes.loc[flop].to_dict() | point)
 
 

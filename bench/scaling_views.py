@@ -13,6 +13,7 @@ from rich.console import Console
 
 from bench import tables
 from bench.frame import SIDE
+from bench.pictures import COLOURS, MARKERS
 from bench.rows import Row, records
 from bench.scaling import LINE, Scaling
 from bench.tables import Column
@@ -52,17 +53,23 @@ def draw(found: Scaling, target: Path) -> list[Path]:
         return []
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import EngFormatter
 
-    figure, axes = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    for number, (line, points) in enumerate(found.points.groupby(LINE, sort=False) if len(found.points) else []):
-        label = " ".join(str(part) for part in dict.fromkeys(line) if part not in ("", "float32", 1))
-        (drawn,) = axes.plot(points["flops"], points["model_seconds_per_step"], linewidth=1)
-        marker = "osD^vP*X"[number % 8]
-        axes.plot(points["flops"], points["seconds_per_step"], marker, markersize=4, color=drawn.get_color(), label=label)
-    axes.set(xscale="log", yscale="log", xlabel="floating-point operations a step", ylabel="seconds a step")
-    axes.set_title("points: measured; lines: overhead + operations / rate", fontsize=10)
+    figure, axes = pyplot.subplots(figsize=(10, 6), layout="constrained", facecolor="white")
+    lines = dict(tuple(found.points.groupby(LINE, sort=False))) if len(found.points) else {}
+    slowest_first = sorted(lines.items(), key=lambda item: -float(item[1]["seconds_per_step"].iloc[-1]))
+    for number, (line, points) in enumerate(slowest_first):
+        label = " ".join(str(part) for part in dict.fromkeys(line) if part not in ("", "cpu", "float32", 1))
+        look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
+        seconds_per_step = points["seconds_per_step"]
+        ends = [(points[f"seconds_per_step_{end}"] - seconds_per_step).abs() for end in ("low", "high")]
+        axes.errorbar(points["flops"], seconds_per_step, ends, linestyle="", markersize=4, capsize=2, label=label, **look)
+        axes.plot(points["flops"], points["model_seconds_per_step"], linewidth=1, color=look["color"])
+    axes.set(xscale="log", yscale="log", xlabel="floating-point operations a step", ylabel="time of a step")
+    axes.yaxis.set_major_formatter(EngFormatter(unit="s"))
+    axes.set_title("points: measured, with 95 % intervals; lines: overhead + operations / rate", fontsize=10)
     axes.grid(which="major", linewidth=0.3)
-    axes.legend(frameon=False, fontsize=8)
+    figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     figure.savefig(target, metadata={"Date": None})
     pyplot.close(figure)
     return [target]

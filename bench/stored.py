@@ -114,7 +114,7 @@ def report(arguments: argparse.Namespace) -> int:
     except ModuleNotFoundError as error:
         if error.name not in ("jinja2", "plotly", "pygments"):
             raise
-        missing = f"report: needs {error.name}, which is not installed; run `pip install 'stepbench[report]'`."
+        missing = f"report: needs {error.name}, which is not installed; run `pip install '.[report]'`."
         raise UsageError(missing) from None
     results = Settings.from_env().results
     files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]

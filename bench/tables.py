@@ -80,15 +80,15 @@ def pipes(columns: list[Column], rows: list[Row]) -> list[str]:
 
 
 def notes(table: pd.DataFrame) -> list[str]:
-    """One line for every row without a number, or with fewer passes than planned."""
-    rows = records(table[table["status"] != "ok"])
-    lines = []
-    for row in rows:
-        place = ", ".join(filter(None, (row["device"], row[SIDE])))
-        name = row["backend"] if row["reason"].startswith(str(row["backend"])) else f"{row['backend']}[{place}]"
-        text = row["reason"] if row["reason"].startswith(name) else f"{name} {row['reason']}"
-        lines.append(f"{row['status']}: {text}")
-    return list(dict.fromkeys(lines))
+    """What is to be said of every row without a number, or with fewer passes than planned; a line for each reason."""
+    lines: dict[tuple[str, str, str], list[str]] = {}
+    for row in records(table[table["status"] != "ok"]):
+        name, reason = str(row["backend"]), str(row["reason"])
+        place = "" if reason.startswith(name) else f"[{', '.join(filter(None, (row['device'], row[SIDE])))}] "
+        names = lines.setdefault((str(row["status"]), place, reason), [])
+        if place and name not in names:  # a reason that begins with the name needs no other
+            names.append(name)
+    return [f"{status}: {', '.join(names)}{place}{reason}" for (status, place, reason), names in lines.items()]
 
 
 def _legend(table: pd.DataFrame) -> list[str]:

@@ -48,11 +48,12 @@ function look() {
 const named = (row, names) => names.map((name) => (name === "threads" ? threads(row[name]) : row[name])).join(", ");
 const threads = (count) => `${count} thread${count === 1 ? "" : "s"}`;
 
-// Without a choice: the baseline and the quickest other way on the same device.
+// Without a choice: the baseline, and on the same device the quickest of the first ways, whose lines differ least; else of all.
 function usual({ groups }) {
   const rows = groups[0]?.rows ?? [];
   const base = rows.find((row) => row.key === row.baseline);
-  return [base, rows.find((row) => row !== base)].filter(Boolean).map((row) => row.key);
+  const others = rows.filter((row) => row !== base);
+  return [base, others.find((row) => row.kind === "seed") ?? others[0]].filter(Boolean).map((row) => row.key);
 }
 
 // A choice outlives a filter: the same backend is looked for among the rows that are shown.

@@ -9,7 +9,8 @@ def test_a_row_has_the_key_that_the_journal_gave_its_case():
     """Controls and the twin included; a baseline is found by it."""
     story = read(refresh.shown(ROOT))
     table = rows.records(statistics.summarise(story))
-    assert [rows.key_of(row) for row in table] == [case["key"] for case in story.header["cases"]]
+    cases = story.header["cases"]
+    assert [rows.key_of(row) for row in table[: len(cases)]] == [case["key"] for case in cases], "then come the holes"
     assert [row["backend"] for row in table if rows.key_of(row) == row["baseline"]] == ["numpy_manual"]
 
 

@@ -66,4 +66,4 @@ def test_incomplete_rows_are_marked():
     table = statistics.summarise(story(lambda *_: 1e-4, passes=3, end=False))
     lines = _shown(table, 100)
     assert any("base (incomplete)" in line for line in lines)
-    assert "incomplete: base[cpu] 3 of 20 passes were finished" in lines
+    assert "incomplete: base, slow, twin[cpu] 3 of 20 passes were finished" in lines
