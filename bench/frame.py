@@ -64,9 +64,10 @@ def samples(story: journal.Story) -> pd.DataFrame:
 
 
 def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for visit in visits:
+    for recorded in visits:
+        visit = {"dispatch_seconds": None} | recorded  # an older journal does not tell
         for mode in MODES:
-            if (seconds := visit.get(f"{mode}_seconds")) is None:  # an older journal has fewer
+            if (seconds := visit[f"{mode}_seconds"]) is None:
                 continue
             yield {
                 **run,

@@ -170,6 +170,6 @@ def test_a_missing_library_is_named_with_what_to_install(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, "bench.report")
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
     with pytest.raises(
-        UsageError, match=r"^report: needs plotly, which is not installed; run `pip install 'stepbench\[report\]'`"
+        UsageError, match=r"^report: needs plotly, which is not installed; run `pip install '\.\[report\]'`"
     ):
         stored.report(None)
