@@ -96,7 +96,8 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     work = [(case["flops"] if case["proven"] or "bytes" in case else 0, case.get("bytes", 0)) for case in header["cases"]]
     table = limit.add(table, [*work, *[(0, 0)] * len(header["holes"])])
     table = payback.add(table, [case["key"] for case in header["cases"]])
-    kernels = " ".join(f"{name}={value}" for name, value in sorted(header["machine"].get("kernel_choices", {}).items()))
+    chosen = header["machine"].get("kernel_choices")  # older journals do not tell
+    kernels = "" if chosen is None else " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
     table = table.assign(machine=header["machine_name"], run=header["run"], python=header["machine"]["python"], kernels=kernels)
     _judge(table, ratios)
     return table
