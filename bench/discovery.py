@@ -93,6 +93,9 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         kind = _declared(facts["source"]).get("kind", api.TrainStep.kind)
         return {**facts, "kind": kind, "missing": str(missing), "hash": _hash(facts["source"]), "libraries": [str(missing)]}
     sources = [inspect.getsource(module) for module in _modules(step)]
+    owner = next((cls for cls in step.__mro__ if "step" in vars(cls)), step)
+    if owner is not step:  # whoever reads the file wants to see the step that it inherits
+        facts["source"] += "\n\n" + inspect.getsource(sys.modules[owner.__module__])
     return {
         **facts,
         "kind": step.kind,

@@ -35,7 +35,7 @@ def words(source: str) -> list[Words]:
 def step_lines(source: str) -> list[int]:
     """The numbers, from 0, of the lines of `step` and of whatever else in the file it calls, in the file's order.
 
-    A class without a `step` of its own, which inherits one, stands there as a whole; so does a file that is no Python.
+    A class without a `step` of its own stands there as a whole, before the step that it inherits; so does what is no Python.
     """
     everything = list(range(len(source.splitlines())))
     try:
@@ -43,9 +43,9 @@ def step_lines(source: str) -> list[int]:
     except (SyntaxError, ValueError, RecursionError):
         return everything
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    for owner in classes:
+    for number, owner in enumerate(classes):
         if step := next((node for node in _functions(owner.body) if node.name == STEP), None):
-            return _numbers(_called(tree, owner, step))
+            return _numbers([*classes[:number], *_called(tree, owner, step)])
     return _numbers(classes) or everything
 
 

@@ -53,6 +53,16 @@ def test_a_file_that_is_no_backend_is_named(tmp_path, text, says):
         discovery.load(_file(tmp_path, text))
 
 
+def test_the_source_holds_the_step_that_is_run():
+    """Its own in most files; of a file that inherits its step both, its own first."""
+    own = discovery.BACKENDS / "numpy_manual.py"
+    assert discovery.describe(own, ["cpu"])["source"] == own.read_text()
+    pytest.importorskip("torch")
+    heir = discovery.describe(discovery.BACKENDS / "torch_module_fused.py", ["cpu"])["source"]
+    assert heir.startswith((discovery.BACKENDS / "torch_module_fused.py").read_text())
+    assert heir.endswith((discovery.BACKENDS / "torch_module.py").read_text())
+
+
 def test_a_missing_library_makes_a_backend_unavailable_and_keeps_its_kind(tmp_path):
     path = _file(tmp_path, "import no_such_library\n" + SOUND)
     with pytest.raises(discovery.MissingLibrary, match="no_such_library"):

@@ -70,3 +70,10 @@ def test_every_pair_of_a_run_is_compared_and_no_other():
     sources = {name: f"class A:\n    def step(self):\n        return {name!r}\n" for name in ("b", "a", "c")}
     found = code.pairs(sources, [["b", "a"], ["c"]])
     assert found == {"a b": [(1, 2, 1, 2)]}
+
+
+def test_an_inherited_step_stands_below_what_its_heir_changes():
+    source = "import torch\n\nclass Heir(Base):\n    fused = True\n\n\nimport torch\n\nclass Base:\n    def step(self):\n        return 1\n"
+    assert [source.splitlines()[number] for number in code.step_lines(source)] == [
+        "class Heir(Base):", "    fused = True", "    def step(self):", "        return 1",
+    ]  # fmt: skip
