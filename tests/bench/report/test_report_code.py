@@ -73,7 +73,7 @@ def test_every_pair_of_a_run_is_compared_and_no_other():
 
 
 def test_an_inherited_step_stands_below_what_its_heir_changes():
-    source = "import torch\n\nclass Heir(Base):\n    fused = True\n\n\nimport torch\n\nclass Base:\n    def step(self):\n        return 1\n"
+    source = "class Heir(Base):\n    fused = True\n\n\nimport torch\n\nclass Base:\n    def step(self):\n        return 1\n"
     assert [source.splitlines()[number] for number in code.step_lines(source)] == [
         "class Heir(Base):", "    fused = True", "    def step(self):", "        return 1",
     ]  # fmt: skip
