@@ -46,11 +46,11 @@ function price([one, other]) {
   const [more, less] = a > b ? [one, other] : [other, one];
   const beside = [one, other].find((row) => row.baseline !== row.key && [one.key, other.key].includes(row.baseline));
   const verdict = beside?.verdict
-    ? ` Beside the baseline ${beside.label} is ${beside.verdict}.`
-    : " A verdict is given only beside the baseline.";
+    ? `. In the same blocks ${beside.label} takes ${beside.ratio.toFixed(2)} times the baseline's time: ${beside.verdict}.`
+    : `, ${(more.seconds_per_step / less.seconds_per_step).toFixed(2)} times. A verdict is given only beside the baseline.`;
   return (
     `${more.label} takes ${seconds(Math.abs(a - b))} a step more than ${less.label}: ${seconds(more.seconds_per_step)} and ` +
-    `${seconds(less.seconds_per_step)}, ${(more.seconds_per_step / less.seconds_per_step).toFixed(2)} times.${verdict} ` +
+    `${seconds(less.seconds_per_step)}${verdict} ` +
     "This is the price of all lines that differ together; single lines are not timed."
   );
 }
