@@ -6,6 +6,7 @@ Nothing that a journal says may ever become markup or code, and the file must ne
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import json
 import re
@@ -35,16 +36,17 @@ def build(files: Sequence[Path], results: Path) -> str:
 def render(content: dict[str, Any]) -> str:
     """The page that shows what `bench.report.data.gather` returns."""
     script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    scripts, style = [get_plotlyjs(), script], (HERE / "page.css").read_text(encoding="utf-8")
+    plotly, style = get_plotlyjs(), (HERE / "page.css").read_text(encoding="utf-8")
     # Plotly also has a style element for maps, whole, and one that it fills rule by rule, which the hash of nothing allows
-    styles = [style, "", *re.findall(r"createElement\(\"style\"\);[^']*?\.textContent='([^'\\]*)'", scripts[0])]
+    styles = [style, "", *re.findall(r"createElement\(\"style\"\);[^']*?\.textContent='([^'\\]*)'", plotly)]
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
         run=content["runs"][-1],
-        scripts=[Markup(text) for text in scripts],
+        plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
+        script=Markup(script),
         style=Markup(style),
         data=Markup(as_script(content)),
-        policy=f"default-src 'none'; script-src {_hashes(*scripts)}; style-src {_hashes(*styles)}; img-src data: blob:; "
+        policy=f"default-src 'none'; script-src {_hashes(plotly, script)}; style-src {_hashes(*styles)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
     )
 

@@ -84,9 +84,22 @@ const inSight = new IntersectionObserver(
 );
 const waiting = new Map();
 
+// Plotly lies in the page compressed, a third of its size; as a script it is what the page's policy knows by its hash.
+async function unpack() {
+  const bytes = Uint8Array.from(atob(byId("plotly").textContent), (character) => character.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  document.head.append(script);
+  for (const node of waiting.keys()) {
+    inSight.unobserve(node);
+    inSight.observe(node);
+  }
+}
+unpack();
+
 function draw(node) {
   const figure = waiting.get(node);
-  if (!figure) return;
+  if (!figure || !window.Plotly) return;
   waiting.delete(node);
   const plot = figure.plot();
   node.style.height = `${plot.height}px`;
