@@ -6,7 +6,6 @@ It must never import a framework that is not loaded already.
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -50,8 +49,9 @@ def of_numpy(step: TrainStep) -> dict[str, int]:
     try:
         for name, array in arrays.items():
             setattr(step, name, array.view(Counting))
-        with suppress(Exception):  # compiled code takes NumPy's own arrays only
-            step.step()
+        step.step()
+    except Exception:  # compiled code, say, takes NumPy's own arrays only: what was counted until then is no step
+        return {}
     finally:
         for name, array in arrays.items():
             setattr(step, name, array)
@@ -59,6 +59,8 @@ def of_numpy(step: TrainStep) -> dict[str, int]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, list | tuple):  # of arrays, as np.concatenate takes
+        return type(value)(map(_plain, value))
     return value.view(np.ndarray) if isinstance(value, Counting) else value
 
 

@@ -55,12 +55,23 @@ def test_numpys_operators_are_counted_by_hand():
 
 
 def test_a_step_that_takes_no_other_arrays_is_not_counted():
+    """Nor in part, up to where it stopped."""
+
     class Picky(NumpyManual):
         def step(self):
-            assert type(self.x) is np.ndarray
+            h = self.x @ self.w1
+            assert type(h) is np.ndarray
             return super().step()
 
     assert operators.of_numpy(_opened(Picky).step) == {}
+
+
+def test_arrays_in_a_list_are_one_operation():
+    class Joins(NumpyManual):
+        def step(self):
+            return np.concatenate([self.w2, self.w2]).sum()
+
+    assert operators.of_numpy(_opened(Joins).step) == {"operators": 2}
 
 
 def test_memory_is_that_of_one_call():
