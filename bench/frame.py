@@ -30,8 +30,8 @@ def load(*paths: str | Path) -> pd.DataFrame:
 
     `seconds` is the whole round's time, `seconds_per_step` that over `steps`; `mode` is throughput (one wait a round),
     latency (the loss fetched every step), dispatch (of the throughput round, until its last step was queued) or device (the
-    device's own clock). `status` is `wrong` or `failed` for every round
-    of a case that failed at any time. Raises `UsageError` if there is no run.
+    device's own clock). `status` is `wrong` or `failed` for every round of a case that failed at any time.
+    Raises `UsageError` if there is no run.
     """
     return pd.concat([samples(story) for story in stories(*paths)], ignore_index=True)
 

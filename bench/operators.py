@@ -68,7 +68,7 @@ def _counted(value: Any) -> Any:
     return value.view(Counting) if isinstance(value, np.ndarray) else value
 
 
-def of_torch(step: TrainStep) -> dict[str, int]:
+def of_torch(step: TrainStep, device: str) -> dict[str, int]:
     """`operators` that one call asks ATen for, views included, not counting those that another one asked for.
 
     On CUDA also `kernels`, and `allocated_bytes` and `peak_bytes` of the device's memory. Nothing for a step without torch.
@@ -86,10 +86,10 @@ def of_torch(step: TrainStep) -> dict[str, int]:
     if on_cuda:
         ran = [event for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA]
         counts["kernels"] = sum(1 for event in ran if not event.name.startswith("Mem"))
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_stats()
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_stats(device)
         step.step()
         step.synchronize()
-        after = torch.cuda.memory_stats()
+        after = torch.cuda.memory_stats(device)
         counts |= {"allocated_bytes": after[ALLOCATED] - before[ALLOCATED], "peak_bytes": after[PEAK] - before[HELD]}
-    return {name: count for name, count in counts.items() if counts["operators"] or on_cuda}
+    return counts if counts["operators"] or on_cuda else {}

@@ -35,7 +35,7 @@ def again(run: Run) -> str:
     header = run.story.header
     variables = Settings.assignments(header["settings"])
     sides = [] if "BENCH_PYTHONS" in variables else list(header["machine"].get("sides", {}).values())
-    against = f" --against {sides[0]['commit']}" if sides else ""
+    against = f" --against {shlex.quote(str(sides[0]['commit']))}" if sides else ""
     return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench run{against}"])
 
 

@@ -29,7 +29,8 @@ def profile(opened: Opened, problem_seed: int) -> dict[str, Any]:
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
     expected = reference.train(problem, calls * every).losses[every - 1 :: every]
-    counts = memory(step, MEMORY_CALLS) | operators.of_numpy(step) | operators.of_torch(step) | step.counts()
+    asked = operators.of_numpy(step) | operators.of_torch(step, opened.case.device)
+    counts = memory(step, MEMORY_CALLS) | asked | step.counts()
     shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}
     return {"losses": losses, "expected_losses": expected.tolist(), **shares}
 

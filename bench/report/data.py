@@ -5,8 +5,6 @@ It must never compute an estimate of its own, nor leave anything out without say
 
 from __future__ import annotations
 
-import os
-import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,33 +12,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench import frame, scaling, statistics
+from bench import frame, pages, scaling, statistics
 from bench.cases import DEFAULT_SHAPE, TWIN
 from bench.errors import UsageError
 from bench.report import code, history
 from bench.report.headline import UNPROVEN, headline
 from bench.report.values import Json, columns, plain
+from bench.rows import is_control, name_of, with_shape
 from bench.runs import Run
-from bench.settings import Settings
-from bench.sides import CONTROLS, at
+from bench.sides import CONTROLS
 
 DETAILED = 20
 """Of more runs only the newest are shown with everything; of the others the estimates."""
 MAX_ROUNDS = 30_000
 """Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
 ELSEWHERE = (
-    "N",
-    "D_in",
-    "H",
-    "D_out",
-    "machine",
-    "run",
-    "python",
-    "allocator",
-    "steps_per_round",
-    "yardsticks",
-    "relative_error",
-)
+    "N", "D_in", "H", "D_out", "machine", "run", "python", "allocator", "steps_per_round", "yardsticks", "relative_error",
+)  # fmt: skip
 """Columns of the summary that the page has in another place, or shows nowhere."""
 PLACE = ("device", "dtype", "threads", "shape")
 
@@ -86,7 +74,7 @@ def about(run: Run, every_round: bool) -> Json:
         "machine": header["machine_name"],
         "facts": header["machine"],
         "settings": header["settings"],
-        "command": command(header),
+        "command": pages.again(run),
         "doctor": header.get("doctor", []),
         "doubts": run.doubts,
         "margin": statistics.noise_floor(run.table),
@@ -110,10 +98,9 @@ def summary(run: Run) -> list[Json]:
     keys += [f"hole {number}" for number in range(len(run.table) - len(keys))]
     shown = statistics.only_ok_times(run.table).astype(object)
     rows = []
-    for key, row in zip(keys, plain(shown), strict=True):
-        shape = "x".join(str(row[size]) for size in ("N", "D_in", "H", "D_out"))
+    for key, row in zip(keys, plain(with_shape(shown)), strict=True):
         verdict = UNPROVEN if unproven and row["verdict"] else row["verdict"]
-        rows.append({"key": key, "label": at(row["backend"], row[frame.SIDE]), "shape": shape, **row, "verdict": verdict})
+        rows.append({"key": key, "label": name_of(row), **row, "verdict": verdict})
     return rows
 
 
@@ -143,7 +130,7 @@ def start(rows: list[Json]) -> Json:
 
 
 def steps(rows: list[Json]) -> Iterator[Json]:
-    return (row for row in rows if row["kind"] not in (TWIN, *CONTROLS))
+    return (row for row in rows if not is_control(row))
 
 
 def rounds(samples: pd.DataFrame, every: bool) -> Json:
@@ -166,18 +153,3 @@ def scaled(samples: pd.DataFrame, baseline: str) -> Json | None:
     if found.fits.empty:
         return None
     return {name: columns(getattr(found, name)) for name in ("fits", "points", "crossings")}
-
-
-def command(header: Json) -> str:
-    """What repeats a run: the settings that are not the default ones, and the command."""
-    settings, usual = header["settings"], Settings().as_json()
-    changed = {name: value for name, value in settings.items() if value != usual.get(name)}
-    words = [f"BENCH_{name.upper()}={shlex.quote(_text(name, value))}" for name, value in changed.items()]
-    sides = list(header["machine"].get("sides", {}).values())
-    against = f" --against {shlex.quote(str(sides[0].get('commit')))}" if sides and not settings.get("pythons") else ""
-    return " ".join([*words, "python -m bench run"]) + against
-
-
-def _text(name: str, value: Any) -> str:
-    separator = os.pathsep if name == "path" else ","
-    return separator.join(map(str, value)) if isinstance(value, list) else str(value)

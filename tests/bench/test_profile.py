@@ -89,5 +89,5 @@ def test_torchs_operators_are_those_that_nobody_else_asked_for():
             a = torch.ones(3, 3)  # ones asks for empty and fill_
             return a @ a  # matmul asks for mm
 
-    assert operators.of_torch(_opened(Two).step) == {"operators": 2}
-    assert operators.of_torch(_opened(NumpyManual).step) == {}
+    assert operators.of_torch(_opened(Two).step, "cpu") == {"operators": 2}
+    assert operators.of_torch(_opened(NumpyManual).step, "cpu") == {}

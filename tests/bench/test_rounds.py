@@ -8,7 +8,7 @@ import pytest
 
 from backends.api import Control, Problem
 from backends.numpy_manual import NumpyManual
-from bench import rounds, verify, visits
+from bench import gate, rounds, verify, visits
 from bench.cases import Case
 
 
@@ -86,3 +86,23 @@ def test_one_late_reading_of_the_weights_is_no_proof_of_laziness(late, right):
     opened = visits.Opened(case, Slow(case.problem(0), "cpu", "float32"), proven=True)
     with nullcontext() if right else pytest.raises(verify.Wrong, match="puts work off"):
         visits.visit(opened, 0, 1, 20)
+
+
+def test_ten_steps_in_one_call_are_proven_and_timed_as_ten():
+    class Tenfold(NumpyManual):
+        steps_per_call = 10
+        calls = 0
+
+        def step(self):
+            self.calls += 1
+            for _ in range(self.steps_per_call):
+                loss = super().step()
+            return loss
+
+    case = Case("tenfold", "cpu", "float32", 1, (64, 1000, 100, 10))
+    gate.prove(Tenfold, "cpu", "float32", case.shape, seed=3)
+    step = Tenfold(case.problem(0), "cpu", "float32")
+    reply = visits.visit(visits.Opened(case, step, proven=True), 0, 1, 20)
+    assert reply["steps"] == 20
+    assert step.calls == 1 + 2 + 2, "one to warm up, then twenty steps in each of two rounds"
+    assert visits.visit(visits.Opened(case, step, proven=True), 0, 1, 3)["steps"] == 10, "never less than a call"
