@@ -48,8 +48,8 @@ test: $(TOOLS) ## prove the project itself; warnings are errors
 
 instrument: $(READY) ## how often verdicts are wrong on this machine, beside two other tools; under two hours, goes on where it stopped
 	$(INSTALL) '.[instrument]'
-	$(RUN) docs/instrument/campaign.py
-	$(RUN) docs/instrument/judge.py
+	$(RUN) tools/instrument/campaign.py
+	$(RUN) tools/instrument/judge.py
 
 results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
 	$(RUN) -m bench summary results > /dev/null

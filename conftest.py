@@ -1,3 +1,3 @@
-"""Makes pytest measure: everything is in `bench.plugin`."""
+"""Makes pytest measure: everything is in `bench.pytest_plugin`."""
 
-pytest_plugins = ["bench.plugin"]
+pytest_plugins = ["bench.pytest_plugin"]

@@ -11,11 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.comparison import compare
-    from bench.frame import load
+    from bench.analyse.comparison import compare
+    from bench.record.frame import load
 
 __all__ = ["compare", "load"]
-_ROOMS = {"compare": "bench.comparison", "load": "bench.frame"}
+_ROOMS = {"compare": "bench.analyse.comparison", "load": "bench.record.frame"}
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import commands, stored
+from bench.cli import commands, stored
 from bench.errors import UsageError
 from bench.settings import whole_number
 

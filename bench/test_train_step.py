@@ -1,6 +1,6 @@
 """The pytest-benchmark face: one benchmark per case, with the rounds that the workers measured.
 
-Nothing is timed here. `bench.plugin` gives the parameters and has measured or proven the cases before the first test.
+Nothing is timed here. `bench.pytest_plugin` gives the parameters and has measured or proven the cases before the first test.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bench.plugin import Outcome
-from bench.replay import ReplayClock
+from bench.pytest_plugin import Outcome
+from bench.pytest_plugin.replay import ReplayClock
 
 clock = ReplayClock()
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench import journal
+from bench.record import journal
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -28,7 +28,7 @@ YARDSTICKS = ("arithmetic", "dispatch", "traffic")
 
 
 def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m"):
-    """The summary of a run in which neighbours slowed every step by a common share, as `bench.inputs.read` returns it.
+    """The summary of a run in which neighbours slowed every step by a common share, as `bench.analyse.reading.read` returns it.
 
     `slower` maps backends to the factor by which they are slower than in other runs; `weather` and `spread` are
     standard deviations of logs.

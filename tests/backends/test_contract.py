@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from backends.api import Problem, TrainStep
-from bench import discovery, gate, verify
+from bench.judge import proof
+from bench.paths import BACKENDS, CONTROLS
+from bench.plan import discovery
+from bench.worker import gate
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
-FILES = discovery.find([discovery.BACKENDS, discovery.YARDSTICKS])
+FILES = discovery.find([BACKENDS, CONTROLS])
 
 
 def _loaded(name: str) -> type[TrainStep]:
@@ -31,7 +34,7 @@ def _runnable(name: str, device: str, dtype: str) -> type[TrainStep]:
 STEPS = [name for name, path in FILES.items() if not re.search(r'\(Control\)|kind = "(control|ceiling)"', path.read_text())]
 
 
-@pytest.mark.parametrize("dtype", verify.TOLERANCE)
+@pytest.mark.parametrize("dtype", proof.TOLERANCE)
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", STEPS)
 def test_passes_the_gate(name, device, dtype):
@@ -45,7 +48,7 @@ def test_class_attributes_say_what_a_plan_needs(name):
     assert build.kind in ("seed", "rung", "control", "yardstick", "ceiling")
     assert set(build.devices) <= {"cpu", "cuda"}
     assert build.devices
-    assert set(build.dtypes) <= set(verify.TOLERANCE)
+    assert set(build.dtypes) <= set(proof.TOLERANCE)
     assert 1 <= build.steps_per_call <= 10
     assert len(inspect.signature(build.step).parameters) == 1, "step() takes no arguments"
     assert name == FILES[name].stem
@@ -70,7 +73,7 @@ def test_the_loss_is_a_number_that_float_fetches(name):
 
 def test_no_backend_imports_the_harness():
     for name, path in FILES.items():
-        if path.parent == discovery.BACKENDS:
+        if path.parent == BACKENDS:
             assert "bench" not in path.read_text().replace("benchmark", ""), name
 
 
@@ -99,10 +102,10 @@ def test_cuda_events_tell_seconds():
     torch = pytest.importorskip("torch")
     if not torch.cuda.is_available():
         pytest.skip(f"torch {torch.__version__} finds no CUDA device here")
-    from bench import rounds
+    from bench.worker import timing
 
     step = _loaded("torch_manual")(Problem.random(), "cuda", "float32")
     step.step()
-    seconds, loss = rounds.device(step, 20)
+    seconds, loss = timing.device(step, 20)
     assert float(loss) > 0
     assert 1e-6 < seconds < 1

@@ -14,9 +14,11 @@ if importlib.util.find_spec("triton") is None:
 GATE = """
 import sys
 from pathlib import Path
-from bench import discovery, gate
+from bench.paths import BACKENDS
+from bench.plan import discovery
+from bench.worker import gate
 old, new, folder, dtype = sys.argv[1:]
-source = (discovery.BACKENDS / "triton_fused.py").read_text()
+source = (BACKENDS / "triton_fused.py").read_text()
 assert old in source
 spoilt = Path(folder) / "triton_fused.py"
 spoilt.write_text(source.replace(old, new))
@@ -51,7 +53,7 @@ def test_the_kernels_pass_the_gate(dtype, tmp_path):
 )
 def test_a_spoilt_kernel_is_found(old, new, tmp_path):
     done = _prove(old, new, tmp_path)
-    assert "bench.verify.Wrong" in done.stderr
+    assert "bench.judge.proof.Wrong" in done.stderr
 
 
 COMPILE = """

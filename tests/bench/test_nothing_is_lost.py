@@ -14,7 +14,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from bench import journal
+from bench.record import journal
 from tests.support import LIGHT, clean_environ, read_csv
 
 BROKEN = Path(__file__).parent.parent / "broken"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench import refresh
-from bench.runs import Run
+from bench.analyse.run import Run
+from bench.show import generated
+from bench.show.folder import write
 from tests.support import read_csv
 
 ROOT = Path(__file__).parent.parent.parent
@@ -31,14 +32,14 @@ def test_the_example_of_a_new_backend_works(bench, tmp_path):
 
 
 def test_the_readme_shows_a_sound_run():
-    run = Run.read(refresh.shown(ROOT))
+    run = Run.read(generated.shown(ROOT))
     assert run.story.complete
     assert run.doubts == []
 
 
 def test_generated_parts_are_fresh():
     """`python -m bench results` writes them: the README's run, the index of all runs, the table of settings."""
-    for page, text in refresh.texts(ROOT).items():
+    for page, text in generated.texts(ROOT).items():
         assert page.read_text() == text, page
 
 
@@ -47,7 +48,7 @@ def test_pictures_are_fresh():
     pinned = re.search(r"^matplotlib==(.*)$", (ROOT / "constraints.txt").read_text(), re.M)[1]
     if pytest.importorskip("matplotlib").__version__ != pinned:
         pytest.skip(f"only matplotlib {pinned} draws what is committed to the last digit")
-    drawings = refresh.drawings(ROOT)
+    drawings = generated.drawings(ROOT)
     assert drawings
     for path, content in drawings.items():
         assert path.read_bytes() == content, path
@@ -55,7 +56,7 @@ def test_pictures_are_fresh():
 
 def test_the_pages_show_the_campaign_as_it_was_judged():
     (file,) = (ROOT / "results").glob("*/instrument.csv")
-    judge = runpy.run_path(str(ROOT / "docs" / "instrument" / "judge.py"))
+    judge = runpy.run_path(str(ROOT / "tools" / "instrument" / "judge.py"))
     shown = f"<!-- instrument -->\n{judge['told'](pd.read_csv(file))}<!-- end of instrument -->"
     for page in (README, (ROOT / "docs" / "comparing.md").read_text()):
         assert shown in page
@@ -65,7 +66,7 @@ def test_the_pages_show_the_campaign_as_it_was_judged():
 def test_committed_runs_equal_what_their_journals_say(folder, tmp_path):
     copy = tmp_path / folder.name
     shutil.copytree(folder, copy)
-    Run.read(copy).write()
+    write(Run.read(copy))
     again, kept = (read_csv(path / "summary.csv") for path in (copy, folder))
     pd.testing.assert_frame_equal(again, kept, rtol=1e-6)  # another BLAS adds in another order, and interpolated places feel it
     for file in ("samples.csv", "summary.md", "environment.json"):

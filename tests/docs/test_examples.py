@@ -79,7 +79,7 @@ def checkout(tmp_path):
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", ":!results", ":!tests"]
     for name in filter(None, subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout.split("\0")):
         text = (ROOT / name).read_text()
-        is_step = name.startswith(("backends/", "bench/yardsticks/"))
+        is_step = name.startswith(("backends/", "bench/plan/controls/"))
         if not (is_step and re.search(r"^(import|from) .*(torch|jax|numba|cupy|triton)", text, re.M)):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_text(text)

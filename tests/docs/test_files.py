@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench import frame, journal, refresh, statistics
+from bench.analyse import summaries
+from bench.record import frame, journal
+from bench.show import generated
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "files.md").read_text()
-FILES = refresh.committed(ROOT)
+FILES = generated.committed(ROOT)
 
 
 def _cells(heading: str, column: int = 0) -> list[list[str]]:
@@ -25,7 +27,7 @@ def _described(heading: str) -> list[str]:
 
 
 def test_every_column_of_the_summary_is_described_and_no_other():
-    assert sorted(_described("`summary.csv`")) == sorted(statistics.SUMMARY)
+    assert sorted(_described("`summary.csv`")) == sorted(summaries.SUMMARY)
 
 
 def test_every_column_of_the_samples_is_described_and_no_other():

@@ -10,12 +10,13 @@ import pytest
 
 from backends import reference
 from backends.api import Problem
-from bench import discovery
+from bench.paths import BACKENDS
+from bench.plan import discovery
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = (ROOT / "docs" / "side-by-side.md").read_text()
 SABOTAGED = ROOT / "tests" / "sabotaged"
-SOURCES = {path.stem: path.read_text() for path in discovery.BACKENDS.glob("*.py")}
+SOURCES = {path.stem: path.read_text() for path in BACKENDS.glob("*.py")}
 
 
 def _code_lines(name: str) -> set[str]:
@@ -47,7 +48,7 @@ def test_quoted_lines_stand_in_their_files():
 
 
 def _step_lines(name: str) -> list[str]:
-    return inspect.getsource(discovery.load(discovery.BACKENDS / f"{name}.py").step).splitlines()[1:]
+    return inspect.getsource(discovery.load(BACKENDS / f"{name}.py").step).splitlines()[1:]
 
 
 def test_the_diff_of_the_two_steps_by_hand():
@@ -77,7 +78,7 @@ def _ten_epochs(path: Path) -> tuple[float, list[float]]:
 
 
 def test_the_correct_figures():
-    error, losses = _ten_epochs(discovery.BACKENDS / "numpy_manual.py")
+    error, losses = _ten_epochs(BACKENDS / "numpy_manual.py")
     assert f"(a correct step: {error:.0e})".replace("e-0", "e-") in PAGE
     assert f"(a correct step: {losses[-1]:.1e}, from {losses[0]:.1e})" in PAGE
 
@@ -118,7 +119,7 @@ def test_what_does_not_run_says_so(code, says):
     import torch
 
     error, _, message = says.partition(": ")
-    whole = inspect.getsource(inspect.getmodule(discovery.load(discovery.BACKENDS / "torch_function.py")).ReLU)
+    whole = inspect.getsource(inspect.getmodule(discovery.load(BACKENDS / "torch_function.py")).ReLU)
     if code.startswith("class"):
         whole = code
     elif "sava" in code:

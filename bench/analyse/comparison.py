@@ -1,0 +1,217 @@
+"""Compares stored runs, relative to the yardsticks that all of them measured.
+
+It must never compare in silence what is not comparable, nor call a difference without knowing how much one run of
+unchanged code differs from the next.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analyse import reading
+from bench.analyse.between_runs import KEY, QUIET, Key, Runs, difference
+from bench.analyse.summaries import noise_floor
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
+from bench.errors import UsageError
+from bench.plan.cases import TWIN
+from bench.plan.sides import CONTROLS, YARDSTICK
+from bench.record.frame import CASE, SIDE
+
+WEATHER = 0.10
+"""Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
+CAMPAIGN = "campaign.csv"
+"""In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
+COLUMNS = [
+    *CASE, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE,
+]  # fmt: skip
+Paths = str | Path | Sequence[str | Path]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A row per case, and why the whole proves less than it seems to."""
+
+    table: pd.DataFrame
+    margin: float
+    doubts: list[str]
+    lost: list[str]
+    """One sentence for every row that has a time in base and not in every run of head: it cannot be vouched for."""
+    unjudged: list[str]
+    """The rows that have times on both sides and could not be judged, whatever their times are."""
+    left_out: list[str]
+    """One sentence for every file that could not be used."""
+
+    @property
+    def geometric_mean(self) -> float:
+        """Of the ratios of all rows that have one; NaN if none has."""
+        logs = np.log(self.table["ratio"].dropna().astype(float))
+        return float(np.exp(logs.mean())) if len(logs) else math.nan
+
+    def outcome(self, slower: float | None = None) -> tuple[list[str], int]:
+        """What there is to say, and the exit code: 2 a file was left out, 3 unproven, 1 what a gate has to stop, else 0.
+
+        A gate (`slower`: the share from which on a SLOWER row fails) also stops what head lost, and is itself unproven if a
+        row could not be judged at all.
+        """
+        told = list(self.left_out)
+        if slower is None:
+            return told, 2 if told else 3 if self.doubts else 0
+        rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
+        stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
+        open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
+        told += [*stopped, *self.lost, *open_]
+        proven = not self.doubts and not self.unjudged
+        return told, 2 if self.left_out else 3 if not proven else 1 if stopped or self.lost else 0
+
+
+def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:
+    """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
+    found = of_files(base, head, campaign, results)
+    found.table.attrs.update(
+        doubts=found.doubts, lost=found.lost, unjudged=found.unjudged, left_out=found.left_out, margin=found.margin
+    )
+    return found.table
+
+
+def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> Comparison:
+    """Compares the runs of `base` with those of `head`; several runs a side are pooled, each counting as one.
+
+    `campaign` holds further runs of unchanged code on the same machine; by default those kept in `results` for it.
+    Ratios are head over base: below 1, head is faster. Raises `UsageError` if a side holds nothing that can be read.
+    """
+    read = [reading.read(_several(paths)) for paths in (base, head)]
+    left_out = [sentence for rows in read for sentence in rows.left_out]
+    if twice := sorted({*read[0].table["run"]} & {*read[1].table["run"]}):
+        raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
+    machines = dict.fromkeys(name for rows in read for name in rows.table["machine"] if name)
+    kept = [path for name in machines if (path := Path(results) / name / CAMPAIGN).exists()]
+    calm = None
+    if paths := _several(campaign) or kept:
+        try:
+            further = reading.read(paths)
+            calm, left_out = further.table, left_out + further.left_out
+        except UsageError as error:
+            left_out.append(str(error))
+    return replace(judge(read[0].table, read[1].table, calm), left_out=left_out)
+
+
+def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None) -> Comparison:
+    """The same from rows as `reading.read` returns them. A run that is being judged is no part of its campaign."""
+    sides = [Runs(base), Runs(head)]
+    others = None if campaign is None else Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
+    keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
+    rows = [_row(key, sides, others) for key in keys if _kind(key, sides) not in (TWIN, *CONTROLS)]
+    margin = max(MARGIN, noise_floor(base), noise_floor(head))
+    judged = [row for row in rows if row["estimate"]]
+    for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
+        row |= {"verdict": verdict, "p": p}
+        if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
+            row["reasons"].append(f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}")
+    for row in rows:
+        row["reason"] = "; ".join(row["reasons"])
+    both = [row for row in rows if row["base_runs"] and row["head_runs"]]
+    unjudged = [_name(row) for row in both if not row["estimate"] or math.isinf(row["estimate"].error)]
+    lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
+    return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, [*_doubts(sides)], lost, unjudged, [])
+
+
+def _name(row: dict[Any, Any]) -> str:
+    shape = "x".join(str(row[size]) for size in ("N", "D_in", "H", "D_out"))
+    parts = (row["device"], row["dtype"], f"threads {row['threads']}", shape, row[SIDE])
+    return f"{row['backend']}[{', '.join(filter(None, parts))}]"
+
+
+def _several(paths: Paths) -> list[str | Path]:
+    return [paths] if isinstance(paths, str | Path) else [*paths]
+
+
+def _kind(key: Key, sides: Sequence[Runs]) -> str:
+    return str(next(side.cases[key]["kind"].iloc[0] for side in sides if key in side.cases))
+
+
+def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, Any]:
+    fine = [side.fine(key) for side in sides]
+    row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
+    for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
+        known = side.cases.get(key, rows)
+        row[f"{name}_runs"] = len(rows)
+        if len(rows):
+            row[f"{name}_seconds_per_step"] = float(np.exp(np.log(rows["seconds_per_step"]).mean()))
+        for bad in known[known["status"] != "ok"].to_dict("records")[:1]:
+            row["reasons"].append(f"{bad['status']} in {name}: {bad['reason']}")
+        if absent := len(side.runs) - len(known):
+            row["reasons"].append(f"not in {name}" if absent == len(side.runs) else f"not in {absent} runs of {name}")
+    row["lost"] = len(fine[1]) < len(sides[1].runs)
+    if not all(map(len, fine)):
+        return row
+    row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
+    row["reasons"] += _differences(fine)
+    machines = {machine for rows in fine for machine in rows["machine"]}
+    why_not = None
+    if not all(rows["replicated"].all() for rows in fine):
+        why_not = "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+    elif len(machines) > 1 or "" in machines:
+        why_not = f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
+    elif any(rows[QUIET].isna().any() for rows in fine):
+        why_not = "a table was written before runs could be compared; run `python -m bench summary` on its run"
+    if why_not:
+        row |= {"verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
+        return row
+    estimate, weights, told = difference(key, sides, fine, campaign)
+    row["estimate"] = estimate
+    row["yardsticks"] = " ".join(f"{name}:{weight:.2f}" for name, weight in weights.items())
+    row["reasons"] += told
+    row["ratio"] = math.exp(estimate.mean)
+    row["ratio_low"], row["ratio_high"] = map(math.exp, estimate.interval())
+    return row
+
+
+def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
+    """What else differs between the sides than what is being compared."""
+    names = {
+        "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
+        "kernels": "the choice of kernels", "allocator": "the allocator", "steps_per_round": "the steps a round",
+        "rounds": "the number of rounds",
+    }  # fmt: skip
+    found = []
+    for column, name in names.items():
+        base, head = (sorted({str(value) or "unknown" for value in rows[column]}) for rows in fine)
+        if base != head:
+            text = "" if column == "source_hash" else f": {', '.join(base)} → {', '.join(head)}"
+            found.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
+    return found
+
+
+def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
+    """What the controls say: if they changed, nothing else can be believed to have."""
+    for name, side in zip(("base", "head"), sides, strict=True):
+        twins = side.table[(side.table["kind"] == TWIN) & side.table["verdict"].isin([FASTER, SLOWER])]
+        for run in dict.fromkeys(twins["run"]):
+            yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
+    before, after = (_yardsticks(side.table) for side in sides)
+    for key in before.index.intersection(after.index):
+        if not sides[0].same_work(sides[1], key):
+            continue  # another library or source: other work, which takes another time
+        change = math.exp(after[key] - before[key])
+        if not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
+            device, threads, backend = key
+            yield (
+                f"UNPROVEN: the yardstick {backend}[{device}, threads {threads}], fixed work, takes {change:.2f} times as long "
+                "in head; the machine was not the same, so measure both sides again."
+            )
+
+
+def _yardsticks(table: pd.DataFrame) -> pd.Series[float]:
+    """Mean log seconds of each yardstick over the runs of a side."""
+    rows = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
+    logs = pd.Series(np.log(rows["seconds_per_step"].astype(float)), index=rows.index)
+    return logs.groupby([rows["device"], rows["threads"], rows["backend"]]).mean()

@@ -1,0 +1,197 @@
+"""Reads what others hand in as results, of whatever kind and in whatever state, into rows like those of `summary.csv`.
+
+It must never let a damaged file spoil the others, nor guess at a number that it does not understand.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bench.analyse import summaries
+from bench.analyse.validation import COLUMNS, EXPECTED, TEXTS, checked
+from bench.errors import UsageError
+from bench.record import journal
+from bench.record.frame import CASE, SIDE
+
+SUMMARY, SAMPLES = "summary.csv", "samples.csv"
+MAX_BYTES = 400_000_000
+"""No report of ours comes near it; a larger file is not read."""
+
+
+@dataclass
+class Rows:
+    """What could be read: `table` has the columns `COLUMNS`, `left_out` one sentence for every file that could not."""
+
+    table: pd.DataFrame
+    left_out: list[str] = field(default_factory=list)
+
+
+def read(paths: Sequence[str | Path]) -> Rows:
+    """Reads runs' folders, `summary.csv`, `samples.csv`, journals and pytest-benchmark's JSON.
+
+    A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
+    """
+    found, left_out = [], []
+    for path in paths:
+        try:
+            files = _files(path)
+        except UsageError as error:
+            files = []
+            left_out.append(str(error))
+        for file in files:
+            try:
+                found.append(_one(file))
+            except UsageError as error:
+                left_out.append(str(error))
+    rows = checked(pd.concat(found, ignore_index=True), left_out) if found else None
+    if rows is None or rows.empty:
+        raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
+    return Rows(rows, left_out)
+
+
+def _files(given: str | Path) -> list[Path]:
+    path = Path(given)
+    if not str(given).strip():
+        raise UsageError("an empty name stands where a run's folder or file should; is a variable unset, or a comma too many?")
+    if not path.exists():
+        raise UsageError(f"{path}: does not exist; give a run's folder, or one of its files.")
+    if not path.is_dir():
+        return [path]
+    folders = {file.parent for name in (SUMMARY, journal.NAME) for file in path.rglob(name)}
+    if not folders:
+        raise UsageError(f"{path}: holds no run, neither {SUMMARY} nor {journal.NAME}; give a run's folder, or one above it.")
+    # tables are rebuilt from a journal only where a run was cut off before it could write them
+    return [folder / (SUMMARY if (folder / SUMMARY).exists() else journal.NAME) for folder in sorted(folders)]
+
+
+def _one(file: Path) -> pd.DataFrame:
+    try:
+        size = file.stat().st_size
+        with file.open("rb") as stream:
+            head = stream.read(4096)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
+    if not head.strip():
+        raise UsageError(f"{file}: is empty; give a finished run.")
+    if size > MAX_BYTES:
+        raise UsageError(f"{file}: has {size / 1e6:.0f} MB, more than any report of a run; give a run's {SUMMARY}.")
+    if b"\0" in head or head[:2] == b"\x1f\x8b":
+        raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
+    if file.suffix == ".jsonl":
+        table = _journal(file)
+    elif head.lstrip()[:1] in (b"{", b"["):
+        table = _pytest_benchmark(file)
+    else:
+        table = _csv(file, head)
+    table = table.reindex(columns=[*COLUMNS, "line"])
+    machine, run = (table[name].astype(object).fillna("") for name in ("machine", "run"))
+    return table.assign(
+        file=str(file),
+        line=range(2, len(table) + 2),
+        run=(machine + "/" + run).where(run != "", str(file)),
+        replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
+    )
+
+
+def _journal(file: Path) -> pd.DataFrame:
+    try:
+        return summaries.summarise(journal.read(file))
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise UsageError(f"{file}: its records are not a run's ({error!r}); the file is damaged or is no journal.") from None
+
+
+def _csv(file: Path, head: bytes) -> pd.DataFrame:
+    first = head.decode(errors="replace").lstrip("\ufeff").splitlines()[0]
+    names = [name.strip('"') for name in first.split(",")]
+    wanted = {*EXPECTED, *TEXTS, "pass", "block", "mode", "case"}
+    if ";" in first:
+        raise UsageError(f"{file}:1: is separated by semicolons; save it with commas, and with points for decimals.")
+    if missing := [name for name in (*CASE, "seconds_per_step", "status") if name not in names]:
+        raise UsageError(
+            f"{file}:1: has no column {missing[0]}, so it is neither a {SUMMARY} nor a {SAMPLES} of ours; "
+            f"it begins {first[:60]!r}."
+        )
+    if repeated := [name for name in names if name in wanted and names.count(name) > 1]:
+        raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
+    table = pd.DataFrame(_lines(file), columns=names, dtype=object)
+    table = table[[name for name in names if name in wanted]]
+    if table.empty:
+        raise UsageError(f"{file}: has a header and no row; give a finished run.")
+    if "mode" not in names:
+        return table
+    beside = file.with_name(journal.NAME)  # which also knows sources, versions and settings
+    return _journal(beside) if file.name == SAMPLES and beside.exists() else _from_samples(file, table)
+
+
+def _lines(file: Path) -> list[list[str]]:
+    """The fields of every line below the header, each line as long as it."""
+    rows: list[list[str]] = []
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            width = len(next(reader))
+            for row in reader:
+                if len(row) != width:
+                    few = "fewer" if len(row) < width else "more"
+                    raise UsageError(
+                        f"{file}:{reader.line_num}: has {few} fields than its header; the file is damaged or was cut off."
+                    )
+                rows.append([*map(sys.intern, row)])  # most of what a thousand files say is the same
+        except csv.Error as error:
+            raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
+        except UnicodeDecodeError:
+            raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
+    return rows
+
+
+def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """One row per run and case, from a row per round."""
+    if missing := [name for name in ("pass", "block", "case", "kind", "machine", "run") if name not in table]:
+        raise UsageError(f"{file}:1: has rounds, but no column {missing[0]}; give the {SAMPLES} of a run as it was written.")
+    numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
+    bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
+    if bad.any():
+        place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
+        raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
+    rounds = (table if SIDE in table else table.assign(**{SIDE: ""})).assign(**numbers)
+    try:
+        tables = [summaries.from_rounds(run) for _, run in rounds[rounds["mode"] == "throughput"].groupby("run", sort=False)]
+    except ValueError:
+        raise UsageError(f"{file}: holds a round twice; a case has one in each block.") from None
+    if not tables:
+        raise UsageError(f"{file}: holds no round of the mode throughput; give a run's {SUMMARY}.")
+    return pd.concat(tables, ignore_index=True).astype({"threads": object})
+
+
+def _pytest_benchmark(file: Path) -> pd.DataFrame:
+    try:
+        report = json.loads(file.read_text(encoding="utf-8"))
+        rows = [_benchmark(one) for one in report["benchmarks"]]
+    except UnicodeDecodeError:
+        raise UsageError(f"{file}: is not UTF-8 text; give a run's {SUMMARY}.") from None
+    except json.JSONDecodeError as error:
+        raise UsageError(f"{file}:{error.lineno}: is no JSON: {error.msg}; the file is damaged.") from None
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        raise UsageError(f"{file}: is JSON, but not a report of pytest-benchmark; give one, or a run's {SUMMARY}.") from None
+    if not rows:
+        raise UsageError(f"{file}: holds no benchmark; measure again with --benchmark-json.")
+    return pd.DataFrame(rows)
+
+
+def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
+    """Ours say what they are in `extra_info`; of another suite's, the name stands for the whole case."""
+    told = {**(one.get("params") or {}), **(one.get("extra_info") or {})}
+    ours = {name: told[name] for name in (*CASE, *TEXTS) if told.get(name) is not None}
+    plain = {"backend": one["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE[3:], 1)}
+    return {
+        **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": one["stats"]["mean"], "replicated": False,
+    }  # fmt: skip

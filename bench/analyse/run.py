@@ -1,0 +1,49 @@
+"""A measured run: its folder and everything that follows from its journal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.analyse import summaries
+from bench.analyse.verdicts import SLOWER
+from bench.record import journal
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as its journal tells it: nothing here is in any other file of its folder alone."""
+
+    folder: Path
+    story: journal.Story
+    table: pd.DataFrame
+    doubts: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        return cls.of(journal.read(path))
+
+    @classmethod
+    def of(cls, story: journal.Story) -> Run:
+        table = summaries.summarise(story)
+        return cls(story.path.parent, story, table, summaries.doubts(story, table))
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The summary row of a case as plain JSON values; None where there is no number."""
+        number = [case["key"] for case in self.story.header["cases"]].index(key)
+        row = self.table.astype(object).iloc[number]  # astype turns NumPy's numbers into Python's
+        return {str(name): None if pd.isna(value) else value for name, value in row.items()}
+
+    def exit_code(self, fail_on: float | None = None) -> int:
+        """1 if a step is wrong or failed, or if one of a later side is SLOWER by the share `fail_on`; 3 if that is unproven."""
+        if self.table["status"].isin(["wrong", "failed"]).any():
+            return 1
+        if fail_on is None:
+            return 0
+        first = {str(key).partition("@")[2] for key in self.table["baseline"].dropna()}
+        later = self.table[~self.table["side"].isin(first)]
+        slower = (later["verdict"] == SLOWER) & (later["ratio"] >= 1 + fail_on)
+        return 3 if self.doubts else int(slower.any())

@@ -1,0 +1,90 @@
+"""What a row of results has to be, checked with pandera; a file with any row that is not has one sentence said about it.
+
+It must never mend a value: what is wrong is told, and its file is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Any
+
+import pandas as pd
+
+from bench.errors import UsageError
+from bench.record.frame import CASE, SIDE
+
+STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
+NAMES, COUNTS = ("backend", "device", "dtype"), ("threads", "N", "D_in", "H", "D_out")
+TIMES = (
+    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quiet_seconds_per_step",
+    "ratio", "ratio_low", "ratio_high",
+)  # fmt: skip
+AMOUNTS = ("relative_error", "processes", "rounds", "steps_per_round")
+PATTERNS = {
+    "machine": (r"[\w.+-]{0,200}", "a machine's name of letters, digits, dots, pluses and dashes"),
+    "yardsticks": (r"(\w+:\d+(\.\d+)?( \w+:\d+(\.\d+)?)*)?", "weights such as arithmetic:0.6 traffic:0.4"),
+}
+EXPECTED = {
+    **dict.fromkeys(NAMES, "a name"),
+    "status": f"one of {', '.join(STATUSES)}",
+    **dict.fromkeys(COUNTS, "a whole number of at least 1"),
+    **dict.fromkeys(TIMES, "a number above 0, with a decimal point"),
+    **dict.fromkeys(AMOUNTS, "a number of at least 0, with a decimal point"),
+    **{name: expected for name, (_, expected) in PATTERNS.items()},
+}
+TEXTS = ("reason", "kind", "source_hash", "versions", "kernels", "allocator", "verdict", "run", "python", SIDE, *PATTERNS)
+COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "replicated", "file"]
+
+
+def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
+    """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
+    schema = _schema()
+    from pandera.errors import SchemaErrors
+
+    numbers = [name for name in EXPECTED if name not in PATTERNS]
+    rows = rows.assign(**{name: rows[name].astype(object).fillna("").astype(str) for name in TEXTS})
+    rows[numbers] = rows[numbers].replace("", None)
+    try:
+        valid = schema.validate(rows, lazy=True)
+        faults = []
+    except SchemaErrors as errors:
+        valid = rows.iloc[:0]
+        faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
+    within, across = (valid.duplicated([*where, "run", *CASE, SIDE]) for where in (["file"], []))
+    twice = within if within.any() else across
+    faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
+    bad: dict[str, str] = {}
+    for row, text in sorted(faults):
+        file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
+        bad.setdefault(file, f"{file}:{line}: {text}; mend the line or leave the file out.")
+    left_out += bad.values()
+    if not bad:
+        return pd.DataFrame(valid.drop(columns="line"))
+    kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)
+    return checked(kept, left_out) if len(kept) else kept
+
+
+def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
+    row, column = int(case["index"]), str(case["column"])
+    if case["schema_context"] != "Column":
+        return row, "status is ok, so it needs a time, in seconds_per_step"
+    value = rows[column].to_numpy()[row]
+    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {EXPECTED[column]}"
+
+
+def _schema() -> Any:
+    """The rules as pandera takes them."""
+    try:
+        import pandera.pandas as pa
+    except ModuleNotFoundError:
+        raise UsageError("reading results needs pandera, which is not installed: python -m pip install pandera.") from None
+
+    time, amount = [pa.Check.gt(1e-12), pa.Check.lt(1e9)], [pa.Check.ge(0)]
+    columns = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in NAMES}
+    columns["status"] = pa.Column(str, pa.Check.isin(STATUSES))
+    columns |= {name: pa.Column(int, pa.Check.ge(1), coerce=True) for name in COUNTS}
+    columns |= {name: pa.Column(float, time, nullable=True, coerce=True) for name in TIMES}
+    columns |= {name: pa.Column(float, amount, nullable=True, coerce=True) for name in AMOUNTS}
+    columns |= {name: pa.Column(str, pa.Check.str_matches(f"^{pattern}$")) for name, (pattern, _) in PATTERNS.items()}
+    timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
+    return pa.DataFrameSchema(columns, checks=timed, strict=False)

@@ -1,0 +1,73 @@
+"""Is the processor's speed steady, and are its cores ours alone? From what the kernel tells under /sys and /proc.
+
+It must never ask the processor itself: model-specific registers need root.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bench.doctor.finding import Finding, Machine, bad, ok, unknown
+
+CPU = "/sys/devices/system/cpu"
+WATCH = "if the host is another's, the yardsticks of a run tell whether its speed wanders"
+THROTTLE_COUNTS = tuple(f"{part}_{why}_count" for part in ("core", "package") for why in ("throttle", "power_limit"))
+
+
+def features(machine: Machine) -> set[str]:
+    """The flags of the first processor in /proc/cpuinfo; empty where the kernel lists none."""
+    flags = re.search(r"^flags\s*:(.*)$", machine.read("/proc/cpuinfo") or "", re.M)
+    return set(flags[1].split()) if flags else set()
+
+
+def governor(machine: Machine) -> Finding:
+    what = "CPU governor"
+    names = machine.per_cpu("cpufreq/scaling_governor")
+    if not names:
+        return unknown(what, "no cpufreq here; a virtual machine's host keeps it to itself", WATCH)
+    slow = [name for name in names if name != "performance"]
+    if slow:
+        value = f"{', '.join(sorted(set(slow)))} on {len(slow)} of {len(names)} CPUs"
+        return bad(what, value, "sudo cpupower frequency-set -g performance")
+    return ok(what, "performance")
+
+
+def boost(machine: Machine) -> Finding:
+    """Intel's switch says that turbo is off, everyone else's that boost is on."""
+    what = "CPU boost"
+    for path, off in ((f"{CPU}/intel_pstate/no_turbo", "1"), (f"{CPU}/cpufreq/boost", "0")):
+        if (switch := machine.read(path)) is not None:
+            if switch == off:
+                return ok(what, "off")
+            return bad(what, "on: the clock depends on heat and on the other cores", f"echo {off} | sudo tee {path}")
+    return unknown(what, "the kernel shows no switch for it", WATCH)
+
+
+def throttling(machine: Machine) -> Finding:
+    what = "CPU throttling"
+    counts = [int(text) for name in THROTTLE_COUNTS for text in machine.per_cpu(f"thermal_throttle/{name}")]
+    if not counts:
+        return unknown(what, "the kernel counts no throttling on this processor", WATCH)
+    if most := max(counts):
+        return bad(what, f"up to {most} times on one CPU since boot", "cool it better, or lower its highest clock")
+    return ok(what, "never since boot")
+
+
+def smt(machine: Machine) -> Finding:
+    what = "SMT"
+    siblings = machine.per_cpu("topology/thread_siblings_list")
+    if not siblings:
+        return unknown(what, "the kernel shows no topology")
+    if shared := {text for text in siblings if not text.isdecimal()}:
+        value = f"{len(shared)} of {len(set(siblings))} cores have several threads; a neighbour on one halves a worker's speed"
+        return bad(what, value, f"echo off | sudo tee {CPU}/smt/control")
+    return ok(what, "one thread a core")
+
+
+def hypervisor(machine: Machine) -> Finding:
+    what = "hypervisor"
+    flags = features(machine)
+    if "hypervisor" in flags or machine.exists("/sys/hypervisor/type"):
+        advice = "compare rows within a run, where both had the same neighbours; or use a machine of your own"
+        return bad(what, "a virtual machine: its neighbours cannot be seen", advice)
+    return ok(what, "none seen") if flags else unknown(what, "/proc/cpuinfo has no flags on this architecture")

@@ -1,0 +1,1 @@
+"""Whether a step is right: float64 trajectories and the comparison with them. Nothing here runs a step or reads a clock."""

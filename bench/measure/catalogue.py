@@ -1,0 +1,87 @@
+"""Asks the interpreter of each side what it is and which backends it has.
+
+It must never import a backend: one that crashes must not take the run with it, and no library may be loaded here.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+from bench.errors import UsageError
+from bench.machine.environment import PACKAGES
+from bench.measure.process import Died, WorkerProcess
+from bench.paths import CONTROLS
+from bench.plan.discovery import find
+from bench.plan.sides import Backend, Side, chosen
+from bench.settings import Settings
+
+NEEDED = ("numpy", "threadpoolctl")
+"""What a worker imports beside Python's own library and its backends' libraries."""
+
+
+def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[Side, ...], tuple[str, ...]]:
+    """The sides, by default those that the settings name, with what they are and have; the devices present on all of them.
+
+    Raises `UsageError` for an interpreter that cannot run a worker and for a backend that cannot be imported.
+    """
+    with ExitStack() as ending:
+        asked = []
+        for side in sides or chosen(settings):
+            worker = ending.enter_context(_started(side, settings))
+            asked.append((side, worker, _about(side, worker)))
+        present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in asked]
+        devices = tuple(device for device in present[0] if all(device in others for others in present))
+        known = devices if len(devices) > 1 else (*devices, "cuda")  # without a GPU, say why there is no CUDA
+        found = tuple(
+            replace(side, facts=side.facts | about, backends=_backends(side, worker, settings, known))
+            for side, worker, about in asked
+        )
+    return found, devices
+
+
+def _started(side: Side, settings: Settings) -> WorkerProcess:
+    try:
+        return WorkerProcess.on(side, settings)
+    except OSError as error:
+        raise _unfit(side, f"cannot be started: {error.strerror}") from None
+
+
+def _about(side: Side, worker: WorkerProcess) -> dict[str, Any]:
+    try:
+        about = worker.ask("about", needed=NEEDED, packages=PACKAGES)
+    except Died as died:
+        raise _unfit(side, f"cannot run a worker: {str(died).rstrip('.')}") from None
+    if about["missing"]:
+        install = f"{side.python} -m pip install {' '.join(about['missing'])}"
+        raise UsageError(
+            f"{_place(side.python, side)}: lacks {' and '.join(about['missing'])}, which every worker needs; run `{install}`."
+        )
+    return {name: about[name] for name in ("python", "packages")}
+
+
+def _backends(side: Side, worker: WorkerProcess, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
+    paths = find([side.folder / "backends", CONTROLS, *settings.path])
+    replies = {name: _ask(side, worker, str(path), "describe", path=str(path), devices=devices) for name, path in paths.items()}
+    return {name: Backend.from_json(reply["facts"]) for name, reply in replies.items()}
+
+
+def _ask(side: Side, worker: WorkerProcess, what: str, do: str, **request: Any) -> dict[str, Any]:
+    try:
+        reply = worker.ask(do, **request)
+    except Died as died:
+        reply = {"status": "failed", "reason": str(died)}
+    if reply["status"] == "usage":
+        raise UsageError(reply["reason"])
+    if reply["status"] != "ok":
+        raise UsageError(f"{_place(what, side)}: cannot be imported: {reply['reason']}; mend it or move it away.")
+    return reply
+
+
+def _unfit(side: Side, why: str) -> UsageError:
+    return UsageError(f"{_place(side.python, side)}: {why}; name a Python 3.11 or newer, such as venv/bin/python.")
+
+
+def _place(what: str, side: Side) -> str:
+    return f"{what} (side {side.label})" if side.label else what

@@ -1,0 +1,1 @@
+"""What is to be measured: settings crossed with sides and their backends. Nothing here starts a process."""

@@ -1,0 +1,218 @@
+"""What a run measures: the settings crossed with the backends that exist, and the controls that go with them.
+
+It must never start a worker: a plan is a value, made before anything runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Collection
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from backends.api import Problem, steady_learning_rate, weights_dtype
+from bench.errors import UsageError, unknown
+from bench.plan.sides import CEILING, Backend, Side, at
+from bench.settings import Settings
+
+TWIN = "twin"
+DEFAULT_SHAPE = (64, 1000, 100, 10)
+"""Of the controls, whatever is swept: their work is fixed."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell of the sweep; its key names it in journals, reports and test ids."""
+
+    backend: str
+    device: str
+    dtype: str
+    threads: int
+    shape: tuple[int, int, int, int]
+    twin: bool = False
+    side: str = ""
+    """Label of the `Side` it runs on."""
+
+    def __str__(self) -> str:
+        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
+
+    @property
+    def name(self) -> str:
+        return TWIN if self.twin else self.backend
+
+    @property
+    def key(self) -> str:
+        return at(f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{'x'.join(map(str, self.shape))}", self.side)
+
+    @property
+    def learning_rate(self) -> float:
+        """1e-6 wherever training with it stays finite, as at the default shape."""
+        steady = steady_learning_rate(*self.shape)
+        return 1e-6 if steady * 3 >= 1e-6 else steady
+
+    def problem(self, seed: int) -> Problem:
+        """The problem that is timed."""
+        return Problem.random(*self.shape, seed=seed, learning_rate=self.learning_rate)
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "key": self.key, "shape": list(self.shape)}
+
+
+@dataclass(frozen=True)
+class Hole:
+    """A case that was selected and cannot run."""
+
+    case: Case
+    reason: str
+    asked_for: bool
+    """Its backend was named and can run nowhere that was asked for."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    settings: Settings
+    sides: tuple[Side, ...]
+    cases: tuple[Case, ...]
+    holes: tuple[Hole, ...]
+
+    @property
+    def controls(self) -> tuple[Case, ...]:
+        """What is measured with the cases: baselines and, on the first side alone, their twins, null, yardsticks, ceilings."""
+        first = self.sides[0]
+        opposite = [base for case in self.cases if case.side != first.label and (base := self.baseline_of(case))]
+        ordinary = [case for case in (*self.cases, *opposite) if case.side == first.label]
+        baselines = dict.fromkeys(base for case in ordinary if (base := self.baseline_of(case)))
+        twins = [replace(base, twin=True) for base in baselines]
+        places = dict.fromkeys((device, c.dtype, c.threads) for c in self.cases for device in ("cpu", c.device))
+        fixed = [
+            Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label)
+            for backend in first.backends.values()
+            if not backend.proven and not backend.missing
+            for device, dtype, threads in places
+            for own in [dtype if backend.kind == CEILING else backend.dtypes[0]]
+            if backend.reason(device, own) is None
+        ]
+        return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *fixed) if c not in self.cases))
+
+    def baseline_of(self, case: Case) -> Case | None:
+        """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none; in the row's
+        dtype where it has that, else in that of the row's weights. On a later side it is the same backend on the first one."""
+        first = self.sides[0]
+        later = case.side != first.label
+        name = case.backend if later else self.settings.baseline
+        devices, dtypes = dict.fromkeys((case.device, "cpu")), dict.fromkeys((case.dtype, weights_dtype(case.dtype)))
+        places = [(case.device, case.dtype)] if later else itertools.product(devices, dtypes)
+        for device, dtype in places:
+            if first.reason(name, device, dtype) is None:
+                return replace(case, backend=name, device=device, dtype=dtype, twin=False, side=first.label)
+        return None
+
+    def side(self, case: Case) -> Side:
+        return next(side for side in self.sides if side.label == case.side)
+
+    def backend(self, case: Case) -> Backend:
+        """A case's backend as its side has it; where that has none, as another does."""
+        sides = (self.side(case), *self.sides)
+        return next(side.backends[case.backend] for side in sides if case.backend in side.backends)
+
+    def kind(self, case: Case) -> str:
+        return TWIN if case.twin else self.backend(case).kind
+
+    def group(self, case: Case) -> str:
+        """Cases of one group share a worker process."""
+        place = f"{'+'.join(self.backend(case).libraries)} on {case.device.partition(':')[0]}, threads {case.threads}"
+        return at(place, case.side)
+
+    def narrowed(self, keys: Collection[str]) -> Plan:
+        """The same plan for some of its cases only."""
+        return replace(self, cases=tuple(case for case in self.cases if case.key in keys))
+
+
+def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, ...]) -> Plan:
+    """Crosses the settings with the sides' backends. Raises `UsageError` for what no backend or machine can satisfy."""
+    devices = _devices(settings, present)
+    backends = {name: backend for side in sides for name, backend in side.backends.items()}
+    selected = _backends(settings, backends)
+    dtypes = dict.fromkeys(dtype for backend in backends.values() for dtype in backend.dtypes)
+    for dtype in settings.dtypes:
+        if dtype not in dtypes:
+            raise unknown("dtype", dtype, list(dtypes), "BENCH_DTYPES")
+    first = sides[0]
+    if settings.baseline not in backends:
+        raise unknown("backend", settings.baseline, list(backends), "BENCH_BASELINE")
+    if settings.baseline not in first.backends or first.backends[settings.baseline].missing:
+        raise UsageError(
+            f"BENCH_BASELINE={at(settings.baseline, first.label)}: it {first.reason(settings.baseline, 'cpu', 'float32')}; "
+            "install it or choose another baseline."
+        )
+    _check_threads(settings)
+    _check_memory(settings, len(selected) * len(sides))
+    cases, holes = [], []
+    for backend, device, dtype, threads, shape, side in itertools.product(
+        selected, devices, settings.dtypes, settings.threads, settings.shapes, sides
+    ):
+        if side is not first and not backend.proven:
+            continue  # fixed work tells of the machine, which is the same on every side
+        case = Case(backend.name, device, dtype, threads, shape, side=side.label)
+        reason = side.reason(backend.name, device, dtype)
+        if reason is None:
+            cases.append(case)
+        else:
+            nowhere = all(s.reason(backend.name, d, t) for s in sides for d in devices for t in settings.dtypes)
+            holes.append(Hole(case, reason, asked_for=nowhere and backend.name in settings.backends))
+    return Plan(settings, sides, tuple(cases), tuple(holes))
+
+
+def _devices(settings: Settings, present: tuple[str, ...]) -> tuple[str, ...]:
+    if settings.devices == ("all",):
+        return present
+    first = {"cuda", "cuda:0"}  # one device, one name: the one that is present
+    names = [next((d for d in present if d in first and device in first), device) for device in settings.devices]
+    devices = tuple(dict.fromkeys(names))
+    for device in devices:
+        if device == "all":
+            raise UsageError("BENCH_DEVICES: `all` stands alone; name devices or write BENCH_DEVICES=all.")
+        kind, _, index = device.partition(":")
+        if kind not in ("cpu", "cuda") or (":" in device and (kind == "cpu" or not index.isdecimal())):
+            raise unknown("device", device, [*dict.fromkeys([*present, "cpu", "cuda", "cuda:1", "all"])], "BENCH_DEVICES")
+        if device not in present:
+            raise UsageError(f"BENCH_DEVICES={device}: no such device here; present: {', '.join(present)}.")
+    return devices
+
+
+def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
+    names: dict[str, None] = {}
+    for name in settings.backends:
+        if name in backends:
+            names[name] = None
+        elif name == "all":
+            names |= {b.name: None for b in backends.values() if b.proven}
+        elif any(b.kind == name for b in backends.values()):
+            names |= {b.name: None for b in backends.values() if b.kind == name}
+        else:
+            raise unknown("backend", name, [*backends, "seed", "all"], "BENCH_BACKENDS")
+    return [backends[name] for name in names]
+
+
+def _check_threads(settings: Settings) -> None:
+    from bench.machine import environment  # needs psutil, which a worker that imports this module may lack
+
+    cores = len(environment.cores())
+    for threads in settings.threads:
+        if threads > cores:
+            raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
+
+
+def _check_memory(settings: Settings, selected: int) -> None:
+    from bench.machine import environment
+
+    available = environment.available_memory()
+    steps = selected + 3  # each has its own data; the baseline, its twin and the reference come along
+    for N, D_in, H, D_out in settings.shapes:
+        arrays = N * D_in + N * D_out + 2 * (D_in * H + H * D_out) + 4 * N * H
+        needed = 8 * arrays * 3 * steps
+        if needed > available:
+            raise UsageError(
+                f"BENCH_SHAPES={N}x{D_in}x{H}x{D_out}: needs about {needed / 1e9:.1f} GB of memory, "
+                f"{available / 1e9:.1f} GB is available; choose a smaller shape."
+            )

@@ -1,0 +1,166 @@
+"""Finds the backends by listing folders, and loads one file at a time.
+
+No backend's name may stand here: what a file is called is all that the project knows of it.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import backends
+from backends import api, reference
+from bench.errors import UsageError
+from bench.plan import controls
+
+RESERVED = ("all", "seed", "rung", "control", "yardstick", "twin")
+_PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
+_CONTRACT = {Path(module.__file__ or "").resolve() for module in (api, reference)}
+
+
+class MissingLibrary(Exception):
+    """A backend needs a package that is not installed; `args[0]` is its name."""
+
+
+def find(folders: Iterable[Path]) -> dict[str, Path]:
+    """Backend name → file, for every file in `folders` that is not the contract itself and has no leading underscore."""
+    found: dict[str, Path] = {}
+    for folder in folders:
+        for path in sorted(folder.resolve().glob("*.py")):
+            if path.name.startswith("_") or path.resolve() in _CONTRACT:
+                continue
+            if path.stem in found:
+                raise UsageError(f"{path}: a backend named {path.stem!r} already stands in {found[path.stem]}; rename one.")
+            if path.stem in RESERVED:
+                raise UsageError(f"{path}: {path.stem!r} has a meaning of its own in settings or tables; rename the file.")
+            if not path.stem.isidentifier():
+                raise UsageError(f"{path}: a backend's file name must be a Python identifier; rename it.")
+            found[path.stem] = path
+    return found
+
+
+def load(path: Path) -> type[api.TrainStep]:
+    """The one concrete `TrainStep` of a backend's file.
+
+    Raises `MissingLibrary` if a foreign package is absent, `UsageError` for a file that is no backend, and lets every
+    other error of the file's own code through.
+    """
+    try:
+        module = _import(path)
+    except SyntaxError as error:
+        place = f"{error.filename}:{error.lineno}"
+        raise UsageError(f"{place}: syntax error: {error.msg}; mend it or move the file away.") from None
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if not library or _is_ours(library) or importlib.util.find_spec(library) is not None:
+            raise
+        raise MissingLibrary(library) from None
+    classes = [
+        value
+        for value in vars(module).values()
+        if inspect.isclass(value)
+        and issubclass(value, api.TrainStep)
+        and value.__module__ == module.__name__
+        and not inspect.isabstract(value)
+    ]
+    if len(classes) != 1:
+        names = f": {', '.join(c.__name__ for c in classes)}" if classes else ""
+        raise UsageError(f"{path}: has {len(classes)} concrete TrainStep classes{names}; a backend's file has exactly one.")
+    return classes[0]
+
+
+def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
+    """What a plan and a journal need to know of a backend, as plain JSON values.
+
+    A backend whose library is missing still tells its kind, read from the file without running it.
+    """
+    source = path.read_text(encoding="utf-8")
+    facts = {"name": path.stem, "path": str(path), "source": source, "idea": idea(source)}
+    try:
+        step = load(path)
+    except MissingLibrary as missing:
+        kind = _declared(facts["source"]).get("kind", api.TrainStep.kind)
+        return {**facts, "kind": kind, "missing": str(missing), "hash": _hash(facts["source"]), "libraries": [str(missing)]}
+    sources = [inspect.getsource(module) for module in _modules(step)]
+    owner = next((cls for cls in step.__mro__ if "step" in vars(cls)), step)
+    if owner is not step:  # whoever reads the file wants to see the step that it inherits
+        facts["source"] += "\n\n" + inspect.getsource(sys.modules[owner.__module__])
+    return {
+        **facts,
+        "kind": step.kind,
+        "missing": None,
+        "hash": _hash(*sources),
+        "dtypes": list(step.dtypes),
+        "libraries": list(step.libraries),
+        "versions": {name: _version(name) for name in step.libraries},
+        "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
+        "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},
+    }
+
+
+def idea(source: str) -> str:
+    """What a backend's file says of itself: the first paragraph of its docstring, from `This one` on."""
+    try:
+        text = ast.get_docstring(ast.parse(source)) or ""
+    except SyntaxError:  # load() tells of it
+        return ""
+    return " ".join(text.partition("\n\n")[0].split()).rpartition("This one ")[2]
+
+
+def _import(path: Path) -> Any:
+    if path.parent in _PACKAGES:
+        return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
+    if str(path.parent) not in sys.path:
+        sys.path.append(str(path.parent))  # a family's shared file is imported by its name
+    name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
+    if name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]
+            raise
+    return sys.modules[name]
+
+
+def _is_ours(library: str) -> bool:
+    return library in ("backends", "bench") or library.startswith("_")
+
+
+def _modules(step: type[api.TrainStep]) -> list[Any]:
+    """The modules whose code decides what `step` does: its own and its family's, not the contract's."""
+    names = [cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep) and cls.__module__ != api.__name__]
+    return [sys.modules[name] for name in dict.fromkeys(names)]
+
+
+def _declared(source: str) -> dict[str, Any]:
+    """Literal class attributes of the classes in a source text."""
+    literals: dict[str, Any] = {}
+    for cls in (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)):
+        for node in cls.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
+                literals[node.targets[0].id] = node.value.value
+    return literals
+
+
+def _hash(*sources: str) -> str:
+    return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
+
+
+def _version(library: str) -> str:
+    try:
+        return importlib.metadata.version(library)
+    except importlib.metadata.PackageNotFoundError:
+        return str(getattr(sys.modules.get(library), "__version__", "unknown"))

@@ -1,0 +1,69 @@
+"""Makes two sides of a revision in git and the files as they are: for `python -m bench run --against REVISION`.
+
+It must never touch the checkout, nor leave a file behind.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.errors import UsageError
+from bench.machine import environment
+from bench.paths import BACKENDS, ROOT
+from bench.plan.sides import Side
+from bench.settings import Settings
+
+HERE = "here"
+SHARED = ("__init__.py", "api.py", "reference.py")
+"""Of `backends/`, what both sides take from here: one contract and one reference prove both."""
+
+
+@contextmanager
+def against(revision: str, settings: Settings) -> Iterator[tuple[Side, Side]]:
+    """The sides of `backends/` at a revision, in a folder that is gone afterwards, and of `backends/` here.
+
+    Raises `UsageError` if there is no such revision, or no backends in it.
+    """
+    if settings.pythons:
+        raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
+    commit = _git(revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    files = _git(revision, "archive", "--format=zip", commit, BACKENDS.name)
+    with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
+        folder = Path(name).resolve()
+        zipfile.ZipFile(io.BytesIO(files)).extractall(folder)
+        for file in SHARED:
+            (folder / BACKENDS.name / file).unlink(missing_ok=True)
+        families = (family.name for family in BACKENDS.glob("_[!_]*.py"))  # one it lacks, a control of today may need
+        for file in (*SHARED, *families):
+            if not (folder / BACKENDS.name / file).exists():
+                (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
+        then = Side(label(revision, commit), folder=folder, facts={"commit": commit})
+        yield then, Side(HERE, facts={"commit": environment.commit()})
+
+
+def label(revision: str, commit: str) -> str:
+    """What names a revision's side in keys and tables: the revision in safe letters, the commit where none are left."""
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", revision)[:20].strip("-")
+    return commit[:10] if safe in ("", HERE) else safe
+
+
+def _git(revision: str, *arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True)
+    except OSError as error:
+        raise UsageError(f"--against={revision}: git cannot be started: {error.strerror}; install git.") from None
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        reason = said[-1].removeprefix("fatal: ").rstrip(".") if said else f"exit code {done.returncode}"
+        raise UsageError(
+            f"--against={revision}: git has no backends of that revision: {reason}; "
+            "name a revision that holds them, and in a shallow checkout fetch it first."
+        )
+    return done.stdout

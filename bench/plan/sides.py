@@ -1,0 +1,84 @@
+"""What the cases of a run may differ in beside their settings: the interpreter, and the `backends` package it imports.
+
+A run has one side without a label, or several that are visited in the same blocks. Nothing may be started here.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bench.paths import ROOT
+from bench.settings import Settings
+
+YARDSTICK = "yardstick"
+CEILING = "ceiling"
+CONTROLS = ("control", YARDSTICK, CEILING)
+"""Kinds of backends that are fixed work: measured with every plan, never proven."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend's file as `bench.plan.discovery.describe` tells of it."""
+
+    name: str
+    path: str
+    source: str
+    hash: str
+    kind: str
+    missing: str | None
+    libraries: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    work: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """By device and dtype: what a control's step does, in floating-point operations and bytes; of a training step nothing."""
+    idea: str = ""
+
+    @classmethod
+    def from_json(cls, facts: dict[str, Any]) -> Backend:
+        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
+        return cls(**plain)
+
+    @property
+    def proven(self) -> bool:
+        """Whether it has to pass the gate; a control does no training step that could be wrong."""
+        return self.kind not in CONTROLS
+
+    def reason(self, device: str, dtype: str) -> str | None:
+        """None, or why this backend cannot run there."""
+        if self.missing:
+            return f"needs the library {self.missing}, which is not installed"
+        if dtype not in self.dtypes:
+            return f"has code for {', '.join(self.dtypes)} only, not for {dtype}"
+        return self.why_not[device][dtype]
+
+
+@dataclass(frozen=True)
+class Side:
+    """An interpreter, and the folder whose `backends` package it imports; `bench.measure.catalogue` asks it for the rest."""
+
+    label: str = ""
+    python: str = sys.executable
+    folder: Path = ROOT
+    facts: dict[str, Any] = field(default_factory=dict)
+    """For the journal's header: the commit, the version of Python and of its packages."""
+    backends: dict[str, Backend] = field(default_factory=dict)
+
+    def reason(self, backend: str, device: str, dtype: str) -> str | None:
+        """None, or why a backend cannot run there on this side."""
+        if backend not in self.backends:
+            return f"is not in {self.label}"
+        return self.backends[backend].reason(device, dtype)
+
+
+def chosen(settings: Settings) -> tuple[Side, ...]:
+    """The sides that `BENCH_PYTHONS` names; without it, the one that has no label."""
+    return tuple(Side(label, python) for label, python in settings.pythons) or (Side(),)
+
+
+def at(name: str, side: str) -> str:
+    """`name@side`, or the name alone where a run has no sides."""
+    return f"{name}@{side}" if side else name

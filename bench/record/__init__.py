@@ -1,0 +1,1 @@
+"""What was measured, as it lies on disk: the journal, and its rounds as a table."""

@@ -1,0 +1,1 @@
+"""Results as people read them: terminal, Markdown, pictures and the page. Nothing here estimates anything."""

@@ -1,0 +1,119 @@
+"""Comparisons as people and programs read them: terminal, Markdown, CSV and JSON.
+
+It must never weaken or strengthen a verdict; it is the last formatter, where seconds get their unit.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+
+from bench.analyse.comparison import Comparison
+from bench.errors import UsageError
+from bench.record.frame import SIDE
+from bench.show import tables
+from bench.show.rows import DIMENSIONS, Row, common, records, with_shape
+from bench.show.tables import Column
+from bench.units import seconds, span
+
+_MEASURES = [
+    Column("base", lambda r: seconds(r["base_seconds_per_step"]), 2),
+    Column("head", lambda r: seconds(r["head_seconds_per_step"]), 2),
+    Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
+    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
+    Column("raw", lambda r: f"{r['raw_ratio']:.3f}" if math.isfinite(r["raw_ratio"]) else "", 3),
+    Column("p", lambda r: f"{r['p']:.2g}" if math.isfinite(r["p"]) else "", 4),
+    Column("runs", lambda r: f"{r['base_runs']}+{r['head_runs']}", 5),
+    Column("yardsticks", lambda r: r["yardsticks"] if isinstance(r["yardsticks"], str) else "", 6),
+    Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
+]
+
+
+def terminal(found: Comparison, to: Console) -> None:
+    """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
+    columns, rows = _prepared(found.table)
+    to.print(common(found.table))
+    tables.grid(tables.fit(columns, rows, to.width), rows, to)
+    for line in _below(found):
+        to.print(line)
+    for doubt in found.doubts:
+        to.print(doubt, style="bold red")
+
+
+def markdown(found: Comparison) -> str:
+    """For an issue, a pull request or GitHub's step summary."""
+    columns, rows = _prepared(found.table)
+    above = [part for doubt in found.doubts for part in (f"**{doubt}**", "")]
+    grid = tables.pipes(tables.fit(columns, rows, 140), rows)
+    return "\n".join([*above, common(found.table), "", *grid, "", *(f"- {line}" for line in _below(found)), ""])
+
+
+def csv(base: str, found: dict[str, Comparison]) -> str:
+    """Full precision, seconds; a row per case and head."""
+    named = [one.table.assign(base=base, head=head) for head, one in found.items()]
+    return str(pd.concat(named, ignore_index=True).to_csv(index=False)) if named else ""
+
+
+def as_json(base: str, found: dict[str, Comparison]) -> str:
+    """An object per head with its rows and what limits them; null where there is no number."""
+    whole = []
+    for head, one in found.items():
+        mean = one.geometric_mean
+        whole.append(
+            {
+                "base": base, "head": head, "rows": json.loads(one.table.to_json(orient="records", double_precision=15)),
+                "geometric_mean": mean if math.isfinite(mean) else None, "margin": one.margin, "doubts": one.doubts,
+                "lost": one.lost, "unjudged": one.unjudged, "left_out": one.left_out,
+            }
+        )  # fmt: skip
+    return json.dumps(whole, indent=2) + "\n"
+
+
+def show(form: str, base: str, found: dict[str, Comparison], to: Console) -> None:
+    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
+    if form in ("csv", "json"):
+        print({"csv": csv, "json": as_json}[form](base, found), end="")
+        return
+    for head, one in found.items():
+        if form == "md":
+            print(f"**{head}** beside **{base}**\n\n{markdown(one)}")
+        else:
+            to.print(f"base {base}, head {head}", style="bold")
+            terminal(one, to)
+
+
+def append(path: Path, base: str, found: dict[str, Comparison]) -> None:
+    """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.writelines(f"### {head} beside {base}\n\n{markdown(one)}\n" for head, one in found.items())
+    except OSError as error:
+        raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
+
+
+def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
+    table = with_shape(table)
+    varying = [tables.dimension(name) for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
+    return [tables.plain("backend"), *varying, *_MEASURES], records(table)
+
+
+def _below(found: Comparison) -> list[str]:
+    lines = []
+    if math.isfinite(found.geometric_mean):
+        lines.append(f"geometric mean of {found.table['ratio'].notna().sum()} ratios: {found.geometric_mean:.3f}")
+    lines.append(
+        "ratio: head over base, relative to the yardsticks; raw: of the times alone. FASTER and SLOWER: at least "
+        f"{found.margin:.1%} apart, and wrong in 1 table of 100 at most."
+    )
+    reasons: dict[str, list[str]] = {}
+    for row in found.table.to_dict("records"):
+        if row["reason"]:
+            reasons.setdefault(str(row["reason"]), []).append(str(row["backend"]))
+    for reason, names in reasons.items():
+        everywhere = len(names) == len(found.table)
+        lines.append(f"{'all rows' if everywhere else ', '.join(dict.fromkeys(names))}: {reason}")
+    return [*lines, *(f"left out: {sentence}" for sentence in found.left_out)]

@@ -1,0 +1,58 @@
+"""A run's folder: every file but the journal, written from it.
+
+No number may be written that is not in the journal.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from rich.console import Console
+
+from bench.analyse import summaries
+from bench.analyse.run import Run
+from bench.errors import UsageError
+from bench.record import frame
+from bench.show import tables
+
+
+def write(run: Run) -> None:
+    """(Re)builds every file of the run's folder from its journal, each under a temporary name first.
+
+    Raises `UsageError` if there is no room for them; the journal is not touched.
+    """
+    try:
+        for name, text in _files(run).items():
+            _replace(run.folder / name, text)
+    except OSError as error:
+        raise UsageError(
+            f"{run.folder}: its tables cannot be written: {error.strerror}; the journal is safe, so make room and run "
+            f"`python -m bench summary {run.folder}`."
+        ) from None
+
+
+def show(run: Run, to: Console) -> None:
+    """Prints the run's tables, its doubts and where it is kept."""
+    tables.terminal(run.table, to)
+    for doubt in run.doubts:
+        to.print(doubt, style="bold red")
+    to.print(f"kept in {run.folder}")
+
+
+def _files(run: Run) -> dict[str, str]:
+    header = run.story.header
+    facts = {**header["machine"], "settings": header["settings"]}
+    return {
+        "summary.csv": summaries.only_ok_times(run.table).to_csv(index=False),
+        "samples.csv": frame.samples(run.story).to_csv(index=False),
+        "environment.json": json.dumps(facts, indent=2) + "\n",
+        "summary.md": "\n".join([f"# {header['run']}", "", *run.doubts, tables.markdown(run.table)]),
+    }
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

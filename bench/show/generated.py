@@ -1,0 +1,73 @@
+"""Brings the generated parts of a checkout up to date: the README's run and its picture, the index of runs, the settings.
+
+It must never change a word that people wrote, nor look at a run that git does not know.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+from bench.analyse.run import Run
+from bench.errors import UsageError
+from bench.record import journal
+from bench.show import pages, pictures
+
+RESULTS = "results"
+RUN = re.compile(r"<!-- results: (\S+) -->\n")
+
+
+def refresh(root: Path) -> list[Path]:
+    """Writes what is stale in the checkout at `root`; returns what was written. Raises `UsageError`."""
+    wanted = {path: text.encode() for path, text in texts(root).items()} | drawings(root)
+    stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
+    for path in stale:
+        path.write_bytes(wanted[path])
+    return stale
+
+
+def texts(root: Path) -> dict[Path, str]:
+    """Page → what it should say."""
+    folder, files = shown(root), committed(root)
+    runs = [Run.read(path) for path in files if path.name == journal.NAME]
+    others = [path for path in files if path.suffix in (".csv", ".svg")]
+    readme, settings = root / "README.md", root / "docs" / "settings.md"
+    name = folder.relative_to(root / RESULTS)
+    part = pages.readme(Run.read(folder), f"{RESULTS}/{name}")
+    return {
+        root / RESULTS / "README.md": pages.index(root / RESULTS, runs, others),
+        readme: _between(readme, f"<!-- results: {name} -->", part, "<!-- end of results -->"),
+        settings: _between(settings, "<!-- settings -->", pages.settings_table(), "<!-- end of settings -->"),
+    }
+
+
+def drawings(root: Path) -> dict[Path, bytes]:
+    """Picture → its content: of the run that the README shows, and wherever there is one in git."""
+    found = [path for path in committed(root) if path.name == pictures.NAME]
+    wanted = dict.fromkeys([shown(root) / pictures.NAME, *found])
+    return {path: pictures.svg(pictures.times(Run.read(path.parent).table)) for path in wanted}
+
+
+def shown(root: Path) -> Path:
+    """The folder of the run that the README's marker names."""
+    if not (marker := RUN.search((root / "README.md").read_text(encoding="utf-8"))):
+        raise UsageError(f"{root / 'README.md'}: no line <!-- results: MACHINE/RUN --> says which run it shows; add it.")
+    return root / RESULTS / marker[1]
+
+
+def committed(root: Path) -> list[Path]:
+    """The files of results that git knows, those included that are only staged."""
+    done = subprocess.run(["git", "-C", str(root), "ls-files", "-z", RESULTS], capture_output=True, text=True)
+    if done.returncode:
+        raise UsageError(f"{root}: git cannot list its results: {done.stderr.strip()}; this needs a checkout with git.")
+    return [root / name for name in sorted(done.stdout.split("\0")) if name]
+
+
+def _between(page: Path, start: str, text: str, end: str) -> str:
+    """A page with `text` between two of its lines."""
+    before, found, rest = page.read_text(encoding="utf-8").partition(f"{start}\n")
+    _, closed, after = rest.partition(f"{end}\n")
+    if not found or not closed:
+        raise UsageError(f"{page}: the lines {start} and {end} do not stand there once each; put them back.")
+    return f"{before}{start}\n{text}{end}\n{after}"

@@ -1,0 +1,112 @@
+"""Stored runs as Markdown: one to paste into an issue, the one that the README shows, and the index of them all.
+
+It must never write a number that is not in a journal.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from bench.analyse.run import Run
+from bench.plan.cases import TWIN
+from bench.plan.sides import CONTROLS
+from bench.settings import Settings
+from bench.show import pictures, tables
+from bench.show.rows import common
+
+WIDTH = 95
+"""Characters of a table that a page on GitHub has room for."""
+
+
+def issue(run: Run) -> str:
+    """A run to paste into an issue: where and with what it was measured, its doubts, its table, and how to repeat it."""
+    doubts = [part for doubt in run.doubts for part in (f"**{doubt}**", "")]
+    table = tables.markdown(run.table).rstrip()
+    commit = run.story.header["machine"].get("commit")
+    at = f", at commit {commit.replace('+dirty', ' with changes')}" if commit else ""
+    return "\n".join([f"{machine(run)}, {_date(run)}:", "", *doubts, table, "", f"Again{at}:", "", f"    {again(run)}", ""])
+
+
+def again(run: Run) -> str:
+    """The command that measures the same once more."""
+    header = run.story.header
+    variables = Settings.assignments(header["settings"])
+    sides = [] if "BENCH_PYTHONS" in variables else list(header["machine"].get("sides", {}).values())
+    against = f" --against {shlex.quote(str(sides[0]['commit']))}" if sides else ""
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench run{against}"])
+
+
+def machine(run: Run) -> str:
+    """What a run was measured on, and with which libraries: `AMD EPYC 9755, 2 cores, Linux, numpy 2.4.6`."""
+    return ", ".join([_host(run), *_libraries(run)])
+
+
+def readme(run: Run, folder: str) -> str:
+    """What the README shows of the run in `folder`, seen from the top of the checkout; the controls are folded away."""
+    control = run.table["kind"].isin([TWIN, *CONTROLS])
+    return f"""{machine(run)}, [complete run]({folder}), [all runs](results/README.md):
+
+{tables.markdown(run.table[~control], WIDTH)}
+![The time of a step, its 95 % interval and its limit, by backend]({folder}/{pictures.NAME})
+
+<details><summary>The controls in the same blocks</summary>
+
+{tables.markdown(run.table[control], WIDTH)}
+</details>
+"""
+
+
+def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
+    """The page of all runs below `results`, a part for each folder that holds some, and the other files in these folders."""
+    lines = ["# Results", "", "Made by `python -m bench results` from the journals that git knows: change nothing here.", ""]
+    for folder, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
+        found = list(group)[::-1]
+        lines += [f"## {folder.relative_to(results)}", "", f"{_host(found[0])}.", ""]
+        lines += ["| run | date | steps | backends | with | commit | doubts |", "|---|---|---|---|---|---|---|"]
+        lines += [f"| {' | '.join(_about(run, results))} |" for run in found]
+        beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
+        lines += ["", *([f"Beside them: {', '.join(beside)}.", ""] if beside else [])]
+    return "\n".join(lines)
+
+
+def settings_table() -> str:
+    """Every setting, with its default and meaning."""
+    rows = []
+    for name, setting in Settings.variables().items():
+        default = setting.metadata["default"]
+        rows.append(f"| `{name}` | {f'`{default}`' if default else 'none'} | {setting.metadata['help']} |")
+    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def _about(run: Run, results: Path) -> list[str]:
+    header = run.story.header
+    backends = dict.fromkeys(case["name"] for case in header["cases"] if case.get("selected"))
+    commit = str(header["machine"].get("commit") or "")
+    return [
+        f"[{header['run']}]({run.folder.relative_to(results)})",
+        _date(run),
+        common(run.table),
+        ", ".join(backends),
+        ", ".join([f"Python {header['machine']['python']}", *_libraries(run)]),
+        f"`{commit[:10]}`{' and changes' if commit.endswith('+dirty') else ''}" if commit else "none",
+        " ".join(run.doubts) or "none",
+    ]
+
+
+def _host(run: Run) -> str:
+    facts = run.story.header["machine"]
+    gpus = [gpu["name"] for gpu in facts["gpus"]]
+    return ", ".join([facts["cpu"], f"{len(facts['cores'])} cores", *gpus, facts["system"].partition(" ")[0]])
+
+
+def _date(run: Run) -> str:
+    return str(run.story.header["machine"]["time"])[:10]
+
+
+def _libraries(run: Run) -> list[str]:
+    """Each library that a step was measured with, controls aside, and its version."""
+    pairs = {pair for case in run.story.header["cases"] if case["proven"] for pair in case["versions"].items()}
+    return [f"{name} {version}" for name, version in sorted(pairs)]

@@ -1,9 +1,0 @@
-"""The steps that all tools of the campaign measure: the five that `make bench` measures, and the slowed ones."""
-
-from pathlib import Path
-
-from bench import discovery
-
-SLOWED = Path(__file__).parent / "slowed"
-PATHS = discovery.find([discovery.BACKENDS, SLOWED])
-SEED = [name for name, path in PATHS.items() if 'kind = "seed"' in path.read_text()]

@@ -1,0 +1,247 @@
+"""If these fail, a damaged file ends in a traceback, spoils the others, or counts as a measurement."""
+
+import gzip
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench import __main__
+from bench.analyse import reading
+from bench.analyse.comparison import judge
+from bench.analyse.run import Run
+from bench.errors import UsageError
+from bench.record import frame
+from bench.show.folder import write
+from tests.support import run_rows, story
+
+
+@pytest.fixture
+def fine(tmp_path):
+    path = tmp_path / "fine.csv"
+    run_rows("fine", np.random.default_rng(0)).drop(columns="replicated").to_csv(path, index=False)
+    run_rows("other", np.random.default_rng(1)).drop(columns="replicated").to_csv(tmp_path / "other.csv", index=False)
+    return path
+
+
+def _text(fine):
+    return fine.read_text()
+
+
+DAMAGE = {
+    "empty": (lambda t: "", r"bad\.csv: is empty"),
+    "blank": (lambda t: "\n\n  \n", r"bad\.csv: is empty"),
+    "a header alone": (lambda t: t.splitlines()[0] + "\n", r"bad\.csv: has a header and no row"),
+    "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has fewer fields than its header"),
+    "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: is separated by semicolons"),
+    "decimal comma": (lambda t: t.replace("0.001", '"0,001"'), r"bad\.csv:2: relative_error is '0,001', expected a number"),
+    "NaN": (lambda t: _cell(t, "seconds_per_step", "nan"), r"bad\.csv:3: status is ok, so it needs a time"),
+    "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected"),
+    "infinite": (lambda t: _cell(t, "seconds_per_step", "inf"), r"bad\.csv:3: seconds_per_step is 'inf', expected a number"),
+    "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
+    "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
+    "a status of another": (lambda t: _cell(t, "status", "OK"), r"bad\.csv:3: status is 'OK', expected one of ok, wrong"),
+    "rubbish for weights": (lambda t: _cell(t, "yardsticks", "rubbish"), r"bad\.csv:3: yardsticks is 'rubbish', expected w"),
+    "a path for a machine": (lambda t: _cell(t, "machine", "../../etc"), r"bad\.csv:3: machine is '../../etc', expected a m"),
+    "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
+    "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
+    "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: names the column ratio twice"),
+    "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
+    "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is neither"),
+    "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
+    "gzip": (lambda t: gzip.compress(t.encode()), r"bad\.csv:1: is a binary file"),
+    "binary": (lambda t: bytes(range(256)) * 100, r"bad\.csv:1: is a binary file"),
+    "garbage": (lambda t: "x" * 100_000, r"bad\.csv:1: has no column backend"),
+}
+
+
+def _cell(text, column, value, line=3):
+    lines = [line.split(",") for line in text.splitlines()]
+    lines[line - 1][lines[0].index(column)] = value
+    return "\n".join(map(",".join, lines)) + "\n"
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_one_sentence_with_its_place(fine, damage, capsys):
+    make, sentence = DAMAGE[damage]
+    bad = fine.with_name("bad.csv")
+    text = make(_text(fine))
+    bad.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(UsageError, match=sentence):
+        reading.read([bad])
+    assert __main__.main(["compare", str(bad), str(fine)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("bench: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_leaves_the_others_to_be_used(fine, damage, capsys):
+    bad = fine.with_name("bad.csv")
+    text = DAMAGE[damage][0](_text(fine))
+    bad.write_bytes(text if isinstance(text, bytes) else text.encode())
+    rows = reading.read([bad, fine])
+    assert set(rows.table["file"]) == {str(fine)}
+    assert len(rows.left_out) == 1
+    assert __main__.main(["compare", f"{bad},{fine}", str(fine.with_name("other.csv"))]) == 2
+    captured = capsys.readouterr()
+    assert "base" in captured.out
+    assert f"bench: {bad}" in captured.err
+
+
+def test_extra_and_missing_later_columns_are_no_damage(fine):
+    table = pd.read_csv(fine, keep_default_na=False)
+    table.assign(newer="x").drop(columns=["yardsticks", "machine", "relative_error"]).to_csv(fine, index=False)
+    rows = reading.read([fine]).table
+    assert len(rows) == 6
+    assert set(rows["machine"]) == {""}
+
+
+def test_a_run_given_twice_counts_once(fine):
+    copy = fine.with_name("copy.csv")
+    copy.write_bytes(fine.read_bytes())
+    rows = reading.read([fine, copy])
+    assert len(rows.table) == 6
+    assert "copy.csv:2: holds a case of this run once more" in rows.left_out[0]
+
+
+def test_a_byte_order_mark_is_no_damage(fine):
+    fine.write_bytes(b"\xef\xbb\xbf" + fine.read_bytes())
+    assert len(reading.read([fine]).table) == 6
+
+
+def test_without_pandera_one_sentence_says_so(fine, monkeypatch):
+    """A machine with CUDA on which nothing can be installed measures all the same."""
+    monkeypatch.setitem(sys.modules, "pandera.pandas", None)
+    with pytest.raises(UsageError, match="needs pandera, which is not installed: python -m pip install"):
+        reading.read([fine])
+
+
+def test_a_gigabyte_is_refused_unread(tmp_path):
+    path = tmp_path / "huge.csv"
+    with path.open("wb") as file:
+        file.write(b"backend,device")
+        os.truncate(path, 1_000_000_000)  # sparse: no disk is filled
+    with pytest.raises(UsageError, match="has 1000 MB, more than any report"):
+        reading.read([path])
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(UsageError, match=r"holds no run, neither summary\.csv nor journal\.jsonl"):
+        reading.read([tmp_path])
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """A run's folder with every file that a run writes, from a journal made by hand."""
+    folder = tmp_path_factory.mktemp("run")
+    made = story(lambda case, number, block: 1e-4 * (2 if case == "slow" else 1) * 1.001 ** (number % 5))
+    records = [made.header, *made.records]
+    (folder / "journal.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    write(Run.read(folder))
+    return folder
+
+
+def test_every_file_of_a_run_tells_the_same_times(run_folder):
+    names = ("summary.csv", "samples.csv", "journal.jsonl")
+    tables = [reading.read([run_folder / name]).table.set_index("backend") for name in names]
+    for table in (reading.read([run_folder]).table.set_index("backend"), *tables[1:]):
+        assert table["seconds_per_step"].to_dict() == pytest.approx(tables[0]["seconds_per_step"].to_dict())
+
+
+def test_a_run_that_was_cut_off_is_read_from_its_journal(run_folder, tmp_path):
+    (tmp_path / "journal.jsonl").write_bytes((run_folder / "journal.jsonl").read_bytes()[:-2000])
+    assert set(reading.read([tmp_path]).table["status"]) == {"incomplete"}
+
+
+def test_a_newer_journal_says_what_to_do(run_folder, tmp_path):
+    text = (run_folder / "journal.jsonl").read_text().replace('"schema": 1', '"schema": 99', 1)
+    (tmp_path / "journal.jsonl").write_text(text)
+    with pytest.raises(UsageError, match="schema 99 is newer than"):
+        reading.read([tmp_path])
+
+
+REPORT = {"benchmarks": [{"fullname": "t.py::a", "name": "a", "stats": {"mean": 1e-3}, "params": None, "extra_info": {}}]}
+
+
+def test_another_suites_report_is_undecided_at_best(tmp_path, capsys, fine):
+    for name in ("r", "s"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(REPORT))
+    table = reading.read([tmp_path / "r.json"]).table
+    assert (table["backend"][0], table["seconds_per_step"][0], table["replicated"][0]) == ("t.py::a", 1e-3, False)
+    both = [str(tmp_path / f"{name}.json") for name in ("r", "s")]
+    assert __main__.main(["compare", *both]) == 0
+    out = capsys.readouterr().out
+    assert "UNDECIDED" in out
+    assert "holds one process" in out
+    assert __main__.main(["compare", *both, "--fail-on", "slower"]) == 3
+    assert "could not be judged, so nothing is proven" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", r"r\.json:1: is no JSON"),
+        ('{"a": 1}', "not a report of pytest-benchmark"),
+        ("[1, 2]", "not a report of pytest-benchmark"),
+        ('{"benchmarks": []}', "holds no benchmark"),
+        ('{"benchmarks": [{"fullname": "a", "stats": {"mean": -1}}]}', r"r\.json:2: seconds_per_step is '-1', expected"),
+    ],
+)
+def test_json_that_is_no_report(tmp_path, text, sentence):
+    (tmp_path / "r.json").write_text(text)
+    with pytest.raises(UsageError, match=sentence):
+        reading.read([tmp_path / "r.json"])
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data(), name=st.sampled_from(["summary.csv", "samples.csv", "journal.jsonl"]))
+def test_no_mutation_is_a_traceback_or_a_bad_number(run_folder, tmp_path, data, name):
+    """Whatever a disk, an editor or a spreadsheet did to a file: rows with times above zero, or one sentence."""
+    content = bytearray((run_folder / name).read_bytes()[:6000])
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        piece = data.draw(st.binary(max_size=4) | st.sampled_from([b",", b"\n", b'"', b"-", b"nan", b"1e999", b"{", b";"]))
+        content[place : place + data.draw(st.integers(0, 40))] = piece
+        content = content or bytearray(b"x")
+    path = tmp_path / f"mutated.{name.partition('.')[2]}"
+    path.write_bytes(content)
+    try:
+        rows = reading.read([path]).table
+    except UsageError as error:
+        if "\n" in str(error):
+            raise
+        return
+    judge(rows, rows.assign(run=rows["run"] + " again"))
+    times = rows.loc[rows["status"] == "ok", "seconds_per_step"]
+    assert (times > 0).all()
+    assert np.isfinite(times).all()
+
+
+def test_committed_runs_and_the_campaign_can_be_read():
+    """What is committed can be compared."""
+    rows = reading.read([*(story.path.parent for story in frame.stories("results")), *Path("results").glob("*/campaign.csv")])
+    assert not rows.left_out
+    assert rows.table.loc[rows.table["status"] == "ok", "quiet_seconds_per_step"].notna().all()
+
+
+@pytest.mark.parametrize("given", ["", " ", "fine.csv,"])
+def test_an_empty_name_is_no_folder(fine, given, capsys, monkeypatch):
+    """An unset variable in a script must not mean everything below the working directory."""
+    monkeypatch.chdir(fine.parent)
+    assert __main__.main(["compare", given, "other.csv"]) == 2
+    assert "an empty name stands where a run's folder or file should" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", [{"settings": {}}, {"schema": "x"}, {"cases": [{}]}, {"machine": None}])
+def test_a_header_that_lacks_what_a_run_writes(run_folder, tmp_path, damage):
+    first, *rest = (run_folder / "journal.jsonl").read_text().splitlines()
+    (tmp_path / "journal.jsonl").write_text("\n".join([json.dumps(json.loads(first) | damage), *rest]) + "\n")
+    with pytest.raises(UsageError, match="the file is damaged or is no journal"):
+        reading.read([tmp_path])

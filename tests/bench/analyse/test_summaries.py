@@ -1,0 +1,86 @@
+"""If these fail, an interval does not hold what it says or a row carries a number it has no right to."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from bench.analyse import summaries
+from tests.support import story
+
+
+def test_exact_times_give_exact_rows():
+    table = summaries.summarise(story(lambda key, *_: 0.002 if key == "slow" else 0.001)).set_index("backend")
+    slow = table.loc["slow"]
+    assert slow["seconds_per_step"] == pytest.approx(0.002)
+    assert slow["ratio"] == pytest.approx(2)
+    assert slow["ratio_low"] == pytest.approx(2)
+    assert slow["latency_seconds_per_step"] == pytest.approx(0.004)
+    assert slow["flop_per_second"] == pytest.approx(1000 / 0.002)
+    assert slow["minor_faults_per_step"] == 0.5
+    assert slow["first_step_seconds"] == 0.5
+    assert slow["error_w1"] == 1e-6
+    assert (slow["status"], slow["processes"], slow["rounds"]) == ("ok", 20, 60)
+    assert list(table.reset_index().columns)[:16] == summaries.SUMMARY[:16]
+
+
+def test_drift_that_hits_both_sides_of_a_block_leaves_the_ratio_alone():
+    random = np.random.default_rng(0)
+    drift = random.lognormal(sigma=0.3, size=(20, 3))
+    table = summaries.summarise(story(lambda key, p, b: drift[p, b] * (1.5 if key == "slow" else 1))).set_index("backend")
+    assert table.loc["slow", "ratio_low"] == pytest.approx(1.5)
+    assert table.loc["slow", "ratio_high"] == pytest.approx(1.5)
+    assert table.loc["slow", "seconds_per_step_high"] > 1.05 * table.loc["slow", "seconds_per_step"]
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says():
+    random = np.random.default_rng(1)
+    hits = 0
+    for _ in range(2000):
+        _, low, high = summaries.interval(random.normal(0.1, 0.05, 20))
+        hits += low <= np.exp(0.1) <= high
+    assert 0.935 <= hits / 2000 <= 0.965
+
+
+def test_the_interval_of_two_values_by_hand():
+    """Student's t with one degree of freedom: 12.7062 times a standard error of 0.5."""
+    value, low, high = summaries.interval(np.array([0.0, 1.0]))
+    assert value == pytest.approx(np.exp(0.5))
+    assert np.log([low, high]) == pytest.approx([0.5 - 6.3531, 0.5 + 6.3531], abs=1e-4)
+
+
+def test_a_ratio_pairs_visits_of_one_block_only():
+    whole = story(lambda key, p, b: 0.001 * (1, 2, 100)[b] * (1.5 if key == "slow" else 1))
+    missing = [r for r in whole.records if not (r["record"] == "visit" and r["case"] == "slow" and r["block"] == 2)]
+    table = summaries.summarise(replace(whole, records=tuple(missing))).set_index("backend")
+    assert table.loc["slow", "ratio"] == pytest.approx(1.5)
+
+
+def test_one_process_has_no_interval():
+    value, low, high = summaries.interval(np.array([0.0]))
+    assert value == 1
+    assert np.isnan(low)
+    assert np.isnan(high)
+
+
+def test_missing_passes_are_incomplete_and_said():
+    cut = story(lambda *_: 0.001, passes=7, end=False)
+    table = summaries.summarise(cut)
+    assert set(table["status"]) == {"incomplete"}
+    assert table["reason"][0] == "7 of 20 passes were finished"
+    assert summaries.doubts(cut, table)[0].startswith("INCOMPLETE: the run ended in pass 7 of 20; missing in part: base, slow")
+
+
+def test_a_failed_case_keeps_no_number():
+    failure = {"record": "failure", "pass": 3, "case": "slow", "status": "failed", "reason": "slow died."}
+    table = summaries.summarise(story(lambda *_: 0.001, extra=(failure,))).set_index("backend")
+    assert (table.loc["slow", "status"], table.loc["slow", "reason"]) == ("failed", "slow died.")
+    assert np.isnan(table.loc["slow", "seconds_per_step"])
+    assert table.loc["base", "status"] == "ok"
+
+
+def test_a_twin_that_differs_makes_the_run_unproven():
+    apart = story(lambda key, p, b: 0.001 * (1.05 if key == "twin" else 1) * (1 + 0.001 * p))
+    assert summaries.doubts(apart, summaries.summarise(apart))[0].startswith("UNPROVEN: the twin, the same code as base")
+    alike = story(lambda key, p, b: 0.001 * (1.005 if key == "twin" else 1))
+    assert summaries.doubts(alike, summaries.summarise(alike)) == []

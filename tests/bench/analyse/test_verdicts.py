@@ -1,0 +1,120 @@
+"""The instrument, tested as an instrument: if these fail, a verdict is worth less than it says."""
+
+import math
+
+import numpy as np
+import pytest
+
+from bench.analyse.verdicts import ALPHA, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, holm, verdicts
+
+SPREAD, PROCESSES, ROWS = 0.01, 20, 5
+
+
+def _normal(random, n):
+    return random.normal(0, SPREAD, n)
+
+
+def _lognormal(random, n):
+    sigma = 0.5
+    return SPREAD * (random.lognormal(0, sigma, n) - math.exp(sigma**2 / 2))
+
+
+def _bimodal(random, n):
+    return random.choice([-SPREAD, SPREAD], n) + random.normal(0, SPREAD / 5, n)
+
+
+def _quantised(random, n):
+    return np.round(random.normal(0, SPREAD, n), 2)
+
+
+def _one_outlier(random, n):
+    """Some process of the table is slower by five spreads; each is as likely to be it."""
+    found = random.normal(0, SPREAD, n)
+    found[:, 0] += SPREAD * 5 * (random.random(n[0]) < 0.5) * random.choice([-1, 1], n[0])
+    return found
+
+
+def _drifting(random, n):
+    """The machine slows down by two spreads during the run and both sides of a ratio feel most of it."""
+    return random.normal(0, SPREAD, n) + SPREAD * 0.2 * np.linspace(-1, 1, n[-1])
+
+
+SHAPES = [_normal, _lognormal, _bimodal, _quantised, _one_outlier, _drifting]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_intervals_cover_the_truth_as_often_as_they_say(shape):
+    random = np.random.default_rng(0)
+    intervals = [Estimate.of(logs).interval() for logs in shape(random, (4000, PROCESSES))]
+    covered = np.mean([low <= 0 <= high for low, high in intervals])
+    assert 0.93 <= covered <= 0.97
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_at_most_one_table_in_a_hundred_raises_a_false_alarm(shape):
+    random = np.random.default_rng(1)
+    tables, alarms = 3000, 0
+    size = (tables * ROWS, PROCESSES)
+    for logs in (shape(random, size) - shape(random, size)).reshape(tables, ROWS, PROCESSES):
+        alarms += any(verdict in (FASTER, SLOWER) for verdict, _ in verdicts([Estimate.of(row) for row in logs], margin=0))
+    assert alarms / tables <= ALPHA + 3 * math.sqrt(ALPHA / tables)
+
+
+def test_a_bias_of_the_run_is_no_alarm_if_runs_are_what_is_counted():
+    """Twenty processes share what their run was like: taken for twenty, they cry wolf; taken for one run of several, not."""
+    random = np.random.default_rng(2)
+    wrongly, rightly, tables, runs = 0, 0, 1000, 8
+    for _ in range(tables):
+        biases = random.normal(0, SPREAD, (ROWS, runs, 1))
+        logs = biases + random.normal(0, SPREAD, (ROWS, runs, PROCESSES))
+        wrongly += any(verdict == SLOWER for verdict, _ in verdicts([Estimate.of(row.ravel()) for row in logs], margin=0))
+        by_run = verdicts([Estimate.of(row.mean(axis=1)) for row in logs], margin=0)
+        rightly += any(verdict in (FASTER, SLOWER) for verdict, _ in by_run)
+    assert wrongly / tables > 0.3
+    assert rightly / tables <= ALPHA + 3 * math.sqrt(ALPHA / tables)
+
+
+@pytest.mark.parametrize(("slowdown", "power"), [(0.01, 0.10), (0.02, 0.95), (0.03, 0.99), (0.05, 1.0)])
+def test_power(slowdown, power):
+    """Two sides of 20 processes, each with the spread between processes that was measured, 1 %."""
+    random = np.random.default_rng(3)
+    found = 0
+    for _ in range(1000):
+        logs = random.normal(0, SPREAD * math.sqrt(2), (ROWS, PROCESSES))
+        logs[-1] += math.log1p(slowdown)
+        found += verdicts([Estimate.of(row) for row in logs])[-1][0] == SLOWER
+    assert found / 1000 >= power
+
+
+@pytest.mark.parametrize(
+    ("mean", "error", "verdict"),
+    [
+        (0.2, 0.001, SLOWER), (-0.2, 0.001, FASTER), (0.0, 0.001, EQUAL), (0.005, 0.001, EQUAL),
+        (0.009, 0.001, UNDECIDED), (0.02, 0.02, UNDECIDED), (0.0, 0.02, UNDECIDED),
+    ],
+)  # fmt: skip
+def test_what_each_verdict_means(mean, error, verdict):
+    assert verdicts([Estimate(mean, error, 19)])[0][0] == verdict
+
+
+def test_a_difference_below_the_margin_is_never_called_however_sure_it_is():
+    assert verdicts([Estimate(math.log1p(MARGIN) * 0.99, 1e-9, 19)])[0][0] == EQUAL
+
+
+def test_more_rows_ask_for_more_evidence():
+    edge = Estimate(0.015, 0.005, 19)
+    assert verdicts([edge])[0][0] == SLOWER
+    assert verdicts([edge, *[Estimate(0.0, 0.005, 19)] * 9])[0][0] == UNDECIDED
+
+
+def test_holm_by_hand():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_one_process_decides_nothing():
+    assert verdicts([Estimate.of([0.5])]) == [(UNDECIDED, 1.0)]
+
+
+def test_no_spread_at_all_is_no_division_by_zero():
+    assert [verdict for verdict, _ in verdicts([Estimate.of([0.5] * 3), Estimate.of([0.0] * 3)])] == [SLOWER, EQUAL]

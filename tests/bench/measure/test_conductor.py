@@ -1,0 +1,126 @@
+"""If these fail, workers disturb each other or the conductor disturbs them, and every number is off."""
+
+import os
+import time
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from bench.machine import environment
+from bench.measure import conductor
+from bench.measure.catalogue import catalogue
+from bench.plan.cases import make_plan
+from bench.settings import Settings
+from tests.support import LIGHT
+
+
+@pytest.fixture
+def plan():
+    return _plan("numpy_manual", "torch_manual")
+
+
+def _plan(*backends):
+    settings = replace(Settings.from_env({}), backends=backends, devices=("cpu",), processes=2, blocks=2, steps=2)
+    return make_plan(settings, *catalogue(settings))
+
+
+def _workers():
+    children = psutil.Process().children()  # of other tests there may be a browser
+    return {process.pid: process for process in children if "bench.worker" in process.cmdline()}
+
+
+def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
+    before = os.sched_getaffinity(0)
+    cores = environment.cores()
+    seen = 0
+    for record in conductor.measure(plan):
+        if record["record"] == "visit":
+            seen += 1
+            workers = _workers().values()
+            assert len(workers) == len({plan.group(case) for case in (*plan.cases, *plan.controls)}), "one a library"
+            deadline = time.monotonic() + 5  # a signal takes its time on a busy machine
+            while {worker.status() for worker in workers} != {psutil.STATUS_STOPPED} and time.monotonic() < deadline:
+                time.sleep(0.01)
+            assert {worker.status() for worker in workers} == {psutil.STATUS_STOPPED}, "between visits nobody runs"
+            assert {tuple(worker.cpu_affinity()) for worker in workers} == {(cores[-1][0],)}
+            if len(cores) > 1:
+                assert not os.sched_getaffinity(0) & set(cores[-1]), "the conductor keeps off the workers' core"
+    assert seen == 2 * 2 * (len(plan.cases) + len(plan.controls))
+    assert os.sched_getaffinity(0) == before
+    assert not _workers()
+
+
+def test_every_pass_starts_fresh_processes_and_every_block_a_fresh_order(plan):
+    pids, orders = set(), []
+    for record in conductor.measure(plan):
+        if record["record"] == "visit":
+            pids |= set(_workers())
+            if record["position"] == 0:
+                orders.append([])
+            orders[-1].append(record["case"])
+    groups = {plan.group(case) for case in (*plan.cases, *plan.controls)}
+    assert len(pids) == 2 * len(groups), "two passes"
+    assert len(orders) == 4
+    assert len({tuple(order) for order in orders}) == 4
+    assert len({frozenset(order) for order in orders}) == 1
+
+
+def test_the_same_seed_gives_the_same_order(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    plan = _plan("numpy_manual")
+
+    def order(settings):
+        once = replace(plan, settings=settings)
+        return [record["case"] for record in conductor.measure(once) if record["record"] == "visit"]
+
+    assert order(plan.settings) == order(plan.settings)
+    assert order(replace(plan.settings, seed=1)) != order(plan.settings)
+
+
+def test_leaving_early_ends_every_worker(plan):
+    running = conductor.measure(plan)
+    next(record for record in running if record["record"] == "visit")
+    assert _workers()
+    running.close()
+    assert not _workers()
+
+
+def test_every_proven_step_is_profiled_once_after_its_process_was_timed(plan):
+    records = list(conductor.measure(plan))
+    profiled = [record for record in records if record["record"] == "profile"]
+    proven = {case.key for case in (*plan.cases, *plan.controls) if plan.backend(case).proven}
+    assert {record["case"] for record in profiled} == proven
+    assert {record["pass"] for record in profiled} == {0}
+    assert all(record["operators"] > 10 for record in profiled)
+    last = max(number for number, record in enumerate(records) if record["record"] == "visit" and record["pass"] == 0)
+    assert last < records.index(profiled[0])
+
+
+DIES_WHEN_PROFILED = """
+import os
+import sys
+
+from backends.numpy_manual import NumpyManual
+
+
+class DiesWhenProfiled(NumpyManual):
+    def step(self):
+        if "bench.worker.profiling" in sys.modules:
+            os._exit(3)
+        return super().step()
+"""
+
+
+def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    (tmp_path / "dies_when_profiled.py").write_text(DIES_WHEN_PROFILED)
+    settings = Settings.from_env({"BENCH_BACKENDS": "dies_when_profiled", "BENCH_DEVICES": "cpu", "BENCH_PATH": str(tmp_path)})
+    settings = replace(settings, processes=2, blocks=1, steps=1)
+    plan = make_plan(settings, *catalogue(settings))
+    records = list(conductor.measure(plan))
+    (key,) = (case.key for case in plan.cases)
+    told = [record["reason"] for record in records if record["record"] == "profile" and record["case"] == key]
+    assert told == ["its process ended with exit code 3"]
+    assert [record["pass"] for record in records if record["record"] == "visit" and record["case"] == key] == [0, 1]
+    assert not [record for record in records if record["record"] == "failure"]

@@ -1,0 +1,79 @@
+"""If these fail, a worker starts in another environment than it was promised, or outlives its run."""
+
+import time
+
+import pytest
+
+from bench.machine import environment
+from bench.measure.process import Died, WorkerProcess, worker_environment
+
+
+def test_thread_and_allocator_settings_are_in_the_environment_before_start():
+    env = worker_environment(2, "pinned", {"BENCH_STEPS": "5", "OMP_NUM_THREADS": "7", "HOME": "/"})
+    assert {env[name] for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")} == {"2"}
+    assert env["MALLOC_TRIM_THRESHOLD_"] == env["MALLOC_MMAP_THRESHOLD_"] == "268435456"
+    assert "BENCH_STEPS" not in env
+    assert env["HOME"] == "/"
+    assert "MALLOC_TRIM_THRESHOLD_" not in worker_environment(1, "system", {"MALLOC_TRIM_THRESHOLD_": "1"})
+
+
+def test_what_chooses_kernels_reaches_a_worker_and_is_recorded(monkeypatch):
+    """Else two runs could differ twofold in every product, and neither would say why."""
+    chosen = {"OPENBLAS_CORETYPE": "SKYLAKEX", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    for name in environment.KERNEL_CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    assert worker_environment(1, "pinned").items() >= chosen.items()
+    assert environment.facts()["kernel_choices"] == chosen
+
+
+@pytest.fixture
+def worker():
+    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, cpus=environment.cores()[-1]) as started:
+        yield started
+
+
+def test_the_worker_reads_back_its_threads_and_runs_where_it_was_told(worker):
+    import psutil
+
+    assert worker.ask("devices")["devices"][0] == "cpu"
+    assert psutil.Process(worker.pid).cpu_affinity() == environment.cores()[-1]
+
+
+def test_a_suspended_worker_can_be_resumed_and_ended(worker):
+    import psutil
+
+    worker.ask("devices")
+    worker.suspend()
+    deadline = time.monotonic() + 5  # a signal takes its time on a busy machine
+    while psutil.Process(worker.pid).status() != psutil.STATUS_STOPPED and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED
+    worker.resume()
+    assert worker.ask("devices")["status"] == "ok"
+    worker.suspend()
+    worker.end()
+    assert not psutil.pid_exists(worker.pid)
+
+
+def test_a_dead_worker_says_how_it_died(worker):
+    import os
+    import signal
+
+    os.kill(worker.pid, signal.SIGKILL)
+    with pytest.raises(Died, match="its process died of SIGKILL"):
+        worker.ask("devices")
+
+
+def test_an_exit_code_comes_with_the_last_line_it_printed(worker):
+    with pytest.raises(Died, match=r"ended with exit code 1: AttributeError: .*nonsense"):
+        worker.ask("nonsense")
+
+
+def test_a_cpu_worker_gets_its_memory_limit():
+    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, memory=2**31) as limited:
+        limited.ask("devices")
+        with open(f"/proc/{limited.pid}/limits") as limits:
+            (line,) = [line for line in limits if line.startswith("Max data size")]
+    assert line.split()[3:5] == [str(2**31)] * 2

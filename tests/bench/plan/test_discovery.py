@@ -1,0 +1,99 @@
+"""If these fail, a broken backend file is passed over in silence, or a sound one is not found."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UsageError
+from bench.paths import BACKENDS
+from bench.plan import discovery
+
+SOUND = """
+import numpy as np
+from backends.api import Problem, TrainStep
+
+class Mine(TrainStep):
+    kind = "seed"
+    def __init__(self, problem, device, dtype): pass
+    def step(self): return 0.0
+    def get_weights(self): return None
+    def set_weights(self, w1, w2): pass
+"""
+
+
+def _file(folder: Path, text: str, name: str = "mine") -> Path:
+    path = folder / f"{name}.py"
+    path.write_text(text)
+    return path
+
+
+def test_every_file_of_the_folder_but_the_contract_and_shared_ones_is_a_backend():
+    found = discovery.find([BACKENDS])
+    names = {path.stem for path in BACKENDS.glob("*.py")}
+    assert set(found) == {name for name in names if not name.startswith("_")} - {"api", "reference"}
+
+
+def test_a_file_from_elsewhere_is_loaded(tmp_path):
+    step = discovery.load(_file(tmp_path, SOUND))
+    assert step.__name__ == "Mine"
+    facts = discovery.describe(tmp_path / "mine.py", ["cpu"])
+    assert facts["why_not"] == {"cpu": {"float32": None, "float64": None}}
+    assert facts["versions"]["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("def step(:\n", r"mine\.py:1: syntax error"),
+        ("x = 1\n", r"mine\.py: has 0 concrete TrainStep classes; a backend's file has exactly one"),
+        (SOUND + SOUND.replace("Mine", "Other"), r"mine\.py: has 2 concrete TrainStep classes: Mine, Other"),
+    ],
+)
+def test_a_file_that_is_no_backend_is_named(tmp_path, text, says):
+    with pytest.raises(UsageError, match=says):
+        discovery.load(_file(tmp_path, text))
+
+
+def test_the_source_holds_the_step_that_is_run():
+    """Its own in most files; of a file that inherits its step both, its own first."""
+    own = BACKENDS / "numpy_manual.py"
+    assert discovery.describe(own, ["cpu"])["source"] == own.read_text()
+    pytest.importorskip("torch")
+    heir = discovery.describe(BACKENDS / "torch_module_fused.py", ["cpu"])["source"]
+    assert heir.startswith((BACKENDS / "torch_module_fused.py").read_text())
+    assert heir.endswith((BACKENDS / "torch_module.py").read_text())
+
+
+def test_a_missing_library_makes_a_backend_unavailable_and_keeps_its_kind(tmp_path):
+    path = _file(tmp_path, "import no_such_library\n" + SOUND)
+    with pytest.raises(discovery.MissingLibrary, match="no_such_library"):
+        discovery.load(path)
+    facts = discovery.describe(path, ["cpu"])
+    assert (facts["missing"], facts["kind"]) == ("no_such_library", "seed")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["from backends._torhc import TorchStep", "from backends.api import Trainstep", "import numpy.lineralg", "import _shared"],
+)
+def test_an_import_error_inside_our_own_code_raises(tmp_path, line):
+    with pytest.raises(ImportError):
+        discovery.load(_file(tmp_path, line + SOUND))
+
+
+def test_two_files_of_one_name_are_an_error(tmp_path):
+    path = _file(tmp_path, SOUND, "null")
+    with pytest.raises(UsageError, match="a backend named 'null' already stands in"):
+        discovery.find([BACKENDS, path.parent])
+
+
+def test_the_hash_follows_the_code_of_the_family():
+    modules = discovery._modules(discovery.load(BACKENDS / "torch_manual.py"))
+    assert [module.__name__ for module in modules] == ["backends.torch_manual", "backends._torch"]
+
+
+@pytest.mark.parametrize("name", ["twin", "all", "seed"])
+def test_names_with_a_meaning_of_their_own_are_refused(tmp_path, name):
+    _file(tmp_path, SOUND, name)
+    with pytest.raises(UsageError, match=f"'{name}' has a meaning of its own"):
+        discovery.find([tmp_path])

@@ -1,0 +1,71 @@
+"""If these fail, a reader sees a number with the wrong unit, or a table that does not fit."""
+
+import io
+
+import pytest
+
+from bench import units
+from bench.analyse import summaries
+from bench.show import tables
+from tests.support import story
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (1.5, "1.50 s"), (0.0123, "12.3 ms"), (297.4e-6, "297 µs"), (9.996e-4, "1.00 ms"), (1.4e-7, "140 ns"),
+        (3.1e-11, "0.0310 ns"), (float("nan"), ""), (0.99999, "1.00 s"), (123.0, "123 s"),
+    ],
+)  # fmt: skip
+def test_seconds(value, text):
+    assert units.seconds(value) == text
+
+
+def test_spread_is_half_the_width_over_the_middle():
+    assert units.spread(0.99, 1.01) == "±1.0%"
+
+
+def _shown(table, width):
+    out = io.StringIO()
+    tables.terminal(table, tables.console(out, width))
+    return out.getvalue().splitlines()
+
+
+@pytest.fixture
+def table():
+    return summaries.summarise(story(lambda key, p, b: (3e-4 + 1e-6 * p) * (1.5 if key == "slow" else 1)))
+
+
+@pytest.mark.parametrize("width", [80, 140])
+def test_the_table_fits(table, width):
+    lines = _shown(table, width)
+    assert max(map(len, lines[1:5])) <= width
+    for title in ("backend", "time/step", "latency", "ratio", "95 % interval", "GF/s", "first", "verdict"):
+        assert title in lines[1]
+
+
+def test_a_wide_terminal_shows_more(table):
+    assert "faults/step" in _shown(table, 140)[1]
+    assert "faults/step" not in _shown(table, 80)[1]
+
+
+def test_what_all_rows_share_stands_above_and_what_varies_is_a_column(table):
+    assert _shown(table, 80)[0] == "cpu · float32 · 1 thread · 64x1000x100x10"
+    table.loc[1, "device"] = "cuda"
+    lines = _shown(table, 100)
+    assert lines[0].startswith("device varies · float32")
+    assert "device" in lines[1]
+
+
+def test_rows_without_a_number_are_listed_with_their_reason(table):
+    table.loc[1, ["status", "reason", "seconds_per_step"]] = ["failed", "slow[cpu, float32] died of SIGSEGV.", float("nan")]
+    lines = _shown(table, 80)
+    assert "failed: slow[cpu, float32] died of SIGSEGV." in lines
+    assert "- failed: slow[cpu, float32] died of SIGSEGV." in tables.markdown(table)
+
+
+def test_incomplete_rows_are_marked():
+    table = summaries.summarise(story(lambda *_: 1e-4, passes=3, end=False))
+    lines = _shown(table, 100)
+    assert any("base (incomplete)" in line for line in lines)
+    assert "incomplete: base, slow, twin[cpu] 3 of 20 passes were finished" in lines

@@ -1,0 +1,137 @@
+"""If these fail, a wrong step could be timed, or a right one be rejected."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from backends import reference
+from backends.api import Problem, steady_learning_rate
+from bench.judge import proof
+from bench.measure import conductor
+from bench.measure.catalogue import catalogue
+from bench.paths import BACKENDS
+from bench.plan import discovery
+from bench.plan.cases import make_plan
+from bench.settings import Settings
+from bench.worker import gate
+
+SABOTAGED = Path(__file__).parents[2] / "sabotaged"
+NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    """(name, dtype) → the failure that a real run of all sabotaged backends records."""
+    settings = replace(Settings.from_env({}), path=(SABOTAGED,), backends=tuple(NAMES), devices=("cpu",), processes=2, blocks=1)
+    backends = catalogue(settings)
+    found = {}
+    for dtype in proof.TOLERANCE:
+        plan = make_plan(replace(settings, dtypes=(dtype,)), *backends)
+        cases = {case.key: case.backend for case in plan.cases}
+        found |= {(name, dtype): None for name in cases.values()}
+        for record in conductor.measure(plan, controls=False):
+            if record["record"] == "failure":
+                found[cases[record["case"]], dtype] = record
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sabotaged_backend_is_rejected_for_what_is_wrong_with_it(name, verdicts):
+    says = re.search(r'SAYS = r"(.*)"', (SABOTAGED / f"{name}.py").read_text())[1]
+    mine = [record for (backend, _), record in verdicts.items() if backend == name]
+    assert mine, f"{name} never ran"
+    for record in mine:
+        assert record is not None, f"{name} went through the gate"
+        assert re.search(says, record["reason"]), record["reason"]
+        assert record["reason"].startswith(f"{name}[cpu, float")
+
+
+def test_the_piece_that_sabotaged_backends_spoil_is_right(monkeypatch):
+    monkeypatch.syspath_prepend(str(SABOTAGED))
+    from _right import Right
+
+    gate.prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
+
+
+def _trajectory(steps=1):
+    problem = Problem.random(seed=1)
+    return problem, reference.train(problem, steps)
+
+
+def test_updates_are_judged_and_not_weights():
+    """The weights are right to 0.9 % here, and the update is missing."""
+    problem, expected = _trajectory()
+    weights = problem.w1.astype("float32"), expected.w2.astype("float32")
+    with pytest.raises(proof.Wrong, match="never updates w1: relative error 1, allowed 0.0001; its first loss is right"):
+        proof.compare(expected, expected.losses, weights, "float32")
+
+
+@pytest.mark.parametrize("size", [3e-4, np.nan, np.inf])
+def test_an_error_above_the_tolerance_or_no_number_is_wrong(size):
+    _, expected = _trajectory()
+    off = expected.w1 + size * (expected.w1 - expected.start[0])
+    with pytest.raises(proof.Wrong, match="updates w1 wrongly"):
+        proof.compare(expected, expected.losses, (off, expected.w2), "float64")
+
+
+def test_rounding_alone_is_right():
+    _, expected = _trajectory(20)
+    weights = expected.w1.astype("float32"), expected.w2.astype("float32")
+    errors = proof.compare(expected, expected.losses, weights, "float32")
+    assert max(errors.as_tuple()) < 1e-5
+
+
+def test_a_wrong_loss_is_found_though_the_updates_are_right():
+    _, expected = _trajectory(3)
+    losses = expected.losses * [1, 1, 1.001]
+    with pytest.raises(proof.Wrong, match="computes a wrong loss in 3 steps"):
+        proof.compare(expected, losses, (expected.w1, expected.w2), "float64")
+
+
+def test_a_unit_at_the_kink_may_take_either_side():
+    """h is so near 0 that float32 cannot tell its sign: a step that masks the other way is right as well."""
+    problem = Problem.random(seed=2, learning_rate=1e-7)
+    w1 = problem.w1.copy()
+    w1[:, 0] -= problem.x[0] * (problem.x[0] @ w1[:, 0]) / (problem.x[0] @ problem.x[0])  # h[0, 0] = 0 but for rounding
+    start = (w1, problem.w2)
+    flipped = np.zeros((64, 100), bool)
+    flipped[0, 0] = True
+    other_side = w1 - problem.learning_rate * reference.gradients(problem, *start, flipped).grad_w1
+    strict = reference.train(problem, 1, start)
+    with pytest.raises(proof.Wrong):
+        proof.compare(strict, strict.losses, (other_side, strict.w2), "float64")
+    unsure = reference.train(problem, 1, start, kink_margin=proof.KINK_MARGIN["float32"])
+    errors = proof.judge(problem, unsure, unsure.losses, (other_side, unsure.w2), "float64")
+    assert errors.kinks == 1
+    assert proof.judge(problem, unsure, unsure.losses, (unsure.w1, unsure.w2), "float64").kinks == 0
+    with pytest.raises(proof.Wrong, match="wrongly"):
+        proof.judge(problem, unsure, unsure.losses, (2 * other_side - w1, unsure.w2), "float64")
+
+
+def test_reading_back_may_take_long_but_not_longer_after_more_steps():
+    proof.judge_readback(short=0.010, long=0.0101, round_seconds=0.006)
+    with pytest.raises(proof.Wrong, match="puts work off"):
+        proof.judge_readback(short=0.0001, long=0.0012, round_seconds=0.006)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("shape", [(1, 1000, 1, 1), (128, 64, 512, 10), (5, 2000, 3, 2)])
+def test_a_right_step_passes_on_odd_shapes(shape, seed):
+    build = discovery.load(BACKENDS / "numpy_manual.py")
+    gate.prove(build, "cpu", "float32", shape, seed)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "tf32"])
+@pytest.mark.parametrize("name", ["no_mask", "no_factor_two", "masked_by_gradient", "wrong_sign", "loss_after_update"])
+def test_a_reduced_precision_hides_no_mistake(name, dtype, monkeypatch):
+    """The step is spoilt as the sabotaged one is; a tolerance made for few digits must not cover that."""
+    monkeypatch.syspath_prepend(str(SABOTAGED))
+    problem = Problem.random(seed=3, learning_rate=steady_learning_rate(64, 1000, 100, 10))  # the gate's
+    step = discovery.load(SABOTAGED / f"{name}.py")(problem, "cpu", "float32")
+    losses = [float(step.step())]
+    expected = reference.train(problem, 1, kink_margin=proof.KINK_MARGIN[dtype])
+    with pytest.raises(proof.Wrong):
+        proof.judge(problem, expected, losses, step.get_weights(), dtype)

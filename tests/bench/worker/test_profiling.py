@@ -1,0 +1,93 @@
+"""If these fail, what a run tells of operators, memory and losses is not what a step does."""
+
+import numpy as np
+import pytest
+
+from backends.numpy_manual import NumpyManual
+from bench.plan.cases import Case
+from bench.worker import operators, profiling, visits
+
+CASE = Case("numpy_manual", "cpu", "float32", 1, (64, 1000, 100, 10))
+
+
+def _opened(build):
+    return visits.Opened(CASE, build(CASE.problem(3), "cpu", "float32"), proven=True)
+
+
+class Thrice(NumpyManual):
+    """Three additions into an array of its own, a million bytes in an array of its own, and a view, which is free."""
+
+    def step(self):
+        held = np.add(np.zeros(125_000), 1)
+        self.x += 1
+        self.x[self.x < 0] = 0
+        return self.x.T.sum() + held[0]
+
+
+def test_losses_of_ten_epochs_are_those_of_the_reference():
+    found = profiling.profile(_opened(NumpyManual), 3)
+    assert len(found["losses"]) == profiling.EPOCHS
+    np.testing.assert_allclose(found["losses"], found["expected_losses"], rtol=1e-5)
+    assert found["losses"][-1] < found["losses"][0]
+
+
+def test_a_call_of_several_steps_tells_fewer_losses_and_its_share_of_what_it_costs():
+    class Tenfold(NumpyManual):
+        steps_per_call = 10
+
+        def step(self):
+            for _ in range(self.steps_per_call):
+                loss = super().step()
+            return loss
+
+    one, ten = (profiling.profile(_opened(build), 3) for build in (NumpyManual, Tenfold))
+    assert ten["losses"] == pytest.approx(one["losses"][-1:], rel=1e-6)
+    assert ten["operators"] == one["operators"]
+    assert ten["allocated_bytes"] == pytest.approx(one["allocated_bytes"], rel=0.1)
+    assert ten["peak_bytes"] == pytest.approx(one["peak_bytes"], rel=0.1)
+
+
+def test_numpys_operators_are_counted_by_hand():
+    """`+=`, `<`, the masked assignment and `.sum()`; arrays that were not the step's own are nobody's to count."""
+    step = _opened(Thrice).step
+    assert operators.of_numpy(step) == {"operators": 4}
+    assert type(step.x) is np.ndarray, "the step gets its own arrays back"
+
+
+def test_a_step_that_takes_no_other_arrays_is_not_counted():
+    """Nor in part, up to where it stopped."""
+
+    class Picky(NumpyManual):
+        def step(self):
+            h = self.x @ self.w1
+            assert type(h) is np.ndarray
+            return super().step()
+
+    assert operators.of_numpy(_opened(Picky).step) == {}
+
+
+def test_arrays_in_a_list_are_one_operation():
+    class Joins(NumpyManual):
+        def step(self):
+            return np.concatenate([self.w2, self.w2]).sum()
+
+    assert operators.of_numpy(_opened(Joins).step) == {"operators": 2}
+
+
+def test_memory_is_that_of_one_call():
+    pytest.importorskip("memray")
+    found = profiling.memory(_opened(Thrice).step, 5)
+    assert 2_000_000 < found["allocated_bytes"] < 2_500_000, "two arrays of a million bytes, and a mask"
+    assert 2_000_000 <= found["peak_bytes"] < 2_500_000, "five calls hold no more than one"
+
+
+def test_torchs_operators_are_those_that_nobody_else_asked_for():
+    torch = pytest.importorskip("torch")
+
+    class Two(NumpyManual):
+        def step(self):
+            a = torch.ones(3, 3)  # ones asks for empty and fill_
+            return a @ a  # matmul asks for mm
+
+    assert operators.of_torch(_opened(Two).step, "cpu") == {"operators": 2}
+    assert operators.of_torch(_opened(NumpyManual).step, "cpu") == {}

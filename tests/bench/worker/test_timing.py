@@ -1,0 +1,109 @@
+"""If these fail, the clock runs over something else than the steps it is about."""
+
+import gc
+import time
+from contextlib import nullcontext
+
+import pytest
+
+from backends.api import Control, Problem
+from backends.numpy_manual import NumpyManual
+from bench.judge import proof
+from bench.plan.cases import Case
+from bench.worker import gate, timing, visits
+
+
+class Recorder(Control):
+    """Notes what happens in which state of the garbage collector."""
+
+    def __init__(self):
+        super().__init__(Problem.random(2, 2, 2, 2), "cpu", "float32")
+        self.seen = []
+
+    def step(self):
+        self.seen.append(("step", gc.isenabled()))
+        return 0.5
+
+    def synchronize(self):
+        self.seen.append(("synchronize", gc.isenabled()))
+
+    def mark(self):
+        self.seen.append(("mark", gc.isenabled()))
+        return len(self.seen)
+
+    def seconds_between(self, start, end):
+        return end - start
+
+
+STEP, WAIT, MARK = ("step", False), ("synchronize", False), ("mark", False)
+
+
+def test_throughput_waits_once_with_the_collector_off():
+    step = Recorder()
+    queued, seconds, loss, faults = timing.throughput(step, 3)
+    assert step.seen == [STEP, STEP, STEP, WAIT]
+    assert (loss, faults >= 0) == (0.5, True)
+    assert 0 < queued <= seconds < 1
+    assert gc.isenabled()
+
+
+def test_latency_fetches_every_loss():
+    step = Recorder()
+    _, losses = timing.latency(step, 3)
+    assert losses == [0.5, 0.5, 0.5]
+    assert step.seen == [STEP, STEP, STEP]
+
+
+def test_device_time_lies_between_two_marks_and_is_read_after_the_wait():
+    step = Recorder()
+    assert timing.device(step, 2) == (3, 0.5)
+    assert step.seen == [MARK, STEP, STEP, MARK, WAIT]
+
+
+def test_the_collector_is_switched_on_again_after_a_failure():
+    class Fails(Recorder):
+        def step(self):
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        timing.throughput(Fails(), 1)
+    assert gc.isenabled()
+
+
+@pytest.mark.parametrize(("late", "right"), [((2,), True), (range(2, 100, 2), True), (range(2, 100), False)])
+def test_one_late_reading_of_the_weights_is_no_proof_of_laziness(late, right):
+    """The second reading comes after a whole round; interrupted once it is read again, lazy it is late each time."""
+
+    class Slow(NumpyManual):
+        readings = 0
+
+        def get_weights(self):
+            self.readings += 1
+            if self.readings in late:
+                time.sleep(0.02)
+            return super().get_weights()
+
+    case = Case("slow", "cpu", "float32", 1, (64, 1000, 100, 10))
+    opened = visits.Opened(case, Slow(case.problem(0), "cpu", "float32"), proven=True)
+    with nullcontext() if right else pytest.raises(proof.Wrong, match="puts work off"):
+        visits.visit(opened, 0, 1, 20)
+
+
+def test_ten_steps_in_one_call_are_proven_and_timed_as_ten():
+    class Tenfold(NumpyManual):
+        steps_per_call = 10
+        calls = 0
+
+        def step(self):
+            self.calls += 1
+            for _ in range(self.steps_per_call):
+                loss = super().step()
+            return loss
+
+    case = Case("tenfold", "cpu", "float32", 1, (64, 1000, 100, 10))
+    gate.prove(Tenfold, "cpu", "float32", case.shape, seed=3)
+    step = Tenfold(case.problem(0), "cpu", "float32")
+    reply = visits.visit(visits.Opened(case, step, proven=True), 0, 1, 20)
+    assert reply["steps"] == 20
+    assert step.calls == 1 + 2 + 2, "one to warm up, then twenty steps in each of two rounds"
+    assert visits.visit(visits.Opened(case, step, proven=True), 0, 1, 3)["steps"] == 10, "never less than a call"
