@@ -22,9 +22,10 @@ from bench.errors import UsageError
 from bench.judge.proof import TOLERANCE
 from bench.machine import environment, presence
 from bench.measure import conductor, progress
-from bench.plan.cases import Case, Plan
+from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.record import journal
+from bench.schema.case import Case
 from bench.show import folder as run_folder
 
 BYTES_PER_VISIT = 1800

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError, unknown
+from bench.schema.case import Shape
 
 MAX_STEPS = 100
 """float32 and float64 part ways after about this many steps, so nothing longer can be proven."""
@@ -48,18 +49,13 @@ def _threads(text: str) -> tuple[int, ...]:
         raise ValueError("whole numbers of at least 1, separated by commas") from None
 
 
-def _shapes(text: str) -> tuple[tuple[int, int, int, int], ...]:
-    expected = "shapes NxD_inxHxD_out of four whole numbers of at least 1, such as 64x1000x100x10, separated by commas"
-    shapes = []
-    for part in text.split(","):
-        try:
-            shape = tuple(whole_number(1)(size) for size in part.split("x"))
-        except ValueError:
-            raise ValueError(expected) from None
-        if len(shape) != 4:
-            raise ValueError(expected)
-        shapes.append(shape)
-    return tuple(dict.fromkeys(shapes))
+def _shapes(text: str) -> tuple[Shape, ...]:
+    try:
+        return tuple(dict.fromkeys(map(Shape.parse, text.split(","))))
+    except ValueError:
+        raise ValueError(
+            "shapes NxD_inxHxD_out of four whole numbers of at least 1, such as 64x1000x100x10, separated by commas"
+        ) from None
 
 
 def _seconds(text: str) -> float:
@@ -108,7 +104,7 @@ class Settings:
     devices: tuple[str, ...] = _setting("all", _names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
     backends: tuple[str, ...] = _setting("seed", _names, "names, `seed` for the first five ways, or `all`")
     dtypes: tuple[str, ...] = _setting("float32", _names, "`float32`, `float64`, `bfloat16`, `tf32`")
-    shapes: tuple[tuple[int, int, int, int], ...] = _setting(
+    shapes: tuple[Shape, ...] = _setting(
         "64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas"
     )
     threads: tuple[int, ...] = _setting("1", _threads, "threads a worker may compute with, such as `1,2`")
@@ -156,7 +152,7 @@ class Settings:
         for name in (f.name for f in fields(self)):
             value = getattr(self, name)
             if name == "shapes":
-                value = ["x".join(map(str, shape)) for shape in value]
+                value = [str(shape) for shape in value]
             elif name == "path":
                 value = [str(path) for path in value]
             elif name == "pythons":

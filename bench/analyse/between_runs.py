@@ -13,11 +13,9 @@ import pandas as pd
 
 from bench.analyse.relative import mix
 from bench.analyse.verdicts import Estimate
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS, YARDSTICK
-from bench.record.frame import CASE, SIDE
+from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE, YARDSTICK
 
-KEY = [*CASE, SIDE]
+KEY = [*CASE_COLUMNS, SIDE]
 QUIET = "quiet_seconds_per_step"
 ALIKE = ("machine", "kernels", "allocator", "steps_per_round", "processes", "rounds")
 """What a campaign's run has to share with the runs it is to speak for."""
@@ -141,7 +139,7 @@ def _widest(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame)
     """Of the campaign's other cases at this place the one whose runs differ most, for a case that it does not hold."""
     found: list[np.ndarray] = []
     for other, rows in campaign.cases.items():
-        if other[1:] == key[1:] and rows["kind"].iloc[0] not in (TWIN, *CONTROLS):
+        if other[1:] == key[1:] and rows["kind"].iloc[0] not in CONTROLS:
             calm = _calm(campaign, other, usable, like)
             if calm is not None:
                 weights = mean_weights(list(calm["yardsticks"]), usable)

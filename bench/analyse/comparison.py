@@ -21,16 +21,14 @@ from bench.analyse.between_runs import KEY, QUIET, Key, Runs, difference
 from bench.analyse.summaries import noise_floor
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
 from bench.errors import UsageError
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS, YARDSTICK
-from bench.record.frame import CASE, SIDE
+from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE, TWIN, YARDSTICK, Case
 
 WEATHER = 0.10
 """Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
 CAMPAIGN = "campaign.csv"
 """In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
 COLUMNS = [
-    *CASE, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
+    *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE,
 ]  # fmt: skip
 Paths = str | Path | Sequence[str | Path]
@@ -109,7 +107,7 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None 
     sides = [Runs(base), Runs(head)]
     others = None if campaign is None else Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
     keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
-    rows = [_row(key, sides, others) for key in keys if _kind(key, sides) not in (TWIN, *CONTROLS)]
+    rows = [_row(key, sides, others) for key in keys if _kind(key, sides) not in CONTROLS]
     margin = max(MARGIN, noise_floor(base), noise_floor(head))
     judged = [row for row in rows if row["estimate"]]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
@@ -125,9 +123,7 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None 
 
 
 def _name(row: dict[Any, Any]) -> str:
-    shape = "x".join(str(row[size]) for size in ("N", "D_in", "H", "D_out"))
-    parts = (row["device"], row["dtype"], f"threads {row['threads']}", shape, row[SIDE])
-    return f"{row['backend']}[{', '.join(filter(None, parts))}]"
+    return Case.of_row(row).label
 
 
 def _several(paths: Paths) -> list[str | Path]:

@@ -20,7 +20,7 @@ from bench.analyse import summaries
 from bench.analyse.validation import COLUMNS, EXPECTED, TEXTS, checked
 from bench.errors import UsageError
 from bench.record import journal
-from bench.record.frame import CASE, SIDE
+from bench.schema.case import CASE_COLUMNS, SIDE
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
@@ -115,7 +115,7 @@ def _csv(file: Path, head: bytes) -> pd.DataFrame:
     wanted = {*EXPECTED, *TEXTS, "pass", "block", "mode", "case"}
     if ";" in first:
         raise UsageError(f"{file}:1: is separated by semicolons; save it with commas, and with points for decimals.")
-    if missing := [name for name in (*CASE, "seconds_per_step", "status") if name not in names]:
+    if missing := [name for name in (*CASE_COLUMNS, "seconds_per_step", "status") if name not in names]:
         raise UsageError(
             f"{file}:1: has no column {missing[0]}, so it is neither a {SUMMARY} nor a {SAMPLES} of ours; "
             f"it begins {first[:60]!r}."
@@ -190,8 +190,8 @@ def _pytest_benchmark(file: Path) -> pd.DataFrame:
 def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
     """Ours say what they are in `extra_info`; of another suite's, the name stands for the whole case."""
     told = {**(one.get("params") or {}), **(one.get("extra_info") or {})}
-    ours = {name: told[name] for name in (*CASE, *TEXTS) if told.get(name) is not None}
-    plain = {"backend": one["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE[3:], 1)}
+    ours = {name: told[name] for name in (*CASE_COLUMNS, *TEXTS) if told.get(name) is not None}
+    plain = {"backend": one["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE_COLUMNS[3:], 1)}
     return {
         **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": one["stats"]["mean"], "replicated": False,
     }  # fmt: skip

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from bench.plan.sides import CEILING, CONTROLS
+from bench.schema.case import CEILING, CONTROL, FIXED_WORK
 
 
 def add(table: pd.DataFrame, work: Sequence[tuple[int, int]]) -> pd.DataFrame:
@@ -29,11 +29,11 @@ def add(table: pd.DataFrame, work: Sequence[tuple[int, int]]) -> pd.DataFrame:
     )
     place = ["device", "dtype", "threads"]
     ceilings = table[table["kind"] == CEILING].groupby(place)[["flop_per_second", "byte_per_second"]].max()
-    floors = table[table["kind"] == "control"].groupby(["device", "threads"])["seconds_per_step"].min()
+    floors = table[table["kind"] == CONTROL].groupby(["device", "threads"])["seconds_per_step"].min()
     limits = []
     for row, flop, moving in zip(table.to_dict("records"), flops, moved, strict=True):
         best = ceilings.loc[key] if (key := tuple(row[name] for name in place)) in ceilings.index else None
-        if row["kind"] in CONTROLS or best is None:
+        if row["kind"] in FIXED_WORK or best is None:
             limits.append(np.nan)
             continue
         floor = float(floors.get((row["device"], row["threads"]), 0.0))

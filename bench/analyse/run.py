@@ -11,6 +11,7 @@ import pandas as pd
 from bench.analyse import summaries
 from bench.analyse.verdicts import SLOWER
 from bench.record import journal
+from bench.schema.case import Case
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Run:
             return 1
         if fail_on is None:
             return 0
-        first = {str(key).partition("@")[2] for key in self.table["baseline"].dropna()}
+        first = {Case.parse(key).side for key in self.table["baseline"].dropna().unique()}
         later = self.table[~self.table["side"].isin(first)]
         slower = (later["verdict"] == SLOWER) & (later["ratio"] >= 1 + fail_on)
         return 3 if self.doubts else int(slower.any())

@@ -16,9 +16,7 @@ from scipy.optimize import nnls
 
 from backends.api import step_flops
 from bench.analyse.verdicts import Estimate
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS
-from bench.record.frame import SIDE
+from bench.schema.case import CONTROLS, SIDE
 
 LINE = ["backend", "device", "dtype", "threads", SIDE]
 """What one line of a sweep has in common; its points differ in shape."""
@@ -42,7 +40,7 @@ def scale(rounds: pd.DataFrame, baseline: str) -> Scaling:
     1981). Two lines cross where the ratio of their times passes 1, interpolated on log axes between shapes at which an interval
     excludes 1.
     """
-    steps = (rounds["mode"] == "throughput") & (rounds["status"] == "ok") & ~rounds["kind"].isin([TWIN, *CONTROLS])
+    steps = (rounds["mode"] == "throughput") & (rounds["status"] == "ok") & ~rounds["kind"].isin(CONTROLS)
     rounds = rounds[steps]
     flops = [step_flops(*shape) for shape in zip(*(rounds[name] for name in ("N", "D_in", "H", "D_out")), strict=True)]
     rounds = rounds.assign(flops=flops)

@@ -14,13 +14,12 @@ import pandas as pd
 from bench.analyse import break_even, roofline
 from bench.analyse.relative import quiet, relative
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS, YARDSTICK
 from bench.record import journal
-from bench.record.frame import CASE, SIDE, case_columns, error_columns, samples
+from bench.record.frame import error_columns, samples
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, YARDSTICK, Case
 
 SUMMARY = [
-    *CASE, "status", "reason",
+    *CASE_COLUMNS, "status", "reason",
     "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
     "kind", "baseline", "latency_seconds_per_step", "latency_seconds_per_step_low", "latency_seconds_per_step_high",
     "dispatch_seconds_per_step", "dispatch_seconds_per_step_low", "dispatch_seconds_per_step_high",
@@ -62,7 +61,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     ratios: dict[int, np.ndarray] = {}
     for case in header["cases"]:
-        row = case_columns(case) | {
+        row = Case.from_json(case).columns | {
             **{name: case[name] for name in ("kind", "baseline", "learning_rate", "tolerance", "source_hash")},
             **how,
             "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
@@ -92,7 +91,7 @@ def summarise(story: journal.Story) -> pd.DataFrame:
                         ratios[len(rows)] = found
         rows.append(row)
     for hole in header["holes"]:
-        rows.append(case_columns(hole) | how | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
+        rows.append(Case.from_json(hole).columns | how | {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]})
     table = pd.DataFrame(rows).reindex(columns=SUMMARY)
     work = [(case["flops"] if case["proven"] or "bytes" in case else 0, case.get("bytes", 0)) for case in header["cases"]]
     table = roofline.add(table, [*work, *[(0, 0)] * len(header["holes"])])
@@ -111,7 +110,7 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     cases = [{str(name): value for name, value in case.items()} for case in first.to_dict("records")]
     rows = []
     for case in cases:
-        one = {name: case["name" if name == "backend" else name] for name in (*CASE, "status", "kind", "machine", "run", SIDE)}
+        one = {name: case["name" if name == "backend" else name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE)}
         medians = logs[case["key"]].dropna().groupby("pass").median().to_numpy()
         one |= _three("seconds_per_step", medians) | {"processes": len(medians), "rounds": int(logs[case["key"]].count())}
         rows.append(one | relative_columns(processes, case, cases))
@@ -129,7 +128,7 @@ def relative_columns(processes: pd.DataFrame, case: dict[str, Any], cases: list[
     """What compares this case with the same one of another run: its mix of yardsticks, and how exactly that is known."""
     place = (case["device"], case["threads"])
     names = {c["key"]: c["name"] for c in cases if c["kind"] == YARDSTICK and (c["device"], c["threads"]) == place}
-    weights, calm, apart = relative(processes, case["key"], [] if case["kind"] in CONTROLS else list(names))
+    weights, calm, apart = relative(processes, case["key"], [] if case["kind"] in FIXED_WORK else list(names))
     text = " ".join(f"{names[key]}:{weight:.4f}" for key, weight in weights.items())
     return {"quiet_seconds_per_step": float(np.exp(calm.mean)), "yardsticks": text, "relative_error": apart.error}
 

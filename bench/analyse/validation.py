@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UsageError
-from bench.record.frame import CASE, SIDE
+from bench.schema.case import CASE_COLUMNS, SIDE
 
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
 NAMES, COUNTS = ("backend", "device", "dtype"), ("threads", "N", "D_in", "H", "D_out")
@@ -50,7 +50,7 @@ def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
     except SchemaErrors as errors:
         valid = rows.iloc[:0]
         faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
-    within, across = (valid.duplicated([*where, "run", *CASE, SIDE]) for where in (["file"], []))
+    within, across = (valid.duplicated([*where, "run", *CASE_COLUMNS, SIDE]) for where in (["file"], []))
     twice = within if within.any() else across
     faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
     bad: dict[str, str] = {}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def list_backends(_: argparse.Namespace) -> int:
     """Shows every backend, its devices and dtypes, and why one cannot run here."""
     from bench.measure.catalogue import catalogue
-    from bench.plan.sides import at
+    from bench.schema.case import at
     from bench.show import tables
 
     sides = catalogue(Settings.from_env())[0]
@@ -75,7 +75,7 @@ def verify(arguments: argparse.Namespace) -> int:
     from bench.measure.catalogue import catalogue
     from bench.measure.conductor import prove
     from bench.plan.cases import make_plan
-    from bench.plan.sides import at
+    from bench.schema.case import at
     from bench.show import tables
 
     settings = Settings.from_env()
@@ -88,7 +88,7 @@ def verify(arguments: argparse.Namespace) -> int:
         proof = proofs[case.key]
         if proof["record"] == "open" and proof["errors"]:
             errors = {name: f"{proof['errors'][name]:.1e}" for name in ("loss", "w1", "w2")}
-            shape, name = "x".join(map(str, case.shape)), at(case.name, case.side)
+            shape, name = str(case.shape), at(case.name, case.side)
             about = {"backend": name, "device": case.device, "dtype": case.dtype, "shape": shape}
             rows.append(about | errors | {"allowed": f"{TOLERANCE[case.dtype]:.0e}"})
     console = tables.console()

@@ -15,9 +15,8 @@ import pandas as pd
 from bench.analyse import summaries
 from bench.errors import UsageError
 from bench.export import asv
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS
-from bench.record import frame, journal
+from bench.record import journal
+from bench.schema.case import Case, is_control
 
 MEASURES = ("seconds_per_step", "latency_seconds_per_step", "device_seconds_per_step", "ratio")
 """The columns that have an interval; the others describe."""
@@ -30,9 +29,9 @@ def export(stories: Iterable[journal.Story], format: str, controls: bool) -> tup
     """
     read = [(story, summaries.summarise(story)) for story in stories]
     told = [f"{story.header['run']}: {doubt}" for story, table in read for doubt in summaries.doubts(story, table)]
-    table = pd.concat([table.assign(id=frame.ids(table)) for _, table in read], ignore_index=True)
+    table = pd.concat([table.assign(id=[Case.of_row(row).path for row in table.to_dict("records")]) for _, table in read], ignore_index=True)
     if not controls:
-        table = table[~table["kind"].isin([TWIN, *CONTROLS])]
+        table = table[~table["kind"].map(is_control)]
     if format == "csv":
         return {"": csv(table)}, told
     rows = table[table["status"] == "ok"]

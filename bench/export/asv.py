@@ -18,6 +18,7 @@ import pandas as pd
 from bench.analyse.verdicts import Estimate
 from bench.errors import UsageError
 from bench.record import frame, journal
+from bench.schema.case import Case
 
 LIST = "benchmarks.json"
 RESULTS_VERSION, MACHINE_VERSION, LIST_VERSION = 2, 1, 2
@@ -129,7 +130,7 @@ def _result(row: dict[str, Any], medians: np.ndarray, started: int) -> list[Any]
 def _medians(story: journal.Story) -> dict[str, np.ndarray]:
     rounds = frame.samples(story)
     throughput = rounds[rounds["mode"] == "throughput"]
-    by_pass = throughput.groupby([frame.ids(throughput), throughput["pass"]])["seconds_per_step"].median()
+    by_pass = throughput.groupby([throughput["case"].map(lambda key: Case.parse(key).path), throughput["pass"]])["seconds_per_step"].median()
     return {str(name): mine.to_numpy() for name, mine in by_pass.groupby(level=0)}
 
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from bench.machine import environment
 from bench.measure.process import Died, WorkerProcess
-from bench.plan.cases import Case, Plan
+from bench.plan.cases import Plan
+from bench.schema.case import Case
 
 Record = dict[str, Any]
 MEMORY_SHARE = 0.8

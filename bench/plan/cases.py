@@ -7,55 +7,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
-from backends.api import Problem, steady_learning_rate, weights_dtype
+from backends.api import weights_dtype
 from bench.errors import UsageError, unknown
-from bench.plan.sides import CEILING, Backend, Side, at
+from bench.plan.sides import Backend, Side
+from bench.schema.case import CEILING, DEFAULT_SHAPE, TWIN, Case, at
 from bench.settings import Settings
-
-TWIN = "twin"
-DEFAULT_SHAPE = (64, 1000, 100, 10)
-"""Of the controls, whatever is swept: their work is fixed."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One cell of the sweep; its key names it in journals, reports and test ids."""
-
-    backend: str
-    device: str
-    dtype: str
-    threads: int
-    shape: tuple[int, int, int, int]
-    twin: bool = False
-    side: str = ""
-    """Label of the `Side` it runs on."""
-
-    def __str__(self) -> str:
-        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
-
-    @property
-    def name(self) -> str:
-        return TWIN if self.twin else self.backend
-
-    @property
-    def key(self) -> str:
-        return at(f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{'x'.join(map(str, self.shape))}", self.side)
-
-    @property
-    def learning_rate(self) -> float:
-        """1e-6 wherever training with it stays finite, as at the default shape."""
-        steady = steady_learning_rate(*self.shape)
-        return 1e-6 if steady * 3 >= 1e-6 else steady
-
-    def problem(self, seed: int) -> Problem:
-        """The problem that is timed."""
-        return Problem.random(*self.shape, seed=seed, learning_rate=self.learning_rate)
-
-    def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "key": self.key, "shape": list(self.shape)}
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.paths import ROOT
+from bench.schema.case import FIXED_WORK
 from bench.settings import Settings
-
-YARDSTICK = "yardstick"
-CEILING = "ceiling"
-CONTROLS = ("control", YARDSTICK, CEILING)
-"""Kinds of backends that are fixed work: measured with every plan, never proven."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +41,7 @@ class Backend:
     @property
     def proven(self) -> bool:
         """Whether it has to pass the gate; a control does no training step that could be wrong."""
-        return self.kind not in CONTROLS
+        return self.kind not in FIXED_WORK
 
     def reason(self, device: str, dtype: str) -> str | None:
         """None, or why this backend cannot run there."""
@@ -77,8 +73,3 @@ class Side:
 def chosen(settings: Settings) -> tuple[Side, ...]:
     """The sides that `BENCH_PYTHONS` names; without it, the one that has no label."""
     return tuple(Side(label, python) for label, python in settings.pythons) or (Side(),)
-
-
-def at(name: str, side: str) -> str:
-    """`name@side`, or the name alone where a run has no sides."""
-    return f"{name}@{side}" if side else name

@@ -19,7 +19,8 @@ from bench.machine import environment
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
-from bench.plan.cases import Case, Plan, make_plan
+from bench.plan.cases import Plan, make_plan
+from bench.schema.case import Case, Shape
 from bench.session import run_plan
 from bench.settings import Settings
 from bench.show import folder, tables
@@ -81,7 +82,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         config.stash[PROBLEM] = error  # raised once collection is over: only then it ends the session with code 4
         return
     cases = [*plan.cases, *(hole.case for hole in plan.holes)]
-    values = [(c.backend, c.device, c.dtype, str(c.threads), "x".join(map(str, c.shape)), c.side) for c in cases]
+    values = [(c.backend, c.device, c.dtype, str(c.threads), str(c.shape), c.side) for c in cases]
     count = len(PARAMETERS) if settings.pythons else PARAMETERS.index("side")
     metafunc.parametrize(PARAMETERS[:count], [value[:count] for value in values], ids=[case.key for case in cases])
 
@@ -134,8 +135,7 @@ def outcome(
 ) -> Outcome:
     """The case's measured rounds, or why there are none; skips a case that cannot run here."""
     config = request.config
-    sizes = tuple(map(int, shape.split("x")))
-    case = Case(backend, device, dtype, int(threads), sizes, side=side)  # type: ignore[arg-type]  # four sizes, as settings
+    case = Case(backend, device, dtype, int(threads), Shape.parse(shape), side=side)
     plan = config.stash[PLAN]
     if hole := next((hole for hole in plan.holes if hole.case == case), None):
         text = f"{case} {hole.reason}."

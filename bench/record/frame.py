@@ -13,13 +13,11 @@ import pandas as pd
 
 from bench.errors import UsageError
 from bench.record import journal
+from bench.schema.case import CASE_COLUMNS, SIDE, Case
 
-CASE = ["backend", "device", "dtype", "threads", "N", "D_in", "H", "D_out"]
-SIDE = "side"
-"""Of a run with several interpreters or revisions the label; empty in any other."""
 MODES = ("throughput", "latency", "dispatch", "device")
 COLUMNS = [
-    "machine", "run", "case", "status", "pass", "block", "position", *CASE, "kind",
+    "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
     "error_loss", "error_w1", "error_w2", "kinks", SIDE,
 ]  # fmt: skip
@@ -56,7 +54,7 @@ def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
     failed = {record["case"]: record["status"] for record in story.of("failure")}
     cases = {
-        case["key"]: case_columns(case) | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
+        case["key"]: Case.from_json(case).columns | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
         for case in story.header["cases"]
     }
     run = {"machine": story.header["machine_name"], "run": story.header["run"]}
@@ -86,16 +84,3 @@ def error_columns(record: journal.Record) -> dict[str, float]:
     """The errors of a visit or of an opening as the columns that hold them; none for a control."""
     errors = record["errors"] or {}
     return {name if name == "kinks" else f"error_{name}": value for name, value in errors.items()}
-
-
-def ids(table: pd.DataFrame) -> pd.Series[str]:
-    """The name of each row's case for other tools, backend/device/dtype/threads/shape@side: the same in every run."""
-    shapes = table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1)
-    sides = table[SIDE].map(lambda side: f"@{side}" if side else "")
-    return table[["backend", "device", "dtype", "threads"]].astype(str).agg("/".join, axis=1) + "/" + shapes + sides
-
-
-def case_columns(case: dict[str, Any]) -> dict[str, Any]:
-    """A case or a hole of a journal's header as the columns that name it; `side` is empty where a run has no sides."""
-    values = (case["name"], case["device"], case["dtype"], case["threads"], *case["shape"])
-    return dict(zip(CASE, values, strict=True)) | {SIDE: case.get("side", "")}

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.analyse.summaries import log_blocks
-from bench.show.rows import Row, arranged, is_control, key_of, name_of, place_of
+from bench.schema.case import Case, is_control
+from bench.show.rows import Row, arranged, key_of, name_of, place_of
 from bench.units import seconds
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -37,7 +38,7 @@ def show(table: pd.DataFrame, rounds: pd.DataFrame, to: Console) -> None:
     """Prints a bar for every step of a summary that has a time; `rounds` are the run's `frame.samples`."""
     rows, varying = arranged(table)
     times = {key_of(row): row["seconds_per_step"] for row in rows}
-    rows = [row for row in rows if not is_control(row)]
+    rows = [row for row in rows if not is_control(row["kind"])]
     if not rows:
         return
     processes = log_blocks(rounds).groupby("pass").median()
@@ -111,7 +112,7 @@ def _marks(rows: list[Row]) -> str:
     """A legend of what the bars show beside times."""
     known = [f"{WITHIN}{BEYOND} 95 % interval"] if any(math.isfinite(row["seconds_per_step_low"]) for row in rows) else []
     known += [f"{LIMIT} limit"] if any(math.isfinite(row["limit_seconds_per_step"]) for row in rows) else []
-    names = list(dict.fromkeys(row["baseline"].partition("-")[0] for row in rows if isinstance(row["baseline"], str)))
+    names = list(dict.fromkeys(Case.parse(row["baseline"]).name for row in rows if isinstance(row["baseline"], str)))
     known += [f"{BASELINE} baseline {names[0]}" if len(names) == 1 else f"{BASELINE} its baseline"] if names else []
     return ", ".join(known)
 

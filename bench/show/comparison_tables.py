@@ -14,7 +14,7 @@ from rich.console import Console
 
 from bench.analyse.comparison import Comparison
 from bench.errors import UsageError
-from bench.record.frame import SIDE
+from bench.schema.case import SIDE
 from bench.show import tables
 from bench.show.rows import DIMENSIONS, Row, common, records, with_shape
 from bench.show.tables import Column

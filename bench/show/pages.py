@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.analyse.run import Run
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS
+from bench.schema.case import is_control
 from bench.settings import Settings
 from bench.show import pictures, tables
 from bench.show.rows import common
@@ -46,7 +45,7 @@ def machine(run: Run) -> str:
 
 def readme(run: Run, folder: str) -> str:
     """What the README shows of the run in `folder`, seen from the top of the checkout; the controls are folded away."""
-    control = run.table["kind"].isin([TWIN, *CONTROLS])
+    control = run.table["kind"].map(is_control)
     return f"""{machine(run)}, [complete run]({folder}), [all runs](results/README.md):
 
 {tables.markdown(run.table[~control], WIDTH)}

@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import UsageError
+from bench.schema.case import is_control
 from bench.show.bars import is_wide
-from bench.show.rows import Row, arranged, common, is_control, key_of, name_of, place_of
+from bench.show.rows import Row, arranged, common, key_of, name_of, place_of
 from bench.units import seconds
 
 NAME = "times.svg"
@@ -34,7 +35,7 @@ def times(table: pd.DataFrame) -> Any:
     rows, varying = arranged(table)
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        if not is_control(row):
+        if not is_control(row["kind"]):
             groups.setdefault(place_of(row, varying), []).append(row)
     steps = sorted((row for group in groups.values() for row in group), key=lambda row: float(row["seconds_per_step"]))
     if not steps:

@@ -10,9 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.plan.cases import TWIN, Case
-from bench.plan.sides import CONTROLS, at
-from bench.record.frame import SIDE
+from bench.schema.case import FIXED_WORK, SIDE, Case, Shape, at, is_control
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
@@ -22,7 +20,7 @@ Row = dict[str, Any]
 def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     """The rows that have a time, in the order in which people read them, and the dimensions that vary."""
     table = with_shape(table)
-    varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(CONTROLS), name].nunique() > 1]
+    varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(FIXED_WORK), name].nunique() > 1]
     rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: sides(table)}
     rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
@@ -30,7 +28,7 @@ def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     for row in rows:
         first.setdefault(_case(row), row["seconds_per_step"])
     places = [name for name in varying if name != SIDE]
-    rows.sort(key=lambda row: (is_control(row), *(order[name].index(row[name]) for name in places), first[_case(row)]))
+    rows.sort(key=lambda row: (is_control(row["kind"]), *(order[name].index(row[name]) for name in places), first[_case(row)]))
     return rows, varying
 
 
@@ -41,7 +39,8 @@ def records(table: pd.DataFrame) -> list[Row]:
 
 def with_shape(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `shape` such as 64x1000x100x10."""
-    return table.assign(shape=table[["N", "D_in", "H", "D_out"]].astype(str).agg("x".join, axis=1))
+    sizes = zip(*(table[size] for size in Shape._fields), strict=True)
+    return table.assign(shape=[str(Shape(*of_row)) for of_row in sizes])
 
 
 def _case(row: Row) -> tuple[Any, ...]:
@@ -50,13 +49,13 @@ def _case(row: Row) -> tuple[Any, ...]:
 
 def sides(table: pd.DataFrame) -> list[str]:
     """The sides' labels; first the one that holds every baseline."""
-    first = {str(key).partition("@")[2] for key in table["baseline"].dropna()}
+    first = {Case.parse(key).side for key in table["baseline"].dropna().unique()}
     return sorted(dict.fromkeys(table[SIDE]), key=lambda label: label not in first)
 
 
 def common(table: pd.DataFrame) -> str:
     """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
-    table = with_shape(table[~table["kind"].isin(CONTROLS)]) if "kind" in table else with_shape(table)
+    table = with_shape(table[~table["kind"].isin(FIXED_WORK)]) if "kind" in table else with_shape(table)
     parts = []
     for name in (*DIMENSIONS, SIDE):
         values = list(filter(None, dict.fromkeys(table[name])))
@@ -70,8 +69,7 @@ def common(table: pd.DataFrame) -> str:
 
 def key_of(row: Row) -> str:
     """The key of a row's case, by which the column `baseline` names it."""
-    shape = (row["N"], row["D_in"], row["H"], row["D_out"])
-    return Case(row["backend"], row["device"], row["dtype"], row["threads"], shape, side=row[SIDE]).key
+    return Case.of_row(row).key
 
 
 def name_of(row: Row) -> str:
@@ -82,8 +80,3 @@ def name_of(row: Row) -> str:
 def place_of(row: Row, varying: list[str]) -> str:
     """Where a row stands in what varies, sides aside: `device cuda · threads 2`."""
     return " · ".join(f"{dimension} {row[dimension]}" for dimension in varying if dimension != SIDE)
-
-
-def is_control(row: Row) -> bool:
-    """Whether a row is one that a reader needs only to trust the others."""
-    return row["kind"] in (TWIN, *CONTROLS)

@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.scaling import LINE, Scaling
-from bench.record.frame import SIDE
+from bench.schema.case import SIDE
 from bench.show import tables
 from bench.show.pictures import COLOURS, MARKERS
 from bench.show.rows import Row, records

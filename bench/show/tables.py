@@ -14,10 +14,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS
-from bench.record.frame import SIDE
-from bench.show.rows import Row, arranged, common, is_control, records, sides
+from bench.schema.case import SIDE, Case, is_control
+from bench.show.rows import Row, arranged, common, records, sides
 from bench.units import giga, seconds, size, span, spread
 
 
@@ -39,7 +37,7 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
     rows, varying = arranged(table)
     to.print(common(table))
-    grid(fit(_columns(varying), rows, to.width), rows, to, dim=is_control)
+    grid(fit(_columns(varying), rows, to.width), rows, to, dim=lambda row: is_control(row["kind"]))
     for line in _legend(table):
         to.print(line, style="dim")
     for line in notes(table):
@@ -94,17 +92,17 @@ def notes(table: pd.DataFrame) -> list[str]:
 def _legend(table: pd.DataFrame) -> list[str]:
     lines = []
     first, *later = sides(table)
-    if baselines := dict.fromkeys(str(key).partition("-")[0] for key in table.loc[table[SIDE] == first, "baseline"].dropna()):
-        lines.append(f"ratio: time over that of {', '.join(baselines)} in the same block; ± and intervals: 95 %.")
-    bases = table["baseline"].dropna().str.extract(r"-(float32|float64)-", expand=False).dropna()
-    beside = dict.fromkeys(zip(table.loc[bases.index, "dtype"], bases, strict=True))
-    lines += [f"ratio of a {own} row: to the baseline in {base}." for own, base in beside if own != base]
+    baselines = [(row, Case.parse(row["baseline"])) for row in records(table) if isinstance(row["baseline"], str)]
+    if names := dict.fromkeys(baseline.name for row, baseline in baselines if row[SIDE] == first):
+        lines.append(f"ratio: time over that of {', '.join(names)} in the same block; ± and intervals: 95 %.")
+    dtypes = dict.fromkeys((row["dtype"], baseline.dtype) for row, baseline in baselines)
+    lines += [f"ratio of a {own} row: to the baseline in {other}." for own, other in dtypes if own != other]
     if later:
         lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first} in the same block.")
-    controls = table[table["kind"].isin([TWIN, *CONTROLS])]
+    controls = table[table["kind"].map(is_control)]
     if len(controls):
-        names = ", ".join(dict.fromkeys(controls["backend"]))
-        lines.append(f"controls: {names}; the twin is the baseline once more.")
+        listed = ", ".join(dict.fromkeys(controls["backend"]))
+        lines.append(f"controls: {listed}; the twin is the baseline once more.")
     return lines
 
 

@@ -64,11 +64,10 @@ class Worker:
         """Imports, then times the first step (construction included), then proves the step as `gate.prove` does."""
         from bench.judge import proof
         from bench.plan import discovery
-        from bench.plan.cases import Case
+        from bench.schema.case import Case
         from bench.worker import gate, isolation, visits
 
-        fields = {name: value for name, value in case.items() if name != "key"}
-        this = Case(**{**fields, "shape": tuple(case["shape"])})
+        this = Case.from_json(case)
         for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
             with suppress(ImportError):  # a distribution's name need not be a module's
                 importlib.import_module(library)

@@ -15,12 +15,12 @@ from threadpoolctl import ThreadpoolController
 from backends import reference
 from backends.api import Problem, TrainStep, Weights, steady_learning_rate, weights_dtype
 from bench.judge.proof import KINK_MARGIN, Errors, Wrong, judge, judge_readback, readback_seconds
+from bench.schema.case import Shape
 from bench.worker import isolation
 
-SHAPES = ((33, 257, 65, 17), (7, 13, 5, 3), (1, 1, 1, 1))
+SHAPES = (Shape(33, 257, 65, 17), Shape(7, 13, 5, 3), Shape(1, 1, 1, 1))
 """Beside the shape that is timed; multiples of nothing."""
 TRAJECTORY = 10
-Shape = tuple[int, int, int, int]
 
 
 def prove(

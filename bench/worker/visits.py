@@ -16,7 +16,7 @@ from threadpoolctl import ThreadpoolController
 from backends.api import Problem, TrainStep, Weights, weights_dtype
 from backends.reference import Trajectory, train
 from bench.judge import proof
-from bench.plan.cases import Case
+from bench.schema.case import Case
 from bench.worker import timing
 
 AGAIN = 3

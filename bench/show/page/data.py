@@ -15,14 +15,13 @@ import pandas as pd
 from bench.analyse import scaling, summaries
 from bench.analyse.run import Run
 from bench.errors import UsageError
-from bench.plan.cases import DEFAULT_SHAPE, TWIN
-from bench.plan.sides import CONTROLS
 from bench.record import frame
+from bench.schema.case import CONTROLS, DEFAULT_SHAPE, is_control
 from bench.show import pages
 from bench.show.page import code, history
 from bench.show.page.headline import UNPROVEN, headline
 from bench.show.page.values import Json, columns, plain
-from bench.show.rows import is_control, name_of, with_shape
+from bench.show.rows import name_of, with_shape
 
 DETAILED = 20
 """Of more runs only the newest are shown with everything; of the others the estimates."""
@@ -57,7 +56,7 @@ def gather(files: Sequence[Path], results: Path) -> Json:
     groups = [run.story.header.get("sources", {}).keys() for run in detailed]
     return {
         "runs": told[::-1],
-        "controls": [TWIN, *CONTROLS],
+        "controls": CONTROLS,
         "place": PLACE,
         "sources": code.library(sources),
         "differences": code.pairs(sources, groups),
@@ -121,7 +120,7 @@ def headlines(rows: list[Json], margin: float, doubts: list[str]) -> list[Json]:
 def start(rows: list[Json]) -> Json:
     """The dtype, threads and shape that the page opens with: those of most numbers, of the default shape if that is one."""
     found: dict[tuple[Any, ...], int] = {}
-    usual = "x".join(map(str, DEFAULT_SHAPE))
+    usual = str(DEFAULT_SHAPE)
     for row in sorted(steps(rows), key=lambda row: row["shape"] != usual):
         where = tuple(row[name] for name in PLACE[1:])
         found[where] = found.get(where, 0) + (row["status"] == "ok")
@@ -132,7 +131,7 @@ def start(rows: list[Json]) -> Json:
 
 
 def steps(rows: list[Json]) -> Iterator[Json]:
-    return (row for row in rows if not is_control(row))
+    return (row for row in rows if not is_control(row["kind"]))
 
 
 def rounds(samples: pd.DataFrame, every: bool) -> Json:

@@ -15,14 +15,12 @@ from bench.analyse import comparison, reading
 from bench.analyse.run import Run
 from bench.analyse.summaries import only_ok_times
 from bench.errors import UsageError
-from bench.plan.cases import TWIN
-from bench.plan.sides import CONTROLS
-from bench.record.frame import CASE, SIDE
+from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE
 from bench.show.page.headline import beside
 from bench.show.page.values import columns
 
 TIMES = ["seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"]
-COLUMNS = ["run", "machine", *CASE, SIDE, *TIMES]
+COLUMNS = ["run", "machine", *CASE_COLUMNS, SIDE, *TIMES]
 
 
 def told(files: Sequence[Path], detailed: Sequence[Run], results: Path, left_out: list[str]) -> dict[str, Any]:
@@ -34,7 +32,7 @@ def told(files: Sequence[Path], detailed: Sequence[Run], results: Path, left_out
     left_out += read.left_out if read else []
     tables = [*([read.table] if read else []), *(only_ok_times(run.table) for run in detailed)]
     whole = pd.concat([table[[*COLUMNS, "kind", "status"]] for table in tables], ignore_index=True)
-    whole = whole[(whole["status"] == "ok") & ~whole["kind"].isin([TWIN, *CONTROLS])][COLUMNS]
+    whole = whole[(whole["status"] == "ok") & ~whole["kind"].isin(CONTROLS)][COLUMNS]
     return {
         "history": columns(whole.assign(run=whole["run"].str.rpartition("/")[2])),
         "comparisons": _beside(files[0].parent, detailed, results, left_out),

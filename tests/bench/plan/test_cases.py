@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UsageError
-from bench.plan.cases import Case, make_plan
+from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
+from bench.schema.case import Case
 from bench.settings import Settings
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import bench as bench_package
-from bench.plan.sides import CONTROLS
+from bench.schema.case import FIXED_WORK
 from tests.support import EVERYTHING, clean_environ, read_csv
 
 BROKEN = Path(__file__).parents[2] / "broken"
@@ -133,7 +133,7 @@ def test_k_selects_what_is_measured_and_the_baseline_comes_along(run_pytest, env
     assert done.returncode == 0, done.stdout
     (run,) = Path(environ["BENCH_RESULTS"]).glob("*/*")
     summary = read_csv(run / "summary.csv").set_index("backend")
-    assert set(summary.index[~summary["kind"].isin(CONTROLS)]) == {"torch_manual", "numpy_manual", "twin"}
+    assert set(summary.index[~summary["kind"].isin(FIXED_WORK)]) == {"torch_manual", "numpy_manual", "twin"}
     assert {"null", "arithmetic", "gemm_numpy"} < set(summary.index), "controls come with every selection"
     assert summary.loc["torch_manual", "ratio"] > 0
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backends.numpy_manual import NumpyManual
-from bench.plan.cases import Case
+from bench.schema.case import Case
 from bench.worker import operators, profiling, visits
 
 CASE = Case("numpy_manual", "cpu", "float32", 1, (64, 1000, 100, 10))

@@ -9,7 +9,7 @@ import pytest
 from backends.api import Control, Problem
 from backends.numpy_manual import NumpyManual
 from bench.judge import proof
-from bench.plan.cases import Case
+from bench.schema.case import Case
 from bench.worker import gate, timing, visits
 
 
