@@ -34,8 +34,7 @@ class Run:
 
     def row(self, key: str) -> dict[str, Any]:
         """The summary row of a case as plain JSON values; None where there is no number."""
-        number = [case["key"] for case in self.story.header["cases"]].index(key)
-        row = self.table.astype(object).iloc[number]  # astype turns NumPy's numbers into Python's
+        row = self.table.astype(object).loc[key]  # astype turns NumPy's numbers into Python's
         return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
     def exit_code(self, fail_on: float | None = None) -> int:

@@ -1,11 +1,11 @@
 """From journals to a tidy table: one row per timed round, for notebooks, statistics and `samples.csv`.
 
-It must never drop, sort away or average a round.
+No round is dropped, sorted away or averaged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ import pandas as pd
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
+from bench.schema.records import Open, Visit
 
+ERRORS = ["error_loss", "error_w1", "error_w2", "kinks"]
 MODES = ("throughput", "latency", "dispatch", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    "error_loss", "error_w1", "error_w2", "kinks", SIDE,
+    *ERRORS, SIDE,
 ]  # fmt: skip
 
 
@@ -52,24 +54,24 @@ def journals(*paths: str | Path) -> list[Path]:
 
 def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
-    failed = {record["case"]: record["status"] for record in story.of("failure")}
+    failed = {case: failure["status"] for case, failure in story.failures.items()}
     cases = {
         case["key"]: Case.from_json(case).columns | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
         for case in story.header["cases"]
     }
     run = {"machine": story.header["machine_name"], "run": story.header["run"]}
-    return pd.DataFrame(_rows(story.of("visit"), cases, run), columns=COLUMNS)
+    return pd.DataFrame(_rows(story.visits, cases, run), columns=COLUMNS)
 
 
-def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    for recorded in visits:
-        visit = {"dispatch_seconds": None} | recorded  # an older journal does not tell
+def _rows(visits: Iterable[Visit], cases: Mapping[str, Any], run: Mapping[str, str]) -> Iterable[dict[str, Any]]:
+    for visit in visits:
+        fields: Mapping[str, Any] = visit
         for mode in MODES:
-            if (seconds := visit[f"{mode}_seconds"]) is None:
+            if (seconds := fields[f"{mode}_seconds"]) is None:
                 continue
             yield {
                 **run,
-                **{name: visit[name] for name in ("case", "pass", "block", "position", "steps")},
+                **{name: fields[name] for name in ("case", "pass", "block", "position", "steps")},
                 **cases[visit["case"]],
                 "mode": mode,
                 "seconds": seconds,
@@ -80,7 +82,9 @@ def _rows(visits: Iterable[journal.Record], cases: dict[str, Any], run: dict[str
             }
 
 
-def error_columns(record: journal.Record) -> dict[str, float]:
-    """The errors of a visit or of an opening as the columns that hold them; none for a control."""
-    errors = record["errors"] or {}
-    return {name if name == "kinks" else f"error_{name}": value for name, value in errors.items()}
+def error_columns(record: Open | Visit) -> dict[str, float]:
+    """The errors of a visit or of an opening as the columns `ERRORS`; none for a control."""
+    errors = record["errors"]
+    if errors is None:
+        return {}
+    return dict(zip(ERRORS, (errors["loss"], errors["w1"], errors["w2"], errors["kinks"]), strict=True))

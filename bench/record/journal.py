@@ -1,23 +1,28 @@
 """The file that a run consists of: one JSON line per event, on disk before the next block starts.
 
-It must never be rewritten: everything else in a run's folder can be rebuilt from it.
+It is never rewritten: everything else in a run's folder can be rebuilt from it. What can be read back is right as a whole, so
+nobody behind this module has to expect a damaged record.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from bench.errors import UsageError
+from bench.record.checking import fault
+from bench.schema.records import Failure, Header, Open, Pass, Profile, Record, Visit
 
 SCHEMA = 1
 NAME = "journal.jsonl"
-HEADER = ("schema", "run", "machine_name", "machine", "settings", "cases", "holes")
-Record = dict[str, Any]
+KINDS = {get_args(kind.__annotations__["record"])[0]: kind for kind in get_args(Record)}
+LATER_CASE_FIELDS = {"side": "", "idea": ""}
+"""Of a case or a hole what older journals lack, with what it means there; likewise of a visit."""
+LATER_VISIT_FIELDS = {"dispatch_seconds": None}
 
 
 class Journal:
@@ -27,7 +32,7 @@ class Journal:
         self.path = path
         self._file = path.open("x", encoding="utf-8")
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Header | Record) -> None:
         self._file.write(json.dumps(record, separators=(",", ":")) + "\n")
         self._file.flush()
         if record["record"] != "visit":  # a block ends with a record of its own: not even a crash of the machine loses it
@@ -42,44 +47,106 @@ class Story:
     """A journal as read back."""
 
     path: Path
-    header: Record
+    header: Header
     records: tuple[Record, ...]
 
     @property
     def complete(self) -> bool:
         return any(record["record"] == "end" for record in self.records)
 
-    def of(self, kind: str) -> Iterator[Record]:
-        return (record for record in self.records if record["record"] == kind)
+    @property
+    def passes(self) -> list[Pass]:
+        return [record for record in self.records if record["record"] == "pass"]
+
+    @property
+    def opens(self) -> list[Open]:
+        return [record for record in self.records if record["record"] == "open"]
+
+    @property
+    def visits(self) -> list[Visit]:
+        return [record for record in self.records if record["record"] == "visit"]
+
+    @property
+    def profiles(self) -> dict[str, Profile]:
+        """By the case's key."""
+        return {record["case"]: record for record in self.records if record["record"] == "profile"}
+
+    @property
+    def failures(self) -> dict[str, Failure]:
+        """The first of each case, by its key."""
+        failures = [record for record in self.records if record["record"] == "failure"]
+        return {record["case"]: record for record in reversed(failures)}
 
 
 def read(path: Path) -> Story:
     """Reads a run's folder or its journal.
 
-    A last line that was cut off is what a killed run leaves and is passed over; anything else that is not a record
-    raises `UsageError` with its line.
+    A last line that was cut off is what a killed run leaves and is passed over, and so is a record of a kind that is not known;
+    anything else that is not a record raises `UsageError` with its line.
     """
     file = path / NAME if path.is_dir() else path
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")
+        lines = file.read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last newline was never finished
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be read as a journal: {reason}; give a run's folder or its {NAME}.") from None
-    finished = lines[:-1]  # what follows the last newline was never finished
-    records = []
-    for number, line in enumerate(finished, 1):
-        try:
-            record = json.loads(line)
-            record["record"]
-        except (ValueError, TypeError, KeyError):
-            raise UsageError(f"{file}:{number}: not a journal record; the file is damaged or is no journal.") from None
+    header = _header(file, _parsed(file, 1, lines[0]) if lines else {})
+    keys = {case["key"] for case in header["cases"]}
+    records: list[Record] = []
+    seen: set[tuple[Any, ...]] = set()
+    for number, line in enumerate(lines[1:], 2):
+        record = _parsed(file, number, line)
+        if record["record"] not in KINDS:
+            continue
+        if record["record"] == "visit":
+            record = LATER_VISIT_FIELDS | record
+        if what := fault(record, KINDS[record["record"]]):
+            raise _damaged(file, number, f"not a journal record: its {what}")
+        if record.get("case", "") not in {*keys, ""}:
+            raise _damaged(file, number, f"not a journal record: its case {record['case']!r} is not one of the header's")
+        if (event := _event(record)) in seen:
+            raise _damaged(file, number, f"not a journal record: it tells of {' '.join(map(str, event))} once more")
+        seen.add(event)
         records.append(record)
-    if not records or records[0]["record"] != "header":
-        raise UsageError(f"{file}:1: a journal begins with its header; the file is damaged or is no journal.")
-    if not isinstance(records[0].get("schema"), int):
-        raise UsageError(f"{file}:1: the header has no schema number; the file is damaged or is no journal.")
-    if records[0]["schema"] > SCHEMA:
-        raise UsageError(f"{file}:1: schema {records[0]['schema']} is newer than {SCHEMA}, the newest known; update stepbench.")
-    if missing := [name for name in HEADER if name not in records[0]]:
-        raise UsageError(f"{file}:1: the header has no {missing[0]}; the file is damaged or is no journal.")
-    return Story(file, records[0], tuple(records[1:]))
+    return Story(file, header, tuple(records))
+
+
+def _parsed(file: Path, number: int, line: str) -> Any:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("record"), str):
+        raise _damaged(file, number, "not a journal record")
+    return record
+
+
+def _header(file: Path, record: dict[str, Any]) -> Header:
+    if record.get("record") != "header":
+        raise _damaged(file, 1, "a journal begins with its header")
+    if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
+        raise UsageError(f"{file}:1: schema {schema} is newer than {SCHEMA}, the newest known; update stepbench.")
+    for name in ("cases", "holes"):
+        if isinstance(record.get(name), list):
+            record[name] = [LATER_CASE_FIELDS | named if isinstance(named, dict) else named for named in record[name]]
+    for case in record.get("cases") or ():
+        if isinstance(case, dict) and "bytes" not in case:  # nor did older journals tell what a control's step does
+            case["bytes"] = 0
+            case["flops"] = case.get("flops") if case.get("proven") else 0
+    if what := fault(record, Header):
+        raise _damaged(file, 1, f"the header is not a run's: its {what}")
+    keys = [named["key"] for named in (*record["cases"], *record["holes"])]
+    if twice := next((key for key in keys if keys.count(key) > 1), None):
+        raise _damaged(file, 1, f"the header is not a run's: it names {twice} twice")
+    header: Header = record  # type: ignore[assignment]  # as `fault` has found
+    return header
+
+
+def _event(record: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What can happen only once in a run; a step may be opened again in a pass, after another one of its process failed."""
+    names = ["record", "pass", "block", "case", *(["at_seconds"] if record["record"] == "open" else [])]
+    return tuple(record[name] for name in names if name in record)
+
+
+def _damaged(file: Path, number: int, what: str) -> UsageError:
+    return UsageError(f"{file}:{number}: {what}; the file is damaged or is no journal.")

@@ -1,0 +1,75 @@
+"""From the rounds of a case to its estimates.
+
+The process is the unit: blocks within it are summarised by their median, and intervals come from the spread between
+processes (Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, 2013). No outlier is ever dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from bench.analyse.verdicts import Estimate
+from bench.record.frame import ERRORS, error_columns
+from bench.schema.records import CaseRecord, Open
+
+PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
+"""Of the columns that hold a mode's seconds per step."""
+
+
+def interval(logs: np.ndarray) -> tuple[float, float, float]:
+    """Geometric mean of exp(logs), one value per process, with its Student-t confidence interval (low, high).
+
+    Times and ratios are positive and their disturbances multiply, so means are taken of logarithms (Fleming & Wallace,
+    1986). A single process has no interval: low and high are NaN.
+    """
+    estimate = Estimate.of(logs)
+    low, high = estimate.interval()
+    return float(np.exp(estimate.mean)), float(np.exp(low)), float(np.exp(high))
+
+
+def with_interval(name: str, logs: np.ndarray) -> dict[str, float]:
+    """An estimate and the ends of its interval under their columns' names."""
+    return dict(zip((name, f"{name}_low", f"{name}_high"), interval(logs), strict=True))
+
+
+def times(mine: pd.DataFrame) -> dict[str, float]:
+    """Seconds per step of each mode that a case's rounds have, and page faults per step."""
+    found: dict[str, float] = {}
+    for mode, rounds in mine.groupby("mode"):
+        medians = rounds.groupby("pass")["seconds_per_step"].median()
+        found |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", np.log(medians.to_numpy()))
+    throughput = mine[mine["mode"] == "throughput"]
+    return found | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
+
+
+def first_step(opens: Sequence[Open]) -> dict[str, float]:
+    """The median over processes."""
+    return {"first_step_seconds": float(pd.Series([record["first_step_seconds"] for record in opens], dtype=float).median())}
+
+
+def worst_errors(case: CaseRecord, mine: pd.DataFrame, opens: Sequence[Open]) -> dict[str, float]:
+    """The largest errors of a case's proofs and rounds: of the strict comparisons, where there is one. None of a control."""
+    if not case["proven"]:
+        return {}
+    throughput = mine.loc[mine["mode"] == "throughput", ERRORS].to_dict("records")
+    judged = pd.DataFrame([*throughput, *map(error_columns, opens)], columns=ERRORS).astype(float)
+    strictly = judged[judged["kinks"] == 0]
+    worst = (strictly if len(strictly) else judged).max()
+    return {**{name: float(worst[name]) for name in ERRORS}, "kinks": float(judged["kinks"].sum())}
+
+
+def log_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Log seconds per step of the throughput rounds: a row per pass and block, a column per case."""
+    throughput = rounds[rounds["mode"] == "throughput"]
+    seconds = throughput.pivot(index=["pass", "block"], columns="case", values="seconds_per_step")
+    return pd.DataFrame(np.log(seconds))
+
+
+def log_ratios(logs: pd.DataFrame, case: str, baseline: str | None) -> np.ndarray:
+    """Log ratio to the baseline within each block, their median per process: one value per process; none without a baseline."""
+    if baseline not in logs:
+        return np.empty(0)
+    return np.asarray((logs[case] - logs[baseline]).dropna().groupby("pass").median())

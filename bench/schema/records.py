@@ -1,0 +1,214 @@
+"""The journal's records, a JSON object a line: what a run consists of, and what everything else is made from.
+
+Fields are added and none is renamed; what an older journal lacks is `NotRequired`, or filled in by `bench.record.journal`.
+"""
+
+# No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
+
+
+class Bound(NamedTuple):
+    """What a value has to keep beside its type, in words and as a test."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+Above0 = Annotated[float, Bound("a number above 0", lambda value: value > 0)]
+AtLeast0 = Annotated[float, Bound("a number of at least 0", lambda value: value >= 0)]
+Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value >= 0)]
+Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
+Sizes = Annotated[list[Number], Bound("four whole numbers of at least 1", lambda value: len(value) == 4)]
+
+
+class Named(TypedDict):
+    """What names a case: the fields of `bench.schema.case.Case`, its key, and its kind."""
+
+    backend: str
+    name: str
+    """The backend's, or `twin`."""
+    device: str
+    dtype: str
+    threads: Number
+    shape: Sizes
+    twin: bool
+    side: str
+    """The label of an interpreter or a revision; empty where a run has no sides."""
+    key: str
+    kind: str
+
+
+class CaseRecord(Named):
+    """What is measured, controls included."""
+
+    baseline: str | None
+    """The key of the case that the ratio refers to."""
+    proven: bool
+    selected: NotRequired[bool]
+    """Whether the settings ask for it; other cases come along."""
+    flops: Count
+    bytes: Count
+    """Operations and bytes of a step: what the problem needs, or what a control says that it does."""
+    learning_rate: float
+    tolerance: float | None
+    source_hash: str
+    versions: dict[str, str]
+    idea: str
+    group: NotRequired[str]
+    """Cases of one group share a process."""
+
+
+class Hole(Named):
+    """What was selected and cannot run."""
+
+    reason: str
+
+
+class MachineFacts(TypedDict):
+    """The machine and the software."""
+
+    time: str
+    """When the run began, ISO 8601."""
+    cpu: str
+    cpus: Number
+    cores: list[list[int]]
+    cpu_quota: NotRequired[float | None]
+    memory_bytes: Count
+    gpus: list[dict[str, Any]]
+    system: str
+    libc: NotRequired[str]
+    python: str
+    python_build: NotRequired[str]
+    packages: NotRequired[dict[str, str]]
+    commit: str | None
+    kernel_choices: NotRequired[dict[str, str]]
+    """Environment variables that choose a library's kernels; older journals do not tell."""
+    load_average: NotRequired[list[float]]
+    steal_seconds: NotRequired[float]
+    sides: NotRequired[dict[str, dict[str, Any]]]
+    """Label -> commit, or version of Python and its packages."""
+
+
+class SettingsRecord(TypedDict):
+    """The settings that estimates depend on; the others, which repeat the run, are plain JSON values beside them."""
+
+    baseline: str
+    processes: Number
+    blocks: Number
+    steps: Number
+    allocator: str
+
+
+class Header(TypedDict):
+    """The first line: all that is needed to understand every later one."""
+
+    record: Literal["header"]
+    schema: int
+    run: str
+    machine_name: str
+    settings: SettingsRecord
+    machine: MachineFacts
+    cases: list[CaseRecord]
+    holes: list[Hole]
+    sources: NotRequired[dict[str, str]]
+    """Hash -> the backend's file, and that of the step it inherits."""
+    doctor: NotRequired[list[str]]
+    """What is known to make the machine a bad instrument, a sentence each."""
+
+
+class ErrorsRecord(TypedDict):
+    """Relative errors against the reference: see `bench.judge.proof.Errors`."""
+
+    loss: float
+    w1: float
+    w2: float
+    kinks: Count
+
+
+Timed = TypedDict("Timed", {"pass": Count, "at_seconds": NotRequired[float]})
+"""What every later record has: the pass, from 0, and seconds since the run began."""
+
+
+class Pass(Timed):
+    """A pass begins: every group of cases gets a fresh process."""
+
+    record: Literal["pass"]
+    load_average: NotRequired[list[float]]
+    steal_seconds: NotRequired[float]
+    other_runs: NotRequired[int]
+    """Runs that measure here at the same time."""
+
+
+class Open(Timed):
+    """A step was built and proven."""
+
+    record: Literal["open"]
+    case: str
+    first_step_seconds: Above0
+    """Construction and first step."""
+    errors: ErrorsRecord | None
+    """Of the proof; a control has none."""
+    threads: NotRequired[dict[str, int]]
+    """Thread pool -> the threads that it computes with."""
+
+
+class Visit(Timed):
+    """A step was timed: one round in each mode, each of `steps` training steps. Seconds are those of whole rounds."""
+
+    record: Literal["visit"]
+    block: Count
+    position: Count
+    case: str
+    steps: Number
+    throughput_seconds: Above0
+    dispatch_seconds: AtLeast0 | None
+    """Of the throughput round, until its last step was queued."""
+    latency_seconds: Above0
+    device_seconds: AtLeast0 | None
+    minor_faults: Count
+    readback_seconds: float
+    """Fetching the weights after the throughput round."""
+    errors: ErrorsRecord | None
+
+
+class Block(Timed):
+    """A block is complete: every case was visited once, in random order."""
+
+    record: Literal["block"]
+    block: Count
+    gpus: NotRequired[list[dict[str, Any]]]
+
+
+class Profile(Timed):
+    """What a step consists of, counted outside timing, per training step; what cannot be counted is left out."""
+
+    record: Literal["profile"]
+    case: str
+    losses: NotRequired[list[Any]]
+    expected_losses: NotRequired[list[Any]]
+    """Of ten epochs, and the reference's."""
+    operators: NotRequired[float]
+    kernels: NotRequired[float]
+    allocated_bytes: NotRequired[float]
+    peak_bytes: NotRequired[float]
+    reason: NotRequired[str]
+    """Why the step could not be looked at."""
+
+
+class Failure(Timed):
+    """A step is wrong or failed; its case is not visited again."""
+
+    record: Literal["failure"]
+    case: str
+    status: Literal["wrong", "failed"]
+    reason: str
+
+
+class End(Timed):
+    """The run is complete."""
+
+    record: Literal["end"]
+
+
+Record = Pass | Open | Visit | Block | Profile | Failure | End

@@ -1,0 +1,111 @@
+"""The columns of `summary.csv`, each with its unit, its meaning and who fills it: what `docs/files.md` shows and readers check.
+
+Seconds, bytes, operations and plain ratios; columns are added, none is renamed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench.schema.case import SIDE, Shape
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Columns that share a meaning, next to each other."""
+
+    names: tuple[str, ...]
+    meaning: str
+    filled_by: str
+    """The module below `bench/` that computes them."""
+    unit: str = ""
+    only_ok: bool = False
+    """Whether files leave them empty in a row that is not `ok`."""
+    check: Literal["", "name", "count", "time", "amount", "text"] = ""
+    """What `bench.analyse.validation` asks of them in files that are compared; nothing of those that it does not read."""
+
+
+def _interval(name: str) -> tuple[str, str, str]:
+    return name, f"{name}_low", f"{name}_high"
+
+
+COLUMNS = (
+    Columns(("backend", "device", "dtype"), "the case; `twin` is the baseline under another name", "plan/cases", check="name"),
+    Columns(("threads",), "that the worker computes with", "plan/cases", check="count"),
+    Columns(Shape._fields, "the shape: batch, inputs, hidden units, outputs; of a control always the default one",
+            "plan/cases", check="count"),
+    Columns(("status",), "`ok`, `wrong`, `failed`, `unavailable` or `incomplete`; only a row that is `ok` has times",
+            "analyse/summaries"),
+    Columns(("reason",), "why it is not `ok`", "analyse/summaries", check="text"),
+    Columns(_interval("seconds_per_step"), "throughput: steps queued, one wait",
+            "analyse/estimates", unit="s", only_ok=True, check="time"),
+    Columns(_interval("ratio"), "time over the baseline's in the same block", "analyse/estimates", only_ok=True, check="time"),
+    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick` or `ceiling`", "plan/cases", check="text"),
+    Columns(("baseline",), "the key of the case that the ratio refers to", "plan/cases"),
+    Columns(_interval("latency_seconds_per_step"), "the loss fetched after every step",
+            "analyse/estimates", unit="s", only_ok=True),
+    Columns(_interval("dispatch_seconds_per_step"), "of a throughput round, until its last step was queued",
+            "analyse/estimates", unit="s", only_ok=True),
+    Columns(_interval("device_seconds_per_step"), "by the device's own clock; none on a CPU",
+            "analyse/estimates", unit="s", only_ok=True),
+    Columns(("flop_per_second",), "floating-point operations that the step needs, over its time",
+            "analyse/roofline", unit="1/s", only_ok=True),
+    Columns(("byte_per_second",), "of a ceiling: what it moves, over its time", "analyse/roofline", unit="B/s", only_ok=True),
+    Columns(("limit_seconds_per_step",), "the least time that the ceilings of the same run leave possible",
+            "analyse/roofline", unit="s", only_ok=True),
+    Columns(("limit_share",), "that over the row's own time", "analyse/roofline", only_ok=True),
+    Columns(
+        ("first_step_seconds",),
+        "construction and first step in a fresh process, without the import; the median over passes",
+        "analyse/estimates", unit="s", only_ok=True,
+    ),
+    Columns(("break_even_steps",), "the step from which on a faster row has made up for its slower start",
+            "analyse/break_even", only_ok=True),
+    Columns(("minor_faults_per_step",), "minor page faults while the clock ran, over all throughput rounds",
+            "analyse/estimates"),
+    Columns(("operators_per_step",), "what a step asks its framework for, in that framework's own units", "worker/profiling"),
+    Columns(("kernels_per_step",), "kernels that it starts on a GPU", "worker/profiling"),
+    Columns(("allocated_bytes_per_step",), "all the memory that it asks for", "worker/profiling", unit="B"),
+    Columns(("peak_bytes_per_step",), "the most that it holds beside what it keeps", "worker/profiling", unit="B"),
+    Columns(
+        ("error_loss", "error_w1", "error_w2"),
+        "the largest relative errors against the reference, of comparisons without `kinks`",
+        "judge/proof",
+    ),
+    Columns(("kinks",), "comparisons that had to allow for hidden units at the ReLU's kink", "judge/proof"),
+    Columns(("tolerance",), "relative error that is allowed", "judge/proof"),
+    Columns(("processes",), "passes that have a round", "analyse/summaries", check="amount"),
+    Columns(("rounds",), "throughput rounds", "analyse/summaries", check="amount"),
+    Columns(("steps_per_round",), "training steps a round", "analyse/summaries", check="amount"),
+    Columns(("learning_rate",), "with which the case was timed", "plan/cases"),
+    Columns(("allocator",), "`pinned` or `system`", "settings", check="text"),
+    Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="text"),
+    Columns(("versions",), "of the libraries that the step uses: `numpy==2.4.6`, separated by spaces",
+            "plan/discovery", check="text"),
+    Columns(("verdict",), "FASTER, SLOWER, EQUAL or UNDECIDED beside the baseline",
+            "analyse/verdicts", only_ok=True, check="text"),
+    Columns((SIDE,), "the label of an interpreter or a revision; empty where a run has no sides", "plan/sides", check="text"),
+    Columns(("quiet_seconds_per_step",), "mean over processes of the quicker half of the rounds, which runs are compared by",
+            "analyse/relative", unit="s", only_ok=True, check="time"),
+    Columns(("yardsticks",), "the weights of the yardsticks that the row follows: `arithmetic:0.6 traffic:0.4`",
+            "analyse/relative", only_ok=True, check="text"),
+    Columns(("relative_error",), "standard error of the log time relative to that mix",
+            "analyse/relative", only_ok=True, check="amount"),
+    Columns(("machine", "run"), "the folders", "session", check="text"),
+    Columns(("python",), "the version that the run was started with", "machine/environment", check="text"),
+    Columns(("idea",), "what the backend is, in one sentence", "plan/discovery"),
+    Columns(
+        ("kernels",),
+        "environment variables that choose a library's kernels, such as `OPENBLAS_CORETYPE=Haswell`, `default` where none"
+        " is set, empty where a run did not record it; only runs with the same ones speak for each other",
+        "machine/environment", check="text",
+    ),
+)  # fmt: skip
+SUMMARY = [name for columns in COLUMNS for name in columns.names]
+ONLY_OK = [name for columns in COLUMNS if columns.only_ok for name in columns.names]
+
+
+def checked_as(check: str) -> tuple[str, ...]:
+    """The columns that `bench.analyse.validation` asks the same of."""
+    return tuple(name for columns in COLUMNS if columns.check == check for name in columns.names)
