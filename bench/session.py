@@ -1,7 +1,4 @@
-"""Runs a plan into a folder of its own: the journal while it measures, tables and reports from the journal afterwards.
-
-It must never write a number that is not in the journal.
-"""
+"""One run, from its plan to its folder: the journal while it measures, every other file from the journal afterwards."""
 
 from __future__ import annotations
 
@@ -10,22 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from rich.console import Console
 
-from backends.api import step_bytes, step_flops, weights_dtype
 from bench.analyse.run import Run
 from bench.doctor import examination
 from bench.errors import UsageError
-from bench.judge.proof import TOLERANCE
 from bench.machine import environment, presence
 from bench.measure import conductor, progress
 from bench.plan.cases import Plan
-from bench.plan.sides import Backend
 from bench.record import journal
-from bench.schema.case import Case
+from bench.record.header import header
 from bench.show import folder as run_folder
 
 BYTES_PER_VISIT = 1800
@@ -39,7 +31,7 @@ def run_plan(plan: Plan, console: Console, publish: Callable[[Run], None]) -> No
     folder = new_folder(plan, name)
     beforehand = examination.before_run()
     log = journal.Journal(folder / journal.NAME)
-    log.write(header(plan, machine, name, folder.name) | {"doctor": beforehand})
+    log.write(header(plan, machine, name, folder.name, beforehand))
     for sentence in beforehand:
         console.print(sentence, style="dim")
     try:
@@ -55,56 +47,6 @@ def run_plan(plan: Plan, console: Console, publish: Callable[[Run], None]) -> No
         measured = Run.read(folder)
         publish(measured)
         run_folder.write(measured)
-
-
-def header(plan: Plan, machine: dict[str, Any], machine_name: str, run: str) -> journal.Record:
-    """The journal's first line: all that is needed to understand every later one."""
-
-    def about(case: Case) -> dict[str, Any]:
-        return {**case.as_json(), "name": case.name, "kind": plan.kind(case)}
-
-    cases = []
-    measured = (*plan.cases, *plan.controls)
-    for case in measured:
-        baseline, backend = plan.baseline_of(case), plan.backend(case)
-        proven = backend.proven
-        cases.append(
-            about(case)
-            | {
-                "source_hash": backend.hash,
-                "idea": backend.idea,
-                "proven": proven,
-                "selected": case in plan.cases,
-                "baseline": baseline.key if baseline and proven else None,
-                **_work(case, backend),
-                "learning_rate": case.learning_rate,
-                "tolerance": TOLERANCE[case.dtype] if proven else None,
-                "versions": backend.versions,
-                "group": plan.group(case),
-            }
-        )
-    used = {(case.backend, case.side): plan.backend(case) for case in measured}
-    sides = {side.label: side.facts for side in plan.sides if side.label}
-    return {
-        "record": "header",
-        "schema": journal.SCHEMA,
-        "run": run,
-        "machine_name": machine_name,
-        "settings": plan.settings.as_json(),
-        "machine": machine | ({"sides": sides} if sides else {}),
-        "cases": cases,
-        "holes": [about(hole.case) | {"reason": hole.reason} for hole in plan.holes],
-        "sources": {used[one].hash: used[one].source for one in sorted(used)},
-    }
-
-
-def _work(case: Case, backend: Backend) -> dict[str, int]:
-    """Floating-point operations and bytes of a step: what the problem asks for at least, or what a control says it does."""
-    if backend.proven:
-        flops, moved = step_flops(*case.shape), step_bytes(*case.shape, itemsize=np.dtype(weights_dtype(case.dtype)).itemsize)
-    else:
-        flops, moved = backend.work.get(case.device, {}).get(case.dtype, (0, 0))
-    return {"flops": flops, "bytes": moved}
 
 
 def new_folder(plan: Plan, machine: str) -> Path:

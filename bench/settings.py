@@ -15,6 +15,7 @@ from typing import Any
 
 from bench.errors import UsageError, unknown
 from bench.schema.case import Shape
+from bench.schema.records import SettingsRecord
 
 MAX_STEPS = 100
 """float32 and float64 part ways after about this many steps, so nothing longer can be proven."""
@@ -146,7 +147,7 @@ class Settings:
                 raise UsageError(f"{name}={text}: expected {error}.") from None
         return cls(**values)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> SettingsRecord:
         """The settings as plain JSON values, for a journal's header."""
         plain: dict[str, Any] = {}
         for name in (f.name for f in fields(self)):
@@ -158,12 +159,12 @@ class Settings:
             elif name == "pythons":
                 value = [f"{label}={path}" for label, path in value]
             plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-        return plain
+        return plain  # type: ignore[return-value]  # every field, those of SettingsRecord among them
 
     @classmethod
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
         """The variables that repeat settings as a journal's header keeps them; where results go is left out."""
-        usual = cls().as_json()
+        usual: Mapping[str, Any] = cls().as_json()
         found = {}
         for name, value in plain.items():
             if name != "results" and name in usual and value != usual[name]:

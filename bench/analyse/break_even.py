@@ -18,6 +18,6 @@ def add(table: pd.DataFrame) -> pd.DataFrame:
     base = table[["first_step_seconds", "seconds_per_step"]].astype(float).reindex(table["baseline"]).set_axis(table.index)
     slower_start = table["first_step_seconds"].astype(float) - base["first_step_seconds"]
     gain = base["seconds_per_step"] - table["seconds_per_step"].astype(float)
-    steps = 1 + np.maximum(np.ceil(slower_start / gain.where(gain > 0)), 0)
+    steps = 1 + pd.Series(np.ceil(slower_start / gain.where(gain > 0)), table.index).clip(lower=0)
     pays = (table["ratio_high"].astype(float) < 1) & (table["baseline"] != table.index)
     return table.assign(break_even_steps=steps.where(pays))

@@ -1,6 +1,6 @@
 """Reads what others hand in as results, of whatever kind and in whatever state, into rows like those of `summary.csv`.
 
-It must never let a damaged file spoil the others, nor guess at a number that it does not understand.
+A damaged file spoils no other, and no number is guessed at.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bench.analyse import summaries
 from bench.analyse.validation import COLUMNS, EXPECTED, TEXTS, checked
 from bench.errors import UsageError
 from bench.record import journal
-from bench.schema.case import CASE_COLUMNS, SIDE
+from bench.schema.case import CASE_COLUMNS, SIDE, Case
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
@@ -40,7 +40,7 @@ def read(paths: Sequence[str | Path]) -> Rows:
 
     A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
     """
-    found, left_out = [], []
+    tables, left_out = [], []
     for path in paths:
         try:
             files = _files(path)
@@ -49,11 +49,14 @@ def read(paths: Sequence[str | Path]) -> Rows:
             left_out.append(str(error))
         for file in files:
             try:
-                found.append(_one(file))
+                tables.append(_read_file(file))
             except UsageError as error:
                 left_out.append(str(error))
-    rows = checked(pd.concat(found, ignore_index=True), left_out) if found else None
-    if rows is None or rows.empty:
+    rows = pd.DataFrame()
+    if tables:
+        rows, damaged = checked(pd.concat(tables, ignore_index=True))
+        left_out += damaged
+    if rows.empty:
         raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
     return Rows(rows, left_out)
 
@@ -73,7 +76,7 @@ def _files(given: str | Path) -> list[Path]:
     return [folder / (SUMMARY if (folder / SUMMARY).exists() else journal.NAME) for folder in sorted(folders)]
 
 
-def _one(file: Path) -> pd.DataFrame:
+def _read_file(file: Path) -> pd.DataFrame:
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -87,7 +90,7 @@ def _one(file: Path) -> pd.DataFrame:
     if b"\0" in head or head[:2] == b"\x1f\x8b":
         raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
     if file.suffix == ".jsonl":
-        table = _journal(file)
+        table = summaries.summarise(journal.read(file))
     elif head.lstrip()[:1] in (b"{", b"["):
         table = _pytest_benchmark(file)
     else:
@@ -100,13 +103,6 @@ def _one(file: Path) -> pd.DataFrame:
         run=(machine + "/" + run).where(run != "", str(file)),
         replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
     )
-
-
-def _journal(file: Path) -> pd.DataFrame:
-    try:
-        return summaries.summarise(journal.read(file))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise UsageError(f"{file}: its records are not a run's ({error!r}); the file is damaged or is no journal.") from None
 
 
 def _csv(file: Path, head: bytes) -> pd.DataFrame:
@@ -129,7 +125,8 @@ def _csv(file: Path, head: bytes) -> pd.DataFrame:
     if "mode" not in names:
         return table
     beside = file.with_name(journal.NAME)  # which also knows sources, versions and settings
-    return _journal(beside) if file.name == SAMPLES and beside.exists() else _from_samples(file, table)
+    known = file.name == SAMPLES and beside.exists()
+    return summaries.summarise(journal.read(beside)) if known else _from_samples(file, table)
 
 
 def _lines(file: Path) -> list[list[str]]:
@@ -163,10 +160,15 @@ def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
         place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
         raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
     rounds = (table if SIDE in table else table.assign(**{SIDE: ""})).assign(**numbers)
-    try:
-        tables = [summaries.from_rounds(run) for _, run in rounds[rounds["mode"] == "throughput"].groupby("run", sort=False)]
-    except ValueError:
-        raise UsageError(f"{file}: holds a round twice; a case has one in each block.") from None
+    for key in rounds["case"].unique():
+        try:
+            Case.parse(key)
+        except ValueError as error:
+            raise UsageError(f"{file}: holds the case {error}; give the {SAMPLES} of a run as it was written.") from None
+    throughput = rounds[rounds["mode"] == "throughput"]
+    if throughput.duplicated(["run", "case", "pass", "block"]).any():
+        raise UsageError(f"{file}: holds a round twice; a case has one in each block.")
+    tables = [summaries.from_rounds(run) for _, run in throughput.groupby("run", sort=False)]
     if not tables:
         raise UsageError(f"{file}: holds no round of the mode throughput; give a run's {SUMMARY}.")
     return pd.concat(tables, ignore_index=True).astype({"threads": object})
@@ -175,7 +177,7 @@ def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
 def _pytest_benchmark(file: Path) -> pd.DataFrame:
     try:
         report = json.loads(file.read_text(encoding="utf-8"))
-        rows = [_benchmark(one) for one in report["benchmarks"]]
+        rows = [_benchmark(entry) for entry in report["benchmarks"]]
     except UnicodeDecodeError:
         raise UsageError(f"{file}: is not UTF-8 text; give a run's {SUMMARY}.") from None
     except json.JSONDecodeError as error:
@@ -187,11 +189,11 @@ def _pytest_benchmark(file: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _benchmark(one: dict[str, Any]) -> dict[str, Any]:
+def _benchmark(entry: dict[str, Any]) -> dict[str, Any]:
     """Ours say what they are in `extra_info`; of another suite's, the name stands for the whole case."""
-    told = {**(one.get("params") or {}), **(one.get("extra_info") or {})}
-    ours = {name: told[name] for name in (*CASE_COLUMNS, *TEXTS) if told.get(name) is not None}
-    plain = {"backend": one["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE_COLUMNS[3:], 1)}
+    facts = {**(entry.get("params") or {}), **(entry.get("extra_info") or {})}
+    ours = {name: facts[name] for name in (*CASE_COLUMNS, *TEXTS) if facts.get(name) is not None}
+    plain = {"backend": entry["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE_COLUMNS[3:], 1)}
     return {
-        **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": one["stats"]["mean"], "replicated": False,
+        **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": entry["stats"]["mean"], "replicated": False,
     }  # fmt: skip

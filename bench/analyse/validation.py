@@ -1,6 +1,6 @@
 """What a row of results has to be, checked with pandera; a file with any row that is not has one sentence said about it.
 
-It must never mend a value: what is wrong is told, and its file is left out.
+No value is mended: what is wrong is told, and its file is left out.
 """
 
 from __future__ import annotations
@@ -12,14 +12,10 @@ import pandas as pd
 
 from bench.errors import UsageError
 from bench.schema.case import CASE_COLUMNS, SIDE
+from bench.schema.summary import checked_as
 
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
-NAMES, COUNTS = ("backend", "device", "dtype"), ("threads", "N", "D_in", "H", "D_out")
-TIMES = (
-    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "quiet_seconds_per_step",
-    "ratio", "ratio_low", "ratio_high",
-)  # fmt: skip
-AMOUNTS = ("relative_error", "processes", "rounds", "steps_per_round")
+NAMES, COUNTS, TIMES, AMOUNTS = map(checked_as, ("name", "count", "time", "amount"))
 PATTERNS = {
     "machine": (r"[\w.+-]{0,200}", "a machine's name of letters, digits, dots, pluses and dashes"),
     "yardsticks": (r"(\w+:\d+(\.\d+)?( \w+:\d+(\.\d+)?)*)?", "weights such as arithmetic:0.6 traffic:0.4"),
@@ -32,12 +28,12 @@ EXPECTED = {
     **dict.fromkeys(AMOUNTS, "a number of at least 0, with a decimal point"),
     **{name: expected for name, (_, expected) in PATTERNS.items()},
 }
-TEXTS = ("reason", "kind", "source_hash", "versions", "kernels", "allocator", "verdict", "run", "python", SIDE, *PATTERNS)
+TEXTS = checked_as("text")
 COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "replicated", "file"]
 
 
-def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
-    """The rows of every file that is right as a whole, as numbers; each of the others gives its first sentence."""
+def checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of every file that is right as a whole, as numbers, and the first sentence about each of the others."""
     schema = _schema()
     from pandera.errors import SchemaErrors
 
@@ -57,11 +53,11 @@ def checked(rows: pd.DataFrame, left_out: list[str]) -> pd.DataFrame:
     for row, text in sorted(faults):
         file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
         bad.setdefault(file, f"{file}:{line}: {text}; mend the line or leave the file out.")
-    left_out += bad.values()
     if not bad:
-        return pd.DataFrame(valid.drop(columns="line"))
+        return pd.DataFrame(valid.drop(columns="line")), []
     kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)
-    return checked(kept, left_out) if len(kept) else kept
+    further, sentences = checked(kept) if len(kept) else (kept, [])
+    return further, [*bad.values(), *sentences]
 
 
 def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:

@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 
 from bench.paths import ROOT
+from bench.schema.records import MachineFacts
 
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
 
@@ -102,7 +103,7 @@ def machine_name(gpu_names: list[str]) -> str:
     return re.sub(r"[^a-z0-9+]+", "-", text.lower()).strip("-")
 
 
-def facts() -> dict[str, Any]:
+def facts() -> MachineFacts:
     """The machine and the software, for a journal's header and `environment.json`."""
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -1,7 +1,7 @@
 """Leads the workers through passes and blocks, and yields a record of everything that happens, as it happens.
 
-It must never compute with what was measured, and never run while a worker does: it keeps off the workers' cores, and
-of the workers only the one being visited may run.
+It keeps off the workers' cores, and of the workers only the one being visited may run. What was measured it hands on and never
+computes with.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from bench.machine import environment
 from bench.measure.process import Died, WorkerProcess
 from bench.plan.cases import Plan
 from bench.schema.case import Case
+from bench.schema.checking import fault
+from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
-Record = dict[str, Any]
+Reply = dict[str, Any]
 MEMORY_SHARE = 0.8
 """Of the memory available at the start, what one CPU worker may take before its allocations fail."""
 
@@ -36,10 +38,11 @@ def measure(plan: Plan, *, controls: bool = True) -> Iterator[Record]:
             conductor.end_all()
 
 
-def prove(plan: Plan) -> dict[str, Record]:
-    """Proves every case once and times none: case key → its `open` or `failure` record."""
+def prove(plan: Plan) -> dict[str, Open | Failure]:
+    """Proves every case once and times none: case key → how that ended."""
     once = replace(plan, settings=replace(plan.settings, processes=1, blocks=0))
-    return {record["case"]: record for record in measure(once, controls=False) if "case" in record}
+    ends = [record for record in measure(once, controls=False) if record["record"] in ("open", "failure")]
+    return {record["case"]: record for record in ends}
 
 
 @contextmanager
@@ -101,23 +104,21 @@ class _Conductor:
             self.workers[group] = worker
             for case in order.sample(cases, len(cases)):
                 backend = self.plan.backend(case)
-                try:
-                    reply = worker.ask(
-                        "open",
-                        path=backend.path,
-                        libraries=list(backend.libraries),
-                        case=case.as_json(),
-                        proven=backend.proven,
-                        proof_seed=self._seed(number, 0, "proof"),
-                        elsewhere=number == 0,
-                    )
-                except Died as died:
-                    reply = {"status": "failed", "reason": str(died)}
-                if reply["status"] != "ok":
-                    yield self._failure(case, reply, f"in pass {number + 1}, before timing", number)
+                reply = _ask(
+                    worker,
+                    "open",
+                    path=backend.path,
+                    libraries=list(backend.libraries),
+                    case=case.as_json(),
+                    proven=backend.proven,
+                    proof_seed=self._seed(number, 0, "proof"),
+                    elsewhere=number == 0,
+                )
+                record = self._answer("open", number, f"in pass {number + 1}, before timing", case, reply)
+                yield record
+                if record["record"] == "failure":
                     self._end(group)
                     break
-                yield self._record("open", number, case=case.key, **_without_status(reply))
             else:
                 worker.suspend()
                 return
@@ -126,15 +127,14 @@ class _Conductor:
         group = self.plan.group(case)
         worker = self.workers[group]
         worker.resume()
-        try:
-            reply = worker.ask("visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps)
-        except Died as died:
-            reply = {"status": "failed", "reason": str(died)}
-        if reply["status"] == "ok":
+        reply = _ask(worker, "visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps)
+        when = f"in pass {number + 1}, block {block + 1}"
+        record = self._answer("visit", number, when, case, reply, block=block, position=position)
+        if record["record"] == "visit":
             worker.suspend()
-            yield self._record("visit", number, block=block, position=position, case=case.key, **_without_status(reply))
+            yield record
             return
-        yield self._failure(case, reply, f"in pass {number + 1}, block {block + 1}", number)
+        yield record
         self._end(group)
         yield from self._start(group, number, order)
 
@@ -145,12 +145,12 @@ class _Conductor:
             for case in self.groups[group]:
                 if case.key in self.failed or not self.plan.backend(case).proven:
                     continue
-                try:
-                    reply = worker.ask("profile", key=case.key)
-                except Died as died:  # the times stand; only the profiles of this group end here
-                    reply = {"status": "failed", "reason": str(died)}
-                yield self._record("profile", number, case=case.key, **_without_status(reply))
-                if "reason" in reply:
+                reply = _ask(worker, "profile", key=case.key)
+                record = self._record("profile", number, case=case.key, **_without_status(reply))
+                if what := fault(record, Profile):
+                    record = self._record("profile", number, case=case.key, reason=f"answers with profile {what}")
+                yield record
+                if "reason" in record:  # the times stand; only the profiles of this group end here
                     break
 
     def _end(self, group: str) -> None:
@@ -160,15 +160,27 @@ class _Conductor:
         entropy = [self.settings.seed, number, block, *purpose.encode()]
         return int(np.random.SeedSequence(entropy).generate_state(1)[0])
 
-    def _failure(self, case: Case, reply: dict[str, Any], when: str, number: int) -> Record:
+    def _answer(self, kind: str, number: int, when: str, case: Case, reply: Reply, **fields: Any) -> Any:
+        """What a worker replied as a record of this kind; as the `Failure` of its case if it is none."""
+        if reply["status"] == "ok":
+            record = self._record(kind, number, **fields, case=case.key, **_without_status(reply))
+            if not (what := fault(record, KINDS[kind])):
+                return record
+            reply = {"status": "failed", "reason": f"answers with {kind} {what}"}
         self.failed.add(case.key)
-        reason = f"{case} {reply['reason']} ({when})."
         status = "wrong" if reply["status"] == "wrong" else "failed"
-        return self._record("failure", number, case=case.key, status=status, reason=reason)
+        return self._record("failure", number, case=case.key, status=status, reason=f"{case} {reply['reason']} ({when}).")
 
-    def _record(self, kind: str, number: int, **fields: Any) -> Record:
+    def _record(self, kind: str, number: int, **fields: Any) -> Any:
         return {"record": kind, "pass": number, "at_seconds": round(time.monotonic() - self.started, 6), **fields}
 
 
-def _without_status(reply: dict[str, Any]) -> dict[str, Any]:
+def _ask(worker: WorkerProcess, do: str, **request: Any) -> Reply:
+    try:
+        return worker.ask(do, **request)
+    except Died as died:
+        return {"status": "failed", "reason": str(died)}
+
+
+def _without_status(reply: Reply) -> Reply:
     return {name: value for name, value in reply.items() if name != "status"}

@@ -1,6 +1,6 @@
 """What a run shows while it measures: a bar in a terminal, one line elsewhere, failures and warnings as they come.
 
-It must never compute with what was measured, nor take time while a worker runs.
+Nothing here takes time while a worker runs: it draws between blocks.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.plan.cases import Plan
-from bench.record import journal
+from bench.schema.records import Pass, Record
 
 
 @contextmanager
-def shown(plan: Plan, console: Console) -> Iterator[Callable[[journal.Record], None]]:
+def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
     """A bar in a terminal; elsewhere one line at the start."""
     cases = len(plan.cases) + len(plan.controls)
     settings = plan.settings
@@ -28,24 +28,24 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[journal.Record], N
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as progress:
         bar = progress.add_task("measuring", total=total, number=1)
-        said: set[str] = set()
+        said = {""}
 
-        def advance(record: journal.Record) -> None:
+        def advance(record: Record) -> None:
             if record["record"] == "visit":
                 progress.advance(bar)
             elif record["record"] == "block":  # drawn between blocks and by no thread: nothing runs beside a worker
                 progress.update(bar, number=record["pass"] + 1, refresh=True)
             elif record["record"] == "failure":
                 progress.console.print(f"{record['status']}: {record['reason']}")
-            elif (warning := busy(record)) and warning not in said:
-                said.add(warning)
-                progress.console.print(warning, style="yellow")
+            elif record["record"] == "pass" and busy(record) not in said:
+                said.add(busy(record))
+                progress.console.print(busy(record), style="yellow")
 
         yield advance
 
 
-def busy(record: journal.Record) -> str | None:
+def busy(record: Pass) -> str:
     """A warning if other runs measure here at the start of a pass; `bench.doctor` has told of any other load before."""
     if record.get("other_runs"):
         return f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
-    return None
+    return ""

@@ -21,6 +21,7 @@ from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
 from bench.plan.cases import Plan, make_plan
 from bench.schema.case import Case, Shape
+from bench.schema.records import Failure, Open
 from bench.session import run_plan
 from bench.settings import Settings
 from bench.show import folder, tables
@@ -31,7 +32,7 @@ SETTINGS = pytest.StashKey[Settings]()
 PLAN = pytest.StashKey[Plan]()
 PROBLEM = pytest.StashKey[UsageError]()
 RUN = pytest.StashKey[Run]()
-PROOFS = pytest.StashKey[dict[str, dict[str, Any]]]()
+PROOFS = pytest.StashKey[dict[str, Open | Failure]]()
 NEEDS_MEASURING = ("json", "save", "autosave", "compare", "compare_fail", "histogram")
 
 
@@ -142,12 +143,13 @@ def outcome(
         return Outcome([], {}, failure=text) if hole.asked_for else pytest.skip(text)
     if not _measures(config):
         proof = config.stash[PROOFS][case.key]
-        return Outcome([0.0], proof, failure=proof.get("reason"))
+        failure = proof["reason"] if proof["record"] == "failure" else None
+        return Outcome([0.0], {**proof}, failure=failure)
     run = config.stash[RUN]
     row = run.row(case.key)
     if row["status"] in ("wrong", "failed"):
         return Outcome([], row, failure=str(row["reason"]))
-    visits = [visit for visit in run.story.of("visit") if visit["case"] == case.key]
+    visits = [visit for visit in run.story.visits if visit["case"] == case.key]
     rounds = [visit["throughput_seconds"] / visit["steps"] for visit in visits]
     one_group = len({(c.dtype, c.threads, c.shape) for c in plan.cases}) == 1
     group = None if one_group else f"{dtype}, {threads} threads, {shape}"

@@ -11,15 +11,14 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from bench.errors import UsageError
-from bench.record.checking import fault
-from bench.schema.records import Failure, Header, Open, Pass, Profile, Record, Visit
+from bench.schema.checking import fault
+from bench.schema.records import KINDS, Failure, Header, Open, Pass, Profile, Record, Visit
 
 SCHEMA = 1
 NAME = "journal.jsonl"
-KINDS = {get_args(kind.__annotations__["record"])[0]: kind for kind in get_args(Record)}
 LATER_CASE_FIELDS = {"side": "", "idea": ""}
 """Of a case or a hole what older journals lack, with what it means there; likewise of a visit."""
 LATER_VISIT_FIELDS = {"dispatch_seconds": None}

@@ -5,7 +5,7 @@ Fields are added and none is renamed; what an older journal lacks is `NotRequire
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 
 class Bound(NamedTuple):
@@ -212,3 +212,5 @@ class End(Timed):
 
 
 Record = Pass | Open | Visit | Block | Profile | Failure | End
+KINDS = {get_args(kind.__annotations__["record"])[0]: kind for kind in get_args(Record)}
+"""What a record's field `record` says -> its type."""

@@ -14,7 +14,7 @@ import pandas as pd
 from rich.console import Console
 from rich.text import Text
 
-from bench.analyse.summaries import log_blocks
+from bench.analyse.estimates import log_blocks
 from bench.schema.case import Case, is_control
 from bench.show.rows import Row, arranged, key_of, name_of, place_of
 from bench.units import seconds

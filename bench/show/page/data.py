@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse import scaling, summaries
+from bench.analyse import estimates, scaling, summaries
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.record import frame
@@ -42,7 +42,7 @@ def gather(files: Sequence[Path], results: Path) -> Json:
     for file in reversed(files[-DETAILED:]):
         try:
             run = Run.read(file)
-            room -= sum(1 for _ in run.story.of("visit"))
+            room -= len(run.story.visits)
             told.append(about(run, every_round=room >= 0))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise UsageError(f"{file}: its records are not a run's ({error!r}); leave it out, or give another run.") from None
@@ -84,7 +84,7 @@ def about(run: Run, every_round: bool) -> Json:
         "table": columns(pd.DataFrame(rows).drop(columns=[*ELSEWHERE])),
         "every_round": every_round,
         "rounds": rounds(samples, every_round),
-        "profiles": {record["case"]: record for record in run.story.of("profile")},
+        "profiles": run.story.profiles,
         "scaling": scaled(samples, header["settings"]["baseline"]),
     }
 
@@ -139,7 +139,7 @@ def rounds(samples: pd.DataFrame, every: bool) -> Json:
 
     To six digits, which is more than any clock has.
     """
-    blocks = np.exp(summaries.log_blocks(samples))
+    blocks = np.exp(estimates.log_blocks(samples))
     found: Json = {}
     for case in blocks:
         passes = [values.dropna() for _, values in blocks[case].groupby("pass")]

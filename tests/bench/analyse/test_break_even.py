@@ -14,9 +14,10 @@ def _after(first, seconds, high=0.9):
             "first_step_seconds": [0.5, first, 9.0],
             "seconds_per_step": [0.5, seconds, 9.0],
             "ratio_high": [1.0, high, np.nan],
-        }
+        },
+        index=["base", "fast", "fixed work"],
     )
-    return break_even.add(table, ["base", "fast", "fixed work"])["break_even_steps"].tolist()
+    return break_even.add(table)["break_even_steps"].tolist()
 
 
 @pytest.mark.parametrize(("first", "steps"), [(2.25, 8.0), (0.5, 1.0), (0.125, 1.0), (0.625, 2.0)])

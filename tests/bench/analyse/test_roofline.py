@@ -12,8 +12,8 @@ def _row(backend, kind, seconds, device="cpu", dtype="float32", threads=1):
 
 
 def _limits(rows):
-    table = pd.DataFrame([row for row, _ in rows])
-    return roofline.add(table, [work for _, work in rows]).set_index("backend")
+    table = pd.DataFrame([{**row, "flops": flops, "bytes": moved} for row, (flops, moved) in rows])
+    return roofline.add(table).set_index("backend")
 
 
 STEP = (_row("step", "seed", 4e-3), (1_000_000, 1_000))

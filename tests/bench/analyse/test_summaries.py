@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.analyse import summaries
-from tests.support import story
+from bench.analyse import estimates, summaries
+from tests.support import key_of, story
 
 
 def test_exact_times_give_exact_rows():
@@ -37,27 +37,27 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     random = np.random.default_rng(1)
     hits = 0
     for _ in range(2000):
-        _, low, high = summaries.interval(random.normal(0.1, 0.05, 20))
+        _, low, high = estimates.interval(random.normal(0.1, 0.05, 20))
         hits += low <= np.exp(0.1) <= high
     assert 0.935 <= hits / 2000 <= 0.965
 
 
 def test_the_interval_of_two_values_by_hand():
     """Student's t with one degree of freedom: 12.7062 times a standard error of 0.5."""
-    value, low, high = summaries.interval(np.array([0.0, 1.0]))
+    value, low, high = estimates.interval(np.array([0.0, 1.0]))
     assert value == pytest.approx(np.exp(0.5))
     assert np.log([low, high]) == pytest.approx([0.5 - 6.3531, 0.5 + 6.3531], abs=1e-4)
 
 
 def test_a_ratio_pairs_visits_of_one_block_only():
     whole = story(lambda key, p, b: 0.001 * (1, 2, 100)[b] * (1.5 if key == "slow" else 1))
-    missing = [r for r in whole.records if not (r["record"] == "visit" and r["case"] == "slow" and r["block"] == 2)]
+    missing = [r for r in whole.records if not (r["record"] == "visit" and r["case"] == key_of("slow") and r["block"] == 2)]
     table = summaries.summarise(replace(whole, records=tuple(missing))).set_index("backend")
     assert table.loc["slow", "ratio"] == pytest.approx(1.5)
 
 
 def test_one_process_has_no_interval():
-    value, low, high = summaries.interval(np.array([0.0]))
+    value, low, high = estimates.interval(np.array([0.0]))
     assert value == 1
     assert np.isnan(low)
     assert np.isnan(high)
@@ -67,7 +67,7 @@ def test_missing_passes_are_incomplete_and_said():
     cut = story(lambda *_: 0.001, passes=7, end=False)
     table = summaries.summarise(cut)
     assert set(table["status"]) == {"incomplete"}
-    assert table["reason"][0] == "7 of 20 passes were finished"
+    assert table["reason"].iloc[0] == "7 of 20 passes were finished"
     assert summaries.doubts(cut, table)[0].startswith("INCOMPLETE: the run ended in pass 7 of 20; missing in part: base, slow")
 
 

@@ -13,14 +13,12 @@ from bench import export
 from bench.analyse import summaries
 from bench.errors import UsageError
 from bench.export import asv
-from tests.support import story
+from tests.support import MACHINE, story
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
-MACHINE = {
-    "time": "2026-01-02T03:04:05+00:00", "cpu": "a cpu", "cpus": 2, "memory_bytes": 25_276_510_208, "system": "Linux 6",
-    "python": "3.11.7", "commit": COMMIT,
-}  # fmt: skip
-WRONG = {"record": "failure", "case": "slow", "status": "wrong", "reason": "slow updates w1 wrongly"}
+MACHINE = MACHINE | {"time": "2026-01-02T03:04:05+00:00", "cpu": "a cpu", "memory_bytes": 25_276_510_208, "system": "Linux 6"}
+MACHINE |= {"python": "3.11.7", "commit": COMMIT}
+WRONG = {"record": "failure", "pass": 0, "case": "slow", "status": "wrong", "reason": "slow updates w1 wrongly"}
 BASE, SLOW = "base/cpu/float32/1/64x1000x100x10", "slow/cpu/float32/1/64x1000x100x10"
 
 

@@ -22,6 +22,7 @@ from bench.show import tables
 from tests.support import read_csv, story
 
 SHAPE = "64x1000x100x10"
+BASELINE = f"a-cpu-float32-1-{SHAPE}@old"
 
 
 def _backend(name, kind="seed", missing=None):
@@ -90,7 +91,7 @@ def test_a_journal_without_sides_reads_as_before():
 def test_the_sides_of_a_backend_stand_next_to_each_other_and_the_legend_says_what_ratio_means():
     whole = story(lambda key, *_: {"base": 3e-4, "slow": 5e-4, "twin": 4e-4}[key])
     for case, (name, side) in zip(whole.header["cases"], (("a", "old"), ("a", "new"), ("b", "old")), strict=True):
-        case |= {"name": name, "side": side, "kind": "seed", "baseline": "a-cpu@old"}
+        case |= {"backend": name, "name": name, "twin": False, "side": side, "kind": "seed", "baseline": BASELINE}
     lines = tables.markdown(summaries.summarise(whole)).splitlines()
     assert lines[0].endswith(f"{SHAPE} · side varies")
     assert [line.split(" | ")[:2] for line in lines[4:7]] == [["| a", "old"], ["| a", "new"], ["| b", "old"]]
@@ -193,6 +194,6 @@ def test_an_unfit_interpreter_is_one_sentence(kind, says, tmp_path):
 )
 def test_what_a_gate_on_two_sides_lets_through(changes, fail_on, doubts, code):
     """Only a later side can be too slow; a wrong step stops the gate whatever is asked."""
-    first = {"status": "ok", "baseline": "a@old", "side": "old", "verdict": "SLOWER", "ratio": 1.5}
+    first = {"status": "ok", "baseline": BASELINE, "side": "old", "verdict": "SLOWER", "ratio": 1.5}
     table = pd.DataFrame([first, first | {"side": "new", "ratio": 1.05} | changes])
     assert Run(Path(), None, table, doubts).exit_code(fail_on) == code

@@ -7,10 +7,9 @@ import pytest
 import bench
 from bench.errors import UsageError
 from bench.record import journal
+from tests.support import a_header
 
-HEADER = {
-    "record": "header", "schema": 1, "run": "r", "machine_name": "m", "cases": [], "holes": [], "settings": {}, "machine": {},
-}  # fmt: skip
+HEADER = a_header()
 
 
 def _written(path, *records):

@@ -8,7 +8,7 @@ import pytest
 from bench.analyse import summaries
 from bench.errors import UsageError
 from bench.show import pictures
-from tests.support import story
+from tests.support import key_of, story
 
 pytest.importorskip("matplotlib")
 
@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib")
 @pytest.fixture
 def table():
     found = summaries.summarise(story(lambda key, p, b: (3e-4 + 1e-6 * p) * (1.5 if key == "slow" else 1)))
-    return found.assign(limit_seconds_per_step=1e-4, baseline="base-cpu-float32-1-64x1000x100x10")
+    return found.assign(limit_seconds_per_step=1e-4)
 
 
 def _dots(figure):
@@ -37,8 +37,8 @@ def test_dots_stand_at_the_times_of_the_table_and_the_quickest_is_on_top(table):
     assert {"µs" in text.get_text() for text in axes.texts} == {True}
     (interval,) = axes.containers[0].lines[2]
     ends = [segment[:, 0] for segment in interval.get_segments()]
-    assert ends[1][0] == pytest.approx(table.loc[1, "seconds_per_step_low"])
-    assert ends[1][1] == pytest.approx(table.loc[1, "seconds_per_step_high"])
+    assert ends[1][0] == pytest.approx(table.loc[key_of("slow"), "seconds_per_step_low"])
+    assert ends[1][1] == pytest.approx(table.loc[key_of("slow"), "seconds_per_step_high"])
 
 
 def test_limits_and_the_baseline_are_where_the_table_has_them(table):
@@ -46,7 +46,7 @@ def test_limits_and_the_baseline_are_where_the_table_has_them(table):
     strokes = [line.get_xdata() for line in axes.lines if line.get_markersize() == 9 and len(line.get_xdata())]
     dotted = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":" and len(line.get_xdata())]
     assert [list(one) for one in strokes] == [[1e-4, 1e-4]]
-    assert [set(one) for one in dotted] == [{table.loc[0, "seconds_per_step"]}]
+    assert [set(one) for one in dotted] == [{table.loc[key_of("base"), "seconds_per_step"]}]
 
 
 def test_what_varies_has_a_colour_each(table):
@@ -59,12 +59,12 @@ def test_what_varies_has_a_colour_each(table):
 
 def test_times_that_are_far_apart_get_a_log_axis(table):
     assert pictures.times(table).axes[0].get_xscale() == "linear"
-    table.loc[1, "seconds_per_step"] *= 100
+    table.loc[key_of("slow"), "seconds_per_step"] *= 100
     assert pictures.times(table).axes[0].get_xscale() == "log"
 
 
 def test_an_interval_of_two_processes_does_not_push_the_dots_aside(table):
-    table.loc[1, "seconds_per_step_high"] = 1.0
+    table.loc[key_of("slow"), "seconds_per_step_high"] = 1.0
     assert pictures.times(table).axes[0].get_xlim()[1] < 2 * table["seconds_per_step"].max()
 
 

@@ -7,7 +7,7 @@ import pytest
 from bench import units
 from bench.analyse import summaries
 from bench.show import tables
-from tests.support import story
+from tests.support import key_of, story
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,15 @@ def test_a_wide_terminal_shows_more(table):
 
 def test_what_all_rows_share_stands_above_and_what_varies_is_a_column(table):
     assert _shown(table, 80)[0] == "cpu · float32 · 1 thread · 64x1000x100x10"
-    table.loc[1, "device"] = "cuda"
+    table.loc[key_of("slow"), "device"] = "cuda"
     lines = _shown(table, 100)
     assert lines[0].startswith("device varies · float32")
     assert "device" in lines[1]
 
 
 def test_rows_without_a_number_are_listed_with_their_reason(table):
-    table.loc[1, ["status", "reason", "seconds_per_step"]] = ["failed", "slow[cpu, float32] died of SIGSEGV.", float("nan")]
+    lost = ["failed", "slow[cpu, float32] died of SIGSEGV.", float("nan")]
+    table.loc[key_of("slow"), ["status", "reason", "seconds_per_step"]] = lost
     lines = _shown(table, 80)
     assert "failed: slow[cpu, float32] died of SIGSEGV." in lines
     assert "- failed: slow[cpu, float32] died of SIGSEGV." in tables.markdown(table)

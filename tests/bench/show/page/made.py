@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.support import MACHINE
+
 MISSING = "a library of the extra report is not installed"
 HOSTILE = '<b></script><img src=x onerror="window.hacked=1">\'{{ 7*7 }}%{x}\u2028'
 SOURCES = {
     "base": """import numpy as np
+
+from tests.support import MACHINE
 
 
 class Base:
@@ -66,7 +70,7 @@ def journal(
     }  # fmt: skip
     header = {
         "record": "header", "schema": 1, "run": folder.name, "machine_name": machine, "settings": settings, "cases": cases,
-        "machine": {"python": "3.11", "cpu": cpu, "gpus": [], "time": "2026-01-02T03:04:05+00:00"},
+        "machine": {**MACHINE, "python": "3.11", "cpu": cpu, "time": "2026-01-02T03:04:05+00:00"},
         "holes": list(holes), "sources": SOURCES | {"arithmetic": "", "null": ""},
     }  # fmt: skip
     errors = {"loss": 1e-6, "w1": 2e-6, "w2": 3e-6, "kinks": 0}
@@ -88,16 +92,16 @@ def journal(
     if profile:
         losses = [1000.0 / (epoch + 1) for epoch in range(10)]
         told = {"operators": 12, "kernels": 0, "losses": losses, "expected_losses": losses}
-        records += [{"record": "profile", "case": key, **told} for key in took]
+        records += [{"record": "profile", "case": key, "pass": 0, **told} for key in took]
     folder.mkdir(parents=True)
     path = folder / "journal.jsonl"
-    path.write_text("\n".join(map(json.dumps, [*records, *([{"record": "end"}] if end else [])])) + "\n")
+    path.write_text("\n".join(map(json.dumps, [*records, *([{"record": "end", "pass": 0}] if end else [])])) + "\n")
     return path
 
 
 def hole(reason: str, backend="absent") -> dict:
     """A case that could not run."""
     return {
-        "backend": backend, "name": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "side": "",
-        "kind": "rung", "reason": reason,
+        "backend": backend, "name": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": False,
+        "side": "", "kind": "rung", "key": f"{backend}-cpu-float32-1-64x1000x100x10", "reason": reason,
     }  # fmt: skip

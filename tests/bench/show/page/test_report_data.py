@@ -34,7 +34,7 @@ def test_the_page_has_the_numbers_of_the_tables(tmp_path):
 
 def test_every_round_is_there_in_the_order_of_measuring(tmp_path):
     path = journal(tmp_path / "r", passes=4, blocks=3)
-    visits = [one for one in Run.read(path).story.of("visit") if one["case"].startswith("slow-")]
+    visits = [one for one in Run.read(path).story.visits if one["case"].startswith("slow-")]
     (key,) = {one["case"] for one in visits}
     found = data.gather([path], tmp_path)["runs"][0]["rounds"][key]
     assert np.shape(found) == (4, 3)
@@ -43,9 +43,9 @@ def test_every_round_is_there_in_the_order_of_measuring(tmp_path):
 
 def test_a_failed_case_has_no_number(tmp_path):
     path = journal(tmp_path / "r", end=False)
-    key = next(one["case"] for one in Run.read(path).story.of("visit") if one["case"].startswith("slow-"))
+    key = next(one["case"] for one in Run.read(path).story.visits if one["case"].startswith("slow-"))
     failure = {"record": "failure", "pass": 0, "case": key, "status": "wrong", "reason": "updates w1 wrongly"}
-    path.write_text(path.read_text() + json.dumps(failure) + '\n{"record":"end"}\n')
+    path.write_text(path.read_text() + json.dumps(failure) + '\n{"record":"end","pass":3}\n')
     row = next(row for row in _rows(data.gather([path], tmp_path)["runs"][0]["table"]) if row["key"] == key)
     assert (row["status"], row["reason"]) == ("wrong", "updates w1 wrongly")
     assert row["seconds_per_step"] is None
