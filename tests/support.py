@@ -85,7 +85,8 @@ def _case(name, **changes):
     return {
         "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": name == "twin",
         "side": "", "key": key_of(name), "name": name, "kind": "seed", "baseline": key_of("base"), "proven": True,
-        "flops": 1000, "bytes": 0, "learning_rate": 1e-6, "tolerance": 1e-4, "source_hash": "x", "versions": {"numpy": "2"}, "idea": "", **changes,
+        "flops": 1000, "bytes": 0, "learning_rate": 1e-6, "tolerance": 1e-4, "source_hash": "x", "versions": {"numpy": "2"},
+        "idea": "", **changes,
     }  # fmt: skip
 
 

@@ -148,7 +148,7 @@ class _Conductor:
                 reply = _ask(worker, "profile", key=case.key)
                 record = self._record("profile", number, case=case.key, **_without_status(reply))
                 if what := fault(record, Profile):
-                    record = self._record("profile", number, case=case.key, reason=f"answers with profile {what}")
+                    record = self._record("profile", number, case=case.key, reason=f"answers with a profile whose {what}")
                 yield record
                 if "reason" in record:  # the times stand; only the profiles of this group end here
                     break
@@ -166,7 +166,7 @@ class _Conductor:
             record = self._record(kind, number, **fields, case=case.key, **_without_status(reply))
             if not (what := fault(record, KINDS[kind])):
                 return record
-            reply = {"status": "failed", "reason": f"answers with {kind} {what}"}
+            reply = {"status": "failed", "reason": f"answers with a {kind} whose {what}"}
         self.failed.add(case.key)
         status = "wrong" if reply["status"] == "wrong" else "failed"
         return self._record("failure", number, case=case.key, status=status, reason=f"{case} {reply['reason']} ({when}).")

@@ -95,14 +95,16 @@ def read(path: Path) -> Story:
     seen: set[tuple[Any, ...]] = set()
     for number, line in enumerate(lines[1:], 2):
         record = _parsed(file, number, line)
+        if record["record"] == "header":
+            raise _damaged(file, number, "not a journal record: a header stands in the first line alone")
         if record["record"] not in KINDS:
             continue
         if record["record"] == "visit":
             record = LATER_VISIT_FIELDS | record
         if what := fault(record, KINDS[record["record"]]):
-            raise _damaged(file, number, f"not a journal record: its {what}")
+            raise _damaged(file, number, f"not a journal record: {what}")
         if record.get("case", "") not in {*keys, ""}:
-            raise _damaged(file, number, f"not a journal record: its case {record['case']!r} is not one of the header's")
+            raise _damaged(file, number, f"not a journal record: case is {record['case']!r}, which the header does not have")
         if (event := _event(record)) in seen:
             raise _damaged(file, number, f"not a journal record: it tells of {' '.join(map(str, event))} once more")
         seen.add(event)
@@ -133,7 +135,7 @@ def _header(file: Path, record: dict[str, Any]) -> Header:
             case["bytes"] = 0
             case["flops"] = case.get("flops") if case.get("proven") else 0
     if what := fault(record, Header):
-        raise _damaged(file, 1, f"the header is not a run's: its {what}")
+        raise _damaged(file, 1, f"the header is not a run's: {what}")
     keys = [named["key"] for named in (*record["cases"], *record["holes"])]
     if twice := next((key for key in keys if keys.count(key) > 1), None):
         raise _damaged(file, 1, f"the header is not a run's: it names {twice} twice")

@@ -1,4 +1,4 @@
-"""Whether a JSON value is what a type of `bench.schema.records` says, and a phrase that says what is not."""
+"""Whether a JSON value is what a type of `bench.schema.records` says, and if not, a phrase that says what is wrong."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def _object(value: Any, kind: Any, name: str) -> Iterator[str]:
         return
     for field, (hint, required) in _fields(kind).items():
         if field in value:
-            yield from _faults(value[field], hint, f"{name}.{field}" if name else field)
+            yield from _faults(value[field], hint, _inside(name, field))
         elif required:
-            yield f"{name or 'it'} has no {field}"
+            yield f"{_inside(name, field)} is missing"
 
 
 @cache
@@ -68,6 +68,10 @@ def _is_plain(value: Any, kind: Any) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
+
+
+def _inside(name: str, field: str) -> str:
+    return f"{name}.{field}" if name else field
 
 
 def _shown(value: Any) -> str:
