@@ -14,9 +14,9 @@ from threadpoolctl import ThreadpoolController
 
 from backends import reference
 from backends.api import Problem, TrainStep, Weights, steady_learning_rate, weights_dtype
-from bench.judge.proof import KINK_MARGIN, Errors, Wrong, judge, judge_readback, readback_seconds
+from bench.judge.proof import KINK_MARGIN, Errors, Wrong, judge
 from bench.schema.case import Shape
-from bench.worker import isolation
+from bench.worker import isolation, readback
 
 SHAPES = (Shape(33, 257, 65, 17), Shape(7, 13, 5, 3), Shape(1, 1, 1, 1))
 """Beside the shape that is timed; multiples of nothing."""
@@ -127,5 +127,5 @@ def _prove_readback(step: TrainStep, steps: int = 20, repeats: int = 3) -> None:
         step.synchronize()
         if count == steps:
             fastest = min(fastest, perf_counter() - start)
-        shortest[count] = min(shortest[count], readback_seconds(step)[0])
-    judge_readback(shortest[1], shortest[steps], fastest)
+        shortest[count] = min(shortest[count], readback.read(step)[0])
+    readback.judge(shortest[1], shortest[steps], fastest)

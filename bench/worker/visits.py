@@ -1,23 +1,24 @@
 """One visit to a step: each round timed from weights that the step has not seen, and proven after the clock has stopped.
 
-It must never let the reference, or anything else that is not the step, run between a round's start and its end.
+Neither the reference nor anything else that is not the step runs between a round's start and its end.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass, replace
-from functools import lru_cache, partial, reduce
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from backends.api import Problem, TrainStep, Weights, weights_dtype
-from backends.reference import Trajectory, train
-from bench.judge import proof
+from backends.api import TrainStep, Weights, weights_dtype
+from backends.reference import Trajectory
+from bench.judge import proof, trajectories
 from bench.schema.case import Case
-from bench.worker import timing
+from bench.worker import readback, timing
 
 AGAIN = 3
 """Times that a suspiciously late reading of the weights is repeated: a process that was interrupted once is not lazy."""
@@ -33,6 +34,31 @@ class Opened:
     shortest_readback: float = math.inf
 
 
+@dataclass(frozen=True)
+class Round:
+    """What a round left behind: from the visit's weights turned by `turn`, the losses that were fetched and the weights."""
+
+    turn: int
+    losses: Sequence[float]
+    weights: Weights
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The rounds of a visit; seconds are those of whole rounds."""
+
+    throughput_seconds: float
+    dispatch_seconds: float
+    latency_seconds: float
+    device_seconds: float | None
+    minor_faults: int
+    first_readback_seconds: float
+    """Reading the weights after the single step that warms up."""
+    readback_seconds: float
+    """After the throughput round."""
+    rounds: tuple[Round, ...]
+
+
 def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> dict[str, Any]:
     """A throughput and a latency round, and one by the device's clock where there is one; seconds. Raises `Wrong`.
 
@@ -41,86 +67,82 @@ def visit(opened: Opened, problem_seed: int, weights_seed: int, steps: int) -> d
     step, case = opened.step, opened.case
     calls = max(1, steps // step.steps_per_call)
     steps = calls * step.steps_per_call
-    plain = replace(case, backend="", device="", twin=False)  # all backends share weights and reference
     expected = None
     if opened.proven:
-        expected = replace(_expected(plain, problem_seed, weights_seed, steps), every=step.steps_per_call)
-    start = _weights(case.shape, weights_seed)
-
-    def put(turn: int) -> None:
-        w1, w2 = (np.ascontiguousarray(w, weights_dtype(case.dtype)) for w in _turned(start, turn))
-        step.set_weights(w1, w2)
-        step.synchronize()
-
-    put(1)
-    step.step()  # warms caches and clocks
-    step.synchronize()
-    short, _ = proof.readback_seconds(step)
-    put(0)
-    dispatch_seconds, seconds, loss, faults = timing.throughput(step, calls)
-    readback, weights = proof.readback_seconds(step)
-    seen = [(0, [float(loss)], weights)]
-    put(2)
-    latency_seconds, losses = timing.latency(step, calls)
-    seen.append((2, losses, step.get_weights()))
-    device_seconds = None
-    if step.mark() is not None:
-        put(3)
-        device_seconds, loss = timing.device(step, calls)
-        seen.append((3, [float(loss)], step.get_weights()))
+        expected = trajectories.expected(case, problem_seed, weights_seed, steps, step.steps_per_call)
+    measured = measure(opened, weights_seed, calls)
     errors = None
     if expected:
-        problem = _problem(plain, problem_seed)
-        with ThreadpoolController().limit(limits=1, user_api="blas"):  # the reference must not wake a second thread pool
-            found = [
-                proof.judge(problem, expected, got, w, case.dtype, partial(_turned_trajectory, turn)) for turn, got, w in seen
-            ]
-        errors = reduce(proof.Errors.worst, found)
-        opened.shortest_readback = min(opened.shortest_readback, readback)
-        for _ in range(AGAIN):
-            if not proof.late(short, opened.shortest_readback, seconds):
-                break
-            put(0)
-            timing.throughput(step, calls)
-            opened.shortest_readback = min(opened.shortest_readback, proof.readback_seconds(step)[0])
-        proof.judge_readback(short, opened.shortest_readback, seconds)
+        errors = prove_rounds(case, problem_seed, expected, measured.rounds)
+        prove_readback(opened, weights_seed, calls, measured)
     return {
         "steps": steps,
-        "throughput_seconds": seconds,
-        "dispatch_seconds": dispatch_seconds,
-        "latency_seconds": latency_seconds,
-        "device_seconds": device_seconds,
-        "minor_faults": faults,
-        "readback_seconds": readback,
+        "throughput_seconds": measured.throughput_seconds,
+        "dispatch_seconds": measured.dispatch_seconds,
+        "latency_seconds": measured.latency_seconds,
+        "device_seconds": measured.device_seconds,
+        "minor_faults": measured.minor_faults,
+        "readback_seconds": measured.readback_seconds,
         "errors": asdict(errors) if errors else None,
     }
 
 
-@lru_cache(maxsize=4)
-def _weights(shape: tuple[int, int, int, int], seed: int) -> Weights:
-    fresh = Problem.random(*shape, seed=seed)
-    return fresh.w1, fresh.w2
+def measure(opened: Opened, weights_seed: int, calls: int) -> Measured:
+    """Times one round of `calls` calls in each mode, after a single call that warms caches and clocks."""
+    step = opened.step
+    _put(opened, weights_seed, 1)
+    step.step()
+    step.synchronize()
+    first_readback_seconds, _ = readback.read(step)
+
+    _put(opened, weights_seed, 0)
+    dispatch_seconds, throughput_seconds, loss, minor_faults = timing.throughput(step, calls)
+    readback_seconds, weights = readback.read(step)
+    rounds = [Round(0, [float(loss)], weights)]
+
+    _put(opened, weights_seed, 2)
+    latency_seconds, losses = timing.latency(step, calls)
+    rounds.append(Round(2, losses, step.get_weights()))
+
+    device_seconds = None
+    if step.mark() is not None:
+        _put(opened, weights_seed, 3)
+        device_seconds, loss = timing.device(step, calls)
+        rounds.append(Round(3, [float(loss)], step.get_weights()))
+    return Measured(
+        throughput_seconds, dispatch_seconds, latency_seconds, device_seconds, minor_faults, first_readback_seconds,
+        readback_seconds, tuple(rounds),
+    )  # fmt: skip
 
 
-def _turned(weights: Weights, turn: int) -> Weights:
-    """The same network with its hidden units in another order: other weights, the same losses."""
-    w1, w2 = weights
-    return np.roll(w1, turn, axis=1), np.roll(w2, turn, axis=0)
+def prove_rounds(case: Case, problem_seed: int, expected: Trajectory, rounds: Sequence[Round]) -> proof.Errors:
+    """The worst errors of all rounds. Raises `Wrong`."""
+    problem = trajectories.problem(case, problem_seed)
+    with ThreadpoolController().limit(limits=1, user_api="blas"):  # the reference must not wake a second thread pool
+        errors = [
+            proof.judge(
+                problem, expected, each.losses, each.weights, case.dtype, partial(trajectories.turned_trajectory, each.turn)
+            )
+            for each in rounds
+        ]
+    return reduce(proof.Errors.worst, errors)
 
 
-def _turned_trajectory(turn: int, trajectory: Trajectory) -> Trajectory:
-    """So one reference proves every round of a visit, each of which starts from weights that the step has not seen."""
-    w1, w2 = _turned((trajectory.w1, trajectory.w2), turn)
-    return replace(trajectory, start=_turned(trajectory.start, turn), w1=w1, w2=w2)
+def prove_readback(opened: Opened, weights_seed: int, calls: int, measured: Measured) -> None:
+    """Raises `Wrong` if the weights come late after a round, each time that they are read, in this visit and all before."""
+    short, seconds = measured.first_readback_seconds, measured.throughput_seconds
+    opened.shortest_readback = min(opened.shortest_readback, measured.readback_seconds)
+    for _ in range(AGAIN):
+        if not readback.late(short, opened.shortest_readback, seconds):
+            break
+        _put(opened, weights_seed, 0)
+        timing.throughput(opened.step, calls)
+        opened.shortest_readback = min(opened.shortest_readback, readback.read(opened.step)[0])
+    readback.judge(short, opened.shortest_readback, seconds)
 
 
-@lru_cache(maxsize=4)
-def _problem(case: Case, seed: int) -> Problem:
-    return case.problem(seed)
-
-
-@lru_cache(maxsize=4)
-def _expected(case: Case, seed: int, weights_seed: int, steps: int) -> Trajectory:
-    margin = proof.KINK_MARGIN[case.dtype]
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
-        return train(_problem(case, seed), steps, _weights(case.shape, weights_seed), kink_margin=margin)
+def _put(opened: Opened, weights_seed: int, turn: int) -> None:
+    start = trajectories.turned(trajectories.start_weights(opened.case.shape, weights_seed), turn)
+    w1, w2 = (np.ascontiguousarray(w, weights_dtype(opened.case.dtype)) for w in start)
+    opened.step.set_weights(w1, w2)
+    opened.step.synchronize()

@@ -16,7 +16,7 @@ from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
 from bench.settings import Settings
-from bench.worker import gate
+from bench.worker import gate, readback
 
 SABOTAGED = Path(__file__).parents[2] / "sabotaged"
 NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
@@ -112,9 +112,9 @@ def test_a_unit_at_the_kink_may_take_either_side():
 
 
 def test_reading_back_may_take_long_but_not_longer_after_more_steps():
-    proof.judge_readback(short=0.010, long=0.0101, round_seconds=0.006)
+    readback.judge(short=0.010, long=0.0101, round_seconds=0.006)
     with pytest.raises(proof.Wrong, match="puts work off"):
-        proof.judge_readback(short=0.0001, long=0.0012, round_seconds=0.006)
+        readback.judge(short=0.0001, long=0.0012, round_seconds=0.006)
 
 
 @pytest.mark.parametrize("seed", range(4))
