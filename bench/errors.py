@@ -1,11 +1,15 @@
-"""The one exception a user's input can cause, so that every front door can turn it into a sentence and an exit code.
-
-It must never be raised for a fault of our own.
-"""
+"""What can go wrong that is no fault of ours: a user's input, and a step that is not what it should be."""
 
 
 class UsageError(Exception):
-    """One sentence: the value, what was expected, where, and what to do next."""
+    """A user's input, for every front door to turn into an exit code.
+
+    One sentence: the value, what was expected, where, and what to do next.
+    """
+
+
+class Wrong(Exception):
+    """A step failed its proof; one sentence that says what is wrong."""
 
 
 def unknown(what: str, value: str, known: list[str], place: str) -> UsageError:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from backends import reference
 from backends.api import Problem, Weights, weights_dtype
+from bench.errors import Wrong
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10, "tf32": 5e-3, "bfloat16": 2e-2}
 """Relative error allowed of an update. A correct step stays 10 to 30 times below (float32: 3e-6 measured on w1 at the
@@ -31,10 +32,6 @@ KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13, "tf32": 2.5e-3, "bfloat16": 1e
 
 ROUNDING = {"float32": 2**-22, "float64": 2**-51, "tf32": 2**-8, "bfloat16": 2**-6}
 """What y_pred may be off relative to its size: four times what rounding one number does."""
-
-
-class Wrong(Exception):
-    """A step failed its proof; one sentence that says what is wrong."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""A fresh process that builds, proves and times the steps of one group, as its conductor asks line by line.
+"""A fresh process that builds, proves and times the steps of one group, as its conductor asks: `python -m bench.worker SETUP`.
 
-It must never decide what to run, nor keep a result to itself: every request is one JSON line in, one JSON line out.
-Whatever a backend prints goes to standard error; the conversation has a descriptor of its own.
+Every request is one JSON line in, one JSON line out, on descriptors of their own: whatever a backend prints goes to standard
+error. What can be asked stands in `bench.worker.requests`, which is loaded once the process is set up, since the libraries that
+it loads read threads, affinity and limits when they are loaded; only `about` is answered without, where NumPy may be missing.
 """
 
 from __future__ import annotations
@@ -15,125 +16,67 @@ import platform
 import resource
 import signal
 import sys
+import sysconfig
 import traceback
 from contextlib import suppress
-from dataclasses import asdict
+from importlib import metadata, util
 from pathlib import Path
-from time import perf_counter
 from typing import Any, TextIO
 
+from bench.errors import UsageError, Wrong
+from bench.paths import ROOT
+
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+FOREIGN = (
+    str(ROOT / "bench") + os.sep, "<", *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")},
+)  # fmt: skip
+"""How the paths of the harness and of Python's own library begin; of other libraries `INSTALLED` is a part."""
+INSTALLED = {"site-packages", "dist-packages"}
+
+
+def about(needed: list[str], packages: list[str]) -> dict[str, Any]:
+    """This interpreter, and which of the needed modules it lacks."""
+    versions = {}
+    for name in packages:
+        with suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    missing = [name for name in needed if util.find_spec(name) is None]
+    return {"python": platform.python_version(), "packages": versions, "missing": missing}
 
 
 class Worker:
-    """Answers requests; `bench.measure.conductor` sends them. Imports wait until the process is set up."""
+    """Answers requests by their names."""
 
     def __init__(self, seed: int, threads: int) -> None:
         self.seed, self.threads = seed, threads
-        self.opened: dict[str, Any] = {}
-        self.before: dict[str, Any] = {}
+        self.requests: Any = None
 
-    def about(self, needed: list[str], packages: list[str]) -> dict[str, Any]:
-        """This interpreter, and which of the needed modules it lacks."""
-        from importlib import metadata, util
-
-        found = {}
-        for name in packages:
-            with suppress(metadata.PackageNotFoundError):
-                found[name] = metadata.version(name)
-        missing = [name for name in needed if util.find_spec(name) is None]
-        return {"python": platform.python_version(), "packages": found, "missing": missing}
-
-    def devices(self) -> dict[str, Any]:
-        """The devices that are present: `cpu`, and `cuda` or, if there are several, `cuda:0`, `cuda:1`, ..."""
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The reply to one request; an exception becomes a status and a sentence."""
+        method = self._method(request.pop("do"))
         try:
-            import torch
-        except ModuleNotFoundError:
-            return {"devices": ["cpu"]}
-        count = torch.cuda.device_count()
-        return {"devices": ["cpu", *(["cuda"] if count == 1 else [f"cuda:{index}" for index in range(count)])]}
+            return {"status": "ok", **method(**request)}
+        except Wrong as error:
+            return {"status": "wrong", "reason": str(error)}
+        except UsageError as error:
+            return {"status": "usage", "reason": str(error)}
+        except BaseException as error:  # a backend may raise anything, SystemExit included
+            return {"status": "failed", "reason": _sentence(error)}
 
-    def describe(self, path: str, devices: list[str]) -> dict[str, Any]:
-        from bench.plan import discovery
-
-        return {"facts": discovery.describe(Path(path), devices)}
-
-    def open(
-        self, path: str, libraries: list[str], case: dict[str, Any], proven: bool, proof_seed: int, elsewhere: bool
-    ) -> dict[str, Any]:
-        """Imports, then times the first step (construction included), then proves the step as `gate.prove` does."""
-        from bench.judge import proof
-        from bench.plan import discovery
-        from bench.schema.case import Case
-        from bench.worker import gate, isolation, visits
-
-        this = Case.from_json(case)
-        for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
-            with suppress(ImportError):  # a distribution's name need not be a module's
-                importlib.import_module(library)
-        before = isolation.snapshot()
-        build = discovery.load(Path(path))
-        problem = this.problem(self.seed)  # its own copy: no step may reach another's data
-        start = perf_counter()
-        step = build(problem, this.device, this.dtype)
-        float(step.step())
-        step.synchronize()
-        first_step_seconds = perf_counter() - start
-        threads = isolation.thread_counts()
-        if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
-            raise proof.Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
-        errors = None
-        if proven:
-            errors = gate.prove(build, this.device, this.dtype, this.shape, proof_seed, before, elsewhere)
-        self.opened[case["key"]] = visits.Opened(this, step, proven)
-        self.before = isolation.snapshot()
-        return {
-            "first_step_seconds": first_step_seconds,
-            "errors": asdict(errors) if errors else None,
-            "threads": threads,
-        }
-
-    def visit(self, key: str, seed: int, steps: int) -> dict[str, Any]:
-        from bench.judge import proof
-        from bench.worker import isolation, visits
-
-        reply = visits.visit(self.opened[key], self.seed, seed, steps)
-        if changed := isolation.changes(self.before, isolation.snapshot()):
-            raise proof.Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
-        return reply
-
-    def profile(self, key: str) -> dict[str, Any]:
-        from bench.worker import profiling
-
-        return profiling.profile(self.opened[key], self.seed)
-
-
-def answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    """The reply to one request; an exception becomes a status and a sentence."""
-    method = getattr(worker, request.pop("do"))
-    try:
-        return {"status": "ok", **method(**request)}
-    except BaseException as error:  # a backend may raise anything, SystemExit included
-        return _refusal(error)
-
-
-def _refusal(error: BaseException) -> dict[str, Any]:
-    from bench.errors import UsageError
-    from bench.judge.proof import Wrong  # not before: it needs NumPy, and `about` has to answer without
-
-    if isinstance(error, Wrong):
-        return {"status": "wrong", "reason": str(error)}
-    if isinstance(error, UsageError):
-        return {"status": "usage", "reason": str(error)}
-    return {"status": "failed", "reason": _sentence(error)}
+    def _method(self, name: str) -> Any:
+        if name == "about":
+            return about
+        if self.requests is None:
+            self.requests = importlib.import_module("bench.worker.requests").Requests(self.seed, self.threads)
+        return getattr(self.requests, name)
 
 
 def _sentence(error: BaseException) -> str:
+    """What was raised, at the backend's line: not that of the library it called or of the harness that called it."""
     lines = str(error).strip().splitlines()
     frames = traceback.extract_tb(error.__traceback__)
-    # the backend's line, not that of the library it called or of the harness that called it
-    ours = [f for f in frames if not any(part in f.filename for part in ("site-packages", "/lib/python", "/bench/", "<"))]
-    place = f" at {Path(ours[-1].filename).name}:{ours[-1].lineno}" if ours else ""
+    own = [f for f in frames if not f.filename.startswith(FOREIGN) and not INSTALLED.intersection(Path(f.filename).parts)]
+    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
     return f"raised {type(error).__name__}{': ' + lines[0] if lines else ''}{place}"
 
 
@@ -150,7 +93,7 @@ def main(arguments: str) -> None:
     requests, replies = _conversation()
     worker = Worker(setup["seed"], setup["threads"])
     for line in requests:
-        replies.write(json.dumps(answer(worker, json.loads(line))) + "\n")
+        replies.write(json.dumps(worker.answer(json.loads(line))) + "\n")
         replies.flush()
 
 

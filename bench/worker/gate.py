@@ -14,7 +14,8 @@ from threadpoolctl import ThreadpoolController
 
 from backends import reference
 from backends.api import Problem, TrainStep, Weights, steady_learning_rate, weights_dtype
-from bench.judge.proof import KINK_MARGIN, Errors, Wrong, judge
+from bench.errors import Wrong
+from bench.judge.proof import KINK_MARGIN, Errors, judge
 from bench.schema.case import Shape
 from bench.worker import isolation, readback
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 
 from backends.api import TrainStep, Weights
-from bench.judge.proof import Wrong
+from bench.errors import Wrong
 
 
 def read(step: TrainStep) -> tuple[float, Weights]:

@@ -53,7 +53,7 @@ def test_the_kernels_pass_the_gate(dtype, tmp_path):
 )
 def test_a_spoilt_kernel_is_found(old, new, tmp_path):
     done = _prove(old, new, tmp_path)
-    assert "bench.judge.proof.Wrong" in done.stderr
+    assert "bench.errors.Wrong" in done.stderr
 
 
 COMPILE = """

@@ -9,6 +9,7 @@ import pytest
 
 from backends import reference
 from backends.api import Problem, steady_learning_rate
+from bench.errors import Wrong
 from bench.judge import proof
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
@@ -65,7 +66,7 @@ def test_updates_are_judged_and_not_weights():
     """The weights are right to 0.9 % here, and the update is missing."""
     problem, expected = _trajectory()
     weights = problem.w1.astype("float32"), expected.w2.astype("float32")
-    with pytest.raises(proof.Wrong, match="never updates w1: relative error 1, allowed 0.0001; its first loss is right"):
+    with pytest.raises(Wrong, match="never updates w1: relative error 1, allowed 0.0001; its first loss is right"):
         proof.compare(expected, expected.losses, weights, "float32")
 
 
@@ -73,7 +74,7 @@ def test_updates_are_judged_and_not_weights():
 def test_an_error_above_the_tolerance_or_no_number_is_wrong(size):
     _, expected = _trajectory()
     off = expected.w1 + size * (expected.w1 - expected.start[0])
-    with pytest.raises(proof.Wrong, match="updates w1 wrongly"):
+    with pytest.raises(Wrong, match="updates w1 wrongly"):
         proof.compare(expected, expected.losses, (off, expected.w2), "float64")
 
 
@@ -87,7 +88,7 @@ def test_rounding_alone_is_right():
 def test_a_wrong_loss_is_found_though_the_updates_are_right():
     _, expected = _trajectory(3)
     losses = expected.losses * [1, 1, 1.001]
-    with pytest.raises(proof.Wrong, match="computes a wrong loss in 3 steps"):
+    with pytest.raises(Wrong, match="computes a wrong loss in 3 steps"):
         proof.compare(expected, losses, (expected.w1, expected.w2), "float64")
 
 
@@ -101,19 +102,19 @@ def test_a_unit_at_the_kink_may_take_either_side():
     flipped[0, 0] = True
     other_side = w1 - problem.learning_rate * reference.gradients(problem, *start, flipped).grad_w1
     strict = reference.train(problem, 1, start)
-    with pytest.raises(proof.Wrong):
+    with pytest.raises(Wrong):
         proof.compare(strict, strict.losses, (other_side, strict.w2), "float64")
     unsure = reference.train(problem, 1, start, kink_margin=proof.KINK_MARGIN["float32"])
     errors = proof.judge(problem, unsure, unsure.losses, (other_side, unsure.w2), "float64")
     assert errors.kinks == 1
     assert proof.judge(problem, unsure, unsure.losses, (unsure.w1, unsure.w2), "float64").kinks == 0
-    with pytest.raises(proof.Wrong, match="wrongly"):
+    with pytest.raises(Wrong, match="wrongly"):
         proof.judge(problem, unsure, unsure.losses, (2 * other_side - w1, unsure.w2), "float64")
 
 
 def test_reading_back_may_take_long_but_not_longer_after_more_steps():
     readback.judge(short=0.010, long=0.0101, round_seconds=0.006)
-    with pytest.raises(proof.Wrong, match="puts work off"):
+    with pytest.raises(Wrong, match="puts work off"):
         readback.judge(short=0.0001, long=0.0012, round_seconds=0.006)
 
 
@@ -133,5 +134,5 @@ def test_a_reduced_precision_hides_no_mistake(name, dtype, monkeypatch):
     step = discovery.load(SABOTAGED / f"{name}.py")(problem, "cpu", "float32")
     losses = [float(step.step())]
     expected = reference.train(problem, 1, kink_margin=proof.KINK_MARGIN[dtype])
-    with pytest.raises(proof.Wrong):
+    with pytest.raises(Wrong):
         proof.judge(problem, expected, losses, step.get_weights(), dtype)

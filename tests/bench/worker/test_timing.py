@@ -8,7 +8,7 @@ import pytest
 
 from backends.api import Control, Problem
 from backends.numpy_manual import NumpyManual
-from bench.judge import proof
+from bench.errors import Wrong
 from bench.schema.case import Case
 from bench.worker import gate, timing, visits
 
@@ -85,7 +85,7 @@ def test_one_late_reading_of_the_weights_is_no_proof_of_laziness(late, right):
 
     case = Case("slow", "cpu", "float32", 1, (64, 1000, 100, 10))
     opened = visits.Opened(case, Slow(case.problem(0), "cpu", "float32"), proven=True)
-    with nullcontext() if right else pytest.raises(proof.Wrong, match="puts work off"):
+    with nullcontext() if right else pytest.raises(Wrong, match="puts work off"):
         visits.visit(opened, 0, 1, 20)
 
 
