@@ -45,13 +45,9 @@ class Worker:
         return {"python": platform.python_version(), "packages": found, "missing": missing}
 
     def devices(self) -> dict[str, Any]:
-        """The devices that are present: `cpu`, and `cuda` or, if there are several, `cuda:0`, `cuda:1`, ..."""
-        try:
-            import torch
-        except ModuleNotFoundError:
-            return {"devices": ["cpu"]}
-        count = torch.cuda.device_count()
-        return {"devices": ["cpu", *(["cuda"] if count == 1 else [f"cuda:{index}" for index in range(count)])]}
+        from bench.machine import devices
+
+        return {"devices": devices.present()}
 
     def describe(self, path: str, devices: list[str]) -> dict[str, Any]:
         from bench.plan import discovery
