@@ -7,7 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from bench.machine import environment
+from bench.machine import resources
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
@@ -32,7 +32,7 @@ def _workers():
 
 def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
     before = os.sched_getaffinity(0)
-    cores = environment.cores()
+    cores = resources.cores()
     seen = 0
     for record in conductor.measure(plan):
         if record["record"] == "visit":
