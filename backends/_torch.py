@@ -9,7 +9,7 @@ from backends.api import Problem, TrainStep, Weights, weights_dtype
 
 
 class TorchStep(TrainStep):
-    devices = ("cpu", "cuda")
+    devices = ("cpu", "cuda")  # the code is the same for every accelerator, but on no other has a step been proven
     libraries = ("torch",)
 
     @classmethod
@@ -17,8 +17,11 @@ class TorchStep(TrainStep):
         reason = super().why_not(device, dtype)
         if reason or device == "cpu":
             return reason
-        index, found = int(device.partition(":")[2] or 0), torch.cuda.device_count()
-        return None if index < found else f"finds {found} CUDA devices with torch {torch.__version__}, not {device}"
+        kind, _, index = device.partition(":")
+        found = torch.get_device_module(kind).device_count()
+        if int(index or 0) < found:
+            return None
+        return f"finds {found} {kind.upper()} devices with torch {torch.__version__}, not {device}"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         placed = {"device": device, "dtype": getattr(torch, weights_dtype(dtype))}
@@ -37,18 +40,18 @@ class TorchStep(TrainStep):
         self.w2.detach().copy_(torch.tensor(w2))
 
     def synchronize(self) -> None:
-        if self.x.is_cuda:
-            torch.cuda.synchronize(self.x.device)
+        if self.x.device.type != "cpu":
+            torch.accelerator.synchronize(self.x.device)
 
-    def mark(self) -> torch.cuda.Event | None:
-        if not self.x.is_cuda:
+    def mark(self) -> torch.Event | None:
+        if self.x.device.type == "cpu":
             return None
-        event = torch.cuda.Event(enable_timing=True)
-        event.record(torch.cuda.current_stream(self.x.device))
+        event = torch.Event(self.x.device, enable_timing=True)
+        event.record(torch.accelerator.current_stream(self.x.device))
         return event
 
-    def seconds_between(self, start: torch.cuda.Event, end: torch.cuda.Event) -> float:
-        return start.elapsed_time(end) / 1000  # CUDA events tell milliseconds
+    def seconds_between(self, start: torch.Event, end: torch.Event) -> float:
+        return start.elapsed_time(end) / 1000  # milliseconds
 
 
 class TorchAutogradStep(TorchStep):

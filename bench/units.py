@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import math
 
+PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
+
 
 def seconds(value: float) -> str:
     """Three significant digits with the unit that suits: `297 µs`."""
     if not math.isfinite(value):
         return ""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
-        if value >= scale * 0.9995:
-            return f"{digits(value / scale)} {unit}"
-    return f"{digits(value / 1e-9)} ns"
+    amount, prefix = _scaled(value, ("", "m", "µ", "n"))
+    return f"{digits(amount)} {prefix}s"
 
 
 def spread(low: float, high: float) -> str:
@@ -35,11 +35,23 @@ def size(value: float) -> str:
     """Three significant digits of bytes, in powers of 1000: `912 kB`."""
     if not math.isfinite(value):
         return ""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if value >= scale * 0.9995:
-            return f"{digits(value / scale)} {unit}"
-    return f"{value:.0f} B"
+    amount, prefix = _scaled(value, ("G", "M", "k", ""))
+    return f"{digits(amount) if prefix else f'{amount:.0f}'} {prefix}B"
+
+
+def flop(value: float) -> str:
+    """Three significant digits of floating-point operations: `26 MFLOP`."""
+    if math.isnan(value):
+        return ""
+    amount, prefix = _scaled(value, ("G", "M", "k", ""))
+    return f"{amount:.3g} {prefix}FLOP"
 
 
 def giga(value: float) -> str:
-    return digits(value / 1e9) if math.isfinite(value) else ""
+    return digits(value / PREFIXES["G"]) if math.isfinite(value) else ""
+
+
+def _scaled(value: float, prefixes: tuple[str, ...]) -> tuple[float, str]:
+    """A value in the largest of the prefixes, given in falling order, in which it does not round to less than one."""
+    prefix = next((prefix for prefix in prefixes if value >= PREFIXES[prefix] * 0.9995), prefixes[-1])
+    return value / PREFIXES[prefix], prefix

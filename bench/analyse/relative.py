@@ -10,6 +10,7 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from bench.analyse.verdicts import Estimate
+from bench.machine.devices import kind_of
 
 FIRM = 1e3
 """How much more the condition that the weights sum to one counts than any process."""
@@ -33,10 +34,11 @@ def quiet(rounds: pd.DataFrame) -> pd.DataFrame:
     """Log seconds per step in the quicker half of each process's rounds: a row per pass, a column per case.
 
     What else a machine does only ever adds to a time (Chen & Revels, *Robust benchmarking in noisy environments*, 2016), and
-    every process gives the same share of its order statistics, so nothing is removed. On a CPU, where nothing is queued, a
+    every process gives the same share of its order statistics, so nothing is removed. Where nothing is queued, as on a CPU, a
     latency round is a second measurement of the same steps, and both count; elsewhere throughput alone.
     """
-    same = rounds[(rounds["mode"] == "throughput") | ((rounds["mode"] == "latency") & (rounds["device"] == "cpu"))]
+    at_once = rounds["device"].isin([device for device in rounds["device"].unique() if not kind_of(device).queued])
+    same = rounds[(rounds["mode"] == "throughput") | ((rounds["mode"] == "latency") & at_once)]
     process = [same[name] for name in ("mode", "case", "pass")]
     rank = same["seconds_per_step"].groupby(process).rank(method="first")
     half = same["seconds_per_step"].groupby(process).transform("size") // 2

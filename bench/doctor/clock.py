@@ -9,7 +9,8 @@ import time
 from itertools import pairwise
 from statistics import median
 
-from bench.doctor.finding import Finding, Machine, bad, ok, unknown
+from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine.files import Machine
 from bench.units import seconds
 
 SOURCES = "/sys/devices/system/clocksource/clocksource0"

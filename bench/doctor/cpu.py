@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-from bench.doctor.finding import Finding, Machine, bad, ok, unknown
+from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine.files import Machine
 
 CPU = "/sys/devices/system/cpu"
 WATCH = "if the host is another's, the yardsticks of a run tell whether its speed wanders"

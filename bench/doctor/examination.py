@@ -10,8 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.doctor import clock, cpu, gpu, system, worker
-from bench.doctor.finding import Finding, Machine
-from bench.machine import environment
+from bench.doctor.finding import Finding
+from bench.machine import resources
+from bench.machine.files import Machine
 from bench.settings import Settings
 
 STYLES = {"ok": "green", "bad": "bold red", "unknown": "yellow"}
@@ -35,7 +36,7 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
         cpu.boost(machine),
         cpu.throttling(machine),
         cpu.smt(machine),
-        system.memory(machine, sample, environment.available_memory()),
+        system.memory(machine, sample, resources.available_memory()),
         system.huge_pages(machine),
         worker.allocator(answers["numpy"], settings.allocator),
         *(worker.threads(name, answer, most) for name, answer in answers.items()),

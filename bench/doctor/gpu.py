@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from bench.doctor.finding import Finding, Machine, bad, ok, unknown
+from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine.files import Machine
+from bench.machine.gpu import Unanswered, open_nvml
 
 IDLE = 0x1
 THROTTLES = {  # <nvml.h>, nvmlClocksThrottleReasons; application clocks (0x2) are a choice and no throttling
@@ -23,20 +25,12 @@ def check(machine: Machine) -> list[Finding]:
     driver = machine.exists("/proc/driver/nvidia/version") or machine.exists("/dev/nvidiactl")
     none = ok("GPU", "none: no NVIDIA driver is loaded")
     try:
-        import pynvml as nvml
-    except ModuleNotFoundError:
-        return [unknown("GPU", "nvidia-ml-py is not installed", "pip install nvidia-ml-py") if driver else none]
-    try:
-        nvml.nvmlInit()
-    except nvml.NVMLError as error:
-        return [unknown("GPU", str(error), "see whether `nvidia-smi` works") if driver else none]
-    try:
-        gpus = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return [question(nvml, gpus) for question in (neighbours, throttling, persistence, clocks)] if gpus else [none]
-    except nvml.NVMLError as error:
-        return [unknown("GPU", str(error), "see whether `nvidia-smi` works")]
-    finally:
-        nvml.nvmlShutdown()
+        with open_nvml() as nvml:
+            driver = True  # it answers, wherever its files are
+            gpus = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
+            return [question(nvml, gpus) for question in (neighbours, throttling, persistence, clocks)] if gpus else [none]
+    except Unanswered as silence:
+        return [unknown("GPU", *silence.args) if driver else none]
 
 
 def neighbours(nvml: Any, gpus: list[Any]) -> Finding:

@@ -9,14 +9,14 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import psutil
 
-from bench.doctor.finding import Finding, Machine, bad, ok, unknown
+from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine.files import Machine
+from bench.machine.resources import CGROUPS, cpu_quotas
 
-CGROUPS = "/sys/fs/cgroup"
 BUSY_LOAD = 0.5
 """Load average per CPU above which results are noisy."""
 BUSY_SHARE = 0.05
@@ -44,7 +44,7 @@ class Sample:
 
 def quota(machine: Machine) -> Finding:
     what = "CPU quota"
-    limits = _limits(machine)
+    limits = cpu_quotas(machine)
     if not limits and not machine.exists(f"{CGROUPS}/cgroup.controllers"):  # version 2's root has no limit to show
         return unknown(what, f"no CPU control group under {CGROUPS}")
     least, cpus = min(limits, default=float("inf")), len(machine.cpus)
@@ -110,25 +110,6 @@ def huge_pages(machine: Machine) -> Finding:
         value = "always: which arrays get one differs from process to process"
         return bad(what, value, f"echo madvise | sudo tee {path}")
     return ok(what, chosen[1])
-
-
-def _limits(machine: Machine) -> list[float]:
-    """CPUs that each control group around this process grants, both versions, infinity where it sets no limit."""
-    found = []
-    for line in (machine.read("/proc/self/cgroup") or "0::/").splitlines():
-        _, controllers, own = line.split(":", 2)
-        for group in (PurePosixPath(own), *PurePosixPath(own).parents):
-            inside = str(group).rstrip("/")
-            if not controllers:
-                text = machine.read(f"{CGROUPS}{inside}/cpu.max")
-            elif "cpu" in controllers.split(","):
-                folder = f"{CGROUPS}/cpu{inside}"
-                text = f"{machine.read(f'{folder}/cpu.cfs_quota_us')} {machine.read(f'{folder}/cpu.cfs_period_us')}"
-            else:
-                continue
-            if match := re.fullmatch(r"(max|-1|\d+) (\d+)", text or ""):
-                found.append(int(match[1]) / int(match[2]) if match[1].isdecimal() else float("inf"))
-    return found
 
 
 def _swapped(machine: Machine) -> int:

@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.doctor import cpu
-from bench.doctor.finding import Finding, Machine, bad, ok, unknown
+from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine.files import Machine
 from bench.measure.process import worker_environment
 
 FEW_FAULTS = 0.1

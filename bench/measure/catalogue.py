@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench.errors import UsageError
+from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
 from bench.measure.process import Died, WorkerProcess
 from bench.paths import CONTROLS
@@ -33,9 +34,8 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
             asked.append((side, worker, _about(side, worker)))
         present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in asked]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
-        known = devices if len(devices) > 1 else (*devices, "cuda")  # without a GPU, say why there is no CUDA
         found = tuple(
-            replace(side, facts=side.facts | about, backends=_backends(side, worker, settings, known))
+            replace(side, facts=side.facts | about, backends=_backends(side, worker, settings, explained(devices)))
             for side, worker, about in asked
         )
     return found, devices

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.machine import environment
+from bench.machine import devices, environment, gpu, resources
 from bench.measure.process import Died, WorkerProcess
 from bench.plan.cases import Plan
 from bench.schema.case import Case
@@ -65,8 +65,8 @@ class _Conductor:
             self.groups.setdefault(plan.group(case), []).append(case)
         self.workers: dict[str, WorkerProcess] = {}
         self.failed: set[str] = set()
-        self.cores = environment.cores()  # before this process leaves the workers' ones
-        self.memory = int(MEMORY_SHARE * environment.available_memory())
+        self.cores = resources.cores()  # before this process leaves the workers' ones
+        self.memory = int(MEMORY_SHARE * resources.available_memory())
         self.started = time.monotonic()
 
     def run(self) -> Iterator[Record]:
@@ -80,7 +80,7 @@ class _Conductor:
                 for position, case in enumerate(order.sample(cases, len(cases))):
                     if case.key not in self.failed:
                         yield from self._visit(case, number, block, position, order)
-                yield self._record("block", number, block=block, gpus=environment.gpus())
+                yield self._record("block", number, block=block, gpus=gpu.gpus())
             if number == 0 and self.settings.blocks:
                 yield from self._profiles(number)
             self.end_all()
@@ -95,11 +95,10 @@ class _Conductor:
     def _start(self, group: str, number: int, order: random.Random) -> Iterator[Record]:
         """A fresh process with every case of the group opened and proven, suspended; again without a case that fails."""
         while cases := [case for case in self.groups[group] if case.key not in self.failed]:
-            threads, on_cpu = cases[0].threads, cases[0].device == "cpu"
+            threads = cases[0].threads
             # All workers share one set of cores, the last ones: the first is where interrupts tend to go.
             cpus = [core[0] for core in self.cores[-threads:]]
-            # CUDA reserves address space far beyond the memory it uses, so only CPU workers get a limit.
-            memory = self.memory if on_cpu else None
+            memory = self.memory if devices.kind_of(cases[0].device).limited else None
             worker = WorkerProcess.on(self.plan.side(cases[0]), self.settings, threads, cpus, memory)
             self.workers[group] = worker
             for case in order.sample(cases, len(cases)):

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 from backends.api import weights_dtype
 from bench.errors import UsageError, unknown
+from bench.machine import resources
+from bench.machine.devices import chosen, kind_of
 from bench.plan.sides import Backend, Side
 from bench.schema.case import CEILING, DEFAULT_SHAPE, TWIN, Case, at
 from bench.settings import Settings
@@ -78,7 +80,7 @@ class Plan:
 
     def group(self, case: Case) -> str:
         """Cases of one group share a worker process."""
-        place = f"{'+'.join(self.backend(case).libraries)} on {case.device.partition(':')[0]}, threads {case.threads}"
+        place = f"{'+'.join(self.backend(case).libraries)} on {kind_of(case.device).name}, threads {case.threads}"
         return at(place, case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:
@@ -88,7 +90,7 @@ class Plan:
 
 def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, ...]) -> Plan:
     """Crosses the settings with the sides' backends. Raises `UsageError` for what no backend or machine can satisfy."""
-    devices = _devices(settings, present)
+    devices = chosen(settings.devices, present)
     backends = {name: backend for side in sides for name, backend in side.backends.items()}
     selected = _backends(settings, backends)
     dtypes = dict.fromkeys(dtype for backend in backends.values() for dtype in backend.dtypes)
@@ -121,23 +123,6 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
     return Plan(settings, sides, tuple(cases), tuple(holes))
 
 
-def _devices(settings: Settings, present: tuple[str, ...]) -> tuple[str, ...]:
-    if settings.devices == ("all",):
-        return present
-    first = {"cuda", "cuda:0"}  # one device, one name: the one that is present
-    names = [next((d for d in present if d in first and device in first), device) for device in settings.devices]
-    devices = tuple(dict.fromkeys(names))
-    for device in devices:
-        if device == "all":
-            raise UsageError("BENCH_DEVICES: `all` stands alone; name devices or write BENCH_DEVICES=all.")
-        kind, _, index = device.partition(":")
-        if kind not in ("cpu", "cuda") or (":" in device and (kind == "cpu" or not index.isdecimal())):
-            raise unknown("device", device, [*dict.fromkeys([*present, "cpu", "cuda", "cuda:1", "all"])], "BENCH_DEVICES")
-        if device not in present:
-            raise UsageError(f"BENCH_DEVICES={device}: no such device here; present: {', '.join(present)}.")
-    return devices
-
-
 def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
     names: dict[str, None] = {}
     for name in settings.backends:
@@ -153,18 +138,14 @@ def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]
 
 
 def _check_threads(settings: Settings) -> None:
-    from bench.machine import environment  # needs psutil, which a worker that imports this module may lack
-
-    cores = len(environment.cores())
+    cores = len(resources.cores())
     for threads in settings.threads:
         if threads > cores:
             raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
 
 
 def _check_memory(settings: Settings, selected: int) -> None:
-    from bench.machine import environment
-
-    available = environment.available_memory()
+    available = resources.available_memory()
     steps = selected + 3  # each has its own data; the baseline, its twin and the reference come along
     for N, D_in, H, D_out in settings.shapes:
         arrays = N * D_in + N * D_out + 2 * (D_in * H + H * D_out) + 4 * N * H

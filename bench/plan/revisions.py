@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import re
-import subprocess
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.errors import UsageError
-from bench.machine import environment
+from bench.machine import git
 from bench.paths import BACKENDS, ROOT
 from bench.plan.sides import Side
 from bench.settings import Settings
@@ -45,7 +44,7 @@ def against(revision: str, settings: Settings) -> Iterator[tuple[Side, Side]]:
             if not (folder / BACKENDS.name / file).exists():
                 (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
         then = Side(label(revision, commit), folder=folder, facts={"commit": commit})
-        yield then, Side(HERE, facts={"commit": environment.commit()})
+        yield then, Side(HERE, facts={"commit": git.commit()})
 
 
 def label(revision: str, commit: str) -> str:
@@ -56,14 +55,12 @@ def label(revision: str, commit: str) -> str:
 
 def _git(revision: str, *arguments: str) -> bytes:
     try:
-        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True)
-    except OSError as error:
-        raise UsageError(f"--against={revision}: git cannot be started: {error.strerror}; install git.") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines()
-        reason = said[-1].removeprefix("fatal: ").rstrip(".") if said else f"exit code {done.returncode}"
+        return git.ask(ROOT, *arguments)
+    except git.NotStarted as error:
+        raise UsageError(f"--against={revision}: git cannot be started: {error}; install git.") from None
+    except git.GitError as error:
+        reason = str(error).splitlines()[-1].removeprefix("fatal: ").rstrip(".")
         raise UsageError(
             f"--against={revision}: git has no backends of that revision: {reason}; "
             "name a revision that holds them, and in a shallow checkout fetch it first."
-        )
-    return done.stdout
+        ) from None

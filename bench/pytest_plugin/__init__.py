@@ -16,6 +16,7 @@ import pytest
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.machine import environment
+from bench.machine.gpu import gpus
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
@@ -119,7 +120,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
     """Drops what differs between two runs of one machine, and the host's name."""
-    machine_info["node"] = environment.machine_name([gpu["name"] for gpu in environment.gpus()])
+    machine_info["node"] = environment.machine_name([gpu["name"] for gpu in gpus()])
     for name in ("hz_actual", "hz_actual_friendly"):
         machine_info["cpu"].pop(name, None)
 

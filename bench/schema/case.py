@@ -40,6 +40,7 @@ class Shape(NamedTuple):
 
 
 DEFAULT_SHAPE = Shape(64, 1000, 100, 10)
+"""Of the controls, whatever is swept: their work is fixed."""
 SIDE = "side"
 """Of a run with several interpreters or revisions the label; empty in any other."""
 CASE_COLUMNS = ["backend", "device", "dtype", "threads", *Shape._fields]

@@ -65,7 +65,15 @@ class Hole(Named):
     reason: str
 
 
-class MachineFacts(TypedDict):
+class Load(TypedDict, total=False):
+    """What else a machine was doing."""
+
+    load_average: list[float]
+    steal_seconds: float
+    """Taken by other virtual machines since boot."""
+
+
+class MachineFacts(Load):
     """The machine and the software."""
 
     time: str
@@ -84,8 +92,6 @@ class MachineFacts(TypedDict):
     commit: str | None
     kernel_choices: NotRequired[dict[str, str]]
     """Environment variables that choose a library's kernels; older journals do not tell."""
-    load_average: NotRequired[list[float]]
-    steal_seconds: NotRequired[float]
     sides: NotRequired[dict[str, dict[str, Any]]]
     """Label -> commit, or version of Python and its packages."""
 
@@ -130,12 +136,10 @@ Timed = TypedDict("Timed", {"pass": Count, "at_seconds": NotRequired[float]})
 """What every later record has: the pass, from 0, and seconds since the run began."""
 
 
-class Pass(Timed):
+class Pass(Timed, Load):
     """A pass begins: every group of cases gets a fresh process."""
 
     record: Literal["pass"]
-    load_average: NotRequired[list[float]]
-    steal_seconds: NotRequired[float]
     other_runs: NotRequired[int]
     """Runs that measure here at the same time."""
 

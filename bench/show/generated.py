@@ -6,11 +6,11 @@ It must never change a word that people wrote, nor look at a run that git does n
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 from bench.analyse.run import Run
 from bench.errors import UsageError
+from bench.machine import git
 from bench.record import journal
 from bench.show import pages, pictures
 
@@ -58,10 +58,11 @@ def shown(root: Path) -> Path:
 
 def committed(root: Path) -> list[Path]:
     """The files of results that git knows, those included that are only staged."""
-    done = subprocess.run(["git", "-C", str(root), "ls-files", "-z", RESULTS], capture_output=True, text=True)
-    if done.returncode:
-        raise UsageError(f"{root}: git cannot list its results: {done.stderr.strip()}; this needs a checkout with git.")
-    return [root / name for name in sorted(done.stdout.split("\0")) if name]
+    try:
+        names = git.ask(root, "ls-files", "-z", RESULTS).decode().split("\0")
+    except git.GitError as error:
+        raise UsageError(f"{root}: git cannot list its results: {error}; this needs a checkout with git.") from None
+    return [root / name for name in sorted(names) if name]
 
 
 def _between(page: Path, start: str, text: str, end: str) -> str:

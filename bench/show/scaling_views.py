@@ -17,7 +17,7 @@ from bench.show import tables
 from bench.show.pictures import COLOURS, MARKERS
 from bench.show.rows import Row, records
 from bench.show.tables import Column
-from bench.units import seconds
+from bench.units import flop, seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
 PICTURE = "scaling.svg"
@@ -31,7 +31,7 @@ def show(found: Scaling, to: Console) -> None:
     _print(found.fits, _FITS, to)
     to.print("time = overhead + operations / rate, fitted per process; off: the point that fits worst", style="dim")
     for row in records(found.crossings):
-        place = f"{_flop(row['flops'])} ({_flop(row['flops_low'])} to {_flop(row['flops_high'])})"
+        place = f"{flop(row['flops'])} ({flop(row['flops_low'])} to {flop(row['flops_high'])})"
         name = f"{row['backend']}[{row['device']}, {row['dtype']}]"
         to.print(f"{name} is faster than {row['than']} {row['faster']} {place} a step")
 
@@ -82,13 +82,6 @@ def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
     tables.grid(tables.fit(columns, rows, to.width), rows, to)
 
 
-def _flop(value: float) -> str:
-    for unit, scale in (("GFLOP", 1e9), ("MFLOP", 1e6), ("kFLOP", 1e3)):
-        if value >= scale:
-            return f"{value / scale:.3g} {unit}"
-    return f"{value:.3g} FLOP" if math.isfinite(value) else ""
-
-
 def _span(name: str) -> Column:
     def text(row: Row) -> str:
         low, high = row[f"{name}_low"], row[f"{name}_high"]
@@ -104,6 +97,6 @@ _FITS = [
     _span("overhead_seconds"),
     Column("GF/s", lambda r: f"{r['flop_per_second'] / 1e9:.3g}", 0),
     _span("flop_per_second"),
-    Column("half performance", lambda r: _flop(r["half_performance_flop"]), 1),
+    Column("half performance", lambda r: flop(r["half_performance_flop"]), 1),
     Column("off", lambda r: f"{r['worst_residual']:+.0%}", 0),
 ]

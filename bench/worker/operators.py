@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from backends.api import TrainStep
+from bench.machine.devices import kind_of
 
 ATEN = "aten::"
 HELD, PEAK, ALLOCATED = "allocated_bytes.all.current", "allocated_bytes.all.peak", "allocated_bytes.all.allocated"
@@ -71,25 +72,25 @@ def _counted(value: Any) -> Any:
 def of_torch(step: TrainStep, device: str) -> dict[str, int]:
     """`operators` that one call asks ATen for, views included, not counting those that another one asked for.
 
-    On CUDA also `kernels`, and `allocated_bytes` and `peak_bytes` of the device's memory. Nothing for a step without torch.
+    On an accelerator also `kernels`, and `allocated_bytes` and `peak_bytes` of its memory. Nothing for a step without torch.
     """
     torch: Any = sys.modules.get("torch")
     if torch is None:
         return {}
-    on_cuda = step.mark() is not None
+    queued, own = step.mark() is not None, kind_of(device).name.upper()
     kinds = torch.profiler.ProfilerActivity
-    with torch.profiler.profile(activities=[kinds.CPU, *([kinds.CUDA] if on_cuda else [])]) as seen:
+    with torch.profiler.profile(activities=[kinds.CPU, *([getattr(kinds, own)] if queued else [])]) as seen:
         step.step()
         step.synchronize()
     events = [event for event in seen.events() if event.name.startswith(ATEN)]
     counts = {"operators": sum(1 for event in events if not (event.cpu_parent and event.cpu_parent.name.startswith(ATEN)))}
-    if on_cuda:
-        ran = [event for event in seen.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    if queued:
+        ran = [event for event in seen.events() if event.device_type == getattr(torch.autograd.DeviceType, own)]
         counts["kernels"] = sum(1 for event in ran if not event.name.startswith("Mem"))
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_stats(device)
+        torch.accelerator.reset_peak_memory_stats(device)
+        before = torch.accelerator.memory_stats(device)
         step.step()
         step.synchronize()
-        after = torch.cuda.memory_stats(device)
+        after = torch.accelerator.memory_stats(device)
         counts |= {"allocated_bytes": after[ALLOCATED] - before[ALLOCATED], "peak_bytes": after[PEAK] - before[HELD]}
-    return counts if counts["operators"] or on_cuda else {}
+    return counts if counts["operators"] or queued else {}

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from bench.errors import Wrong
+from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
 from bench.worker import gate, isolation, profiling, visits
@@ -24,13 +25,7 @@ class Requests:
         self.before: dict[str, Any] = {}
 
     def devices(self) -> dict[str, Any]:
-        """The devices that are present: `cpu`, and `cuda` or, if there are several, `cuda:0`, `cuda:1`, ..."""
-        try:
-            import torch
-        except ModuleNotFoundError:
-            return {"devices": ["cpu"]}
-        count = torch.cuda.device_count()
-        return {"devices": ["cpu", *(["cuda"] if count == 1 else [f"cuda:{index}" for index in range(count)])]}
+        return {"devices": devices.present()}
 
     def describe(self, path: str, devices: list[str]) -> dict[str, Any]:
         return {"facts": discovery.describe(Path(path), devices)}

@@ -42,4 +42,5 @@ def test_the_steady_learning_rate_makes_the_loss_fall(shape):
 def test_a_step_says_why_it_cannot_run():
     assert TrainStep.why_not("cpu", "float32") is None
     assert TrainStep.why_not("cuda:1", "float32") == "has code for cpu only, not for cuda:1"
+    assert TrainStep.why_not("xpu", "float32") == "has code for cpu only, not for xpu"
     assert TrainStep.why_not("cpu", "float16") == "has code for float32, float64 only, not for float16"

@@ -8,6 +8,7 @@ import pytest
 
 from backends.api import Problem, TrainStep
 from bench.judge import proof
+from bench.machine import devices
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.worker import gate
@@ -46,7 +47,7 @@ def test_passes_the_gate(name, device, dtype):
 def test_class_attributes_say_what_a_plan_needs(name):
     build = _loaded(name)
     assert build.kind in ("seed", "rung", "control", "yardstick", "ceiling")
-    assert set(build.devices) <= {"cpu", "cuda"}
+    assert set(build.devices) <= set(devices.KINDS)
     assert build.devices
     assert set(build.dtypes) <= set(proof.TOLERANCE)
     assert 1 <= build.steps_per_call <= 10

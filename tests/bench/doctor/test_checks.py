@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.doctor import clock, cpu, system, worker
-from bench.doctor.finding import Machine
+from bench.machine.files import Machine
 from tests.support import CPU, GOOD_MACHINE
 
 SOURCES = "sys/devices/system/clocksource/clocksource0"

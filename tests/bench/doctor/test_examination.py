@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench import __main__, session
 from bench.doctor import examination, system
-from bench.doctor.finding import Machine
+from bench.machine.files import Machine
 from bench.measure import conductor
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side

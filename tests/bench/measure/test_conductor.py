@@ -7,7 +7,7 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from bench.machine import environment
+from bench.machine import devices, resources
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
@@ -30,9 +30,24 @@ def _workers():
     return {process.pid: process for process in children if "bench.worker" in process.cmdline()}
 
 
+@pytest.mark.parametrize("limited", [True, False])
+def test_the_kind_of_device_decides_whether_a_worker_has_a_memory_limit(limited, plan, monkeypatch):
+    class Started(Exception):
+        pass
+
+    def start(side, settings, threads, cpus, memory):
+        raise Started(memory is not None)
+
+    monkeypatch.setitem(devices.KINDS, "cpu", replace(devices.KINDS["cpu"], limited=limited))
+    monkeypatch.setattr(conductor.WorkerProcess, "on", start)
+    with pytest.raises(Started) as caught:
+        list(conductor.measure(plan))
+    assert caught.value.args == (limited,)
+
+
 def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
     before = os.sched_getaffinity(0)
-    cores = environment.cores()
+    cores = resources.cores()
     seen = 0
     for record in conductor.measure(plan):
         if record["record"] == "visit":

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from bench.machine import environment
+from bench.machine import environment, resources
 from bench.measure.process import Died, WorkerProcess, worker_environment
 
 
@@ -30,7 +30,7 @@ def test_what_chooses_kernels_reaches_a_worker_and_is_recorded(monkeypatch):
 
 @pytest.fixture
 def worker():
-    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, cpus=environment.cores()[-1]) as started:
+    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, cpus=resources.cores()[-1]) as started:
         yield started
 
 
@@ -38,7 +38,7 @@ def test_the_worker_reads_back_its_threads_and_runs_where_it_was_told(worker):
     import psutil
 
     assert worker.ask("devices")["devices"][0] == "cpu"
-    assert psutil.Process(worker.pid).cpu_affinity() == environment.cores()[-1]
+    assert psutil.Process(worker.pid).cpu_affinity() == resources.cores()[-1]
 
 
 def test_a_suspended_worker_can_be_resumed_and_ended(worker):

@@ -87,6 +87,7 @@ def test_groups_part_libraries_devices_and_threads():
         ({"baseline": "absent"}, "BENCH_BASELINE=absent: it needs the library jax"),
         ({"devices": ("gpu",)}, "BENCH_DEVICES: unknown device 'gpu'"),
         ({"devices": ("cuda:x",)}, "BENCH_DEVICES: unknown device 'cuda:x'"),
+        ({"devices": ("xpu",)}, "BENCH_DEVICES=xpu: no such device here; present: cpu, cuda."),
         ({"devices": ("cuda:1", "cpu")}, "BENCH_DEVICES=cuda:1: no such device here; present: cpu, cuda."),
         ({"devices": ("cpu", "all")}, "BENCH_DEVICES: `all` stands alone"),
         ({"dtypes": ("float23",)}, "BENCH_DTYPES: unknown dtype 'float23'; did you mean float32?"),

@@ -21,6 +21,32 @@ def test_seconds(value, text):
     assert units.seconds(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 B"), (999.4, "999 B"), (999.5, "1.00 kB"), (912_345, "912 kB"), (26e6, "26.0 MB"), (1.234e12, "1234 GB"),
+        (float("inf"), ""), (float("nan"), ""),
+    ],
+)  # fmt: skip
+def test_size(value, text):
+    assert units.size(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0 FLOP"), (12.5, "12.5 FLOP"), (1500, "1.5 kFLOP"), (25_984_000, "26 MFLOP"), (1.2345e12, "1.23e+03 GFLOP"),
+        (float("inf"), "inf GFLOP"), (float("nan"), ""),
+    ],
+)  # fmt: skip
+def test_flop(value, text):
+    assert units.flop(value) == text
+
+
+def test_giga():
+    assert [units.giga(value) for value in (1.5e9, 2e11, float("nan"))] == ["1.50", "200", ""]
+
+
 def test_spread_is_half_the_width_over_the_middle():
     assert units.spread(0.99, 1.01) == "±1.0%"
 

@@ -91,3 +91,24 @@ def test_torchs_operators_are_those_that_nobody_else_asked_for():
 
     assert operators.of_torch(_opened(Two).step, "cpu") == {"operators": 2}
     assert operators.of_torch(_opened(NumpyManual).step, "cpu") == {}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's profiler, which finds no accelerator here
+def test_device_memory_is_that_of_one_call_on_the_steps_own_device(monkeypatch):
+    torch = pytest.importorskip("torch")
+    held = iter([(100, 100, 1000), (100, 160, 1090)])
+    asked = []
+
+    def stats(device):
+        asked.append(device)
+        return dict(zip((operators.HELD, operators.PEAK, operators.ALLOCATED), next(held), strict=True))
+
+    class Queued(NumpyManual):
+        def mark(self):
+            return object()
+
+    monkeypatch.setattr(torch.accelerator, "memory_stats", stats)
+    monkeypatch.setattr(torch.accelerator, "reset_peak_memory_stats", asked.append)
+    found = operators.of_torch(_opened(Queued).step, "cuda:1")
+    assert found == {"operators": 0, "kernels": 0, "allocated_bytes": 90, "peak_bytes": 60}
+    assert asked == ["cuda:1"] * 3
