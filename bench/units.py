@@ -8,11 +8,17 @@ from __future__ import annotations
 import math
 
 
+TIMES = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
+"""Units with their size, the largest first; a smaller number is told in ns."""
+SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+"""Likewise; a smaller number is told in B."""
+
+
 def seconds(value: float) -> str:
     """Three significant digits with the unit that suits: `297 µs`."""
     if not math.isfinite(value):
         return ""
-    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+    for unit, scale in TIMES:
         if value >= scale * 0.9995:
             return f"{digits(value / scale)} {unit}"
     return f"{digits(value / 1e-9)} ns"
@@ -35,7 +41,7 @@ def size(value: float) -> str:
     """Three significant digits of bytes, in powers of 1000: `912 kB`."""
     if not math.isfinite(value):
         return ""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+    for unit, scale in SIZES:
         if value >= scale * 0.9995:
             return f"{digits(value / scale)} {unit}"
     return f"{value:.0f} B"
