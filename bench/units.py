@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 
-
 TIMES = (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6))
 """Units with their size, the largest first; a smaller number is told in ns."""
 SIZES = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))

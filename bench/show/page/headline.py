@@ -34,7 +34,7 @@ def headline(rows: list[Row], by_key: dict[str, Row], margin: float, doubts: lis
     measured = [row for row in rows if row["status"] == "ok"]
     compared = sorted((row for row in measured if row["ratio"] and row["key"] != row["baseline"]), key=lambda row: row["ratio"])
     lost = len(rows) - len(measured)
-    unmeasured = [f"Without a number, see below for why: {lost}."] if lost else []
+    unmeasured = [f"{lost} without a number; below is why."] if lost else []
     if not measured:
         return Headline("No way of writing the step got a number here.", " ".join(unmeasured))
     if not compared:
