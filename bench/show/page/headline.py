@@ -41,7 +41,7 @@ def headline(rows: list[Row], by_key: dict[str, Row], margin: float, doubts: lis
         takes = _takes(min(measured, key=lambda row: row["seconds_per_step"]))
         return Headline(f"{takes}; nothing beside it has a verdict.", " ".join(unmeasured))
     baselines = {row["baseline"] for row in compared}
-    base = "Each way stands beside its own baseline" if len(baselines) > 1 else _takes(by_key[baselines.pop()])
+    base = "Each way has its own baseline" if len(baselines) > 1 else _takes(by_key[baselines.pop()])
     if any(doubt.startswith(UNPROVEN) for doubt in doubts):
         seen = [f"{base}.", f"Seen, not proven: {_factors(compared)}.", *unmeasured]
         return Headline("Unproven: this run cannot tell a difference from none.", " ".join(seen))

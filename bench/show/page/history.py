@@ -31,7 +31,7 @@ def times(early: Sequence[Path], detailed: Sequence[Run]) -> tuple[Json, list[st
     tables = [*([read.table] if read else []), *(only_ok_times(run.table) for run in detailed)]
     whole = pd.concat([table[[*COLUMNS, "kind", "status"]] for table in tables], ignore_index=True)
     whole = whole[(whole["status"] == "ok") & ~whole["kind"].isin([TWIN, *CONTROLS])][COLUMNS]
-    table = columns(with_shape(whole).assign(run=whole["run"].str.rpartition("/")[2]))
+    table = columns(with_shape(whole).assign(run=whole["run"].str.split("/").str[-1]))
     return table, read.left_out if read else []
 
 
