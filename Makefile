@@ -58,6 +58,7 @@ results: $(TOOLS) ## the files of stored runs, and what the pages show of those 
 lint: $(TOOLS) ## style and types
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(RUN) -c 'from bench.show import page; print(page.script())' > $(VENV)/page.js && $(VENV)/bin/oxlint $(VENV)/page.js
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)

@@ -8,6 +8,10 @@ from __future__ import annotations
 import math
 
 PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
+TIMES = [(f"{prefix}s", PREFIXES[prefix]) for prefix in ("", "m", "µ")]
+"""Units with their size, for the page; a smaller number is told in ns."""
+SIZES = [(f"{prefix}B", PREFIXES[prefix]) for prefix in ("G", "M", "k")]
+"""Likewise; a smaller number is told in B."""
 
 
 def seconds(value: float) -> str:

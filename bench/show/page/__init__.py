@@ -35,20 +35,24 @@ def build(files: Sequence[Path], results: Path) -> str:
 
 def render(content: dict[str, Any]) -> str:
     """The page that shows what `bench.show.page.data.gather` returns."""
-    script = "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    plotly, style = get_plotlyjs(), (HERE / "page.css").read_text(encoding="utf-8")
+    plotly, code, style = get_plotlyjs(), script(), (HERE / "page.css").read_text(encoding="utf-8")
     # Plotly also has a style element for maps, whole, and one that it fills rule by rule, which the hash of nothing allows
     styles = [style, "", *re.findall(r"createElement\(\"style\"\);[^']*?\.textContent='([^'\\]*)'", plotly)]
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
         run=content["runs"][-1],
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
-        script=Markup(script),
+        script=Markup(code),
         style=Markup(style),
         data=Markup(as_script(content)),
-        policy=f"default-src 'none'; script-src {_hashes(plotly, script)}; style-src {_hashes(*styles)}; img-src data: blob:; "
+        policy=f"default-src 'none'; script-src {_hashes(plotly, code)}; style-src {_hashes(*styles)}; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'",
     )
+
+
+def script() -> str:
+    """The page's own JavaScript."""
+    return "\n".join((HERE / name).read_text(encoding="utf-8") for name in SCRIPTS)
 
 
 def as_script(content: Any) -> str:

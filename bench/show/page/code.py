@@ -1,6 +1,6 @@
 """A backend's source as the page shows it: words with their kind, the lines of its step, and what two steps differ in.
 
-It must never run what it reads: a source comes out of a journal, and may be anybody's.
+Sources are parsed and never run: they come out of a journal, and may be anybody's.
 """
 
 from __future__ import annotations
@@ -56,20 +56,20 @@ def _called(tree: ast.Module, owner: ast.ClassDef, step: ast.FunctionDef) -> lis
     assigned: dict[str, ast.stmt] = {}
     for statement in (part for part in ast.walk(owner) if isinstance(part, ast.Assign)):
         for target in statement.targets:
-            if _mine(target) and {*_names(statement)} & module.keys():
-                assigned.setdefault(_mine(target), statement)
-    found: list[ast.stmt] = []
+            if _of_self(target) and {*_names(statement)} & module.keys():
+                assigned.setdefault(_of_self(target), statement)
+    reached: list[ast.stmt] = []
     waiting: list[ast.stmt] = [step]
     while waiting:
         node = waiting.pop()
-        if node in found or node is owner:
+        if node in reached or node is owner:
             continue
-        found.append(node)
+        reached.append(node)
         waiting += [module[name] for name in _names(node) if name in module]
         calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
-        for name in (_mine(part) for call in calls for part in ast.walk(call)):
+        for name in (_of_self(part) for call in calls for part in ast.walk(call)):
             waiting += [known[name] for known in (methods, assigned) if name in known]
-    return found
+    return reached
 
 
 def step_code(source: str) -> list[Words]:
@@ -77,11 +77,11 @@ def step_code(source: str) -> list[Words]:
     lines, numbers = words(source), step_lines(source)
     texts = ["".join(text for _, text in lines[number]) for number in numbers]
     starts = [i for i, number in enumerate(numbers) if not i or number != numbers[i - 1] + 1]
-    found: list[Words] = []
+    shown: list[Words] = []
     for start, end in itertools.pairwise([*starts, len(numbers)]):
         shared = min((len(text) - len(text.lstrip()) for text in texts[start:end] if text.strip()), default=0)
-        found += [_without(lines[number], shared) for number in numbers[start:end]]
-    return found
+        shown += [_without(lines[number], shared) for number in numbers[start:end]]
+    return shown
 
 
 def _without(line: Words, width: int) -> Words:
@@ -95,9 +95,9 @@ def _without(line: Words, width: int) -> Words:
     return kept
 
 
-def differences(one: list[str], other: list[str]) -> list[Span]:
-    """(from, to) in `one` and (from, to) in `other` of every group of lines that differ."""
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=False)
+def differences(left: list[str], right: list[str]) -> list[Span]:
+    """(from, to) in `left` and (from, to) in `right` of every group of lines that differ."""
+    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
     return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
 
 
@@ -110,7 +110,7 @@ def pairs(sources: dict[str, str], groups: Iterable[Iterable[str]]) -> dict[str,
     """`differences` between the steps of any two sources of a group, under both hashes in alphabetical order."""
     steps = {name: ["".join(text for _, text in line) for line in step_code(source)] for name, source in sources.items()}
     wanted = {pair for group in groups for pair in itertools.combinations(sorted(set(group)), 2)}
-    return {f"{one} {other}": differences(steps[one], steps[other]) for one, other in sorted(wanted)}
+    return {f"{left} {right}": differences(steps[left], steps[right]) for left, right in sorted(wanted)}
 
 
 def _functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
@@ -121,15 +121,15 @@ def _names(node: ast.AST) -> Iterator[str]:
     return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
 
 
-def _mine(node: ast.AST) -> str:
+def _of_self(node: ast.AST) -> str:
     """`train` of `self.train`, nothing of anything else."""
     return node.attr if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self" else ""
 
 
 def _numbers(nodes: Iterable[ast.stmt]) -> list[int]:
-    found = set()
+    numbers = set()
     for node in nodes:
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-        found |= {*range(first - 1, node.end_lineno or first)}
-    return sorted(found)
+        numbers |= {*range(first - 1, node.end_lineno or first)}
+    return sorted(numbers)

@@ -7,9 +7,11 @@ function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 }
 
+const verdictColour = (row) => colour({ FASTER: "faster", SLOWER: "slower" }[row.verdict] ?? "equal");
+
 // Okabe & Ito's palette, then the same once more with dashes.
-function lineStyle(number) {
-  return { color: colour(`q${(number % 7) + 1}`), dash: number % 14 < 7 ? "solid" : "dash" };
+function lineStyle(line) {
+  return { color: colour(`q${(line % 7) + 1}`), dash: line % 14 < 7 ? "solid" : "dash" };
 }
 
 // Plotly takes a small part of HTML for markup, in names and in hover texts alike.
@@ -86,9 +88,9 @@ const waiting = new Map();
 
 // Plotly lies in the page compressed, a third of its size; as a script it is what the page's policy knows by its hash.
 async function unpack() {
-  const bytes = Uint8Array.from(atob(byId("plotly").textContent), (character) => character.charCodeAt(0));
+  const packed = Uint8Array.from(atob(byId("plotly").textContent), (character) => character.charCodeAt(0));
   const script = document.createElement("script");
-  script.textContent = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
   document.head.append(script);
   for (const node of waiting.keys()) {
     inSight.unobserve(node);

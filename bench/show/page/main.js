@@ -15,7 +15,7 @@ function mainFigure(view) {
     (group) => group.rows.find((row) => isNumber(row.limit_seconds_per_step))?.limit_seconds_per_step,
   );
   const all = [...times, ...limits.filter(isNumber)];
-  const isLog = Math.max(...all) / Math.min(...all) > 20;
+  const isLog = Math.max(...times) > DATA.wide * Math.min(...times);
   const rows = points.map(({ row }) => Object.fromEntries(SHOWN.map((name) => [name, row[name] ?? null])));
   const caption =
     `Shorter is better${isLog ? "; the scale is logarithmic" : ""}. Whiskers: 95 % intervals. ` +
@@ -60,7 +60,7 @@ function mainPlot(view, places, points, limits, isLog, all) {
   const slim = narrow(); // names and numbers then stand above the bars, not beside them
   const chosen = view.chosen.map((row) => row.key);
   const isBase = (row) => row.key === row.baseline;
-  const fill = ({ row }) => colour(isBase(row) ? "baseline" : ({ FASTER: "faster", SLOWER: "slower" }[row.verdict] ?? "equal"));
+  const fill = ({ row }) => (isBase(row) ? colour("baseline") : verdictColour(row));
   const note = (row) =>
     literal(
       isBase(row) ? "baseline" : [isNumber(row.ratio) ? `${row.ratio.toFixed(2)}×` : "", row.verdict].filter(Boolean).join(" "),

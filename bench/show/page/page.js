@@ -8,14 +8,14 @@ function fragment() {
   const found = new URLSearchParams(location.hash.slice(1));
   const run = DATA.runs.find((one) => one.name === found.get("run")) ?? latest;
   const state = { run: run.name, device: ALL, ...run.start };
-  for (const name of DATA.place) if (found.has(name)) state[name] = found.get(name);
+  for (const name of DATA.dimensions) if (found.has(name)) state[name] = found.get(name);
   return { ...state, chosen: found.has("chosen") ? found.getAll("chosen").filter(Boolean).slice(0, 2) : null };
 }
 
 function remember(changes) {
   const state = { ...fragment(), ...changes };
   const kept = new URLSearchParams();
-  for (const name of ["run", ...DATA.place]) if (state[name] !== undefined) kept.set(name, state[name]);
+  for (const name of ["run", ...DATA.dimensions]) if (state[name] !== undefined) kept.set(name, state[name]);
   for (const key of state.chosen?.length ? state.chosen : state.chosen ? [""] : []) kept.append("chosen", key);
   history.replaceState(null, "", `#${kept}`);
   render();
@@ -26,18 +26,18 @@ function look() {
   const run = DATA.runs.find((one) => one.name === state.run);
   const rows = objects(run.table);
   const steps = rows.filter((row) => !DATA.controls.includes(row.kind));
-  const values = Object.fromEntries(DATA.place.map((name) => [name, [...new Set(steps.map((row) => String(row[name])))]]));
-  for (const name of DATA.place)
+  const values = Object.fromEntries(DATA.dimensions.map((name) => [name, [...new Set(steps.map((row) => String(row[name])))]]));
+  for (const name of DATA.dimensions)
     if (state[name] !== ALL && !values[name].includes(String(state[name]))) state[name] = run.start[name] ?? ALL;
-  const fits = (row, names = DATA.place) =>
+  const fits = (row, names = DATA.dimensions) =>
     names.every((name) => state[name] === ALL || row[name] === undefined || String(row[name]) === String(state[name]));
   const here = steps.filter((row) => fits(row));
-  const shown = here.filter((row) => isNumber(row.seconds_per_step)).sort((a, b) => a.seconds_per_step - b.seconds_per_step);
-  const varying = unlike(here, DATA.place);
+  const shown = here.filter((row) => isNumber(row.seconds_per_step)).toSorted((a, b) => a.seconds_per_step - b.seconds_per_step);
+  const varying = unlike(here, DATA.dimensions);
   const told = (row) => named(row, varying);
   const groups = [...new Set(here.map(told))].map((name) => ({ name, rows: shown.filter((row) => told(row) === name) }));
   const view = { state, run, rows, steps, values, fits, here, shown, groups: groups.filter((group) => group.rows.length) };
-  const place = DATA.place.filter((name) => !varying.includes(name) && here.length);
+  const place = DATA.dimensions.filter((name) => !varying.includes(name) && here.length);
   view.place = place.map((name) => named(here[0], [name])).join(" · ");
   view.chosen = (state.chosen ?? usual(view))
     .map((key) => resolve(view, key))
@@ -91,7 +91,7 @@ function showFilters(view) {
     const runs = DATA.runs.map((run) => [run.name, run.name]);
     parts.push(selection("filter-run", "run", runs, view.run.name, (run) => remember({ run })));
   }
-  for (const name of DATA.place) {
+  for (const name of DATA.dimensions) {
     if (view.values[name].length < 2) continue;
     const options = [[ALL, ALL], ...view.values[name].map((value) => [value, value])];
     parts.push(selection(`filter-${name}`, name, options, view.state[name], (value) => remember({ [name]: value })));
@@ -116,15 +116,16 @@ function showChooser(view) {
 }
 
 function showAnswer(view) {
-  const told = view.run.headlines.filter((one) => view.fits(one));
-  const varying = unlike(told, DATA.place);
-  const texts = told.map((one) => [...(varying.length ? [named(one, varying)] : []), one.text].join(": "));
+  const headlines = view.run.headlines.filter((headline) => view.fits(headline));
+  const varying = unlike(headlines, DATA.dimensions);
+  const texts = headlines.map(({ text, ...where }) => (varying.length ? `${named(where, varying)}: ${text}` : text));
   byId("headline").textContent = texts[0] ?? "No step was measured here.";
-  const further = texts.slice(1);
+  const further = texts.slice(1).map((text, i) => `${text} ${headlines[i + 1].details}`);
   const more = further.length > 3 ? [element("p", {}, `${further.length - 3} further combinations are below.`)] : [];
   const run = DATA.comparisons.find((one) => one.head === view.run.name);
   const compared = run ? [element("p", {}, element("a", { href: "#runs", onclick: jump }, run.text))] : [];
-  byId("also").replaceChildren(...further.slice(0, 3).map((text) => element("p", {}, text)), ...more, ...compared);
+  const lines = [headlines[0]?.details, ...further.slice(0, 3)].filter(Boolean).map((text) => element("p", {}, text));
+  byId("also").replaceChildren(...lines, ...more, ...compared);
   byId("doubts").replaceChildren(...view.run.doubts.map((text) => element("li", {}, text)));
   byId("about").textContent = [
     view.run.facts.cpu,
@@ -135,11 +136,11 @@ function showAnswer(view) {
     .filter(Boolean)
     .join(" · ");
   const without = view.here.filter((row) => !isNumber(row.seconds_per_step));
-  const lines = without.map((row) =>
+  const reasons = without.map((row) =>
     element("li", {}, `${row.label} [${row.device}, ${row.dtype}] is ${row.status}: ${row.reason}`),
   );
   byId("unmeasured").replaceChildren(
-    ...(lines.length ? [element("h2", {}, "Without a number"), element("ul", {}, ...lines)] : []),
+    ...(reasons.length ? [element("h2", {}, "Without a number"), element("ul", {}, ...reasons)] : []),
   );
 }
 
@@ -155,9 +156,12 @@ function showFigures(view) {
     threads: { threads: threadsFigure(view) },
     runs: { comparison: comparisonFigure(view), history: historyFigure(view) },
   };
-  for (const [place, named] of Object.entries(figures)) {
-    for (const [name, figure] of Object.entries(named)) figure ? show(place, figure) : hide(name);
-    if (!["answer", "code"].includes(place)) byId(place).hidden = Object.values(named).every((figure) => !figure);
+  for (const [section, byName] of Object.entries(figures)) {
+    for (const [name, figure] of Object.entries(byName)) {
+      if (figure) show(section, figure);
+      else hide(name);
+    }
+    if (!["answer", "code"].includes(section)) byId(section).hidden = Object.values(byName).every((figure) => !figure);
   }
 }
 

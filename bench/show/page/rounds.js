@@ -1,7 +1,7 @@
 // What one run tells beside its estimates: every round, the controls, and the share of the limit.
 
 const middle = (values) => {
-  const sorted = [...values].sort((a, b) => a - b);
+  const sorted = values.toSorted((a, b) => a - b);
   return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 };
 
@@ -78,7 +78,7 @@ function controlsFigure(view) {
     (row) =>
       ["twin", "yardstick"].includes(row.kind) &&
       view.run.rounds[row.key] &&
-      view.fits(row, row.kind === "twin" ? DATA.place : ["device", "threads"]),
+      view.fits(row, row.kind === "twin" ? DATA.dimensions : ["device", "threads"]),
   );
   const varying = unlike(controls, ["device", "dtype", "threads"]);
   const seen = controls.map((row) => ({ row, medians: view.run.rounds[row.key].map(middle) }));
@@ -130,7 +130,7 @@ function limitFigure(view) {
         ...(view.groups.length > 1
           ? [
               view.groups.find((group) =>
-                group.rows.some((one) => one.label === row.label && DATA.place.every((part) => one[part] === row[part])),
+                group.rows.some((one) => one.label === row.label && DATA.dimensions.every((part) => one[part] === row[part])),
               ).name,
             ]
           : []),

@@ -1,12 +1,10 @@
 // Several runs: their times one after another, and the verdicts beside the first.
 
 function historyFigure(view) {
-  const rows = objects(DATA.history)
-    .map((row) => ({ ...row, shape: ["N", "D_in", "H", "D_out"].map((size) => row[size]).join("x") }))
-    .filter((row) => view.fits(row));
+  const rows = objects(DATA.history).filter((row) => view.fits(row));
   const runs = [...new Set(rows.map((row) => row.run))];
   if (runs.length < 2) return null;
-  const varying = unlike(rows, [...DATA.place, "side"]);
+  const varying = unlike(rows, [...DATA.dimensions, "side"]);
   const place = new Map(runs.map((run, i) => [run, i + 1]));
   const plot = () => ({
     height: 380,
@@ -42,13 +40,9 @@ function historyFigure(view) {
 function comparisonFigure(view) {
   const found = DATA.comparisons.find((one) => one.head === view.run.name);
   if (!found) return null;
-  const all = objects(found.table).map((row) => ({
-    ...row,
-    shape: ["N", "D_in", "H", "D_out"].map((size) => row[size]).join("x"),
-  }));
-  const rows = all.filter((row) => view.fits(row));
+  const rows = objects(found.table).filter((row) => view.fits(row));
   const judged = rows.filter((row) => isNumber(row.ratio));
-  const varying = unlike(judged, [...DATA.place, "side"]);
+  const varying = unlike(judged, [...DATA.dimensions, "side"]);
   const counts = grouped(rows, (row) => row.verdict || "not judged")
     .map(([verdict, mine]) => `${mine.length} ${verdict}`)
     .join(", ");
@@ -67,7 +61,7 @@ function comparisonFigure(view) {
         hovertext: judged.map((row) => literal(`${row.backend}: ${row.ratio.toFixed(3)} ${row.verdict}. ${row.reason ?? ""}`)),
         marker: {
           size: 11,
-          color: judged.map((row) => colour({ FASTER: "faster", SLOWER: "slower" }[row.verdict] ?? "equal")),
+          color: judged.map(verdictColour),
         },
         error_x: {
           array: judged.map((row) => row.ratio_high - row.ratio),

@@ -4,7 +4,7 @@ const LINE = ["device", "dtype", "threads", "side"];
 
 function scalingFigures(view) {
   const { fits, points, crossings } = view.run.scaling ?? {};
-  const here = (table) => objects(table).filter((row) => view.fits(row, ["device", "dtype", "threads"]));
+  const here = (lines) => objects(lines).filter((row) => view.fits(row, ["device", "dtype", "threads"]));
   const rows = here(points);
   if (!rows.length) return { scaling: null, residuals: null };
   const varying = unlike(rows, LINE);
@@ -88,13 +88,13 @@ function scalingFigures(view) {
 function threadsFigure(view) {
   const rows = view.steps.filter((row) => isNumber(row.seconds_per_step) && view.fits(row, ["device", "dtype", "shape"]));
   if (new Set(rows.map((row) => row.threads)).size < 2) return null;
-  const shown = rows.map((row) => Object.fromEntries([...SHOWN.slice(0, 8)].map((name) => [name, row[name] ?? null])));
+  const shown = rows.map((row) => Object.fromEntries(SHOWN.slice(0, 8).map((name) => [name, row[name] ?? null])));
   const varying = unlike(rows, ["device", "dtype", "shape", "side"]);
   const lines = grouped(rows, (row) => called(row, varying));
   const plot = () => ({
     height: 380,
     traces: lines.map(([name, mine], i) => {
-      const sorted = [...mine].sort((a, b) => a.threads - b.threads);
+      const sorted = mine.toSorted((a, b) => a.threads - b.threads);
       return {
         name: short(name),
         x: sorted.map((row) => row.threads),

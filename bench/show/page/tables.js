@@ -14,8 +14,8 @@ function element(tag, attributes = {}, ...children) {
 const byId = (id) => document.getElementById(id);
 
 // {columns, rows of values} → rows as objects
-function objects(table) {
-  return table ? table.rows.map((row) => Object.fromEntries(table.columns.map((name, i) => [name, row[i]]))) : [];
+function objects({ columns, rows } = { columns: [], rows: [] }) {
+  return rows.map((row) => Object.fromEntries(columns.map((name, i) => [name, row[i]])));
 }
 
 function columnsOf(rows) {

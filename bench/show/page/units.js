@@ -14,11 +14,7 @@ function seconds(value) {
   if (!isNumber(value)) return "";
   const sign = value < 0 ? "−" : "";
   const size = Math.abs(value);
-  for (const [unit, scale] of [
-    ["s", 1],
-    ["ms", 1e-3],
-    ["µs", 1e-6],
-  ]) {
+  for (const [unit, scale] of DATA.units.times) {
     if (size >= scale * 0.9995) return `${sign}${digits(size / scale)} ${unit}`;
   }
   return `${sign}${digits(size / 1e-9)} ns`;
@@ -29,12 +25,8 @@ const roundSeconds = (value) => seconds(value).replace(/\.0+ /, " ");
 
 function bytes(value) {
   if (!isNumber(value)) return "";
-  for (const [unit, scale] of [
-    ["GB", 1e9],
-    ["MB", 1e6],
-    ["kB", 1e3],
-  ]) {
-    if (value >= scale) return `${digits(value / scale)} ${unit}`;
+  for (const [unit, scale] of DATA.units.sizes) {
+    if (value >= scale * 0.9995) return `${digits(value / scale)} ${unit}`;
   }
   return `${value.toFixed(0)} B`;
 }

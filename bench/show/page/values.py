@@ -1,7 +1,4 @@
-"""Tables as plain JSON values.
-
-It must never round: what it hands over is what was measured.
-"""
+"""Tables as plain JSON values, not rounded."""
 
 from __future__ import annotations
 

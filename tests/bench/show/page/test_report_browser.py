@@ -9,6 +9,7 @@ import re
 import pytest
 
 from bench import units
+from bench.show import bars
 from tests.bench.show.page.made import HOSTILE, TIMES, hole, journal
 
 DRAWN = "#figure-answer .chart[data-drawn]"
@@ -69,8 +70,23 @@ def test_no_text_of_a_journal_becomes_markup_or_code(page):
 
 
 def test_the_first_screen_says_what_was_found(page):
-    assert page.locator("h1").inner_text().startswith("cpu: base takes 300 µs a step. fast is faster, at 0.50 times its time;")
+    text = "base takes 300 µs a step; of 2 other ways, 1 is faster and 1 slower."
+    assert page.locator("h1").inner_text() == f"cpu: {text}"
+    first, *further, compared = page.locator("#also p").all_inner_texts()
+    assert first.startswith("Faster: 0.50 (fast) times the baseline's time. Slower: 1.33 (")
+    assert [line.split(";")[0] for line in further] == ["cuda: base takes 60.0 µs a step"]
+    assert compared.startswith("Run 20260102T000000Z beside 20260101T000000Z: ")
+    assert page.eval_on_selector("#also p", "line => getComputedStyle(line).fontWeight") == "400"
     assert page.locator("#figure-answer").bounding_box()["y"] < 400
+
+
+def test_the_headline_is_short_wherever_it_was_measured(page):
+    """The page says before it which device, dtype, threads and shape it is about, as far as they vary."""
+    for name in ("device", "dtype", "threads"):
+        page.select_option(f"#filter-{name}", "all")
+    text = page.locator("h1").inner_text()
+    assert text.startswith("cpu, float32, 1 thread: base takes 300 µs a step; ")
+    assert len(text.split()) <= 25
 
 
 def test_a_choice_shows_code_price_and_losses(page):
@@ -154,6 +170,23 @@ def test_a_table_downloads_with_all_digits(page):
 def test_numbers_read_as_in_the_terminal(page):
     values = [1.2345e-9, 9.996e-7, 2.97e-4, 0.0123, 5.0, 123.4]
     assert page.evaluate("values => values.map(seconds)", values) == [units.seconds(value) for value in values]
+    values = [1.0, 999.0, 999.6, 123_456.0, 999_600.0, 1.5e7, 2.25e9]
+    assert page.evaluate("values => values.map(bytes)", values) == [units.size(value) for value in values]
+
+
+def test_the_scale_turns_logarithmic_where_that_of_the_terminal_does(page):
+    def captions(slowest):
+        """Of two rows, the second so much slower than the first, and with a limit far below both."""
+        return page.evaluate(
+            """slowest => {
+              const rows = [1, slowest].map((time) => ({ seconds_per_step: time, limit_seconds_per_step: 1e-3 }));
+              return mainFigure({ groups: [{ rows }], chosen: [] }).caption;
+            }""",
+            slowest,
+        )
+
+    for slowest in (1.0, 25.0, bars.WIDE, bars.WIDE * 1.01, 1e4):
+        assert ("logarithmic" in captions(slowest)) == bars.is_wide([1.0, slowest]), slowest
 
 
 @pytest.mark.parametrize("width", [1280, 390])

@@ -141,21 +141,42 @@ def test_without_a_name_the_latest_run_is_shown(tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (["/nowhere"], "bench: /nowhere: cannot be read as a journal: No such file or directory"),
-        (
-            ["{damaged}"],
-            "bench: {damaged}: its records are not a run's (KeyError('throughput_seconds')); leave it out",
-        ),
+        (["{damaged}"], "bench: {damaged}:{line}: "),
         (["{run}", "-o", "/nowhere/page.html"], "bench: /nowhere/page.html: cannot be written: No such file or directory;"),
     ],
 )
 def test_bad_usage_is_one_sentence(arguments, says, tmp_path, capsys):
     path = journal(tmp_path / "r")
     damaged = tmp_path / "journal.jsonl"
-    damaged.write_text(path.read_text() + '{"record":"visit"}\n')
+    lines = path.read_text().splitlines()
+    line = next(number for number, text in enumerate(lines) if '"visit"' in text)
+    visit = json.loads(lines[line])
+    del visit["throughput_seconds"]
+    damaged.write_text("\n".join([*lines[:line], json.dumps(visit), *lines[line + 1 :]]) + "\n")
     assert main(["report", *(word.format(run=path.parent, damaged=damaged) for word in arguments)]) == 2
     told = capsys.readouterr().err
-    assert told.startswith(says.format(damaged=damaged))
+    assert told.startswith(says.format(damaged=damaged, line=line + 1))
     assert told.count("\n") == 1
+
+
+def test_a_bug_of_ours_is_not_called_a_damaged_file(tmp_path, monkeypatch):
+    """It has to surface with its traceback: whoever reads "damaged" throws a good file away."""
+
+    def broken(*_, **__):
+        raise KeyError("ours")
+
+    monkeypatch.setattr(data, "about", broken)
+    with pytest.raises(KeyError, match="ours"):
+        data.gather([journal(tmp_path / "r")], tmp_path)
+
+
+def test_runs_without_a_single_number_still_open(tmp_path):
+    """Of such a run the page shows why there is none."""
+    paths = [journal(tmp_path / name, passes=0) for name in ("a", "b")]
+    told = data.gather(paths, tmp_path)
+    assert {row["status"] for run in told["runs"] for row in _rows(run["table"])} == {"incomplete"}
+    assert _rows(told["history"]) == []
+    assert report.render(told)
 
 
 def test_a_missing_library_is_named_with_what_to_install(tmp_path, monkeypatch):
