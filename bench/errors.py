@@ -1,7 +1,20 @@
-"""The one exception a user's input can cause, so that every front door can turn it into a sentence and an exit code.
+"""How what a user can cause ends: as one sentence and an exit code, whichever front door it came in by.
 
-It must never be raised for a fault of our own.
+`UsageError` is never raised for a fault of our own.
 """
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Of a command and of what it judges; pytest ends with codes of its own."""
+
+    FINE = 0
+    WRONG = 1
+    """A step is wrong or failed, or there is what --fail-on stops."""
+    USAGE = 2
+    UNPROVEN = 3
+    INTERRUPTED = 130
 
 
 class UsageError(Exception):
@@ -15,3 +28,9 @@ def unknown(what: str, value: str, known: list[str], place: str) -> UsageError:
     near = difflib.get_close_matches(value, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
     return UsageError(f"{place}: unknown {what} {value!r}; {hint}")
+
+
+def missing(library: str, place: str, extra: str, run: str = "") -> UsageError:
+    """An error for an optional library; the project's extra of this name has it, `run` is a shorter way to get it."""
+    run = run or f"python -m pip install -c constraints.txt -e '.[{extra}]'"
+    return UsageError(f"{place}: needs {library} of the extra `{extra}`, which is not installed; run `{run}`.")

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.text import Text
 
 from bench.analyse.summaries import log_blocks
-from bench.show.rows import Row, arranged, is_control, key_of, name_of, place_of
+from bench.show.grid import Row
+from bench.show.rows import arranged, is_control, key_of, name_of, place_of
 from bench.units import seconds
 
 EIGHTHS = " ▏▎▍▌▋▊▉"

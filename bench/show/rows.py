@@ -13,10 +13,10 @@ import pandas as pd
 from bench.plan.cases import TWIN, Case
 from bench.plan.sides import CONTROLS, at
 from bench.record.frame import SIDE
+from bench.show.grid import Row
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
-Row = dict[str, Any]
 
 
 def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:

@@ -100,7 +100,7 @@ def test_asv_finds_what_it_looks_for():
 
 def test_asv_itself_loads_it(tmp_path):
     loaded = pytest.importorskip("asv.results", reason="needs asv: pip install asv")
-    export.write(export.export([measured()], "asv", controls=False)[0], tmp_path)
+    export.write(export.export([measured()], "asv", False, tmp_path)[0], "asv", tmp_path)
     (results,) = loaded.iter_results(str(tmp_path))
     assert set(results.get_all_result_keys()) == {BASE.replace("/", "."), SLOW.replace("/", ".")}
     assert results.get_result_value(SLOW.replace("/", "."), []) == [row("slow")["seconds_per_step"]]
@@ -109,7 +109,7 @@ def test_asv_itself_loads_it(tmp_path):
 
 def test_asv_keeps_the_list_of_a_project_that_has_one(tmp_path):
     (tmp_path / "benchmarks.json").write_text('{"time_own": {"name": "time_own"}, "version": 2}')
-    export.write(export.export([measured()], "asv", controls=False)[0], tmp_path)
+    export.write(export.export([measured()], "asv", False, tmp_path)[0], "asv", tmp_path)
     assert set(json.loads((tmp_path / "benchmarks.json").read_text())) == {
         "time_own", BASE.replace("/", "."), SLOW.replace("/", "."), "version",
     }  # fmt: skip
