@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from bench.analyse.comparison import compare
     from bench.record.frame import load
 
-__all__ = ["compare", "load"]
+__version__ = "0.1.0"
+__all__ = ["__version__", "compare", "load"]
 _ROOMS = {"compare": "bench.analyse.comparison", "load": "bench.record.frame"}
 
 

@@ -1,4 +1,17 @@
-"""What can go wrong that is no fault of ours: a user's input, and a step that is not what it should be."""
+"""How what is no fault of ours ends: a user's input as one sentence and an exit code, a wrong step as a reason."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Of a command and of what it judges; pytest ends with codes of its own."""
+
+    FINE = 0
+    WRONG = 1
+    """A step is wrong or failed, or there is what --fail-on stops."""
+    USAGE = 2
+    UNPROVEN = 3
+    INTERRUPTED = 130
 
 
 class UsageError(Exception):
@@ -22,3 +35,9 @@ def unknown(what: str, value: str, known: list[str], place: str) -> UsageError:
     near = max(known, key=likeness, default="")
     hint = f"did you mean {near}?" if likeness(near) >= 0.6 else f"known: {', '.join(known)}."
     return UsageError(f"{place}: unknown {what} {value!r}; {hint}")
+
+
+def missing(library: str, place: str, extra: str, run: str = "") -> UsageError:
+    """An error for an optional library; the project's extra of this name has it, `run` is a shorter way to get it."""
+    run = run or f"python -m pip install -c constraints.txt -e '.[{extra}]'"
+    return UsageError(f"{place}: needs {library} of the extra `{extra}`, which is not installed; run `{run}`.")

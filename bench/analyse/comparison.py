@@ -20,7 +20,7 @@ from bench.analyse import reading
 from bench.analyse.between_runs import KEY, QUIET, Key, Runs, difference
 from bench.analyse.summaries import noise_floor
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
-from bench.errors import UsageError
+from bench.errors import ExitCode, UsageError
 from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE, TWIN, YARDSTICK, Case
 
 WEATHER = 0.10
@@ -54,21 +54,25 @@ class Comparison:
         logs = np.log(self.table["ratio"].dropna().astype(float))
         return float(np.exp(logs.mean())) if len(logs) else math.nan
 
-    def outcome(self, slower: float | None = None) -> tuple[list[str], int]:
-        """What there is to say, and the exit code: 2 a file was left out, 3 unproven, 1 what a gate has to stop, else 0.
+    def outcome(self, slower: float | None = None) -> tuple[list[str], ExitCode]:
+        """What there is to say, and USAGE if a file was left out, else UNPROVEN, or WRONG for what a gate has to stop.
 
         A gate (`slower`: the share from which on a SLOWER row fails) also stops what head lost, and is itself unproven if a
         row could not be judged at all.
         """
         told = list(self.left_out)
         if slower is None:
-            return told, 2 if told else 3 if self.doubts else 0
+            return told, ExitCode.USAGE if told else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
         rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
         stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
         open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
         told += [*stopped, *self.lost, *open_]
         proven = not self.doubts and not self.unjudged
-        return told, 2 if self.left_out else 3 if not proven else 1 if stopped or self.lost else 0
+        if self.left_out:
+            return told, ExitCode.USAGE
+        if not proven:
+            return told, ExitCode.UNPROVEN
+        return told, ExitCode.WRONG if stopped or self.lost else ExitCode.FINE
 
 
 def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bench.analyse import summaries
 from bench.analyse.verdicts import SLOWER
+from bench.errors import ExitCode
 from bench.record import journal
 from bench.schema.case import Case
 
@@ -37,13 +38,13 @@ class Run:
         row = self.table.astype(object).loc[key]  # astype turns NumPy's numbers into Python's
         return {str(name): None if pd.isna(value) else value for name, value in row.items()}
 
-    def exit_code(self, fail_on: float | None = None) -> int:
-        """1 if a step is wrong or failed, or if one of a later side is SLOWER by the share `fail_on`; 3 if that is unproven."""
+    def exit_code(self, fail_on: float | None = None) -> ExitCode:
+        """WRONG if a step is wrong or failed, or one of a later side SLOWER by the share `fail_on`; UNPROVEN if that is."""
         if self.table["status"].isin(["wrong", "failed"]).any():
-            return 1
+            return ExitCode.WRONG
         if fail_on is None:
-            return 0
+            return ExitCode.FINE
         first = {Case.parse(key).side for key in self.table["baseline"].dropna().unique()}
         later = self.table[~self.table["side"].isin(first)]
         slower = (later["verdict"] == SLOWER) & (later["ratio"] >= 1 + fail_on)
-        return 3 if self.doubts else int(slower.any())
+        return ExitCode.UNPROVEN if self.doubts else ExitCode.WRONG if slower.any() else ExitCode.FINE

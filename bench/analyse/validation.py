@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import UsageError
+from bench.errors import missing
 from bench.schema.case import CASE_COLUMNS, SIDE
 from bench.schema.summary import checked_as
 
@@ -73,7 +73,7 @@ def _schema() -> Any:
     try:
         import pandera.pandas as pa
     except ModuleNotFoundError:
-        raise UsageError("reading results needs pandera, which is not installed: python -m pip install pandera.") from None
+        raise missing("pandera", "reading results", extra="compare") from None
 
     time, amount = [pa.Check.gt(1e-12), pa.Check.lt(1e9)], [pa.Check.ge(0)]
     columns = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in NAMES}

@@ -1,1 +1,49 @@
-"""The command line: parsing and exit codes, and calls into the floors below that do the work."""
+"""The command line: parsing and exit codes, and calls into the floors below that do the work.
+
+A module here is a group of commands and declares them in `add(parsers)`; they are offered in the order of the modules'
+names. A command imports what it works with when it is called, so that `--help` and `list` need not wait for pandas.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pkgutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import __version__
+from bench.errors import ExitCode, UsageError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its `ExitCode`."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return ExitCode.USAGE
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return ExitCode.FINE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    script = Path(sys.argv[0]).stem
+    parser = argparse.ArgumentParser(
+        prog=script if script == "stepbench" else "python -m bench",
+        description="What one training step costs, proven and timed.",
+    )
+    parser.add_argument("--version", action="version", version=f"stepbench {__version__}")
+    parsers = parser.add_subparsers(required=True, metavar="command")
+    for module in pkgutil.iter_modules(__path__):
+        if not module.name.startswith("_"):
+            importlib.import_module(f"{__name__}.{module.name}").add(parsers)
+    return parser

@@ -1,24 +1,24 @@
 """Stored runs as airspeed velocity stores results: a folder per machine, a file per commit and environment.
 
-It must never file a run under a commit that it was not measured at.
+No run is filed under a commit that it was not measured at.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bench.analyse.verdicts import Estimate
 from bench.errors import UsageError
-from bench.record import frame, journal
+from bench.export._format import Format, Runs, records
+from bench.record import frame
+from bench.record.journal import Story
 from bench.schema.case import Case
+from bench.schema.records import Header
 
 LIST = "benchmarks.json"
 RESULTS_VERSION, MACHINE_VERSION, LIST_VERSION = 2, 1, 2
@@ -29,25 +29,13 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def with_commit(stories: Iterable[journal.Story], rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of runs that were measured at a commit, and a line for each run that was not."""
-    told = []
-    for story in stories:
-        commit = story.header["machine"]["commit"]
-        if not re.fullmatch(r"[0-9a-f]{40}", commit or ""):
-            run = story.header["run"]
-            rows = rows[(rows["run"] != run) | (rows["machine"] != story.header["machine_name"])]
-            told.append(f"{run}: is left out: asv files results by commit, and this run has {commit or 'none'}")
-    return rows, told
-
-
-def files(stories: Iterable[journal.Story], rows: pd.DataFrame) -> dict[str, str]:
-    """Path -> text of everything below asv's `results_dir`. Raises `UsageError` if a commit has two runs of a case."""
+def files(runs: Runs) -> dict[str, str]:
+    """Path → text of everything below asv's `results_dir`. Raises `UsageError` if a commit has two runs of a case."""
     written: dict[str, Any] = {}
     listed: dict[str, Any] = {}
-    for story in stories:
+    for story in runs.stories:
         header = story.header
-        mine = rows[(rows["run"] == header["run"]) & (rows["machine"] == header["machine_name"])]
+        mine = runs.table[runs.of(story)]
         if mine.empty:
             continue
         machine, about = _machine(header), _about(header)
@@ -55,7 +43,7 @@ def files(stories: Iterable[journal.Story], rows: pd.DataFrame) -> dict[str, str
         written[f"{machine['machine']}/machine.json"] = machine
         results = written.setdefault(path, about)["results"]
         medians = _medians(story)
-        for row in mine.to_dict("records"):
+        for row in records(mine):
             # asv's pages split a name at each slash and keep the first part; they show pretty_name
             name = row["id"].replace("/", ".")
             if name in results:
@@ -66,24 +54,29 @@ def files(stories: Iterable[journal.Story], rows: pd.DataFrame) -> dict[str, str
             results[name] = _result(row, medians[row["id"]], _milliseconds(header))
             listed[name] = {
                 "name": name, "pretty_name": row["id"], "params": [], "param_names": [], "type": "time", "unit": "seconds",
-                "code": header["sources"].get(row["source_hash"], ""),
+                "code": header.get("sources", {}).get(row["source_hash"], ""),
             }  # fmt: skip
-    written[LIST] = {**listed, "version": LIST_VERSION}
+    old = _listed(runs.output / LIST) if runs.output else {}
+    written[LIST] = {**old, **listed, "version": LIST_VERSION}
     return {path: json.dumps(data, indent=1, allow_nan=False) + "\n" for path, data in written.items()}
 
 
-def merged(path: Path, text: str) -> str:
-    """A list of benchmarks, with those added that an older list at `path` has: it may be a project's own."""
+def _listed(path: Path) -> dict[str, Any]:
+    """The list of benchmarks that stands there already: it may be a project's own."""
     if not path.exists():
-        return text
+        return {}
     try:
         old = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}; name another folder with -o.") from None
     except ValueError:
-        raise UsageError(f"{path}: is not the list that asv writes; name another folder with -o.") from None
-    return json.dumps({**old, **json.loads(text)}, indent=1) + "\n"
+        old = None
+    if not isinstance(old, dict):
+        raise UsageError(f"{path}: is not the list that asv writes; name another folder with -o.")
+    return old
 
 
-def _machine(header: journal.Record) -> dict[str, Any]:
+def _machine(header: Header) -> dict[str, Any]:
     facts = header["machine"]
     return {
         "machine": header["machine_name"],
@@ -95,7 +88,7 @@ def _machine(header: journal.Record) -> dict[str, Any]:
     }
 
 
-def _about(header: journal.Record) -> dict[str, Any]:
+def _about(header: Header) -> dict[str, Any]:
     """What a result file says besides results; the environment is named as asv names its own."""
     python = ".".join(header["machine"]["python"].split(".")[:2])
     libraries = dict(sorted({name: v for case in header["cases"] for name, v in case["versions"].items()}.items()))
@@ -127,13 +120,17 @@ def _result(row: dict[str, Any], medians: np.ndarray, started: int) -> list[Any]
     return [[row["seconds_per_step"]], [], None, started, None, *stats, [medians.tolist()]]
 
 
-def _medians(story: journal.Story) -> dict[str, np.ndarray]:
+def _medians(story: Story) -> dict[str, np.ndarray]:
     rounds = frame.samples(story)
     throughput = rounds[rounds["mode"] == "throughput"]
-    by_pass = throughput.groupby([throughput["case"].map(lambda key: Case.parse(key).path), throughput["pass"]])["seconds_per_step"].median()
+    names = throughput["case"].map(lambda key: Case.parse(key).path)
+    by_pass = throughput.groupby([names, throughput["pass"]])["seconds_per_step"].median()
     return {str(name): mine.to_numpy() for name, mine in by_pass.groupby(level=0)}
 
 
-def _milliseconds(header: journal.Record) -> int:
+def _milliseconds(header: Header) -> int:
     """When the run began, in milliseconds since 1970, as asv wants it."""
     return round(1000 * datetime.fromisoformat(header["machine"]["time"]).timestamp())
+
+
+FORMAT = Format(files, by_commit=True)

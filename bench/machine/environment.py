@@ -42,10 +42,11 @@ def machine_name(gpu_names: list[str]) -> str:
 
 def facts() -> MachineFacts:
     """The machine and the software, for a journal's header and `environment.json`."""
+    busy = load()
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(),
-        "cpus": os.cpu_count(),
+        "cpus": os.cpu_count() or 1,
         "cores": resources.cores(),
         "cpu_quota": resources.cpu_quota(),
         "memory_bytes": psutil.virtual_memory().total,
@@ -57,7 +58,8 @@ def facts() -> MachineFacts:
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "commit": git.commit(),
         "kernel_choices": {name: os.environ[name] for name in KERNEL_CHOICES if name in os.environ},
-        **load(),
+        "load_average": busy["load_average"],
+        "steal_seconds": busy["steal_seconds"],
     }
 
 

@@ -12,13 +12,13 @@ import importlib.metadata
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import backends
 from backends import api, reference
-from bench.errors import UsageError
+from bench.errors import UsageError, unknown
 from bench.plan import controls
 
 RESERVED = ("all", "seed", "rung", "control", "yardstick", "twin")
@@ -75,6 +75,19 @@ def load(path: Path) -> type[api.TrainStep]:
         names = f": {', '.join(c.__name__ for c in classes)}" if classes else ""
         raise UsageError(f"{path}: has {len(classes)} concrete TrainStep classes{names}; a backend's file has exactly one.")
     return classes[0]
+
+
+def runnable(name: str, device: str, dtype: str, paths: Mapping[str, Path], place: str) -> type[api.TrainStep]:
+    """The backend of that name among `paths`. Raises `UsageError` if there is none, or if it cannot run there."""
+    if name not in paths:
+        raise unknown("backend", name, list(paths), place)
+    try:
+        step = load(paths[name])
+    except MissingLibrary as missing:
+        raise UsageError(f"{name}: needs the library {missing}, which is not installed.") from None
+    if reason := step.why_not(device, dtype):
+        raise UsageError(f"{name} {reason}.")
+    return step
 
 
 def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from bench.schema.case import Case, Shape
 from bench.schema.records import Failure, Open
 from bench.session import run_plan
 from bench.settings import Settings
-from bench.show import folder, tables
+from bench.show import folder, grid
 
 PARAMETERS = ("backend", "device", "dtype", "threads", "shape", "side")
 """Of a case's test, as strings; the last only in a run that has sides."""
@@ -105,7 +105,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if not plan.cases or config.getoption("benchmark_skip"):
         return
     if _measures(config):
-        _usage(lambda: run_plan(plan, tables.console(), lambda run: config.stash.__setitem__(RUN, run)))
+        _usage(lambda: run_plan(plan, grid.console(), lambda run: config.stash.__setitem__(RUN, run)))
     else:
         config.stash[PROOFS] = conductor.prove(plan)
 
@@ -114,7 +114,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if run := config.stash.get(RUN, None):
         terminalreporter.section("stepbench")
-        folder.show(run, tables.console())
+        folder.show(run, grid.console())
 
 
 @pytest.hookimpl(optionalhook=True)

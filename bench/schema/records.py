@@ -5,6 +5,7 @@ Fields are added and none is renamed; what an older journal lacks is `NotRequire
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
 from collections.abc import Callable
+from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
 
@@ -15,10 +16,19 @@ class Bound(NamedTuple):
     holds: Callable[[Any], bool]
 
 
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
 Above0 = Annotated[float, Bound("a number above 0", lambda value: value > 0)]
 AtLeast0 = Annotated[float, Bound("a number of at least 0", lambda value: value >= 0)]
 Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value >= 0)]
 Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
+Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
 Sizes = Annotated[list[Number], Bound("four whole numbers of at least 1", lambda value: len(value) == 4)]
 
 
@@ -76,8 +86,8 @@ class Load(TypedDict, total=False):
 class MachineFacts(Load):
     """The machine and the software."""
 
-    time: str
-    """When the run began, ISO 8601."""
+    time: Time
+    """When the run began."""
     cpu: str
     cpus: Number
     cores: list[list[int]]

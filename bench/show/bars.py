@@ -16,7 +16,8 @@ from rich.text import Text
 
 from bench.analyse.estimates import log_blocks
 from bench.schema.case import Case, is_control
-from bench.show.rows import Row, arranged, key_of, name_of, place_of
+from bench.show.grid import Row
+from bench.show.rows import arranged, key_of, name_of, place_of
 from bench.units import seconds
 
 EIGHTHS = " ▏▎▍▌▋▊▉"

@@ -15,9 +15,9 @@ from rich.console import Console
 from bench.analyse.comparison import Comparison
 from bench.errors import UsageError
 from bench.schema.case import SIDE
-from bench.show import tables
-from bench.show.rows import DIMENSIONS, Row, common, records, with_shape
-from bench.show.tables import Column
+from bench.show import grid
+from bench.show.grid import Column, Row
+from bench.show.rows import DIMENSIONS, common, records, with_shape
 from bench.units import seconds, span
 
 _MEASURES = [
@@ -37,7 +37,7 @@ def terminal(found: Comparison, to: Console) -> None:
     """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
     columns, rows = _prepared(found.table)
     to.print(common(found.table))
-    tables.grid(tables.fit(columns, rows, to.width), rows, to)
+    grid.show(grid.fit(columns, rows, to.width), rows, to)
     for line in _below(found):
         to.print(line)
     for doubt in found.doubts:
@@ -48,8 +48,8 @@ def markdown(found: Comparison) -> str:
     """For an issue, a pull request or GitHub's step summary."""
     columns, rows = _prepared(found.table)
     above = [part for doubt in found.doubts for part in (f"**{doubt}**", "")]
-    grid = tables.pipes(tables.fit(columns, rows, 140), rows)
-    return "\n".join([*above, common(found.table), "", *grid, "", *(f"- {line}" for line in _below(found)), ""])
+    pipes = grid.pipes(grid.fit(columns, rows, 140), rows)
+    return "\n".join([*above, common(found.table), "", *pipes, "", *(f"- {line}" for line in _below(found)), ""])
 
 
 def csv(base: str, found: dict[str, Comparison]) -> str:
@@ -97,8 +97,8 @@ def append(path: Path, base: str, found: dict[str, Comparison]) -> None:
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
     table = with_shape(table)
-    varying = [tables.dimension(name) for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
-    return [tables.plain("backend"), *varying, *_MEASURES], records(table)
+    varying = [grid.dimension(name) for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
+    return [grid.plain("backend"), *varying, *_MEASURES], records(table)
 
 
 def _below(found: Comparison) -> list[str]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pandas as pd
 
-from bench.errors import UsageError
+from bench.errors import UsageError, missing
 from bench.schema.case import is_control
 from bench.show.bars import is_wide
-from bench.show.rows import Row, arranged, common, key_of, name_of, place_of
+from bench.show.grid import Row
+from bench.show.rows import arranged, common, key_of, name_of, place_of
 from bench.units import seconds
 
 NAME = "times.svg"
@@ -125,8 +126,6 @@ def _style() -> AbstractContextManager[None]:
     try:
         from matplotlib import style
     except ModuleNotFoundError:
-        raise UsageError(
-            "picture: matplotlib is not installed; run `python -m pip install -c constraints.txt -e '.[instrument]'`."
-        ) from None
+        raise missing("matplotlib", "picture", extra="pictures") from None
     context: AbstractContextManager[None] = style.context(["default", {"svg.hashsalt": "stepbench"}])
     return context

@@ -11,10 +11,10 @@ from typing import Any
 import pandas as pd
 
 from bench.schema.case import FIXED_WORK, SIDE, Case, Shape, at, is_control
+from bench.show.grid import Row
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """One more dimension, but the sides of a case stand next to each other instead of in a part of the table each."""
-Row = dict[str, Any]
 
 
 def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:

@@ -13,10 +13,10 @@ from rich.console import Console
 
 from bench.analyse.scaling import LINE, Scaling
 from bench.schema.case import SIDE
-from bench.show import tables
+from bench.show import grid
+from bench.show.grid import Column, Row
 from bench.show.pictures import COLOURS, MARKERS
-from bench.show.rows import Row, records
-from bench.show.tables import Column
+from bench.show.rows import records
 from bench.units import flop, seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
@@ -77,9 +77,9 @@ def draw(found: Scaling, target: Path) -> list[Path]:
 
 def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
     rows = records(table)
-    varying = [tables.dimension(name) for name in ("device", "dtype", "threads", SIDE) if table[name].nunique() > 1]
-    columns = [tables.plain("backend"), *varying, *measures]
-    tables.grid(tables.fit(columns, rows, to.width), rows, to)
+    varying = [grid.dimension(name) for name in ("device", "dtype", "threads", SIDE) if table[name].nunique() > 1]
+    columns = [grid.plain("backend"), *varying, *measures]
+    grid.show(grid.fit(columns, rows, to.width), rows, to)
 
 
 def _span(name: str) -> Column:

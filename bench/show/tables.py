@@ -6,38 +6,22 @@ It must never compute an estimate; it is the last formatter, where seconds get t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import IO
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
 
 from bench.schema.case import SIDE, Case, is_control
-from bench.show.rows import Row, arranged, common, records, sides
+from bench.show import grid
+from bench.show.grid import Column, Row
+from bench.show.rows import arranged, common, records, sides
 from bench.units import giga, seconds, size, span, spread
-
-
-@dataclass(frozen=True)
-class Column:
-    title: str
-    text: Callable[[Row], str]
-    priority: int
-    """Columns are left out from the highest number down until the table fits."""
-    right: bool = True
-
-
-def console(file: IO[str] | None = None, width: int | None = None) -> Console:
-    """A console that prints what it is given: a reason such as `name[cpu]` is no markup."""
-    return Console(file=file, width=width, markup=False, highlight=False, soft_wrap=True)
 
 
 def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
     rows, varying = arranged(table)
     to.print(common(table))
-    grid(fit(_columns(varying), rows, to.width), rows, to, dim=lambda row: is_control(row["kind"]))
+    grid.show(grid.fit(_columns(varying), rows, to.width), rows, to, dim=lambda row: is_control(row["kind"]))
     for line in _legend(table):
         to.print(line, style="dim")
     for line in notes(table):
@@ -47,34 +31,8 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
 def markdown(table: pd.DataFrame, width: int = 140) -> str:
     """The same table for an issue, a README or `summary.md`, with the columns that `width` has room for."""
     rows, varying = arranged(table)
-    lines = [common(table), "", *pipes(fit(_columns(varying), rows, width), rows), ""]
+    lines = [common(table), "", *grid.pipes(grid.fit(_columns(varying), rows, width), rows), ""]
     return "\n".join([*lines, *_legend(table), *(f"- {note}" for note in notes(table))]) + "\n"
-
-
-def fit(columns: list[Column], rows: list[Row], width: int) -> list[Column]:
-    """The columns that say something and have room, the least important left out first."""
-    columns = [column for column in columns if column.title == "verdict" or any(column.text(row) for row in rows)]
-    while _total(columns, rows, gap=1) > width and max(column.priority for column in columns) > 0:
-        columns.remove(max(columns, key=lambda column: column.priority))
-    return columns
-
-
-def grid(columns: list[Column], rows: list[Row], to: Console, dim: Callable[[Row], int] = lambda row: 0) -> None:
-    """Prints rows in aligned columns."""
-    roomy = _total(columns, rows, gap=2) <= to.width
-    out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
-    for column in columns:
-        out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
-    for row in rows:
-        out.add_row(*(column.text(row) for column in columns), style="dim" if dim(row) else None)
-    to.print(out, soft_wrap=False)
-
-
-def pipes(columns: list[Column], rows: list[Row]) -> list[str]:
-    """The lines of a Markdown table."""
-    head = "| " + " | ".join(column.title for column in columns) + " |"
-    rule = "|" + "|".join("---:" if column.right else "---" for column in columns) + "|"
-    return [head, rule, *("| " + " | ".join(c.text(row).replace("|", "\\|") for c in columns) + " |" for row in rows)]
 
 
 def notes(table: pd.DataFrame) -> list[str]:
@@ -107,20 +65,7 @@ def _legend(table: pd.DataFrame) -> list[str]:
 
 
 def _columns(varying: list[str]) -> list[Column]:
-    return [_name_column(), *(dimension(name) for name in varying), *_MEASURES]
-
-
-def _total(columns: list[Column], rows: list[Row], gap: int) -> int:
-    return sum(_width(column, rows) + gap for column in columns) - gap
-
-
-def _width(column: Column, rows: list[Row]) -> int:
-    return max([len(column.title), *(len(column.text(row)) for row in rows)])
-
-
-def plain(title: str, priority: int = 0) -> Column:
-    """A column of texts that stand in the rows under its title."""
-    return Column(title, lambda row: str(row[title]), priority, right=False)
+    return [_name_column(), *(grid.dimension(name) for name in varying), *_MEASURES]
 
 
 def _name_column() -> Column:
@@ -128,10 +73,6 @@ def _name_column() -> Column:
         return f"{row['backend']}{' (incomplete)' if row['status'] == 'incomplete' else ''}"
 
     return Column("backend", name, 0, right=False)
-
-
-def dimension(name: str) -> Column:
-    return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
 
 
 def _count(value: float) -> str:

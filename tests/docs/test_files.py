@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.analyse import summaries
 from bench.record import frame, journal
+from bench.schema.summary import SUMMARY
 from bench.show import generated
 
 ROOT = Path(__file__).parent.parent.parent
@@ -27,7 +27,7 @@ def _described(heading: str) -> list[str]:
 
 
 def test_every_column_of_the_summary_is_described_and_no_other():
-    assert sorted(_described("`summary.csv`")) == sorted(summaries.SUMMARY)
+    assert sorted(_described("`summary.csv`")) == sorted(SUMMARY)
 
 
 def test_every_column_of_the_samples_is_described_and_no_other():

@@ -119,7 +119,7 @@ def test_a_byte_order_mark_is_no_damage(fine):
 def test_without_pandera_one_sentence_says_so(fine, monkeypatch):
     """A machine with CUDA on which nothing can be installed measures all the same."""
     monkeypatch.setitem(sys.modules, "pandera.pandas", None)
-    with pytest.raises(UsageError, match="needs pandera, which is not installed: python -m pip install"):
+    with pytest.raises(UsageError, match="needs pandera of the extra `compare`, which is not installed; run `python -m pip"):
         reading.read([fine])
 
 

@@ -1,9 +1,16 @@
 """If these fail, the command line says something else than the documentation."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
-from tests.support import EVERYTHING
+import bench as package
+from bench import cli
+from bench.__main__ import main
+from bench.errors import ExitCode
+from tests.support import EVERYTHING, clean_environ
 
 BACKENDS = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"]
 
@@ -66,3 +73,66 @@ def test_numbers_are_checked_by_the_parser(bench):
     done = bench("train", "numpy_manual", "--epochs", "0")
     assert done.returncode == 2
     assert "'0': expected a whole number of at least 1" in done.stderr
+
+
+def test_the_commands_stand_in_the_order_in_which_one_needs_them(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    words = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ") and line[4] != " "]
+    assert words == [
+        "list", "train", "verify", "run", "doctor", "show", "picture", "compare", "scaling", "summary", "report", "export",
+        "results",
+    ]  # fmt: skip
+
+
+NEW = '''
+from bench.cli._arguments import command
+
+
+def add(parsers):
+    command(parsers, "greet", greet).add_argument("name")
+
+
+def greet(arguments):
+    """Says hello."""
+    print("hello", arguments.name)
+    return 3
+'''
+
+
+def test_a_new_command_is_one_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "greeting.py").write_text(NEW)
+    monkeypatch.setattr(cli, "__path__", [*cli.__path__, str(tmp_path)])
+    assert main(["greet", "you"]) == ExitCode.UNPROVEN
+    assert capsys.readouterr().out == "hello you\n"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"], ["export", "--help"]])
+def test_what_reads_no_run_does_not_wait_for_heavy_libraries(arguments):
+    code = "import runpy, sys; sys.argv = ['bench', *sys.argv[1:]]\ntry: runpy.run_module('bench', run_name='__main__')\n"
+    code += "except SystemExit as end: assert not end.code\nprint({*sys.modules} & {'pandas', 'scipy', 'torch'})"
+    environ = clean_environ() | EVERYTHING
+    done = subprocess.run([sys.executable, "-c", code, *arguments], env=environ, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(("script", "name"), [("/x/bin/stepbench", "stepbench"), ("/x/bench/__main__.py", "python -m bench")])
+def test_it_calls_itself_what_it_was_called(script, name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [script])
+    with pytest.raises(SystemExit) as ended:
+        main([])
+    assert ended.value.code == ExitCode.USAGE
+    assert capsys.readouterr().err.startswith(f"usage: {name} [-h]")
+
+
+def test_it_tells_its_version(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"stepbench {package.__version__}\n"
+
+
+def test_exit_codes_are_what_scripts_rely_on():
+    assert {code.name: code.value for code in ExitCode} == {
+        "FINE": 0, "WRONG": 1, "USAGE": 2, "UNPROVEN": 3, "INTERRUPTED": 130,
+    }  # fmt: skip

@@ -12,7 +12,7 @@ from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
 from bench.record import frame, journal
 from bench.settings import Settings
-from bench.show import tables
+from bench.show import grid
 from tests.support import CPU, GOOD_MACHINE
 
 CHECKS = (
@@ -43,7 +43,7 @@ def test_the_journal_keeps_what_was_said_and_the_screen_shows_it(tmp_path, monke
     settings = Settings.from_env({"BENCH_BASELINE": "plain", "BENCH_RESULTS": str(tmp_path)})
     plan = make_plan(settings, (Side(backends={"plain": plain}),), ("cpu",))
     screen = io.StringIO()
-    session.run_plan(plan, tables.console(screen, width=80), lambda run: None)
+    session.run_plan(plan, grid.console(screen, width=80), lambda run: None)
     (story,) = frame.stories(tmp_path)
     assert story.header["doctor"] == ["load: 9.00 on 2 CPUs; wait."]
     assert screen.getvalue().startswith("load: 9.00 on 2 CPUs; wait.\nstepbench: ")

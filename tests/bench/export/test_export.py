@@ -10,9 +10,11 @@ from dataclasses import replace
 import pytest
 
 from bench import export
+from bench.__main__ import main
 from bench.analyse import summaries
-from bench.errors import UsageError
+from bench.errors import ExitCode, UsageError
 from bench.export import asv
+from bench.schema.summary import SUMMARY
 from tests.support import MACHINE, story
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -98,16 +100,23 @@ def test_asv_finds_what_it_looks_for():
 
 def test_asv_itself_loads_it(tmp_path):
     loaded = pytest.importorskip("asv.results", reason="needs asv: pip install asv")
-    export.write(export.export([measured()], "asv", controls=False)[0], tmp_path)
+    export.write(export.export([measured()], "asv", False, tmp_path)[0], "asv", tmp_path)
     (results,) = loaded.iter_results(str(tmp_path))
     assert set(results.get_all_result_keys()) == {BASE.replace("/", "."), SLOW.replace("/", ".")}
     assert results.get_result_value(SLOW.replace("/", "."), []) == [row("slow")["seconds_per_step"]]
     assert results.get_result_stats(SLOW.replace("/", "."), [])[0]["repeat"] == 20
 
 
+@pytest.mark.parametrize("text", ["no JSON", "[]"])
+def test_asv_leaves_alone_what_is_no_list_of_benchmarks(text, tmp_path):
+    (tmp_path / "benchmarks.json").write_text(text)
+    with pytest.raises(UsageError, match=r"benchmarks\.json: is not the list that asv writes; name another folder with -o"):
+        export.export([measured()], "asv", False, tmp_path)
+
+
 def test_asv_keeps_the_list_of_a_project_that_has_one(tmp_path):
     (tmp_path / "benchmarks.json").write_text('{"time_own": {"name": "time_own"}, "version": 2}')
-    export.write(export.export([measured()], "asv", controls=False)[0], tmp_path)
+    export.write(export.export([measured()], "asv", False, tmp_path)[0], "asv", tmp_path)
     assert set(json.loads((tmp_path / "benchmarks.json").read_text())) == {
         "time_own", BASE.replace("/", "."), SLOW.replace("/", "."), "version",
     }  # fmt: skip
@@ -124,7 +133,7 @@ def test_csv_has_every_row_of_every_run_with_its_machine_and_run_first():
     text, told = one("csv", measured("first"), measured("second", extra=[WRONG]), controls=True)
     assert told == []
     rows = list(csv.DictReader(io.StringIO(text)))
-    assert list(rows[0]) == [*dict.fromkeys(["machine", "run", *summaries.SUMMARY])]
+    assert list(rows[0]) == [*dict.fromkeys(["machine", "run", *SUMMARY])]
     assert [(r["run"], r["backend"]) for r in rows] == [
         (run, b) for run in ("first", "second") for b in ("base", "slow", "twin")
     ]
@@ -154,6 +163,26 @@ def test_controls_come_only_when_asked_for_and_doubts_are_told(format):
 def test_two_numbers_under_one_name_are_refused(format):
     with pytest.raises(UsageError, match=f"export: {BASE} "):
         export.export([measured("first"), measured("second")], format, controls=False)
+
+
+NEW = """
+from bench.export._format import Format
+FORMAT = Format(lambda runs: {"": "\\n".join(runs.table["id"]) + "\\n"}, one_value_per_name=True)
+"""
+
+
+def test_a_new_format_is_one_file(tmp_path, monkeypatch, capsys):
+    (tmp_path / "formats").mkdir()
+    (tmp_path / "formats" / "names_only.py").write_text(NEW)
+    monkeypatch.setattr(export, "__path__", [*export.__path__, str(tmp_path / "formats")])
+    first, second = (on_disk(tmp_path / run, measured(run)) for run in ("first", "second"))
+    assert main(["export", first, "--format", "names-only"]) == ExitCode.FINE
+    assert capsys.readouterr().out.splitlines() == [BASE, SLOW]
+    assert main(["export", first, second, "--format", "names-only"]) == ExitCode.USAGE
+    assert "and names-only takes one value per name" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["export", "--help"])
+    assert "{asv,bencher,csv,github-action-benchmark,names-only}" in "".join(capsys.readouterr().out.split())
 
 
 def on_disk(folder, run):

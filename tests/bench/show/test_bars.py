@@ -9,7 +9,7 @@ import pytest
 
 from bench.analyse import summaries
 from bench.record import frame
-from bench.show import bars, tables
+from bench.show import bars, grid
 from tests.support import story
 
 NAMES = {"base": 1.0, "slow": 1.5}
@@ -23,7 +23,7 @@ def told():
 
 def _shown(table, rounds, width):
     out = io.StringIO()
-    bars.show(table, rounds, tables.console(out, width))
+    bars.show(table, rounds, grid.console(out, width))
     return out.getvalue().splitlines()
 
 

@@ -91,5 +91,5 @@ def test_what_cannot_be_drawn_is_one_sentence(table, tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="cannot be written: No such file or directory"):
         pictures.save(pictures.times(table), tmp_path / "none" / "times.svg")
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
-    with pytest.raises(UsageError, match="matplotlib is not installed; run `python -m pip install"):
+    with pytest.raises(UsageError, match="^picture: needs matplotlib of the extra `pictures`, which is not installed; run `"):
         pictures.times(table)

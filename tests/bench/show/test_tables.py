@@ -6,7 +6,7 @@ import pytest
 
 from bench import units
 from bench.analyse import summaries
-from bench.show import tables
+from bench.show import grid, tables
 from tests.support import key_of, story
 
 
@@ -53,7 +53,7 @@ def test_spread_is_half_the_width_over_the_middle():
 
 def _shown(table, width):
     out = io.StringIO()
-    tables.terminal(table, tables.console(out, width))
+    tables.terminal(table, grid.console(out, width))
     return out.getvalue().splitlines()
 
 

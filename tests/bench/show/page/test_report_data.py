@@ -9,7 +9,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyse.run import Run
-from bench.cli import stored
+from bench.cli import writing
 from bench.errors import UsageError
 from tests.bench.show.page.made import HOSTILE, MISSING, hole, journal
 
@@ -190,7 +190,6 @@ def test_a_missing_library_is_named_with_what_to_install(tmp_path, monkeypatch):
 
     monkeypatch.delitem(sys.modules, "bench.show.page")
     monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
-    with pytest.raises(
-        UsageError, match=r"^report: needs plotly, which is not installed; run `pip install '\.\[report\]'`"
-    ):
-        stored.report(None)
+    says = r"^report: needs plotly of the extra `report`, which is not installed; run `make report`\.$"
+    with pytest.raises(UsageError, match=says):
+        writing.report(None)

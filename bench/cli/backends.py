@@ -1,0 +1,62 @@
+"""Commands that time nothing: which backends there are, what one prints, and whether they are right."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+
+from bench.cli._arguments import Parsers, command, number
+from bench.errors import ExitCode
+from bench.settings import Settings
+
+
+def add(parsers: Parsers) -> None:
+    command(parsers, "list", list_backends)
+    trained = command(parsers, "train", train)
+    trained.add_argument("backend")
+    trained.add_argument("--epochs", type=number(1), default=10)
+    trained.add_argument("--device", default="cpu")
+    trained.add_argument("--dtype", default="float32", choices=("float32", "float64", "tf32", "bfloat16"))
+    trained.add_argument("--seed", type=number(0), default=0)
+    verified = command(parsers, "verify", verify)
+    verified.add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
+
+
+def list_backends(_: argparse.Namespace) -> int:
+    """Shows every backend, its devices and dtypes, and why one cannot run here."""
+    from bench.measure.catalogue import catalogue
+    from bench.show import backend_tables, grid
+
+    backend_tables.show(catalogue(Settings.from_env())[0], grid.console())
+    return ExitCode.FINE
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Prints `epoch - loss` line by line, as the scripts that the project grew from meant to."""
+    from backends.api import Problem
+    from bench.paths import BACKENDS
+    from bench.plan import discovery
+    from bench.show import losses
+
+    paths = discovery.find([BACKENDS, *Settings.from_env().path])
+    build = discovery.runnable(arguments.backend, arguments.device, arguments.dtype, paths, "train")
+    step = build(Problem.random(seed=arguments.seed), arguments.device, arguments.dtype)
+    losses.show(step, arguments.epochs, arguments.dtype)
+    return ExitCode.FINE
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Proves the selected backends against the reference, untimed, and shows their errors."""
+    from bench.measure.catalogue import catalogue
+    from bench.measure.conductor import prove
+    from bench.plan.cases import make_plan
+    from bench.show import backend_tables, grid
+
+    settings = Settings.from_env()
+    if arguments.backends:
+        settings = replace(settings, backends=tuple(arguments.backends))
+    plan = make_plan(settings, *catalogue(settings))
+    proofs = prove(plan)
+    backend_tables.show_proofs(plan, proofs, grid.console())
+    failed = any(proof["record"] == "failure" for proof in proofs.values())
+    return ExitCode.WRONG if failed or any(hole.asked_for for hole in plan.holes) else ExitCode.FINE

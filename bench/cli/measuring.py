@@ -1,0 +1,59 @@
+"""Commands that measure, or look at what they would measure with."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import nullcontext
+from typing import TYPE_CHECKING
+
+from bench.cli._arguments import Parsers, command, slower
+from bench.errors import ExitCode, UsageError
+from bench.settings import Settings
+
+if TYPE_CHECKING:
+    from bench.analyse.run import Run
+
+
+def add(parsers: Parsers) -> None:
+    measured = command(parsers, "run", run)
+    measured.add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
+    measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
+    command(parsers, "doctor", doctor)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measures as `pytest --benchmark-only` does, without pytest's reports."""
+    from bench.measure.catalogue import catalogue
+    from bench.plan.cases import make_plan
+    from bench.plan.revisions import against
+    from bench.session import run_plan
+    from bench.show import folder, grid
+
+    settings, revision = Settings.from_env(), arguments.against
+    if revision is None and arguments.fail_on is not None and not settings.pythons:
+        raise UsageError("--fail-on: needs two sides to compare; give --against REVISION, or BENCH_PYTHONS.")
+    console = grid.console()
+    codes: list[int] = []
+    with nullcontext(()) if revision is None else against(revision, settings) as sides:
+        plan = make_plan(settings, *catalogue(settings, sides))
+        if not plan.cases:
+            raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
+        if any(hole.asked_for for hole in plan.holes):
+            codes.append(ExitCode.WRONG)
+
+        def publish(measured: Run) -> None:
+            folder.show(measured, console)
+            codes.append(measured.exit_code(arguments.fail_on))
+
+        run_plan(plan, console, publish)
+    return next(filter(None, codes), ExitCode.FINE)
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """Tells what makes this machine a bad instrument, and what to do about it."""
+    from bench.doctor import examination
+    from bench.show import grid
+
+    findings = examination.examine(Settings.from_env())
+    examination.show(findings, grid.console())
+    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings) else ExitCode.FINE

@@ -1,0 +1,91 @@
+"""Commands that write files from stored runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import webbrowser
+from pathlib import Path
+
+from bench import export as exporting
+from bench.cli._arguments import Parsers, command
+from bench.errors import ExitCode, UsageError, missing
+from bench.settings import Settings
+
+
+def add(parsers: Parsers) -> None:
+    rebuilt = command(parsers, "summary", summary)
+    rebuilt.add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
+    reported = command(parsers, "report", report)
+    reported.add_argument("run", nargs="*", type=Path, help="a run's folder, or one above it; the latest run by default")
+    reported.add_argument("-o", "--output", type=Path, help="the file; report.html in the last run's folder by default")
+    reported.add_argument("--open", action="store_true", help="show it in the browser")
+    exported = command(parsers, "export", export)
+    exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
+    exported.add_argument("--format", required=True, choices=exporting.formats())
+    exported.add_argument("-o", "--output", type=Path, help="a file, for asv a folder; stdout by default")
+    exported.add_argument("--controls", action="store_true", help="the twin, null and the yardsticks too")
+    command(parsers, "results", results)
+
+
+def summary(arguments: argparse.Namespace) -> int:
+    """Rebuilds the tables of stored runs from their journals."""
+    from bench.analyse.run import Run
+    from bench.record import frame
+    from bench.show import folder, grid
+
+    for story in frame.stories(*arguments.path):
+        measured = Run.of(story)
+        folder.show(measured, grid.console())
+        folder.write(measured)
+    return ExitCode.FINE
+
+
+def report(arguments: argparse.Namespace) -> int:
+    """Writes one HTML file that shows stored runs in a browser, without a network."""
+    from bench.record import frame
+    from bench.show import grid
+
+    try:
+        from bench.show import page
+    except ModuleNotFoundError as error:
+        if error.name not in ("jinja2", "plotly", "pygments"):
+            raise
+        raise missing(error.name, "report", extra="report", run="make report") from None
+    results = Settings.from_env().results
+    files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]
+    target = arguments.output or files[-1].parent / "report.html"
+    text = page.build(files, results)
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target}: cannot be written: {error.strerror}; name another file with -o.") from None
+    grid.console().print(f"written: {target}", style="dim")
+    if arguments.open:
+        webbrowser.open(target.resolve().as_uri())
+    return ExitCode.FINE
+
+
+def _begun(file: Path) -> str:
+    """A run's folder is named by when it began, whatever machine's folder it is in."""
+    return file.parent.name
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Writes stored runs as files that other tools read."""
+    from bench.record import frame
+
+    files, notes = exporting.export(frame.stories(*arguments.run), arguments.format, arguments.controls, arguments.output)
+    sys.stderr.writelines(f"bench: {note}\n" for note in notes)
+    exporting.write(files, arguments.format, arguments.output)
+    return ExitCode.FINE
+
+
+def results(_: argparse.Namespace) -> int:
+    """Rebuilds what the pages of a checkout show of its committed runs."""
+    from bench.paths import ROOT
+    from bench.show import generated, grid
+
+    for path in generated.refresh(ROOT):
+        grid.console().print(f"written: {path}", style="dim")
+    return ExitCode.FINE

@@ -1,0 +1,64 @@
+"""Backends before anything is timed: where each can run, and by how much its proof was missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rich.console import Console
+
+from bench.judge.proof import TOLERANCE
+from bench.plan.cases import Plan
+from bench.plan.sides import Side
+from bench.schema.case import at
+from bench.schema.records import Failure, Open
+from bench.show import grid
+from bench.show.grid import Row
+
+
+def show(sides: Iterable[Side], to: Console) -> None:
+    """Prints a row per backend with its dtypes on each device, and below them why one cannot run there."""
+    backends = {at(name, side.label): backend for side in sides for name, backend in side.backends.items()}
+    devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not)) or ["cpu"]
+    rows = []
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for name, backend in backends.items():
+        row = {"backend": name, "kind": backend.kind}
+        for device in devices:
+            runnable = [dtype for dtype in backend.dtypes if backend.reason(device, dtype) is None]
+            row[device] = ", ".join(runnable) or "no"
+            if not runnable:
+                reason = str(backend.reason(device, (*backend.dtypes, "float32")[0]))
+                reasons.setdefault((device, reason), []).append(name)
+        row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
+        rows.append(row)
+    _print(rows, to, optional=("libraries",))
+    for (device, reason), names in reasons.items():
+        to.print(f"no {device}: {', '.join(names)}: {reason}")
+
+
+def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -> None:
+    """Prints the errors of every case that was proven, and what is to be said of the others; `proofs` by a case's key."""
+    rows = []
+    for case in plan.cases:
+        proof = proofs[case.key]
+        if proof["record"] == "open" and (errors := proof["errors"]):
+            rows.append(
+                {
+                    "backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": str(case.shape),
+                    "loss": f"{errors['loss']:.1e}", "w1": f"{errors['w1']:.1e}", "w2": f"{errors['w2']:.1e}",
+                    "allowed": f"{TOLERANCE[case.dtype]:.0e}",
+                }
+            )  # fmt: skip
+    if rows:
+        to.print("relative errors of the loss and of the updates, against the float64 reference")
+        _print(rows, to, optional=("device", "shape"))
+    for hole in plan.holes:
+        to.print(f"unavailable: {hole.case} {hole.reason}")
+    for proof in proofs.values():
+        if proof["record"] == "failure":
+            to.print(f"{proof['status']}: {proof['reason']}")
+
+
+def _print(rows: list[Row], to: Console, optional: tuple[str, ...]) -> None:
+    columns = [grid.plain(title, priority=title in optional) for title in rows[0]]
+    grid.show(grid.fit(columns, rows, to.width), rows, to)
