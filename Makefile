@@ -19,19 +19,19 @@ bench-all: $(READY) ## measure every way of writing the step that this machine c
 	BENCH_BACKENDS=all $(RUN) -m pytest --benchmark-only
 
 sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture; ten minutes
-	$(INSTALL) '.[instrument]'
+	$(INSTALL) '.[pictures]'
 	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
 	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_STEPS=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench scaling results/sweeps
 
 sweep-threads: $(READY) ## every way on one thread, two, four, ... as many as this machine has
-	$(INSTALL) '.[instrument]'
+	$(INSTALL) '.[pictures]'
 	BENCH_THREADS=$$($(RUN) -c 'import os; n = len(os.sched_getaffinity(0)); print(*(2**k for k in range(n.bit_length())), sep=",")') \
 	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench picture results/sweeps
 
 sweep-dtypes: $(READY) ## every way in every precision it has code for
-	$(INSTALL) '.[instrument]'
+	$(INSTALL) '.[pictures]'
 	BENCH_DTYPES=float32,float64,bfloat16,tf32 BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench picture results/sweeps
 
@@ -55,14 +55,15 @@ results: $(TOOLS) ## the files of stored runs, and what the pages show of those 
 	$(RUN) -m bench summary results > /dev/null
 	$(RUN) -m bench results
 
-lint: $(TOOLS) ## style and types
+lint: $(TOOLS) ## style, types, who may import whom, and the page's scripts
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
+	$(VENV)/bin/lint-imports --no-cache
 	$(RUN) -c 'from bench.show import page; print(page.script())' > $(VENV)/page.js && $(VENV)/bin/oxlint $(VENV)/page.js
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) .
+	$(INSTALL) '.[compare,memory]'
 	touch $@
 
 $(TOOLS): $(READY)

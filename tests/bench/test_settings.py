@@ -8,7 +8,7 @@ import pytest
 from bench.errors import UsageError
 from bench.settings import Settings
 
-README = (Path(__file__).parent.parent.parent / "README.md").read_text()
+PAGE = (Path(__file__).parent.parent.parent / "docs" / "settings.md").read_text()
 
 
 def test_defaults():
@@ -69,8 +69,8 @@ def test_a_bad_value_is_one_sentence(name, text, says):
     assert "\n" not in str(caught.value)
 
 
-def test_the_readme_documents_every_setting_with_its_default():
-    rows = dict(re.findall(r"^\| `(BENCH_\w+)` \| `?(.*?)`? \|", README, re.M))
+def test_the_page_documents_every_setting_with_its_default():
+    rows = dict(re.findall(r"^\| `(BENCH_\w+)` \| `?(.*?)`? \|", PAGE, re.M))
     assert rows == {name: field.metadata["default"] or "none" for name, field in Settings.variables().items()}
     for field in Settings.variables().values():
-        assert field.metadata["help"] in README
+        assert field.metadata["help"] in PAGE

@@ -3,7 +3,6 @@
 import re
 import runpy
 import shutil
-import subprocess
 from pathlib import Path
 
 import pandas as pd
@@ -16,9 +15,9 @@ from tests.support import read_csv
 
 ROOT = Path(__file__).parent.parent.parent
 README = (ROOT / "README.md").read_text()
-LISTED = subprocess.run(["git", "ls-files", "results"], cwd=ROOT, capture_output=True, text=True).stdout.split()
-COMMITTED = [(ROOT / name).parent for name in LISTED if name.endswith("journal.jsonl")]
-PAGES = [*(ROOT / name for name in ("README.md", "CHANGELOG.md", "results/README.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+COMMITTED = [path.parent for path in generated.committed(ROOT) if path.name == "journal.jsonl"]
+TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md")
+PAGES = [*(ROOT / name for name in TOP), *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_the_example_of_a_new_backend_works(bench, tmp_path):
@@ -54,12 +53,11 @@ def test_pictures_are_fresh():
         assert path.read_bytes() == content, path
 
 
-def test_the_pages_show_the_campaign_as_it_was_judged():
+def test_the_page_shows_the_campaign_as_it_was_judged():
     (file,) = (ROOT / "results").glob("*/instrument.csv")
     judge = runpy.run_path(str(ROOT / "tools" / "instrument" / "judge.py"))
     shown = f"<!-- instrument -->\n{judge['told'](pd.read_csv(file))}<!-- end of instrument -->"
-    for page in (README, (ROOT / "docs" / "comparing.md").read_text()):
-        assert shown in page
+    assert shown in (ROOT / "docs" / "comparing.md").read_text()
 
 
 @pytest.mark.parametrize("folder", COMMITTED)
@@ -73,10 +71,22 @@ def test_committed_runs_equal_what_their_journals_say(folder, tmp_path):
         assert (copy / file).read_text() == (folder / file).read_text(), file
 
 
+def test_the_readme_shows_the_two_commands():
+    (block,) = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
+    assert [line.partition("#")[0].strip() for line in block.splitlines()] == ["make bench", "make test"]
+
+
+def _anchors(page: Path) -> set[str]:
+    """What a link may name after `#`, as GitHub makes it of headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+    for target, anchor in re.findall(r"\]\(([^)#]+)#?([^)]*)\)", page.read_text()):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+        assert not anchor or anchor in _anchors(page.parent / target), f"{target}#{anchor}"
 
 
 def test_commands_in_the_pages_exist(bench):

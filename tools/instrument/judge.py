@@ -2,10 +2,10 @@
 
     python tools/instrument/judge.py [FOLDER]
 
-Writes `instrument.csv`, `instrument.svg` and `campaign.csv` into the machine's folder of results, and the figures into the
-pages that show them. A false alarm is a pair of
-runs of identical code in which a tool calls any of the five steps different; a slowdown is found if the tool calls the
-one step slower that a slowed one stood in for. No run is judged with itself as part of its campaign.
+Writes `instrument.csv`, `instrument.svg` and `campaign.csv` into the machine's folder of results, and the figures into
+`docs/comparing.md`. A false alarm is a pair of runs of identical code in which a tool calls any of the five steps different;
+a slowdown is found if the tool calls the one step slower that a slowed one stood in for. No run is judged with itself as
+part of its campaign.
 """
 
 import itertools
@@ -27,9 +27,10 @@ sys.path[:0] = [str(ROOT), str(HERE)]
 
 from steps import SEED  # noqa: E402
 
-from bench.analyse import reading, summaries  # noqa: E402  # the checkout's, however this file is called
+from bench.analyse import summaries  # noqa: E402  # the checkout's, however this file is called
 from bench.analyse.between_runs import QUIET  # noqa: E402
 from bench.analyse.comparison import CAMPAIGN, judge  # noqa: E402
+from bench.analyse.validation import COLUMNS  # noqa: E402
 from bench.analyse.verdicts import FASTER, SLOWER, Estimate, verdicts  # noqa: E402
 from bench.record.frame import samples  # noqa: E402
 from bench.record.journal import read  # noqa: E402
@@ -55,7 +56,7 @@ class Stepbench:
         if cut := [story.path for story in self.stories if not story.complete]:
             sys.exit(f"{cut[0]}: was cut off; remove its folder and run campaign.py again.")
         tables = [summaries.summarise(story) for story in self.stories]
-        self.tables = [table.reindex(columns=reading.COLUMNS).assign(replicated=True) for table in tables]
+        self.tables = [table.reindex(columns=COLUMNS).assign(replicated=True) for table in tables]
         self.campaign = self.without(pd.concat(self.tables, ignore_index=True), None)
 
     def without(self, table: pd.DataFrame, stand_in: str | None) -> pd.DataFrame:
@@ -80,7 +81,7 @@ class Stepbench:
                     head = self.without(self.tables[b], None)
                     times = head[QUIET].where(head["backend"] != step, lambda t: t * (1 + slowdown))
                     judged = judge(self.without(self.tables[a], None), head.assign(**{QUIET: times}), self.campaign)
-                    found.append(judged.table.set_index("backend").at[step, "verdict"] == SLOWER)
+                    found.append(bool(judged.table.set_index("backend").at[step, "verdict"] == SLOWER))
             about = {"tool": self.name, "backend": step, "slowdown": slowdown, "injected": slowdown}
             yield about | counted("slowdown found, recorded times multiplied", found)
 
@@ -159,11 +160,13 @@ def finished(folder: Path) -> list[Path]:
 
 
 def rows(top: Path, ours: Stepbench, injected: dict[str, float]) -> Iterator[dict[str, object]]:
-    for tool in (ours, PytestBenchmark(top), Pyperf(top)):
+    tools: tuple[Stepbench | PytestBenchmark | Pyperf, ...] = (ours, PytestBenchmark(top), Pyperf(top))
+    for tool in tools:
         took = mean(float((path / "seconds").read_text()) for path in tool.rounds)
         for slowdown, stand_in in {0.0: None, **SLOWED}.items():
-            said = [(near, tool.say(a, b, stand_in)) for a, b, near in pairs(tool.rounds)]
-            if any(one is None for _, one in said):
+            answers = [(near, tool.say(a, b, stand_in)) for a, b, near in pairs(tool.rounds)]
+            said = [(near, one) for near, one in answers if one is not None]
+            if len(said) < len(answers):
                 continue
             for which in ("all", "neighbouring"):
                 chosen = [one for near, one in said if near or which == "all"]
@@ -215,7 +218,7 @@ def spreads(ours: Stepbench) -> Iterator[dict[str, object]]:
 
 
 def told(table: pd.DataFrame) -> str:
-    """The campaign in Markdown, for the pages between `<!-- instrument -->` and `<!-- end of instrument -->`."""
+    """The campaign in Markdown, for the page between `<!-- instrument -->` and `<!-- end of instrument -->`."""
     injected = table.loc[table["question"] == "slowdown found", ["slowdown", "injected"]].drop_duplicates()
     head = [f"{share:.1%} slower" for share in injected["injected"]]
     lines = [
@@ -232,8 +235,8 @@ def told(table: pd.DataFrame) -> str:
         cells = [
             str(tool).replace("_", "-"),
             "the same" if within else f"{seconds:.0f} s",
-            f"{by_pairs.at[pairs, 'of']:.0f}" if within else f"{rows['runs'].iloc[0]:.0f}",
-            f"{by_pairs.at[pairs, 'count']:.0f} of {by_pairs.at[pairs, 'of']:.0f}",
+            f"{alarms['of' if within else 'runs'].iloc[0]:.0f}",
+            "{count:.0f} of {of:.0f}".format(**by_pairs.loc[pairs]),
             "{count:.0f} of {of:.0f}".format(**by_pairs.loc["neighbouring"]) if "neighbouring" in by_pairs.index else "",
             *(f"{found[size]:.0%}" if size in found else "" for size in injected["slowdown"]),
         ]
@@ -242,11 +245,11 @@ def told(table: pd.DataFrame) -> str:
 
 
 def show(text: str) -> None:
-    """Puts the table where the pages have its place."""
-    for page in (ROOT / "README.md", ROOT / "docs" / "comparing.md"):
-        before, start, rest = page.read_text().partition("<!-- instrument -->\n")
-        _, end, after = rest.partition("<!-- end of instrument -->")
-        page.write_text(before + start + text + end + after)
+    """Puts the table where the page on comparing has its place."""
+    page = ROOT / "docs" / "comparing.md"
+    before, start, rest = page.read_text().partition("<!-- instrument -->\n")
+    _, end, after = rest.partition("<!-- end of instrument -->")
+    page.write_text(before + start + text + end + after)
 
 
 def draw(table: pd.DataFrame, target: Path) -> None:
@@ -261,7 +264,7 @@ def draw(table: pd.DataFrame, target: Path) -> None:
     for (tool, rows), marker in zip(found.groupby("tool", sort=False), "osD^", strict=False):
         first = shown[(shown["tool"] == tool) & shown["question"].str.startswith("false alarm")].iloc[0]
         x, y = [0, *rows["injected"] * 100], [first["share"] * 100, *rows["share"] * 100]
-        axes.plot(x, y, marker=marker, label=f"{tool.replace('_', '-')} ({first['share']:.1%} false alarms)")
+        axes.plot(x, y, marker=marker, label=f"{str(tool).replace('_', '-')} ({first['share']:.1%} false alarms)")
     axes.axhline(95, color="grey", linewidth=0.8, linestyle=":")
     axes.axhline(1, color="grey", linewidth=0.8, linestyle=":")
     axes.set(xlabel="injected slowdown of one step [%]", ylabel="comparisons that call it slower [%]", ylim=(-3, 103))

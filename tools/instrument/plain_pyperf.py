@@ -7,13 +7,13 @@ from backends.api import Problem
 from bench.plan import discovery
 
 
-def loops(count, name):
+def loops(count: int, name: str) -> float:
     step = discovery.load(PATHS[name])(Problem.random(), "cpu", "float32").step
     step()
     start = pyperf.perf_counter()
     for _ in range(count):
         step()
-    return pyperf.perf_counter() - start
+    return float(pyperf.perf_counter() - start)
 
 
 if __name__ == "__main__":
