@@ -30,10 +30,12 @@ from steps import SEED  # noqa: E402
 from bench.analyse import summaries  # noqa: E402  # the checkout's, however this file is called
 from bench.analyse.between_runs import QUIET  # noqa: E402
 from bench.analyse.comparison import CAMPAIGN, judge  # noqa: E402
+from bench.analyse.estimates import log_blocks  # noqa: E402
 from bench.analyse.validation import COLUMNS  # noqa: E402
 from bench.analyse.verdicts import FASTER, SLOWER, Estimate, verdicts  # noqa: E402
 from bench.record.frame import samples  # noqa: E402
 from bench.record.journal import read  # noqa: E402
+from bench.schema.case import Case  # noqa: E402
 
 TARGET, SLOWED = "torch_manual", {0.01: "slowed_1", 0.02: "slowed_2", 0.03: "slowed_3", 0.05: "slowed_5"}
 ALARMS = (FASTER, SLOWER)
@@ -92,8 +94,8 @@ class WithinRun:
     name = "stepbench, side by side"
 
     def __init__(self, ours: Stepbench) -> None:
-        blocks = (summaries.log_blocks(samples(story)) for story in ours.stories)
-        self.logs = [logs.rename(columns=lambda key: key.partition("-")[0]) for logs in blocks]
+        blocks = (log_blocks(samples(story)) for story in ours.stories)
+        self.logs = [logs.rename(columns=lambda key: Case.parse(key).name) for logs in blocks]
 
     def say(self, run: int, stand_in: str | None) -> Said:
         base, head = (TARGET, stand_in) if stand_in else ("numpy_manual", "twin")
