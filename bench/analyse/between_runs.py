@@ -1,19 +1,20 @@
 """How much runs differ from each other: relative times of several runs, and the error of a difference between two sides.
 
-It must never take the processes of one run for independent: they share what the machine was like in that minute.
+The processes of one run are not independent: they share what the machine was like in that minute.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from bench.analyse.relative import mix
 from bench.analyse.verdicts import Estimate
-from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE, YARDSTICK
+from bench.schema.case import CASE_COLUMNS, SIDE, YARDSTICK, is_control
 
 KEY = [*CASE_COLUMNS, SIDE]
 QUIET = "quiet_seconds_per_step"
@@ -48,7 +49,7 @@ class Runs:
             for key, rows in fixed.groupby(["device", "threads", "backend"])
         }
 
-    def fine(self, key: Key) -> pd.DataFrame:
+    def ok_rows(self, key: Key) -> pd.DataFrame:
         rows = self.cases.get(key)
         return self.table.iloc[:0].set_index("run") if rows is None else rows[rows["status"] == "ok"]
 
@@ -70,48 +71,68 @@ class Runs:
         return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
 
 
-def difference(
-    key: Key, sides: Sequence[Runs], fine: Sequence[pd.DataFrame], campaign: Runs | None
-) -> tuple[Estimate, dict[str, float], list[str]]:
-    """Head minus base of one case: the estimate, the yardsticks' weights, and what a reader has to know of it.
+class Difference(NamedTuple):
+    """Head minus base of one case's log time, the weights of the calibration workloads, and what a reader has to know."""
+
+    estimate: Estimate
+    weights: dict[str, float]
+    notes: list[str]
+
+
+def difference(key: Key, sides: Sequence[Runs], rows: Sequence[pd.DataFrame], campaign: Runs | None) -> Difference:
+    """Of base and head, whose `rows` of the case are given.
 
     A run is a level above the process, so what is averaged and what is spread are runs. The spread is that of run means
     around the mean of their group, pooled over base, head and campaign, and never less than what the spread between the
     processes of the runs at hand predicts.
     """
-    told = []
-    base, head = sides
     place = place_of(key)
-    usable = base.complete(place, fine[0].index) & head.complete(place, fine[1].index)
-    usable = {name for name in usable if base.same_work(head, (*place, name))}
-    if campaign and usable & set(campaign.yardsticks.get(place, ())):  # an older campaign may lack the newer yardsticks
-        usable &= {name for name in campaign.yardsticks[place] if base.same_work(campaign, (*place, name))} or usable
-    names = sorted(usable)
-    calm = _calm(campaign, key, names, fine[0]) if campaign else None
-    weights = mean_weights([text for rows in fine for text in rows["yardsticks"]], names)
-    fitted = 0
-    if campaign and calm is not None and names and len(calm) >= LEARNED_FROM:
-        logs, sticks = np.log(calm[QUIET].to_numpy(float)), campaign.yardsticks[place].loc[calm.index, names].to_numpy()
-        weights = dict(zip(names, map(float, mix(logs, sticks)), strict=True))
-        fitted = len(names) - 1  # degrees of freedom that the weights took from the campaign
-    if not weights:
-        told.append("no yardstick is known to have done the same work on both sides, so the raw times stand alone")
-    groups = [side.relative(rows, place, weights) for side, rows in zip(sides, fine, strict=True)]
+    workloads = _shared_workloads(place, sides, rows, campaign)
+    alike = _alike(campaign, key, workloads, rows[0]) if campaign else None
+    weights, fitted = _weights(place, workloads, rows, campaign, alike)
+    groups = [side.relative(of_side, place, weights) for side, of_side in zip(sides, rows, strict=True)]
     mean = float(groups[1].mean() - groups[0].mean())
-    if campaign and calm is not None:
-        groups.append(campaign.relative(calm, place, weights))
-    elif campaign and (widest := _widest(campaign, key, names, fine[0])) is not None:
-        told.append("the campaign does not hold this case, so its widest row at this device, dtype and shape stands in")
+    notes = [] if weights else ["no yardstick is known to have done the same work on both sides, so the raw times stand alone"]
+    if campaign and alike is not None:
+        groups.append(campaign.relative(alike, place, weights))
+    elif campaign and (widest := _widest(campaign, key, workloads, rows[0])) is not None:
+        notes.append("the campaign does not hold this case, so its widest row at this device, dtype and shape stands in")
         groups.append(widest)
     freedom = sum(len(group) - 1 for group in groups) - fitted
     if freedom <= 0:
-        told.append(UNLIKE if campaign else ALONE)
-        return Estimate(mean, math.inf, 1), weights, told
+        return Difference(Estimate(mean, math.inf, 1), weights, [*notes, UNLIKE if campaign else ALONE])
+    error = math.sqrt(_variance(groups, freedom, rows) * (1 / len(rows[0]) + 1 / len(rows[1])))
+    return Difference(Estimate(mean, error, freedom), weights, notes)
+
+
+def _shared_workloads(place: Key, sides: Sequence[Runs], rows: Sequence[pd.DataFrame], campaign: Runs | None) -> list[str]:
+    """The calibration workloads that did the same work in all runs of both sides, and if it has any of them in the campaign."""
+    base, head = sides
+    complete = base.complete(place, rows[0].index) & head.complete(place, rows[1].index)
+    usable = {name for name in complete if base.same_work(head, (*place, name))}
+    if campaign and usable.intersection(campaign.yardsticks.get(place, ())):  # an older one may lack the newer workloads
+        unchanged = {name for name in campaign.yardsticks[place] if base.same_work(campaign, (*place, name))}
+        usable = usable & unchanged if unchanged else usable
+    return sorted(usable)
+
+
+def _weights(
+    place: Key, workloads: list[str], rows: Sequence[pd.DataFrame], campaign: Runs | None, alike: pd.DataFrame | None
+) -> tuple[dict[str, float], int]:
+    """The weight of each workload, and the degrees of freedom that they took from the campaign."""
+    if campaign and workloads and alike is not None and len(alike) >= LEARNED_FROM:
+        logs = np.log(alike[QUIET].to_numpy(float))
+        beside = campaign.yardsticks[place].loc[alike.index, workloads].to_numpy()
+        return dict(zip(workloads, map(float, mix(logs, beside)), strict=True)), len(workloads) - 1
+    return mean_weights([text for of_side in rows for text in of_side["yardsticks"]], workloads), 0
+
+
+def _variance(groups: Sequence[np.ndarray], freedom: int, rows: Sequence[pd.DataFrame]) -> float:
+    """Of one run: pooled over the groups, and at least what the runs' own processes predict."""
     between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom
-    errors = pd.concat(list(fine))["relative_error"]
+    errors = pd.concat(list(rows))["relative_error"]
     within = float(errors[np.isfinite(errors)].pow(2).mean())  # a run of one process does not know its own
-    variance = max(between, within if math.isfinite(within) else 0.0)
-    return Estimate(mean, math.sqrt(variance * (1 / len(fine[0]) + 1 / len(fine[1]))), freedom), weights, told
+    return max(between, within if math.isfinite(within) else 0.0)
 
 
 def mean_weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float]:
@@ -124,24 +145,24 @@ def mean_weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float
     return {name: weight / total if total else 1 / len(usable) for name, weight in weights.items()}
 
 
-def _calm(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame) -> pd.DataFrame | None:
-    """The campaign's rows of a case that were measured as `like` was, with all usable yardsticks; None if under two."""
-    rows = campaign.fine(key)
+def _alike(campaign: Runs, key: Key, workloads: Sequence[str], like: pd.DataFrame) -> pd.DataFrame | None:
+    """The campaign's rows of a case that were measured as `like` was, with all these workloads; None if under two."""
+    rows = campaign.ok_rows(key)
     for name in ALIKE:
         rows = rows[rows[name].isin(like[name])]
-    if usable:
-        sticks = campaign.yardsticks.get(place_of(key), pd.DataFrame())
-        rows = rows[rows.index.isin(sticks.reindex(columns=list(usable)).dropna().index)]
+    if workloads:
+        beside = campaign.yardsticks.get(place_of(key), pd.DataFrame())
+        rows = rows[rows.index.isin(beside.reindex(columns=list(workloads)).dropna().index)]
     return rows if len(rows) > 1 else None
 
 
-def _widest(campaign: Runs, key: Key, usable: Sequence[str], like: pd.DataFrame) -> np.ndarray | None:
+def _widest(campaign: Runs, key: Key, workloads: Sequence[str], like: pd.DataFrame) -> np.ndarray | None:
     """Of the campaign's other cases at this place the one whose runs differ most, for a case that it does not hold."""
-    found: list[np.ndarray] = []
+    groups: list[np.ndarray] = []
     for other, rows in campaign.cases.items():
-        if other[1:] == key[1:] and rows["kind"].iloc[0] not in CONTROLS:
-            calm = _calm(campaign, other, usable, like)
-            if calm is not None:
-                weights = mean_weights(list(calm["yardsticks"]), usable)
-                found.append(campaign.relative(calm, place_of(key), weights))
-    return max(found, key=lambda group: float(group.std())) if found else None
+        if other[1:] == key[1:] and not is_control(rows["kind"].iloc[0]):
+            alike = _alike(campaign, other, workloads, like)
+            if alike is not None:
+                weights = mean_weights(list(alike["yardsticks"]), workloads)
+                groups.append(campaign.relative(alike, place_of(key), weights))
+    return max(groups, key=lambda group: float(group.std())) if groups else None

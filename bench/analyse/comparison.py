@@ -1,7 +1,7 @@
 """Compares stored runs, relative to the yardsticks that all of them measured.
 
-It must never compare in silence what is not comparable, nor call a difference without knowing how much one run of
-unchanged code differs from the next.
+What is not comparable is said, and no difference is called without knowing how much one run of unchanged code differs from
+the next.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bench.analyse.between_runs import KEY, QUIET, Key, Runs, difference
 from bench.analyse.summaries import noise_floor
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
 from bench.errors import ExitCode, UsageError
-from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE, TWIN, YARDSTICK, Case
+from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, YARDSTICK, Case, is_control
 
 WEATHER = 0.10
 """Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
@@ -111,7 +111,7 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None 
     sides = [Runs(base), Runs(head)]
     others = None if campaign is None else Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
     keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
-    rows = [_row(key, sides, others) for key in keys if _kind(key, sides) not in CONTROLS]
+    rows = [_row(key, sides, others) for key in keys if not is_control(_kind(key, sides))]
     margin = max(MARGIN, noise_floor(base), noise_floor(head))
     judged = [row for row in rows if row["estimate"]]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
@@ -139,56 +139,66 @@ def _kind(key: Key, sides: Sequence[Runs]) -> str:
 
 
 def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, Any]:
-    fine = [side.fine(key) for side in sides]
-    row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "estimate": None}
-    for name, side, rows in zip(("base", "head"), sides, fine, strict=True):
-        known = side.cases.get(key, rows)
-        row[f"{name}_runs"] = len(rows)
-        if len(rows):
-            row[f"{name}_seconds_per_step"] = float(np.exp(np.log(rows["seconds_per_step"]).mean()))
-        for bad in known[known["status"] != "ok"].to_dict("records")[:1]:
-            row["reasons"].append(f"{bad['status']} in {name}: {bad['reason']}")
-        if absent := len(side.runs) - len(known):
-            row["reasons"].append(f"not in {name}" if absent == len(side.runs) else f"not in {absent} runs of {name}")
-    row["lost"] = len(fine[1]) < len(sides[1].runs)
-    if not all(map(len, fine)):
+    """A case's times, ratio and the reasons that a reader has to know; its verdict comes with those of all rows."""
+    rows = [side.ok_rows(key) for side in sides]
+    row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "estimate": None}
+    row["reasons"] = [*_absences(key, "base", sides[0], rows[0]), *_absences(key, "head", sides[1], rows[1])]
+    row["lost"] = len(rows[1]) < len(sides[1].runs)
+    for name, of_side in zip(("base", "head"), rows, strict=True):
+        row[f"{name}_runs"] = len(of_side)
+        if len(of_side):
+            row[f"{name}_seconds_per_step"] = float(np.exp(np.log(of_side["seconds_per_step"]).mean()))
+    if not all(map(len, rows)):
         return row
     row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
-    row["reasons"] += _differences(fine)
-    machines = {machine for rows in fine for machine in rows["machine"]}
-    why_not = None
-    if not all(rows["replicated"].all() for rows in fine):
-        why_not = "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
-    elif len(machines) > 1 or "" in machines:
-        why_not = f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
-    elif any(rows[QUIET].isna().any() for rows in fine):
-        why_not = "a table was written before runs could be compared; run `python -m bench summary` on its run"
-    if why_not:
-        row |= {"verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
-        return row
-    estimate, weights, told = difference(key, sides, fine, campaign)
+    row["reasons"] += _differences(rows)
+    if why_not := _why_not_judged(rows):
+        row["reasons"].append(why_not)
+        return row | {"verdict": UNDECIDED}
+    estimate, weights, notes = difference(key, sides, rows, campaign)
     row["estimate"] = estimate
     row["yardsticks"] = " ".join(f"{name}:{weight:.2f}" for name, weight in weights.items())
-    row["reasons"] += told
+    row["reasons"] += notes
     row["ratio"] = math.exp(estimate.mean)
     row["ratio_low"], row["ratio_high"] = map(math.exp, estimate.interval())
     return row
 
 
-def _differences(fine: Sequence[pd.DataFrame]) -> list[str]:
+def _absences(key: Key, name: str, side: Runs, ok_rows: pd.DataFrame) -> Iterator[str]:
+    """Why a case has no time in some runs of a side."""
+    known = side.cases.get(key, ok_rows)
+    for row in known[known["status"] != "ok"].to_dict("records")[:1]:
+        yield f"{row['status']} in {name}: {row['reason']}"
+    if absent := len(side.runs) - len(known):
+        yield f"not in {name}" if absent == len(side.runs) else f"not in {absent} runs of {name}"
+
+
+def _why_not_judged(rows: Sequence[pd.DataFrame]) -> str | None:
+    """None, or why the times of both sides are shown and not judged."""
+    machines = {machine for of_side in rows for machine in of_side["machine"]}
+    if not all(of_side["replicated"].all() for of_side in rows):
+        return "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+    if len(machines) > 1 or "" in machines:
+        return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
+    if any(of_side[QUIET].isna().any() for of_side in rows):
+        return "a table was written before runs could be compared; run `python -m bench summary` on its run"
+    return None
+
+
+def _differences(rows: Sequence[pd.DataFrame]) -> list[str]:
     """What else differs between the sides than what is being compared."""
     names = {
         "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
         "kernels": "the choice of kernels", "allocator": "the allocator", "steps_per_round": "the steps a round",
         "rounds": "the number of rounds",
     }  # fmt: skip
-    found = []
+    sentences = []
     for column, name in names.items():
-        base, head = (sorted({str(value) or "unknown" for value in rows[column]}) for rows in fine)
+        base, head = (sorted({str(value) or "unknown" for value in of_side[column]}) for of_side in rows)
         if base != head:
             text = "" if column == "source_hash" else f": {', '.join(base)} → {', '.join(head)}"
-            found.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
-    return found
+            sentences.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
+    return sentences
 
 
 def _doubts(sides: Sequence[Runs]) -> Iterator[str]:

@@ -1,12 +1,12 @@
 """What a run measures: the settings crossed with the backends that exist, and the controls that go with them.
 
-It must never start a worker: a plan is a value, made before anything runs.
+A plan is a value, made before anything runs.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from backends.api import weights_dtype
@@ -38,21 +38,27 @@ class Plan:
     @property
     def controls(self) -> tuple[Case, ...]:
         """What is measured with the cases: baselines and, on the first side alone, their twins, null, yardsticks, ceilings."""
-        first = self.sides[0]
-        opposite = [base for case in self.cases if case.side != first.label and (base := self.baseline_of(case))]
-        ordinary = [case for case in (*self.cases, *opposite) if case.side == first.label]
-        baselines = dict.fromkeys(base for case in ordinary if (base := self.baseline_of(case)))
+        first = self.sides[0].label
+        opposite = self._baselines(case for case in self.cases if case.side != first)
+        baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
         twins = [replace(base, twin=True) for base in baselines]
+        return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *self._fixed_work()) if c not in self.cases))
+
+    def _baselines(self, cases: Iterable[Case]) -> list[Case]:
+        """What the ratios of these cases refer to, each once."""
+        return [base for base in dict.fromkeys(map(self.baseline_of, cases)) if base]
+
+    def _fixed_work(self) -> Iterator[Case]:
+        """Of the first side: ceilings in every dtype that is measured, everything else in its own first one."""
+        first = self.sides[0]
         places = dict.fromkeys((device, c.dtype, c.threads) for c in self.cases for device in ("cpu", c.device))
-        fixed = [
-            Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label)
-            for backend in first.backends.values()
-            if not backend.proven and not backend.missing
-            for device, dtype, threads in places
-            for own in [dtype if backend.kind == CEILING else backend.dtypes[0]]
-            if backend.reason(device, own) is None
-        ]
-        return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *fixed) if c not in self.cases))
+        for backend in first.backends.values():
+            if backend.proven or backend.missing:
+                continue
+            for device, dtype, threads in places:
+                own = dtype if backend.kind == CEILING else backend.dtypes[0]
+                if backend.reason(device, own) is None:
+                    yield Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label)
 
     def baseline_of(self, case: Case) -> Case | None:
         """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none; in the row's

@@ -25,7 +25,7 @@ def _runs(times, error=0.0, prefix="r", **changes):
 
 def _difference(base, head, campaign=None):
     sides = [base, head]
-    return difference(CASE, sides, [side.fine(CASE) for side in sides], campaign)
+    return difference(CASE, sides, [side.ok_rows(CASE) for side in sides], campaign)
 
 
 def test_the_key_names_a_case():
@@ -34,11 +34,11 @@ def test_the_key_names_a_case():
 
 def test_by_hand_from_several_runs_a_side():
     """Means 0.02 and 0.05; squares around them 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
-    estimate, _, told = _difference(_runs([0.01, 0.03], prefix="a"), _runs([0.03, 0.05, 0.07], prefix="b"))
+    estimate, _, notes = _difference(_runs([0.01, 0.03], prefix="a"), _runs([0.03, 0.05, 0.07], prefix="b"))
     assert estimate.mean == pytest.approx(0.03)
     assert estimate.freedom == 3
     assert estimate.error == pytest.approx(math.sqrt((0.0002 + 0.0008) / 3 * (1 / 2 + 1 / 3)))
-    assert told == []
+    assert notes == []
 
 
 def test_by_hand_from_a_campaign():
@@ -67,9 +67,9 @@ def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
     "other", [{"machine": "n"}, {"allocator": "system"}, {"steps_per_round": 10.0}, {"processes": 5}, {"rounds": 50}]
 )
 def test_a_campaign_speaks_only_for_runs_like_its_own(other):
-    estimate, _, told = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), _runs([0.01, 0.02], prefix="c", **other))
+    estimate, _, notes = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), _runs([0.01, 0.02], prefix="c", **other))
     assert math.isinf(estimate.error)
-    assert told[0].startswith("the campaign holds no two runs that were measured alike")
+    assert notes[0].startswith("the campaign holds no two runs that were measured alike")
 
 
 def test_without_a_large_campaign_weights_are_the_mean_of_the_runs_own():
