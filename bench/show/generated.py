@@ -1,6 +1,7 @@
-"""Brings the generated parts of a checkout up to date: the README's run and its picture, the index of runs, the settings.
+"""Brings the generated parts of a checkout up to date: the README's run and its picture, the index of runs,
+the tables of settings and of columns.
 
-It must never change a word that people wrote, nor look at a run that git does not know.
+No word is changed that people wrote, and no run looked at that git does not know.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ def texts(root: Path) -> dict[Path, str]:
     folder, files = shown(root), committed(root)
     runs = [Run.read(path) for path in files if path.name == journal.NAME]
     others = [path for path in files if path.suffix in (".csv", ".svg")]
-    readme, settings = root / "README.md", root / "docs" / "settings.md"
+    readme, settings, columns = root / "README.md", root / "docs" / "settings.md", root / "docs" / "files.md"
     name = folder.relative_to(root / RESULTS)
     part = pages.readme(Run.read(folder), f"{RESULTS}/{name}")
     return {
         root / RESULTS / "README.md": pages.index(root / RESULTS, runs, others),
         readme: _between(readme, f"<!-- results: {name} -->", part, "<!-- end of results -->"),
         settings: _between(settings, "<!-- settings -->", pages.settings_table(), "<!-- end of settings -->"),
+        columns: _between(columns, "<!-- summary columns -->", pages.summary_columns(), "<!-- end of summary columns -->"),
     }
 
 

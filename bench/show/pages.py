@@ -1,6 +1,6 @@
 """Stored runs as Markdown: one to paste into an issue, the one that the README shows, and the index of them all.
 
-It must never write a number that is not in a journal.
+No number is written that is not in a journal.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.analyse.run import Run
 from bench.schema.case import is_control
+from bench.schema.summary import COLUMNS
 from bench.settings import Settings
 from bench.show import pictures, tables
 from bench.show.rows import common
@@ -78,6 +79,15 @@ def settings_table() -> str:
         default = setting.metadata["default"]
         rows.append(f"| `{name}` | {f'`{default}`' if default else 'none'} | {setting.metadata['help']} |")
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+
+
+def summary_columns() -> str:
+    """Every column of `summary.csv`, with its unit, its meaning and the module that fills it."""
+    rows = []
+    for columns in COLUMNS:
+        names = ", ".join(f"`{name}`" for name in columns.names)
+        rows.append(f"| {names} | {columns.unit} | {columns.meaning} | {columns.filled_by} |")
+    return "\n".join(["| column | unit | meaning | filled by |", "|---|---|---|---|", *rows, ""])
 
 
 def _about(run: Run, results: Path) -> list[str]:

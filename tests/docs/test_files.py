@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from typing import get_type_hints
 
 import pandas as pd
 
 from bench.record import frame, journal
+from bench.schema.records import KINDS, Header
 from bench.schema.summary import SUMMARY
 from bench.show import generated
 
@@ -49,7 +51,9 @@ def test_every_field_of_a_journal_is_described():
             story = journal.read(file)
             for record in (story.header, *story.records):
                 assert set(record) <= described[record["record"]] | everywhere, (file, record["record"])
-    assert set(described) == {"header", "pass", "open", "profile", "visit", "block", "failure", "end"}
+    assert set(described) == {"header", *KINDS}
+    for kind, record in (("header", Header), *KINDS.items()):
+        assert set(get_type_hints(record)) <= described[kind] | everywhere, kind
 
 
 def test_every_file_of_a_committed_run_is_described():

@@ -1,0 +1,60 @@
+"""If these fail, a case is not found again by the texts that name it."""
+
+import pandas as pd
+import pytest
+
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, Case, Shape, is_control
+
+SHAPE = Shape(64, 1000, 100, 10)
+CASES = [
+    Case("numpy_manual", "cpu", "float32", 1, SHAPE),
+    Case("torch_manual", "cuda:1", "bfloat16", 12, Shape(1, 2, 3, 4)),
+    Case("torch_manual", "cpu", "float64", 2, SHAPE, side="v1.2-x@y"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_a_key_a_record_and_a_row_tell_the_same_case(case):
+    assert Case.parse(case.key) == case
+    assert Case.from_json(case.as_json()) == case
+    (row,) = pd.DataFrame([case.columns]).to_dict("records")
+    assert Case.of_row(row) == case
+    assert [*case.columns] == [*CASE_COLUMNS, SIDE]
+
+
+def test_a_twin_has_its_own_name_and_its_baselines_work():
+    twin = Case("numpy_manual", "cpu", "float32", 1, SHAPE, twin=True)
+    assert twin.key == "twin-cpu-float32-1-64x1000x100x10"
+    assert Case.parse(twin.key).key == twin.key
+    assert Case.from_json(twin.as_json()) == twin
+    assert twin.columns["backend"] == TWIN
+
+
+def test_each_text_says_what_its_readers_need():
+    *_, case = CASES
+    assert str(case) == "torch_manual[cpu, float64, v1.2-x@y]"
+    assert case.label == "torch_manual[cpu, float64, threads 2, 64x1000x100x10, v1.2-x@y]"
+    assert case.path == "torch_manual/cpu/float64/2/64x1000x100x10@v1.2-x@y"
+    assert case.key == "torch_manual-cpu-float64-2-64x1000x100x10@v1.2-x@y"
+
+
+@pytest.mark.parametrize("key", ["", "numpy_manual", "a-cpu-float32-1-64x1000x100", "a-cpu-float32-one-64x1000x100x10"])
+def test_what_is_no_key_is_refused(key):
+    with pytest.raises(ValueError, match="expected backend-device-dtype-threads-shape"):
+        Case.parse(key)
+
+
+def test_a_shape_is_written_as_it_is_read():
+    assert Shape.parse("64x1000x100x10") == SHAPE == (64, 1000, 100, 10)
+    assert f"{SHAPE}" == "64x1000x100x10"
+
+
+@pytest.mark.parametrize("text", ["", "64x1000x100", "64x1000x100x10x1", "64x1000x100x0", "64x1000x100x-1", "axbxcxd", "64 1000"])
+def test_what_is_no_shape_is_refused(text):
+    with pytest.raises(ValueError, match="four whole numbers of at least 1"):
+        Shape.parse(text)
+
+
+def test_the_twin_and_fixed_work_are_controls_and_ways_of_writing_the_step_are_not():
+    assert all(map(is_control, (TWIN, *FIXED_WORK)))
+    assert not any(map(is_control, ("seed", "rung", "of a user's own")))
