@@ -1,6 +1,6 @@
 """Every setting of a run, in one frozen object; `Settings.from_env` is the only reader of `BENCH_*`.
 
-It must never look at the machine or at the backends: whether a device or a backend exists is for `bench.plan.cases` to say.
+Whether a device or a backend exists is for `bench.plan.cases` to say.
 """
 
 from __future__ import annotations

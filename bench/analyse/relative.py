@@ -1,6 +1,6 @@
 """A case's time relative to a mix of the yardsticks that were timed in the same blocks of the same run.
 
-It must never see two runs: what differs between runs is what a comparison is to judge, so no weight may come from it.
+One run at a time: what differs between runs is what a comparison is to judge, so no weight may come from it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How a step's time grows with its work: overhead and rate of each backend over a sweep of shapes, and where lines cross.
 
-It must never hide a bad fit: every point's residual is told.
+Every point's residual is told: no bad fit is hidden.
 """
 
 from __future__ import annotations

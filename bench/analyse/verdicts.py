@@ -1,6 +1,6 @@
 """Calls a difference only if it is one: verdicts on log ratios, corrected for the number of rows.
 
-It must never see a row alone: the more rows a table has, the more evidence each of them needs.
+No row is judged alone: the more rows a table has, the more evidence each of them needs.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ MARGIN = 0.01
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean of logarithms with its standard error and the degrees of freedom which that is known with."""
+    """A mean with its standard error and the degrees of freedom which that is known with; of times, a mean of logarithms."""
 
     mean: float
     error: float
     freedom: float
 
     @classmethod
-    def of(cls, logs: Sequence[float] | np.ndarray) -> Estimate:
+    def of(cls, values: Sequence[float] | np.ndarray) -> Estimate:
         """From independent values, one a process or one a run. A single one has an infinite error."""
-        n = len(logs)
-        error = float(np.std(logs, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
-        return cls(float(np.mean(logs)), error, max(n - 1, 1))
+        n = len(values)
+        error = float(np.std(values, ddof=1)) / math.sqrt(n) if n > 1 else math.inf
+        return cls(float(np.mean(values)), error, max(n - 1, 1))
 
     def interval(self, confidence: float = CONFIDENCE) -> tuple[float, float]:
         """Student's t; NaN if the error is not known."""

@@ -1,6 +1,6 @@
 """Can the clock that times the rounds tell them apart? Its source, its resolution and the cost of a reading.
 
-It must never use another clock than the one that times the rounds.
+The clock is `time.perf_counter`, which times the rounds.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Is the processor's speed steady, and are its cores ours alone? From what the kernel tells under /sys and /proc.
 
-It must never ask the processor itself: model-specific registers need root.
+The processor itself is not asked: model-specific registers need root.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What makes this machine a bad instrument, and what to do about each: every check in one list.
 
-It must never change the machine, nor leave a check out in silence: what cannot be read is told as unknown.
+No check is left out in silence: what cannot be read is told as unknown.
 """
 
 from __future__ import annotations

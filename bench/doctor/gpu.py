@@ -1,6 +1,6 @@
 """Are the GPUs ours alone, at a steady clock and not throttled? As NVIDIA's management library tells.
 
-It must never change a GPU's settings, and never open a CUDA context: that would be a neighbour of its own.
+No CUDA context is opened: that would be a neighbour of its own.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Run as `python -m bench.doctor.probe LIBRARY` in a worker's environment, it tells what memory, threads and BLAS do there.
 
-It must never set anything: what it sees is to be what a worker sees.
+Nothing is set: what it sees is to be what a worker sees.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who else uses the machine, and what the kernel takes away: quota, load, steal, memory, huge pages.
 
-It must never count this process's own work as a neighbour's: what is sampled is sampled while this process sleeps.
+What is sampled is sampled while this process sleeps, so that its own work is not taken for a neighbour's.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Do allocator and threads in a worker follow what it was started with, and its BLAS the processor? Tried in one like it.
 
-It must never judge by what is set, only by what a process then does.
+What counts is what a process does, not what is set.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Lets the runs of one machine see each other, because two at once spoil both.
 
-It must never stop or delay a run: it tells, and the run warns.
+No run is stopped or delayed: it tells, and the run warns.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from bench.plan.cases import Plan
-from bench.schema.records import Pass, Record
+from bench.schema.records import Record
 
 
 @contextmanager
@@ -37,15 +37,15 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
                 progress.update(bar, number=record["pass"] + 1, refresh=True)
             elif record["record"] == "failure":
                 progress.console.print(f"{record['status']}: {record['reason']}")
-            elif record["record"] == "pass" and busy(record) not in said:
-                said.add(busy(record))
-                progress.console.print(busy(record), style="yellow")
+            elif (warning := _warning(record)) not in said:
+                said.add(warning)
+                progress.console.print(warning, style="yellow")
 
         yield advance
 
 
-def busy(record: Pass) -> str:
-    """A warning if other runs measure here at the start of a pass; `bench.doctor` has told of any other load before."""
-    if record.get("other_runs"):
+def _warning(record: Record) -> str:
+    """What a pass or a profile has to say; `bench.doctor` has told of any other load before."""
+    if record["record"] == "pass" and record.get("other_runs"):
         return f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
-    return ""
+    return record.get("uncounted", "") if record["record"] == "profile" else ""

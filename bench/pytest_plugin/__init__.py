@@ -1,6 +1,6 @@
 """What makes `pytest --benchmark-only` measure: pytest's hooks, as a plugin that `conftest.py` names.
 
-It must never measure under a plain `pytest`, which proves each case once and times nothing.
+A plain `pytest` proves each case once and times nothing.
 """
 
 from __future__ import annotations

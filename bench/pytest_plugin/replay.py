@@ -1,6 +1,6 @@
 """Hands rounds that were measured elsewhere to pytest-benchmark's ordinary `benchmark` fixture.
 
-It must never measure anything itself: as a timer it only tells what a worker's clock has told.
+Nothing is measured here: as a timer it only tells what a worker's clock has told.
 """
 
 from __future__ import annotations

@@ -206,6 +206,8 @@ class Profile(Timed):
     kernels: NotRequired[float]
     allocated_bytes: NotRequired[float]
     peak_bytes: NotRequired[float]
+    uncounted: NotRequired[str]
+    """What a library would have counted that is not installed."""
     reason: NotRequired[str]
     """Why the step could not be looked at."""
 

@@ -1,6 +1,6 @@
 """Times as bars in the terminal: one line a step, each with its interval, its limit and its baseline.
 
-It must never estimate anything: a bar draws what stands in the table, a sparkline the medians of the processes.
+Nothing is estimated: a bar draws what stands in the table, a sparkline the medians of the processes.
 """
 
 from __future__ import annotations

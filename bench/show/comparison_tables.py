@@ -1,7 +1,4 @@
-"""Comparisons as people and programs read them: terminal, Markdown, CSV and JSON.
-
-It must never weaken or strengthen a verdict; it is the last formatter, where seconds get their unit.
-"""
+"""Comparisons as people and programs read them: terminal, Markdown, CSV and JSON."""
 
 from __future__ import annotations
 

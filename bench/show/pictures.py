@@ -1,6 +1,6 @@
 """The times of a run as a picture: for each step a dot with its 95 % interval, its limit, and a line at the baseline.
 
-It must never show another number than the table does, nor depend on when, or with which preferences, it was drawn.
+The same table is the same picture, whenever and with whichever preferences it is drawn.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The rows of a summary as people meet them: which there are, in which order, and what each is called.
 
-It must never change a number, nor leave out a row that has a time.
+Every row that has a time is there, with its numbers as they are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """A sweep's scaling as people see it: tables in the terminal, CSV files, and a picture on log axes.
 
-It must never draw a line without the points it was fitted to.
+No line is drawn without the points that it was fitted to.
 """
 
 from __future__ import annotations

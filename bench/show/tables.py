@@ -1,6 +1,6 @@
 """Summaries as people read them: in the terminal, as wide as it is, and as Markdown.
 
-It must never compute an estimate; it is the last formatter, where seconds get their unit.
+The last formatter: here seconds get their unit.
 """
 
 from __future__ import annotations

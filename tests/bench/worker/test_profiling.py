@@ -81,6 +81,15 @@ def test_memory_is_that_of_one_call():
     assert 2_000_000 <= found["peak_bytes"] < 2_500_000, "five calls hold no more than one"
 
 
+def test_what_is_not_counted_is_said(monkeypatch):
+    """Without memray memory is left out, with the way to get it; everything else is counted as ever."""
+    monkeypatch.setattr(profiling.util, "find_spec", lambda name: None)
+    found = profiling.profile(_opened(NumpyManual), 3)
+    assert found["uncounted"].startswith("memory of a step: needs memray of the extra `memory`, which is not installed; run `")
+    assert "peak_bytes" not in found
+    assert found["operators"] > 10
+
+
 def test_torchs_operators_are_those_that_nobody_else_asked_for():
     torch = pytest.importorskip("torch")
 
