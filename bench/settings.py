@@ -165,9 +165,9 @@ class Settings:
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
         """The variables that repeat settings as a journal's header keeps them; where results go is left out."""
         usual: Mapping[str, Any] = cls().as_json()
-        found = {}
+        variables = {}
         for name, value in plain.items():
             if name != "results" and name in usual and value != usual[name]:
                 comma = os.pathsep if name == "path" else ","
-                found[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
-        return found
+                variables[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
+        return variables

@@ -140,7 +140,7 @@ def mean_weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float
     parsed = [dict(part.split(":") for part in text.split()) for text in texts if text]
     if not parsed or not usable:
         return {}
-    weights = {name: sum(float(one.get(name, 0)) for one in parsed) for name in usable}
+    weights = {name: sum(float(own.get(name, 0)) for own in parsed) for name in usable}
     total = sum(weights.values())
     return {name: weight / total if total else 1 / len(usable) for name, weight in weights.items()}
 

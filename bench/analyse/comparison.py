@@ -60,28 +60,27 @@ class Comparison:
         A gate (`slower`: the share from which on a SLOWER row fails) also stops what head lost, and is itself unproven if a
         row could not be judged at all.
         """
-        told = list(self.left_out)
+        sentences = list(self.left_out)
         if slower is None:
-            return told, ExitCode.USAGE if told else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
+            return sentences, ExitCode.USAGE if sentences else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
         rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
         stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
         open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
-        told += [*stopped, *self.lost, *open_]
+        sentences += [*stopped, *self.lost, *open_]
         proven = not self.doubts and not self.unjudged
         if self.left_out:
-            return told, ExitCode.USAGE
+            return sentences, ExitCode.USAGE
         if not proven:
-            return told, ExitCode.UNPROVEN
-        return told, ExitCode.WRONG if stopped or self.lost else ExitCode.FINE
+            return sentences, ExitCode.UNPROVEN
+        return sentences, ExitCode.WRONG if stopped or self.lost else ExitCode.FINE
 
 
 def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:
     """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
-    found = of_files(base, head, campaign, results)
-    found.table.attrs.update(
-        doubts=found.doubts, lost=found.lost, unjudged=found.unjudged, left_out=found.left_out, margin=found.margin
-    )
-    return found.table
+    comparison = of_files(base, head, campaign, results)
+    limits = ("doubts", "lost", "unjudged", "left_out", "margin")
+    comparison.table.attrs.update({name: getattr(comparison, name) for name in limits})
+    return comparison.table
 
 
 def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> Comparison:

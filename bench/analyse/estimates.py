@@ -37,12 +37,12 @@ def with_interval(name: str, logs: np.ndarray) -> dict[str, float]:
 
 def times(mine: pd.DataFrame) -> dict[str, float]:
     """Seconds per step of each mode that a case's rounds have, and page faults per step."""
-    found: dict[str, float] = {}
+    columns: dict[str, float] = {}
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
-        found |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", np.log(medians.to_numpy()))
+        columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", np.log(medians.to_numpy()))
     throughput = mine[mine["mode"] == "throughput"]
-    return found | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
+    return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 
 
 def first_step(opens: Sequence[Open]) -> dict[str, float]:

@@ -46,20 +46,22 @@ def scale(rounds: pd.DataFrame, baseline: str) -> Scaling:
     rounds = rounds.assign(flops=flops)
     medians = rounds.groupby([*LINE, "flops", "N", "D_in", "H", "D_out", "pass"], sort=False)["seconds_per_step"].median()
     table = medians.reset_index()
-    fits: list[Row] = []
-    points: list[Row] = []
-    for line, rows in table.groupby(LINE, sort=False):
-        if rows["flops"].nunique() > 2:
-            _fit(dict(zip(LINE, line, strict=True)), rows, fits, points)
+    fitted = [
+        _fit(dict(zip(LINE, line, strict=True)), rows)
+        for line, rows in table.groupby(LINE, sort=False)
+        if rows["flops"].nunique() > 2
+    ]
+    fits, points = [line for line, _ in fitted], [point for _, points in fitted for point in points]
     return Scaling(pd.DataFrame(fits), pd.DataFrame(points), pd.DataFrame(_crossings(table, baseline)))
 
 
-def _fit(line: Row, rows: pd.DataFrame, fits: list[Row], points: list[Row]) -> None:
+def _fit(line: Row, rows: pd.DataFrame) -> tuple[Row, list[Row]]:
+    """A line's row of `Scaling.fits`, and its rows of `Scaling.points`."""
     grid = rows.pivot(index="pass", columns="flops", values="seconds_per_step").dropna()
     flops = grid.columns.to_numpy(float)
-    found = np.array([fit(flops, seconds) for seconds in grid.to_numpy()])
-    overhead, seconds_per_flop = found.T
-    told: Row = dict(line)
+    terms = np.array([fit(flops, seconds) for seconds in grid.to_numpy()])
+    overhead, seconds_per_flop = terms.T
+    row: Row = dict(line)
     for name, values in {
         "overhead_seconds": overhead,
         "flop_per_second": 1 / np.maximum(seconds_per_flop, np.finfo(float).tiny),
@@ -67,26 +69,28 @@ def _fit(line: Row, rows: pd.DataFrame, fits: list[Row], points: list[Row]) -> N
     }.items():
         estimate = Estimate.of(values)
         low, high = estimate.interval()
-        told |= {name: estimate.mean, f"{name}_low": max(low, 0.0), f"{name}_high": high}
+        row |= {name: estimate.mean, f"{name}_low": max(low, 0.0), f"{name}_high": high}
     predicted = np.mean(overhead) + flops * np.mean(seconds_per_flop)
     measured = np.exp(np.log(grid).mean().to_numpy())
     residuals = measured / predicted - 1
     worst = float(residuals[np.abs(residuals).argmax()])
-    fits.append(told | {"worst_residual": worst, "points": len(flops), "processes": len(grid)})
+    row |= {"worst_residual": worst, "points": len(flops), "processes": len(grid)}
     shapes = rows.drop_duplicates("flops").set_index("flops")[["N", "D_in", "H", "D_out"]]
+    points = []
     ends = [[float(np.exp(end)) for end in Estimate.of(np.log(column)).interval()] for column in grid.to_numpy(float).T]
     for flop, seconds, (low, high), model, residual in zip(flops, measured, ends, predicted, residuals, strict=True):
         point = {"flops": flop, "seconds_per_step": seconds, "seconds_per_step_low": low, "seconds_per_step_high": high}
         point |= {"model_seconds_per_step": model, "residual": residual}
         points.append(line | shapes.loc[flop].to_dict() | point)
+    return row, points
 
 
 def fit(flops: np.ndarray, seconds: np.ndarray) -> tuple[float, float]:
     """(overhead in seconds, seconds per operation), neither negative, of least squared relative error."""
     equations = np.column_stack([1 / seconds, flops / seconds])
     scale = equations.max(axis=0)
-    found, _ = nnls(equations / scale, np.ones(len(seconds)))
-    overhead, slope = found / scale
+    solution, _ = nnls(equations / scale, np.ones(len(seconds)))
+    overhead, slope = solution / scale
     return float(overhead), float(slope)
 
 

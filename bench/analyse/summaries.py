@@ -172,6 +172,6 @@ def _verdicts(table: pd.DataFrame, ratios: Mapping[str, np.ndarray]) -> dict[str
     called: dict[str, str] = {}
     for twins, margin in ((True, MARGIN), (False, noise_floor(table))):
         keys = [key for key in ratios if (table.at[key, "kind"] == TWIN) == twins]
-        found = verdicts([Estimate.of(ratios[key]) for key in keys], margin)
-        called |= {key: verdict for key, (verdict, _) in zip(keys, found, strict=True)}
+        judged = verdicts([Estimate.of(ratios[key]) for key in keys], margin)
+        called |= {key: verdict for key, (verdict, _) in zip(keys, judged, strict=True)}
     return called

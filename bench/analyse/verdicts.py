@@ -58,15 +58,15 @@ def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN, alpha: float
     within the margin on both sides (two one-sided tests, Schuirmann 1987). UNDECIDED: neither.
     """
     limit = math.log1p(margin)
-    found = []
+    called = []
     for estimate, p in zip(estimates, holm([estimate.p for estimate in estimates]), strict=True):
         low, high = estimate.interval()
         if p <= alpha and abs(estimate.mean) >= limit:
             verdict = SLOWER if estimate.mean > 0 else FASTER
         else:
             verdict = EQUAL if -limit < low and high < limit else UNDECIDED
-        found.append((verdict, p))
-    return found
+        called.append((verdict, p))
+    return called
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -76,15 +76,15 @@ def compare(arguments: argparse.Namespace) -> int:
     codes: list[int] = []
     for head in (arguments.head, *arguments.more):
         try:
-            one = comparison.of_files(arguments.base.split(","), head.split(","), arguments.campaign or (), results)
+            versus = comparison.of_files(arguments.base.split(","), head.split(","), arguments.campaign or (), results)
         except UsageError as error:
             print(f"bench: {error}", file=sys.stderr)
             codes.append(ExitCode.USAGE)
             continue
-        compared[head] = one
-        sentences, code = one.outcome(arguments.fail_on)
+        compared[head] = versus
+        sentences, code = versus.outcome(arguments.fail_on)
         codes.append(code)
-        for sentence in (*sentences, *(one.doubts if arguments.format in ("csv", "json") else [])):
+        for sentence in (*sentences, *(versus.doubts if arguments.format in ("csv", "json") else [])):
             print(f"bench: {sentence}", file=sys.stderr)
     comparison_tables.show(arguments.format, arguments.base, compared, grid.console())
     if arguments.github_summary:

@@ -43,8 +43,8 @@ def neighbours(nvml: Any, gpus: list[Any]) -> Finding:
     answers = _asked(nvml, gpus, pids)
     if answers is None:
         return unknown(what, "the driver does not tell")
-    if found := [f"GPU {index}: {len(pids)} ({', '.join(map(str, pids))})" for index, pids in enumerate(answers) if pids]:
-        return bad(what, "; ".join(found), "end them or choose another GPU with BENCH_DEVICES; `nvidia-smi` names them")
+    if busy := [f"GPU {index}: {len(pids)} ({', '.join(map(str, pids))})" for index, pids in enumerate(answers) if pids]:
+        return bad(what, "; ".join(busy), "end them or choose another GPU with BENCH_DEVICES; `nvidia-smi` names them")
     return ok(what, "none")
 
 
@@ -54,8 +54,8 @@ def throttling(nvml: Any, gpus: list[Any]) -> Finding:
     if answers is None:
         return unknown(what, "the driver does not tell")
     reasons = [[text for bit, text in THROTTLES.items() if mask & bit] for mask in answers]
-    if found := [f"GPU {index}: {', '.join(why)}" for index, why in enumerate(reasons) if why]:
-        return bad(what, "; ".join(found), "cool it better, or lock a lower clock: sudo nvidia-smi --lock-gpu-clocks=MHZ")
+    if throttled := [f"GPU {index}: {', '.join(why)}" for index, why in enumerate(reasons) if why]:
+        return bad(what, "; ".join(throttled), "cool it better, or lock a lower clock: sudo nvidia-smi --lock-gpu-clocks=MHZ")
     return ok(what, "not now")
 
 

@@ -81,7 +81,7 @@ def kernels(answer: Answer, machine: Machine, environ: Mapping[str, str] = os.en
     value = ", ".join(f"{library} for {architecture}" for library, architecture in sorted(chosen.items()))
     below = chosen.get("openblas", AVX512_KERNELS[0]).lower() not in AVX512_KERNELS
     if below and cpu.features(machine) >= AVX512:
-        told = environ.get("OPENBLAS_CORETYPE")
-        advice = f"unset OPENBLAS_CORETYPE={told}" if told else "worth a try: OPENBLAS_CORETYPE=SKYLAKEX"
+        variable = environ.get("OPENBLAS_CORETYPE")
+        advice = f"unset OPENBLAS_CORETYPE={variable}" if variable else "worth a try: OPENBLAS_CORETYPE=SKYLAKEX"
         return bad(what, f"{value}, on a processor with AVX-512", advice)
     return ok(what, value)

@@ -76,8 +76,8 @@ def compare(expected: reference.Trajectory, losses: Sequence[float], weights: We
         arithmetic = expected.steps * ROUNDING[dtype] * whole
         allowed[name] = tolerance + ((2 * kink + arithmetic) / scale if scale else 0.0)
         moved[name] = (update, wanted)
-    told = slice(expected.every - 1, None, expected.every)
-    right_losses, kinks = (values[told][-len(losses) :] for values in (expected.losses, expected.kink_losses))
+    fetched = slice(expected.every - 1, None, expected.every)
+    right_losses, kinks = (values[fetched][-len(losses) :] for values in (expected.losses, expected.kink_losses))
     scales = np.maximum(right_losses, 1e-3 * expected.losses[0])
     off = np.abs(np.asarray(losses, np.float64) - right_losses) / scales
     y_pred_off = ROUNDING[dtype] * np.sqrt(whole_loss)

@@ -27,5 +27,5 @@ class Machine:
 
     def per_cpu(self, name: str) -> list[str]:
         """What `/sys/devices/system/cpu/cpu*/<name>` holds for the CPUs we may use, those without it left out."""
-        found = (self.read(f"/sys/devices/system/cpu/cpu{cpu}/{name}") for cpu in self.cpus)
-        return [text for text in found if text is not None]
+        texts = (self.read(f"/sys/devices/system/cpu/cpu{cpu}/{name}") for cpu in self.cpus)
+        return [text for text in texts if text is not None]

@@ -34,11 +34,11 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
             asked.append((side, worker, _about(side, worker)))
         present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in asked]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
-        found = tuple(
+        described = tuple(
             replace(side, facts=side.facts | about, backends=_backends(side, worker, settings, explained(devices)))
             for side, worker, about in asked
         )
-    return found, devices
+    return described, devices
 
 
 def _started(side: Side, settings: Settings) -> WorkerProcess:

@@ -45,10 +45,10 @@ def journals(*paths: str | Path) -> list[Path]:
     """The files of `stories`. Raises `UsageError` for a path that holds none."""
     files: list[Path] = []
     for path in map(Path, paths or ("results",)):
-        found = sorted(path.rglob(journal.NAME), key=lambda file: file.parent.name) if path.is_dir() else [path]
-        if not found:
+        below = sorted(path.rglob(journal.NAME), key=lambda file: file.parent.name) if path.is_dir() else [path]
+        if not below:
             raise UsageError(f"{path}: holds no {journal.NAME}; give a run's folder, or one above it.")
-        files += found
+        files += below
     return [*dict.fromkeys(files)]
 
 

@@ -30,7 +30,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "machine": machine,
         "cases": [_case(plan, case) for case in measured],
         "holes": [{**_named(plan, hole.case), "reason": hole.reason} for hole in plan.holes],
-        "sources": {used[one].hash: used[one].source for one in sorted(used)},
+        "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
     }
 

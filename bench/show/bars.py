@@ -48,12 +48,13 @@ def show(table: pd.DataFrame, rounds: pd.DataFrame, to: Console) -> None:
     cells = to.width - named - len(" 1.23 ms  ") - len(sparks[0])
     if cells < PROCESSES:  # the bars come first
         cells, sparks, legend = cells + len(sparks[0]), [""] * len(rows), ""
-    scales = {row["shape"]: Scale.of([one for one in rows if one["shape"] == row["shape"]], cells) for row in rows}
+    scales = {row["shape"]: Scale.of([other for other in rows if other["shape"] == row["shape"]], cells) for row in rows}
     shown = ""
     for row, spark in zip(rows, sparks, strict=True):
         scale = scales[row["shape"]]
         if (heading := " · ".join(filter(None, (place_of(row, varying), str(scale))))) != shown:
-            to.print(shown := heading, style="bold")
+            to.print(heading, style="bold")
+            shown = heading
         line = Text(f"{name_of(row):{named}} ")
         for cell in scale.bar(row, times.get(row["baseline"], math.nan)):
             line.append(cell, STYLES.get(cell, "blue"))
@@ -120,13 +121,13 @@ def _marks(rows: list[Row]) -> str:
 
 def sparklines(logs: list[pd.Series[float]]) -> tuple[list[str], str]:
     """For each step its processes' log times in measured order, all to one scale around the step's own middle; a legend."""
-    parts = [np.array_split(one.to_numpy(float), min(len(one), PROCESSES)) for one in logs]
-    means = [np.array([part.mean() for part in one]) for one in parts]
-    apart = [one - np.nanmedian(one) if np.isfinite(one).any() else one for one in means]
-    widest = max((float(np.nanmax(np.abs(one))) for one in apart if np.isfinite(one).any()), default=0.0)
+    parts = [np.array_split(logs_of.to_numpy(float), min(len(logs_of), PROCESSES)) for logs_of in logs]
+    means = [np.array([part.mean() for part in logs_of]) for logs_of in parts]
+    apart = [logs_of - np.nanmedian(logs_of) if np.isfinite(logs_of).any() else logs_of for logs_of in means]
+    widest = max((float(np.nanmax(np.abs(logs_of))) for logs_of in apart if np.isfinite(logs_of).any()), default=0.0)
     if not widest:  # a single process drifts nowhere
         return [""] * len(logs), ""
-    sparks = ["".join(_level(value / widest) for value in one) for one in apart]
+    sparks = ["".join(_level(value / widest) for value in logs_of) for logs_of in apart]
     low, high = math.exp(-widest), math.exp(widest)
     return sparks, f"right: processes in measured order; {LEVELS[0]} is {low:.2f}, {LEVELS[-1]} {high:.2f} of the row's middle"
 

@@ -30,64 +30,65 @@ _MEASURES = [
 ]
 
 
-def terminal(found: Comparison, to: Console) -> None:
+def terminal(comparison: Comparison, to: Console) -> None:
     """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
-    columns, rows = _prepared(found.table)
-    to.print(common(found.table))
+    columns, rows = _prepared(comparison.table)
+    to.print(common(comparison.table))
     grid.show(grid.fit(columns, rows, to.width), rows, to)
-    for line in _below(found):
+    for line in _below(comparison):
         to.print(line)
-    for doubt in found.doubts:
+    for doubt in comparison.doubts:
         to.print(doubt, style="bold red")
 
 
-def markdown(found: Comparison) -> str:
+def markdown(comparison: Comparison) -> str:
     """For an issue, a pull request or GitHub's step summary."""
-    columns, rows = _prepared(found.table)
-    above = [part for doubt in found.doubts for part in (f"**{doubt}**", "")]
+    columns, rows = _prepared(comparison.table)
+    above = [part for doubt in comparison.doubts for part in (f"**{doubt}**", "")]
     pipes = grid.pipes(grid.fit(columns, rows, 140), rows)
-    return "\n".join([*above, common(found.table), "", *pipes, "", *(f"- {line}" for line in _below(found)), ""])
+    return "\n".join([*above, common(comparison.table), "", *pipes, "", *(f"- {line}" for line in _below(comparison)), ""])
 
 
-def csv(base: str, found: dict[str, Comparison]) -> str:
+def csv(base: str, comparisons: dict[str, Comparison]) -> str:
     """Full precision, seconds; a row per case and head."""
-    named = [one.table.assign(base=base, head=head) for head, one in found.items()]
+    named = [comparison.table.assign(base=base, head=head) for head, comparison in comparisons.items()]
     return str(pd.concat(named, ignore_index=True).to_csv(index=False)) if named else ""
 
 
-def as_json(base: str, found: dict[str, Comparison]) -> str:
+def as_json(base: str, comparisons: dict[str, Comparison]) -> str:
     """An object per head with its rows and what limits them; null where there is no number."""
     whole = []
-    for head, one in found.items():
-        mean = one.geometric_mean
+    for head, comparison in comparisons.items():
+        mean = comparison.geometric_mean
         whole.append(
             {
-                "base": base, "head": head, "rows": json.loads(one.table.to_json(orient="records", double_precision=15)),
-                "geometric_mean": mean if math.isfinite(mean) else None, "margin": one.margin, "doubts": one.doubts,
-                "lost": one.lost, "unjudged": one.unjudged, "left_out": one.left_out,
+                "base": base, "head": head, "rows": json.loads(comparison.table.to_json(orient="records", double_precision=15)),
+                "geometric_mean": mean if math.isfinite(mean) else None, "margin": comparison.margin,
+                "doubts": comparison.doubts, "lost": comparison.lost, "unjudged": comparison.unjudged,
+                "left_out": comparison.left_out,
             }
         )  # fmt: skip
     return json.dumps(whole, indent=2) + "\n"
 
 
-def show(form: str, base: str, found: dict[str, Comparison], to: Console) -> None:
+def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) -> None:
     """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
     if form in ("csv", "json"):
-        print({"csv": csv, "json": as_json}[form](base, found), end="")
+        print({"csv": csv, "json": as_json}[form](base, comparisons), end="")
         return
-    for head, one in found.items():
+    for head, comparison in comparisons.items():
         if form == "md":
-            print(f"**{head}** beside **{base}**\n\n{markdown(one)}")
+            print(f"**{head}** beside **{base}**\n\n{markdown(comparison)}")
         else:
             to.print(f"base {base}, head {head}", style="bold")
-            terminal(one, to)
+            terminal(comparison, to)
 
 
-def append(path: Path, base: str, found: dict[str, Comparison]) -> None:
+def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
     """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(f"### {head} beside {base}\n\n{markdown(one)}\n" for head, one in found.items())
+            file.writelines(f"### {head} beside {base}\n\n{markdown(comparison)}\n" for head, comparison in comparisons.items())
     except OSError as error:
         raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
@@ -98,19 +99,19 @@ def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
     return [grid.plain("backend"), *varying, *_MEASURES], records(table)
 
 
-def _below(found: Comparison) -> list[str]:
+def _below(comparison: Comparison) -> list[str]:
     lines = []
-    if math.isfinite(found.geometric_mean):
-        lines.append(f"geometric mean of {found.table['ratio'].notna().sum()} ratios: {found.geometric_mean:.3f}")
+    if math.isfinite(comparison.geometric_mean):
+        lines.append(f"geometric mean of {comparison.table['ratio'].notna().sum()} ratios: {comparison.geometric_mean:.3f}")
     lines.append(
         "ratio: head over base, relative to the yardsticks; raw: of the times alone. FASTER and SLOWER: at least "
-        f"{found.margin:.1%} apart, and wrong in 1 table of 100 at most."
+        f"{comparison.margin:.1%} apart, and wrong in 1 table of 100 at most."
     )
     reasons: dict[str, list[str]] = {}
-    for row in found.table.to_dict("records"):
+    for row in comparison.table.to_dict("records"):
         if row["reason"]:
             reasons.setdefault(str(row["reason"]), []).append(str(row["backend"]))
     for reason, names in reasons.items():
-        everywhere = len(names) == len(found.table)
+        everywhere = len(names) == len(comparison.table)
         lines.append(f"{'all rows' if everywhere else ', '.join(dict.fromkeys(names))}: {reason}")
-    return [*lines, *(f"left out: {sentence}" for sentence in found.left_out)]
+    return [*lines, *(f"left out: {sentence}" for sentence in comparison.left_out)]

@@ -46,8 +46,8 @@ def texts(root: Path) -> dict[Path, str]:
 
 def drawings(root: Path) -> dict[Path, bytes]:
     """Picture → its content: of the run that the README shows, and wherever there is one in git."""
-    found = [path for path in committed(root) if path.name == pictures.NAME]
-    wanted = dict.fromkeys([shown(root) / pictures.NAME, *found])
+    kept = [path for path in committed(root) if path.name == pictures.NAME]
+    wanted = dict.fromkeys([shown(root) / pictures.NAME, *kept])
     return {path: pictures.svg(pictures.times(Run.read(path.parent).table)) for path in wanted}
 
 
@@ -69,8 +69,8 @@ def committed(root: Path) -> list[Path]:
 
 def _between(page: Path, start: str, text: str, end: str) -> str:
     """A page with `text` between two of its lines."""
-    before, found, rest = page.read_text(encoding="utf-8").partition(f"{start}\n")
+    before, opening, rest = page.read_text(encoding="utf-8").partition(f"{start}\n")
     _, closed, after = rest.partition(f"{end}\n")
-    if not found or not closed:
+    if not opening or not closed:
         raise UsageError(f"{page}: the lines {start} and {end} do not stand there once each; put them back.")
     return f"{before}{start}\n{text}{end}\n{after}"

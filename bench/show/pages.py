@@ -63,10 +63,10 @@ def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
     """The page of all runs below `results`, a part for each folder that holds some, and the other files in these folders."""
     lines = ["# Results", "", "Made by `python -m bench results` from the journals that git knows: change nothing here.", ""]
     for folder, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
-        found = list(group)[::-1]
-        lines += [f"## {folder.relative_to(results)}", "", f"{_host(found[0])}.", ""]
+        newest_first = list(group)[::-1]
+        lines += [f"## {folder.relative_to(results)}", "", f"{_host(newest_first[0])}.", ""]
         lines += ["| run | date | steps | backends | with | commit | doubts |", "|---|---|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(_about(run, results))} |" for run in found]
+        lines += [f"| {' | '.join(_about(run, results))} |" for run in newest_first]
         beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
         lines += ["", *([f"Beside them: {', '.join(beside)}.", ""] if beside else [])]
     return "\n".join(lines)

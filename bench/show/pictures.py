@@ -97,9 +97,9 @@ def save(figure: Any, target: Path) -> None:
 
 def _draw(axes: Any, group: list[Row], heights: list[float], look: dict[str, str]) -> None:
     """Dots, intervals and limits of the rows that share a place."""
-    found = [row["seconds_per_step"] for row in group]
+    middles = [row["seconds_per_step"] for row in group]
     ends = [[abs(row[f"seconds_per_step_{end}"] - row["seconds_per_step"]) for row in group] for end in ("low", "high")]
-    axes.errorbar(found, heights, xerr=ends, linestyle="", elinewidth=1.2, capsize=3, markersize=5, **look)
+    axes.errorbar(middles, heights, xerr=ends, linestyle="", elinewidth=1.2, capsize=3, markersize=5, **look)
     axes.plot([row["limit_seconds_per_step"] for row in group], heights, color=look["color"], **LIMIT)
 
 
@@ -113,12 +113,12 @@ def _tell(axes: Any, group: list[Row], heights: list[float]) -> None:
 
 def _scale(axes: Any, rows: list[Row]) -> None:
     """From 0, or logarithmic where times are far apart; an interval of two processes must not push the others aside."""
-    found = [row["seconds_per_step"] for row in rows]
-    if is_wide(found):
+    middles = [row["seconds_per_step"] for row in rows]
+    if is_wide(middles):
         axes.set_xscale("log")
         return
     highs = [row["seconds_per_step_high"] for row in rows if math.isfinite(row["seconds_per_step_high"])]
-    axes.set_xlim(0, 1.1 * min(max([*found, *highs]), 1.25 * max(found)))
+    axes.set_xlim(0, 1.1 * min(max([*middles, *highs]), 1.25 * max(middles)))
 
 
 def _style() -> AbstractContextManager[None]:

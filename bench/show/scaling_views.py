@@ -36,16 +36,16 @@ def show(found: Scaling, to: Console) -> None:
         to.print(f"{name} is faster than {row['than']} {row['faster']} {place} a step")
 
 
-def write(found: Scaling, folder: Path) -> list[Path]:
+def write(sweep: Scaling, folder: Path) -> list[Path]:
     """Writes `FILES`, and `PICTURE` where matplotlib is installed; returns what was written."""
     written = []
     for name, file in FILES.items():
-        (folder / file).write_text(getattr(found, name).to_csv(index=False), encoding="utf-8")
+        (folder / file).write_text(getattr(sweep, name).to_csv(index=False), encoding="utf-8")
         written.append(folder / file)
-    return [*written, *draw(found, folder / PICTURE)]
+    return [*written, *draw(sweep, folder / PICTURE)]
 
 
-def draw(found: Scaling, target: Path) -> list[Path]:
+def draw(sweep: Scaling, target: Path) -> list[Path]:
     """Times over operations on log axes, measured points and fitted lines; nothing without matplotlib."""
     try:
         import matplotlib
@@ -56,7 +56,7 @@ def draw(found: Scaling, target: Path) -> list[Path]:
     from matplotlib.ticker import EngFormatter
 
     figure, axes = pyplot.subplots(figsize=(10, 6), layout="constrained", facecolor="white")
-    lines = dict(tuple(found.points.groupby(LINE, sort=False))) if len(found.points) else {}
+    lines = dict(tuple(sweep.points.groupby(LINE, sort=False))) if len(sweep.points) else {}
     slowest_first = sorted(lines.items(), key=lambda item: -float(item[1]["seconds_per_step"].iloc[-1]))
     for number, (line, points) in enumerate(slowest_first):
         label = " ".join(str(part) for part in dict.fromkeys(line) if part not in ("", "cpu", "float32", 1))

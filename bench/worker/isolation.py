@@ -46,15 +46,15 @@ def snapshot() -> dict[str, Any]:
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     """One phrase per difference; thread pools that were loaded in between are no change."""
-    found = []
+    phrases = []
     for name, value in before.items():
         now = after[name]
         if isinstance(value, dict):
             now = {key: now[key] for key in value if key in now}
         if now != value:
             shown = "" if isinstance(value, str) and len(value) == 64 else f" ({value} → {now})"
-            found.append(f"{name}{shown}")
-    return found
+            phrases.append(f"{name}{shown}")
+    return phrases
 
 
 def thread_counts() -> dict[str, int]:
