@@ -27,6 +27,17 @@ def test_what_is_written_is_on_disk_at_once(tmp_path):
     log.close()
 
 
+def test_a_block_is_on_the_disk_before_the_next_one_starts(tmp_path, monkeypatch):
+    """Flushed to the kernel it survives our own death, synced to the disk that of the machine."""
+    path, synced = tmp_path / journal.NAME, []
+    monkeypatch.setattr(journal.os, "fsync", lambda _: synced.append(path.read_text().count("\n")))
+    log = journal.Journal(path)
+    for record in (HEADER, {"record": "visit"}, {"record": "visit"}, {"record": "block"}, {"record": "failure"}):
+        log.write(record)
+    log.close()
+    assert synced == [1, 4, 5], "after the header, the block and the failure, each with all lines so far"
+
+
 def test_a_journal_is_never_overwritten(tmp_path):
     _written(tmp_path, HEADER)
     with pytest.raises(FileExistsError):

@@ -1,6 +1,7 @@
 """If these fail, a wrong step could be timed, or a right one be rejected."""
 
 import re
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,6 +84,17 @@ def test_rounding_alone_is_right():
     weights = expected.w1.astype("float32"), expected.w2.astype("float32")
     errors = proof.compare(expected, expected.losses, weights, "float32")
     assert max(errors.as_tuple()) < 1e-5
+
+
+@pytest.mark.parametrize(("share", "right"), [(0.5, True), (3, False), (50, False)])
+def test_a_weight_may_be_off_by_what_rounding_it_once_does_and_not_by_more(share, right):
+    """The update is far below float32's grain here, so all that is allowed is half a unit in the last place of the weights."""
+    problem = Problem.random(seed=1, learning_rate=1e-15)
+    expected = reference.train(problem, 1)
+    w1, w2 = (w.astype("float32") for w in expected.start)
+    w1[0, 0] += share * np.finfo("float32").eps / 2 * np.linalg.norm(expected.start[0])
+    with nullcontext() if right else pytest.raises(Wrong, match="updates w1 wrongly"):
+        proof.compare(expected, expected.losses, (w1, w2), "float32")
 
 
 def test_a_wrong_loss_is_found_though_the_updates_are_right():

@@ -47,6 +47,23 @@ def test_throughput_waits_once_with_the_collector_off():
     assert gc.isenabled()
 
 
+class Queued(Recorder):
+    """A device whose work is done only while somebody waits for it."""
+
+    STEP_SECONDS = 0.005
+
+    def synchronize(self):
+        time.sleep(self.STEP_SECONDS * len(self.seen))
+        self.seen.clear()
+
+
+def test_work_that_is_queued_is_in_the_time_and_not_in_the_dispatch():
+    """The commonest fault of benchmarks: a clock that is read before the wait calls a queued device free."""
+    queued, seconds, _, _ = timing.throughput(Queued(), 4)
+    assert queued < Queued.STEP_SECONDS
+    assert seconds >= 4 * Queued.STEP_SECONDS
+
+
 def test_latency_fetches_every_loss():
     step = Recorder()
     _, losses = timing.latency(step, 3)
