@@ -6,6 +6,7 @@ It must never ask the same problem twice: a step that remembers answers would pa
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from time import perf_counter
 from typing import Any
 
@@ -22,6 +23,8 @@ from bench.worker import isolation, readback
 SHAPES = (Shape(33, 257, 65, 17), Shape(7, 13, 5, 3), Shape(1, 1, 1, 1))
 """Beside the shape that is timed; multiples of nothing."""
 TRAJECTORY = 10
+REDRAWN = 10_000_000
+"""How far a seed moves on where nothing was open; nobody else draws from there."""
 
 
 def prove(
@@ -53,7 +56,9 @@ def prove(
 
 
 def _problem(shape: Shape, seed: int) -> Problem:
-    return Problem.random(*shape, seed=seed, learning_rate=steady_learning_rate(*shape))
+    """A problem in which some hidden unit is open: without one a tiny network has no update that could be wrong."""
+    drawn = (Problem.random(*shape, seed=each, learning_rate=steady_learning_rate(*shape)) for each in count(seed, REDRAWN))
+    return next(problem for problem in drawn if (problem.x @ problem.w1 > 0).any())
 
 
 def _expected(
@@ -63,9 +68,10 @@ def _expected(
     return replace(reference.train(problem, calls * every, start, kink_margin=KINK_MARGIN[dtype]), every=every)
 
 
-def _other_weights(shape: Shape, seed: int) -> Weights:
-    other = Problem.random(*shape, seed=seed + 1_000_000)
-    return other.w1, other.w2
+def _other_weights(problem: Problem, seed: int) -> Weights:
+    """Weights that the step has not seen, of which some open a hidden unit too."""
+    drawn = (Problem.random(*problem.shape, seed=each) for each in count(seed + 1_000_000, REDRAWN))
+    return next((other.w1, other.w2) for other in drawn if (problem.x @ other.w1 > 0).any())
 
 
 def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int) -> Errors:
@@ -73,7 +79,7 @@ def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape
     inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
     calls = max(2, TRAJECTORY // build.steps_per_call)
     once = _expected(build, problem, 1, dtype)
-    ten = _expected(build, problem, calls, dtype, _other_weights(shape, seed))
+    ten = _expected(build, problem, calls, dtype, _other_weights(problem, seed))
 
     step = build(problem, device, dtype)
     loss = float(step.step())
@@ -120,13 +126,13 @@ def _prove_readback(step: TrainStep, steps: int = 20, repeats: int = 3) -> None:
     w1, w2 = step.get_weights()
     shortest = {1: np.inf, steps: np.inf}
     fastest = np.inf
-    for count in (1, steps) * repeats:
+    for calls in (1, steps) * repeats:
         step.set_weights(w1, w2)
         start = perf_counter()
-        for _ in range(count):
+        for _ in range(calls):
             step.step()
         step.synchronize()
-        if count == steps:
+        if calls == steps:
             fastest = min(fastest, perf_counter() - start)
-        shortest[count] = min(shortest[count], readback.read(step)[0])
+        shortest[calls] = min(shortest[calls], readback.read(step)[0])
     readback.judge(shortest[1], shortest[steps], fastest)

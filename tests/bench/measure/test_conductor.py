@@ -112,6 +112,30 @@ def test_every_proven_step_is_profiled_once_after_its_process_was_timed(plan):
     assert last < records.index(profiled[0])
 
 
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        ({"throughput_seconds": 0.0}, "throughput_seconds is 0.0, expected a number above 0"),
+        ({"steps": None}, "steps is None, expected a whole number of at least 1"),
+        ({"errors": {"loss": 0.0}}, "errors.w1 is missing"),
+    ],
+)
+def test_an_answer_that_no_journal_could_hold_fails_its_case_alone(answer, says, plan):
+    """Written down, it would make the whole journal unreadable."""
+    leader = conductor._Conductor(plan, plan.cases)
+    whole = {
+        "status": "ok", "steps": 2, "throughput_seconds": 1e-3, "dispatch_seconds": 1e-3, "latency_seconds": 1e-3,
+        "device_seconds": None, "minor_faults": 0, "readback_seconds": 0.0, "errors": None,
+    }  # fmt: skip
+    case, other = plan.cases
+    kept = leader._answer("visit", 0, "in pass 1, block 1", other, whole, block=0, position=0)
+    assert kept["record"] == "visit"
+    record = leader._answer("visit", 0, "in pass 1, block 1", case, whole | answer, block=0, position=1)
+    assert record["record"] == "failure"
+    assert record["reason"] == f"{case} answers with a visit whose {says} (in pass 1, block 1)."
+    assert leader.failed == {case.key}
+
+
 DIES_WHEN_PROFILED = """
 import os
 import traceback
