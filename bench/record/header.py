@@ -12,16 +12,20 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.record.journal import SCHEMA
 from bench.schema.case import Case
+from bench.schema.checking import fault
 from bench.schema.records import CaseRecord, Header, MachineFacts, Named
 
 
 def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, doctor: Sequence[str] = ()) -> Header:
-    """Of a run of this plan on this machine; `doctor` is what is known to make the machine a bad instrument."""
+    """Of a run of this plan on this machine; `doctor` is what is known to make the machine a bad instrument.
+
+    Raises `TypeError` for a header that could not be read again.
+    """
     measured = (*plan.cases, *plan.controls)
     used = {(case.backend, case.side): plan.backend(case) for case in measured}
     if sides := {side.label: side.facts for side in plan.sides if side.label}:
         machine = {**machine, "sides": sides}
-    return {
+    first: Header = {
         "record": "header",
         "schema": SCHEMA,
         "run": run,
@@ -33,6 +37,9 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
     }
+    if what := fault(first, Header):  # a fault of ours: better told now than once everything is measured
+        raise TypeError(f"nobody could read this run's header: {what}")
+    return first
 
 
 def _case(plan: Plan, case: Case) -> CaseRecord:
