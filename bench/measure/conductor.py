@@ -145,7 +145,7 @@ class _Conductor:
                 if case.key in self.failed or not self.plan.backend(case).proven:
                     continue
                 reply = _ask(worker, "profile", key=case.key)
-                record = self._record("profile", number, case=case.key, **_without_status(reply))
+                record = _with_answer(self._record("profile", number, case=case.key), reply)
                 if what := fault(record, Profile):
                     record = self._record("profile", number, case=case.key, reason=f"answers with a profile whose {what}")
                 yield record
@@ -162,7 +162,7 @@ class _Conductor:
     def _answer(self, kind: str, number: int, when: str, case: Case, reply: Reply, **fields: Any) -> Any:
         """What a worker replied as a record of this kind; as the `Failure` of its case if it is none."""
         if reply["status"] == "ok":
-            record = self._record(kind, number, **fields, case=case.key, **_without_status(reply))
+            record = _with_answer(self._record(kind, number, **fields, case=case.key), reply)
             if not (what := fault(record, KINDS[kind])):
                 return record
             reply = {"status": "failed", "reason": f"answers with a {kind} whose {what}"}
@@ -181,5 +181,6 @@ def _ask(worker: WorkerProcess, do: str, **request: Any) -> Reply:
         return {"status": "failed", "reason": str(died)}
 
 
-def _without_status(reply: Reply) -> Reply:
-    return {name: value for name, value in reply.items() if name != "status"}
+def _with_answer(record: dict[str, Any], reply: Reply) -> Any:
+    """A record with what a worker told, which cannot change what the conductor knows."""
+    return record | {name: value for name, value in reply.items() if name not in record and name != "status"}

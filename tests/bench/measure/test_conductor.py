@@ -121,15 +121,16 @@ def test_every_proven_step_is_profiled_once_after_its_process_was_timed(plan):
     ],
 )
 def test_an_answer_that_no_journal_could_hold_fails_its_case_alone(answer, says, plan):
-    """Written down, it would make the whole journal unreadable."""
+    """Written down, it would make the whole journal unreadable; nor can an answer say that it was another's."""
     leader = conductor._Conductor(plan, plan.cases)
     whole = {
         "status": "ok", "steps": 2, "throughput_seconds": 1e-3, "dispatch_seconds": 1e-3, "latency_seconds": 1e-3,
         "device_seconds": None, "minor_faults": 0, "readback_seconds": 0.0, "errors": None,
     }  # fmt: skip
     case, other = plan.cases
-    kept = leader._answer("visit", 0, "in pass 1, block 1", other, whole, block=0, position=0)
-    assert kept["record"] == "visit"
+    forged = whole | {"record": "end", "pass": 7, "block": 7, "case": case.key, "number": 7, "kind": "end"}
+    kept = leader._answer("visit", 0, "in pass 1, block 1", other, forged, block=0, position=0)
+    assert (kept["record"], kept["pass"], kept["block"], kept["case"]) == ("visit", 0, 0, other.key)
     record = leader._answer("visit", 0, "in pass 1, block 1", case, whole | answer, block=0, position=1)
     assert record["record"] == "failure"
     assert record["reason"] == f"{case} answers with a visit whose {says} (in pass 1, block 1)."
