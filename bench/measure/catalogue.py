@@ -5,14 +5,14 @@ It must never import a backend: one that crashes must not take the run with it, 
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import replace
 from typing import Any
 
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
-from bench.measure.process import Died, WorkerProcess
+from bench.measure.process import Died, Process
 from bench.paths import CONTROLS
 from bench.plan.discovery import find
 from bench.plan.sides import Backend, Side, chosen
@@ -41,14 +41,14 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     return described, devices
 
 
-def _started(side: Side, settings: Settings) -> WorkerProcess:
+def _started(side: Side, settings: Settings) -> Process:
     try:
-        return WorkerProcess.on(side, settings)
+        return Process.worker(side, settings)
     except OSError as error:
         raise _unfit(side, f"cannot be started: {error.strerror}") from None
 
 
-def _about(side: Side, worker: WorkerProcess) -> dict[str, Any]:
+def _about(side: Side, worker: Process) -> dict[str, Any]:
     try:
         about = worker.ask("about", needed=NEEDED, packages=PACKAGES)
     except Died as died:
@@ -61,13 +61,19 @@ def _about(side: Side, worker: WorkerProcess) -> dict[str, Any]:
     return {name: about[name] for name in ("python", "packages")}
 
 
-def _backends(side: Side, worker: WorkerProcess, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
-    paths = find([side.folder / "backends", CONTROLS, *settings.path])
-    replies = {name: _ask(side, worker, str(path), "describe", path=str(path), devices=devices) for name, path in paths.items()}
-    return {name: Backend.from_json(reply["facts"]) for name, reply in replies.items()}
+def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
+    ours = ((side.folder / "backends").resolve(), CONTROLS.resolve())
+    paths = find([*ours, *settings.path])
+    found = {}
+    for name, path in paths.items():
+        foreign = path.parent not in ours
+        with _started(side, settings) if foreign else nullcontext(worker) as asked:
+            facts = _ask(side, asked, str(path), "describe", path=str(path), devices=devices)["facts"]
+        found[name] = Backend.from_json(facts, foreign)
+    return found
 
 
-def _ask(side: Side, worker: WorkerProcess, what: str, do: str, **request: Any) -> dict[str, Any]:
+def _ask(side: Side, worker: Process, what: str, do: str, **request: Any) -> dict[str, Any]:
     try:
         reply = worker.ask(do, **request)
     except Died as died:

@@ -1,29 +1,38 @@
 """Leads the workers through passes and blocks, and yields a record of everything that happens, as it happens.
 
-It keeps off the workers' cores, and of the workers only the one being visited may run. What was measured it hands on and never
-computes with.
+It keeps off the workers' cores, and of the workers only the one being visited may run. What was measured it hands on; all that it
+computes from it is whether a worker's clock can be believed.
 """
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
+from backends.api import step_flops, weights_dtype
+from bench.errors import UsageError
 from bench.machine import devices, environment, gpu, resources
-from bench.measure.process import Died, WorkerProcess
+from bench.measure import audit
+from bench.measure.process import Died, Process
+from bench.judge.questions import SHAPES
+from bench.measure.rounds import THROUGHPUT, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
 from bench.schema.case import Case
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
 Reply = dict[str, Any]
+AUDITS = 10
+"""Visits of a case that have a round of another length, at places that nobody can tell beforehand."""
+REHEARSALS = 3
+EPOCHS = 10
+"""Whose losses a profile shows."""
 MEMORY_SHARE = 0.8
 """Of the memory available at the start, what one CPU worker may take before its allocations fail."""
 
@@ -63,13 +72,21 @@ class _Conductor:
         self.groups: dict[str, list[Case]] = {}
         for case in cases:
             self.groups.setdefault(plan.group(case), []).append(case)
-        self.workers: dict[str, WorkerProcess] = {}
+        self.workers: dict[str, Process] = {}
         self.failed: set[str] = set()
+        self.visits: dict[str, list[Any]] = {case.key: [] for case in cases}
+        self.marks: dict[str, bool] = {}
+        places = list(itertools.product(range(self.settings.processes), range(self.settings.blocks)))
+        secret = random.SystemRandom()
+        self.audited = {case.key: set(secret.sample(places, min(AUDITS, len(places)))) for case in cases}
         self.cores = resources.cores()  # before this process leaves the workers' ones
         self.memory = int(MEMORY_SHARE * resources.available_memory())
+        self.size = max(map(_bytes, cases), default=0)
         self.started = time.monotonic()
+        self.judge: Process
 
     def run(self) -> Iterator[Record]:
+        self.judge = Process.judge(self.settings, self.size)
         for number in range(self.settings.processes):
             yield self._record("pass", number, **environment.load())
             order = random.Random(f"{self.settings.seed} {number}")
@@ -77,18 +94,27 @@ class _Conductor:
                 yield from self._start(group, number, order)
             for block in range(self.settings.blocks):
                 cases = [case for group in self.groups.values() for case in group]
+                nonce = self._drawn(cases, number, block)
                 for position, case in enumerate(order.sample(cases, len(cases))):
                     if case.key not in self.failed:
                         yield from self._visit(case, number, block, position, order)
-                yield self._record("block", number, block=block, gpus=gpu.gpus())
+                yield self._record("block", number, block=block, nonce=nonce, gpus=gpu.gpus())
+            if self.settings.blocks:
+                yield from self._audited(number)
             if number == 0 and self.settings.blocks:
                 yield from self._profiles(number)
-            self.end_all()
+            self._end_workers()
+            self._judge("forget")
             if all(case.key in self.failed for case in self.plan.cases):
                 break
         yield self._record("end", number)
 
     def end_all(self) -> None:
+        self._end_workers()
+        if hasattr(self, "judge"):
+            self.judge.end()
+
+    def _end_workers(self) -> None:
         while self.workers:
             self.workers.popitem()[1].end()
 
@@ -99,21 +125,10 @@ class _Conductor:
             # All workers share one set of cores, the last ones: the first is where interrupts tend to go.
             cpus = [core[0] for core in self.cores[-threads:]]
             memory = self.memory if devices.kind_of(cases[0].device).limited else None
-            worker = WorkerProcess.on(self.plan.side(cases[0]), self.settings, threads, cpus, memory)
+            worker = Process.worker(self.plan.side(cases[0]), self.settings, threads, cpus, memory, self.size)
             self.workers[group] = worker
             for case in order.sample(cases, len(cases)):
-                backend = self.plan.backend(case)
-                reply = _ask(
-                    worker,
-                    "open",
-                    path=backend.path,
-                    libraries=list(backend.libraries),
-                    case=case.as_json(),
-                    proven=backend.proven,
-                    proof_seed=self._seed(number, 0, "proof"),
-                    elsewhere=number == 0,
-                )
-                record = self._answer("open", number, f"in pass {number + 1}, before timing", case, reply)
+                record = self._opened(worker, case, number)
                 yield record
                 if record["record"] == "failure":
                     self._end(group)
@@ -122,32 +137,133 @@ class _Conductor:
                 worker.suspend()
                 return
 
+    def _opened(self, worker: Process, case: Case, number: int) -> Any:
+        """Opens a case and has it proven; in the first pass elsewhere too, and with a rehearsal of what is timed."""
+        backend = self.plan.backend(case)
+        when = f"in pass {number + 1}, before timing"
+        this: dict[str, Any] = {"path": backend.path, "case": case.as_json()}
+        try:
+            answer(worker, "load", path=backend.path, libraries=list(backend.libraries))
+            reply = forwarded(self.judge, self._judge("problem", case=case.as_json()), worker, "open", **this)
+            self.marks[case.key] = reply.get("marks") is True
+            if backend.proven:
+                reply |= self._proven(worker, case, this, elsewhere=number == 0)
+            else:
+                reply["errors"] = None
+            answer(worker, "settle")
+        except Refused as refused:
+            return self._failure(case, number, refused, when)
+        return self._answer("open", number, when, case, reply)
+
+    def _proven(self, worker: Process, case: Case, this: dict[str, Any], elsewhere: bool) -> Reply:
+        """The worst errors at the case's own shape, and what the problems were drawn from. Raises `Refused`."""
+        backend = self.plan.backend(case)
+        every = {"case": case.as_json(), "steps_per_call": backend.steps_per_call}
+        errors: Any = None
+        for problem in range(1 + len(SHAPES) if elsewhere else 1):
+            asked = self._judge("prove", number=problem, **every)
+            given = forwarded(self.judge, asked, worker, "prove", calls=asked["calls"], **this)
+            found = forwarded(worker, given, self.judge, "proven")["errors"]
+            errors = errors or found
+        nonce = asked["nonce"]
+        if elsewhere:
+            asked = self._judge("turns", **every)
+            given = forwarded(self.judge, asked, worker, "turns", calls=asked["calls"], **this)
+            forwarded(worker, given, self.judge, "proven")
+            errors = worst([errors, self._rehearsed(worker, case)])
+        return {"errors": errors, "nonce": nonce}
+
+    def _rehearsed(self, worker: Process, case: Case) -> Any:
+        """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
+        visited = self._visited(worker, case, "rehearsal")
+        self._judge("draw", rounds=list(visited.drawn({THROUGHPUT: visited.calls})))
+        rounds = [visited.round(THROUGHPUT, visited.calls) for _ in range(REHEARSALS)]
+        if what := audit.moved([each.outside for each in rounds], visited.steps):
+            raise Refused("wrong", what)
+        return worst([each.errors for each in rounds])
+
+    def _drawn(self, cases: Sequence[Case], number: int, block: int) -> str:
+        """Has the judge draw the rounds of a block; what they were drawn from."""
+        rounds: dict[str, Any] = {}
+        for case in cases:
+            if case.key in self.failed:
+                continue
+            visited = self._visited(self.workers[self.plan.group(case)], case, f"{number} {block}")
+            for each in visited.drawn(visited.lengths((number, block) in self.audited[case.key], self.marks[case.key])):
+                if each["name"] not in rounds or each["proven"]:
+                    rounds[each["name"]] = each
+        return str(self._judge("draw", rounds=list(rounds.values()))["nonce"])
+
+    def _visited(self, worker: Process, case: Case, block: str) -> Visited:
+        backend = self.plan.backend(case)
+        return Visited(worker, self.judge, case, backend, max(1, self.settings.steps // backend.steps_per_call), block)
+
     def _visit(self, case: Case, number: int, block: int, position: int, order: random.Random) -> Iterator[Record]:
         group = self.plan.group(case)
         worker = self.workers[group]
-        worker.resume()
-        reply = _ask(worker, "visit", key=case.key, seed=self._seed(number, block, "weights"), steps=self.settings.steps)
         when = f"in pass {number + 1}, block {block + 1}"
-        record = self._answer("visit", number, when, case, reply, block=block, position=position)
+        worker.resume()
+        try:
+            visited = self._visited(worker, case, f"{number} {block}")
+            reply = visited.visit((number, block) in self.audited[case.key], self.marks[case.key])
+        except Refused as refused:
+            record = self._failure(case, number, refused, when)
+        else:
+            record = self._answer("visit", number, when, case, reply, block=block, position=position)
         if record["record"] == "visit":
             worker.suspend()
+            self.visits[case.key].append(record)
             yield record
             return
         yield record
         self._end(group)
         yield from self._start(group, number, order)
 
+    def _audited(self, number: int) -> Iterator[Record]:
+        """The cases whose clock cannot be believed, by all their visits up to here."""
+        cases = [case for group in self.groups.values() for case in group if case.key not in self.failed]
+        for case in cases:
+            if self.plan.backend(case).proven and (
+                what := audit.fault(
+                    self.visits[case.key],
+                    [visit for other in cases if not self.plan.backend(other).proven for visit in self.visits[other.key]],
+                    None if devices.kind_of(case.device).queued else case.threads,
+                    self._least_seconds(case, cases),
+                )
+            ):
+                yield self._failure(case, number, Refused("wrong", what), f"in pass {number + 1}, by all its rounds")
+
+    def _least_seconds(self, case: Case, cases: Sequence[Case]) -> float:
+        """What a step's arithmetic takes at the best rate of the controls that ran where this case runs; 0 without any."""
+        dtypes = (case.dtype, weights_dtype(case.dtype))
+        rates = [
+            work * visit["steps"] / visit["throughput_seconds"]
+            for other in cases
+            if (other.device, other.threads) == (case.device, case.threads) and other.dtype in dtypes
+            if (work := self.plan.backend(other).work.get(other.device, {}).get(other.dtype, (0, 0))[0])
+            for visit in self.visits[other.key]
+        ]
+        return step_flops(*case.shape) / max(rates) if rates else 0.0
+
     def _profiles(self, number: int) -> Iterator[Record]:
         """What each step consists of, asked of processes that have been timed and are ended next."""
         for group, worker in self.workers.items():
             worker.resume()
             for case in self.groups[group]:
-                if case.key in self.failed or not self.plan.backend(case).proven:
+                backend = self.plan.backend(case)
+                if case.key in self.failed or not backend.proven:
                     continue
-                reply = _ask(worker, "profile", key=case.key)
-                record = _with_answer(self._record("profile", number, case=case.key), reply)
-                if what := fault(record, Profile):
-                    record = self._record("profile", number, case=case.key, reason=f"answers with a profile whose {what}")
+                record = self._record("profile", number, case=case.key)
+                every = backend.steps_per_call
+                calls = max(1, EPOCHS // every)
+                try:
+                    expected = self._judge("losses", case=case.as_json(), steps=calls * every, every=every)
+                    reply = forwarded(self.judge, expected, worker, "profile", key=case.key, calls=calls)
+                    record = _with_answer(record | {"expected_losses": expected["losses"]}, reply)
+                    if what := fault(record, Profile):
+                        raise Refused("failed", f"answers with a profile whose {what}")
+                except Refused as refused:
+                    record = self._record("profile", number, case=case.key, reason=str(refused))
                 yield record
                 if "reason" in record:  # the times stand; only the profiles of this group end here
                     break
@@ -155,32 +271,35 @@ class _Conductor:
     def _end(self, group: str) -> None:
         self.workers.pop(group).end()
 
-    def _seed(self, number: int, block: int, purpose: str) -> int:
-        entropy = [self.settings.seed, number, block, *purpose.encode()]
-        return int(np.random.SeedSequence(entropy).generate_state(1)[0])
+    def _judge(self, do: str, **request: Any) -> Reply:
+        """What the judge replies; without it nothing can be proven any more, and the run ends with what it has."""
+        try:
+            return answer(self.judge, do, **request)
+        except Refused as refused:
+            raise UsageError(f"the judge's process: {refused}; what was measured until then is kept, run again.") from None
 
     def _answer(self, kind: str, number: int, when: str, case: Case, reply: Reply, **fields: Any) -> Any:
         """What a worker replied as a record of this kind; as the `Failure` of its case if it is none."""
-        if reply["status"] == "ok":
-            record = _with_answer(self._record(kind, number, **fields, case=case.key), reply)
-            if not (what := fault(record, KINDS[kind])):
-                return record
-            reply = {"status": "failed", "reason": f"answers with a {kind} whose {what}"}
+        record = _with_answer(self._record(kind, number, **fields, case=case.key), reply)
+        if what := fault(record, KINDS[kind]):
+            return self._failure(case, number, Refused("failed", f"answers with a {kind} whose {what}"), when)
+        return record
+
+    def _failure(self, case: Case, number: int, refused: Refused, when: str) -> Any:
         self.failed.add(case.key)
-        status = "wrong" if reply["status"] == "wrong" else "failed"
-        return self._record("failure", number, case=case.key, status=status, reason=f"{case} {reply['reason']} ({when}).")
+        reason = f"{case} {refused} ({when})."
+        return self._record("failure", number, case=case.key, status=refused.status, reason=reason)
 
     def _record(self, kind: str, number: int, **fields: Any) -> Any:
         return {"record": kind, "pass": number, "at_seconds": round(time.monotonic() - self.started, 6), **fields}
 
 
-def _ask(worker: WorkerProcess, do: str, **request: Any) -> Reply:
-    try:
-        return worker.ask(do, **request)
-    except Died as died:
-        return {"status": "failed", "reason": str(died)}
-
-
 def _with_answer(record: dict[str, Any], reply: Reply) -> Any:
     """A record with what a worker told, which cannot change what the conductor knows."""
     return record | {name: value for name, value in reply.items() if name not in record and name != "status"}
+
+
+def _bytes(case: Case) -> int:
+    """What the largest request of a case has to hold: a problem, other weights, losses; in float64."""
+    N, D_in, H, D_out = case.shape
+    return 8 * (N * (D_in + D_out) + 4 * H * (D_in + D_out)) + (1 << 20)

@@ -1,4 +1,4 @@
-"""A worker process as its conductor holds it: started clean, asked line by line, suspended, ended.
+"""A worker or the judge as the conductor holds it: started clean, asked line by line, suspended, ended.
 
 It must never wait without a limit, nor leave a process behind.
 """
@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,13 +22,16 @@ import psutil
 
 from bench.paths import ROOT
 from bench.plan.sides import Side
+from bench.region import Region
 from bench.settings import Settings
 
 KEEP_MEMORY = str(256 * 1024 * 1024)
+LONGEST = 1 << 26
+"""Bytes of a reply; a description with its source takes some thousands."""
 
 
 class Died(Exception):
-    """The worker is gone or does not answer, and is to be ended; one sentence that says how."""
+    """The process is gone or does not answer, and is to be ended; one sentence that says how."""
 
 
 def worker_environment(
@@ -56,54 +60,55 @@ def worker_environment(
     return env
 
 
-class WorkerProcess:
-    """Starts at once, or raises `OSError`; usable as a context manager, which ends it."""
+class Process:
+    """A worker or a judge. It starts at once, or raises `OSError`; usable as a context manager, which ends it.
+
+    `region` is the memory that it shares with this process and no other.
+    """
 
     def __init__(
-        self,
-        *,
-        threads: int,
-        seed: int,
-        allocator: str,
-        timeout: float,
-        cpus: Sequence[int] = (),
-        memory: int | None = None,
-        python: str = sys.executable,
-        folder: Path = ROOT,
+        self, module: str, setup: Mapping[str, Any], env: Mapping[str, str], timeout: float, size: int, python: str = sys.executable
     ) -> None:
-        setup = {"cpus": list(cpus), "memory": memory, "seed": seed, "threads": threads}
         self._timeout, self._printed_before = timeout, 0
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
+        self.region = Region.new(size)
         try:
             self._process = psutil.Popen(
                 # -P: the working directory may be another checkout, and must not come before PYTHONPATH
-                [python, "-P", "-m", "bench.worker", json.dumps(setup)],
+                [python, "-P", "-m", module, json.dumps({**setup, "region": self.region.descriptor})],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._printed,
-                env=worker_environment(threads, allocator, folder=folder),
+                env=env,
+                pass_fds=[self.region.descriptor],
                 start_new_session=True,  # Ctrl-C reaches the conductor alone, which ends its workers in order
             )
         except OSError:
             self._printed.close()
+            self.region.close()
             raise
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
+        self._unread = b""
 
     @classmethod
-    def on(
-        cls, side: Side, settings: Settings, threads: int = 1, cpus: Sequence[int] = (), memory: int | None = None
-    ) -> WorkerProcess:
-        return cls(
-            threads=threads,
-            seed=settings.seed,
-            allocator=settings.allocator,
-            timeout=settings.timeout,
-            cpus=cpus,
-            memory=memory,
-            python=side.python,
-            folder=side.folder,
-        )
+    def worker(
+        cls,
+        side: Side,
+        settings: Settings,
+        threads: int = 1,
+        cpus: Sequence[int] = (),
+        memory: int | None = None,
+        size: int = 1 << 20,
+    ) -> Process:
+        setup = {"cpus": list(cpus), "memory": memory, "threads": threads}
+        env = worker_environment(threads, settings.allocator, folder=side.folder)
+        return cls("bench.worker", setup, env, settings.timeout, size, side.python)
+
+    @classmethod
+    def judge(cls, settings: Settings, size: int) -> Process:
+        env = worker_environment(1, settings.allocator)
+        return cls("bench.judge", {"seed": settings.seed}, env, settings.timeout, size)
 
     @property
     def pid(self) -> int:
@@ -111,33 +116,72 @@ class WorkerProcess:
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Sends one request and waits for its reply, `timeout` seconds at most. Raises `Died`."""
+        self.send(do, **request)
+        return self.receive()
+
+    def send(self, do: str, **request: Any) -> None:
+        """A request alone: `receive` has to follow. Raises `Died` for a process that has said something unasked."""
         self._printed_before = os.fstat(self._printed.fileno()).st_size
+        if self._unread or self._selector.select(0):
+            raise Died(self._cause() if self._process.poll() is not None else "spoke without being asked, so its process was ended")
         try:
             self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._process.stdin.flush()
-            if not self._selector.select(self._timeout):
-                raise Died(f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), so its process was ended")
-            line = self._process.stdout.readline()
         except (BrokenPipeError, ConnectionResetError):
-            line = b""
-        if not line.endswith(b"\n"):
-            raise Died(self._cause())
-        reply: dict[str, Any] = json.loads(line)
+            raise Died(self._cause()) from None
+
+    def receive(self) -> dict[str, Any]:
+        """The reply to what was sent. Raises `Died`; no reply is longer than `LONGEST` bytes or than `timeout` seconds in coming."""
+        deadline = time.monotonic() + self._timeout
+        while not self._unread.endswith(b"\n"):
+            if not self._selector.select(deadline - time.monotonic()):
+                raise Died(f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), so its process was ended")
+            if not (more := os.read(self._process.stdout.fileno(), 1 << 20)):
+                raise Died(self._cause())
+            self._unread += more
+            if len(self._unread) > LONGEST:
+                raise Died(f"answers with more than {LONGEST} bytes, so its process was ended")
+        line, self._unread = self._unread, b""
+        try:
+            reply = json.loads(line)
+        except ValueError:
+            reply = None
+        if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
+            raise Died("answers with something else than one reply, so its process was ended")
         return reply
 
+    def cpu_seconds(self) -> float:
+        """CPU time of the process, its threads and the processes below it, those that have ended among them if it waited for them."""
+        own = time.clock_gettime(_cpu_clock(self.pid))
+        below = self._below()
+        waited = sum(self._process.cpu_times()[2:4]) if below else 0.0
+        for pid in below:
+            with suppress(OSError):  # it ended just now
+                own += time.clock_gettime(_cpu_clock(pid))
+        return own + waited
+
     def suspend(self) -> None:
-        self._process.suspend()
+        """Stops the process and whatever it started, and ends what has left its group: nobody could stop that."""
+        for pid in self._below():
+            with suppress(ProcessLookupError):
+                if os.getpgid(pid) != self.pid:
+                    os.kill(pid, signal.SIGKILL)
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        self._process.resume()
+        self._signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Ends the worker and whatever it started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, signal.SIGKILL)  # its session's group carries its pid
+        """Ends the process and whatever it started."""
+        below = self._below()
+        self._signal(signal.SIGKILL)
+        for pid in below:  # also what has left the group
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         with suppress(psutil.TimeoutExpired):
             self._process.wait(timeout=10)
         self._selector.close()
+        self.region.close()
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             with suppress(BrokenPipeError):
                 stream.close()
@@ -155,8 +199,27 @@ class WorkerProcess:
         last = self._printed.read().decode(errors="replace").strip().splitlines()[-1:]
         return f"its process ended with exit code {code}{': ' + last[0] if last else ''}"
 
-    def __enter__(self) -> WorkerProcess:
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, number)  # its session's group carries its pid
+
+    def _below(self) -> list[int]:
+        """The processes below this one, as the kernel lists them by thread; none where it does not."""
+        found, waiting = [], [self.pid]
+        while waiting:
+            for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
+                with suppress(OSError):
+                    waiting += (children := [int(pid) for pid in path.read_text().split()])
+                    found += children
+        return found
+
+    def __enter__(self) -> Process:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def _cpu_clock(pid: int) -> int:
+    """The clock of a process's CPU time, as clock_getcpuclockid(3) makes it. Raises nothing; reading it does."""
+    return (~pid << 3) | 2

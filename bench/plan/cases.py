@@ -85,9 +85,10 @@ class Plan:
         return TWIN if case.twin else self.backend(case).kind
 
     def group(self, case: Case) -> str:
-        """Cases of one group share a worker process."""
-        place = f"{'+'.join(self.backend(case).libraries)} on {kind_of(case.device).name}, threads {case.threads}"
-        return at(place, case.side)
+        """Cases of one group share a worker process: those of one library, a foreign backend's alone."""
+        backend = self.backend(case)
+        who = backend.name if backend.foreign else "+".join(backend.libraries)
+        return at(f"{who} on {kind_of(case.device).name}, threads {case.threads}", case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:
         """The same plan for some of its cases only."""

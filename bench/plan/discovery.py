@@ -109,6 +109,7 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     return {
         **facts,
         "kind": step.kind,
+        "steps_per_call": step.steps_per_call,
         "missing": None,
         "hash": _hash(*sources),
         "dtypes": list(step.dtypes),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
 from bench.paths import ROOT
 from bench.schema.case import FIXED_WORK
 from bench.settings import Settings
@@ -32,11 +33,17 @@ class Backend:
     work: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
     """By device and dtype: what a control's step does, in floating-point operations and bytes; of a training step nothing."""
     idea: str = ""
+    steps_per_call: int = 1
+    foreign: bool = False
+    """From a folder that `BENCH_PATH` names: it has a process of its own, and can spoil nobody's numbers."""
 
     @classmethod
-    def from_json(cls, facts: dict[str, Any]) -> Backend:
+    def from_json(cls, facts: dict[str, Any], foreign: bool) -> Backend:
+        """Raises `UsageError` for foreign code that says it is a control: what others are measured by is never foreign."""
         plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-        return cls(**plain)
+        if foreign and plain["kind"] in FIXED_WORK:
+            raise UsageError(f"{plain['path']}: kind is {plain['kind']!r}; a backend of BENCH_PATH is a `rung` or of a kind of its own.")
+        return cls(**plain, foreign=foreign)
 
     @property
     def proven(self) -> bool:

@@ -154,6 +154,26 @@ class Pass(Timed, Load):
     """Runs that measure here at the same time."""
 
 
+class Outside(TypedDict):
+    """What the conductor's clock says of a visit: seconds of its requests, waits for the answers included."""
+
+    put_seconds: Above0
+    """Weights in, before the throughput round."""
+    throughput_seconds: Above0
+    """The request whose inner part is `throughput_seconds` of the visit; so are the next two."""
+    latency_seconds: Above0
+    device_seconds: Above0 | None
+    take_seconds: Above0
+    """Loss and weights out, after the throughput round."""
+    span_seconds: Above0
+    """Of the throughput round as a whole, from weights in to weights out."""
+    cpu_seconds: AtLeast0
+    """That the worker's processes computed in it."""
+    audit_steps: NotRequired[Number]
+    """Of a further round, now and then, of another length."""
+    audit_span_seconds: NotRequired[Above0]
+
+
 class Open(Timed):
     """A step was built and proven."""
 
@@ -165,6 +185,8 @@ class Open(Timed):
     """Of the proof; a control has none."""
     threads: NotRequired[dict[str, int]]
     """Thread pool -> the threads that it computes with."""
+    nonce: NotRequired[str]
+    """What its proof's problems were drawn from."""
 
 
 class Visit(Timed):
@@ -184,6 +206,7 @@ class Visit(Timed):
     readback_seconds: float
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
+    outside: NotRequired[Outside]
 
 
 class Block(Timed):
@@ -191,6 +214,8 @@ class Block(Timed):
 
     record: Literal["block"]
     block: Count
+    nonce: NotRequired[str]
+    """What its rounds' weights were drawn from."""
     gpus: NotRequired[list[dict[str, Any]]]
 
 

@@ -1,138 +1,72 @@
-"""The gate: everything that is asked of a step before it may be timed.
-
-It must never ask the same problem twice: a step that remembers answers would pass.
-"""
+"""The worker's part in the gate: it does what a proof asks for, and hands out what came of it for the judge to compare."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import count
-from time import perf_counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from numpy.typing import NDArray
 
-from backends import reference
-from backends.api import Problem, TrainStep, Weights, steady_learning_rate, weights_dtype
+from backends.api import Problem, TrainStep, weights_dtype
 from bench.errors import Wrong
-from bench.judge.proof import KINK_MARGIN, Errors, judge
-from bench.schema.case import Shape
-from bench.worker import isolation, readback
 
-SHAPES = (Shape(33, 257, 65, 17), Shape(7, 13, 5, 3), Shape(1, 1, 1, 1))
-"""Beside the shape that is timed; multiples of nothing."""
-TRAJECTORY = 10
-REDRAWN = 10_000_000
-"""How far a seed moves on where nothing was open; nobody else draws from there."""
+Arrays = Sequence[NDArray[Any]]
 
 
-def prove(
-    build: type[TrainStep],
-    device: str,
-    dtype: str,
-    shape: Shape,
-    seed: int,
-    before: dict[str, Any] | None = None,
-    elsewhere: bool = True,
-) -> Errors:
-    """Everything that is asked of a step before it may be timed. Returns the worst errors at `shape`; raises `Wrong`.
-
-    `elsewhere`: at the other shapes too, and with two instances; of the same code once a run is enough. `before`: an
-    `isolation.snapshot()` from before the step was first built, if it has been built already.
-    """
-    before = before or isolation.snapshot()
-    with ThreadpoolController().limit(limits=1, user_api="blas"):  # the reference must not wake a second thread pool
-        own, *_ = [
-            _prove_problem(build, device, dtype, proof_shape, seed + number)
-            for number, proof_shape in enumerate((shape, *(SHAPES if elsewhere else ())))
-        ]
-        if elsewhere:
-            _prove_instances(build, device, dtype, seed)
-    _prove_readback(build(_problem(shape, seed), device, dtype))
-    if changed := isolation.changes(before, isolation.snapshot()):
-        raise Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
-    return own
+def problem_from(arrays: Arrays) -> Problem:
+    x, y, w1, w2, learning_rate = arrays
+    return Problem(x, y, w1, w2, float(learning_rate[0]))
 
 
-def _problem(shape: Shape, seed: int) -> Problem:
-    """A problem in which some hidden unit is open: without one a tiny network has no update that could be wrong."""
-    drawn = (Problem.random(*shape, seed=each, learning_rate=steady_learning_rate(*shape)) for each in count(seed, REDRAWN))
-    return next(problem for problem in drawn if (problem.x @ problem.w1 > 0).any())
-
-
-def _expected(
-    build: type[TrainStep], problem: Problem, calls: int, dtype: str, start: Weights | None = None
-) -> reference.Trajectory:
-    every = build.steps_per_call
-    return replace(reference.train(problem, calls * every, start, kink_margin=KINK_MARGIN[dtype]), every=every)
-
-
-def _other_weights(problem: Problem, seed: int) -> Weights:
-    """Weights that the step has not seen, of which some open a hidden unit too."""
-    drawn = (Problem.random(*problem.shape, seed=each) for each in count(seed + 1_000_000, REDRAWN))
-    return next((other.w1, other.w2) for other in drawn if (problem.x @ other.w1 > 0).any())
-
-
-def _prove_problem(build: type[TrainStep], device: str, dtype: str, shape: Shape, seed: int) -> Errors:
-    problem = _problem(shape, seed)
-    inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
-    calls = max(2, TRAJECTORY // build.steps_per_call)
-    once = _expected(build, problem, 1, dtype)
-    ten = _expected(build, problem, calls, dtype, _other_weights(problem, seed))
-
-    step = build(problem, device, dtype)
-    loss = float(step.step())
-    step.synchronize()
+def handed_out(step: TrainStep, losses: Sequence[Any], dtype: str) -> list[NDArray[Any]]:
+    """Losses and weights as they go to the judge. Raises `Wrong` for what no judge could read."""
     weights = step.get_weights()
+    for name, array in zip(("w1", "w2"), weights, strict=True):
+        if not isinstance(array, np.ndarray) or array.dtype.name not in ("float32", "float64"):
+            told = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+            raise Wrong(f"hands out {name} as {told}, expected an array of {weights_dtype(dtype)}")
+    return [np.array([float(loss) for loss in losses]), *weights]
+
+
+def prove(build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int) -> list[NDArray[Any]]:
+    """A call on a fresh problem, then `calls` from other weights: losses and weights after each.
+
+    Raises `Wrong` for what only this process can see: an input that changes, arrays that are kept or shared.
+    """
+    problem = problem_from(arrays[:5])
+    inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
+    step = build(problem, device, dtype)
+    loss = step.step()
+    step.synchronize()
+    once = [array.copy() for array in handed_out(step, [loss], dtype)]
     for name, array in inputs.items():
         if not np.array_equal(getattr(problem, name), array):
             raise Wrong(f"writes to its input: Problem.{name} has changed; copy it before changing it")
-    errors = judge(problem, once, [loss], weights, dtype)
 
-    given = [w.astype(weights_dtype(dtype)) for w in ten.start]
+    given = list(arrays[5:])
     step.set_weights(*given)
     for array in given:
         array.fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN
     losses = [float(step.step()) for _ in range(calls)]
     step.synchronize()
-    first = step.get_weights()
-    errors = errors.worst(judge(problem, ten, losses, first, dtype))
+    ten = handed_out(step, losses, dtype)
+    kept = [array.copy() for array in ten]
 
-    for array in first:
+    for array in ten[1:]:
         array.fill(np.nan)
     if not all(np.isfinite(w).all() for w in step.get_weights()):
         raise Wrong("hands out its own weights instead of copies: writing to what get_weights() gave changes the step")
-    return errors
+    return [*once, *kept]
 
 
-def _prove_instances(build: type[TrainStep], device: str, dtype: str, seed: int) -> None:
-    """Two steps of one class, taken in turns, must not know of each other."""
-    problems = [_problem(SHAPES[0], seed + 100 + number) for number in range(2)]
-    steps = [build(problem, device, dtype) for problem in problems]
+def take_turns(build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int) -> list[NDArray[Any]]:
+    """Two steps of one class must not know of each other: losses and weights of both."""
+    steps = [build(problem_from(arrays[start : start + 5]), device, dtype) for start in (0, 5)]
     losses: list[list[float]] = [[], []]
-    for _ in range(3):
+    for _ in range(calls):
         for step, seen in zip(steps, losses, strict=True):
             seen.append(float(step.step()))
-    for step, seen, problem in zip(steps, losses, problems, strict=True):
+    for step in steps:
         step.synchronize()
-        try:
-            judge(problem, _expected(build, problem, 3, dtype), seen, step.get_weights(), dtype)
-        except Wrong:
-            raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
-
-
-def _prove_readback(step: TrainStep, steps: int = 20, repeats: int = 3) -> None:
-    w1, w2 = step.get_weights()
-    shortest = {1: np.inf, steps: np.inf}
-    fastest = np.inf
-    for calls in (1, steps) * repeats:
-        step.set_weights(w1, w2)
-        start = perf_counter()
-        for _ in range(calls):
-            step.step()
-        step.synchronize()
-        if calls == steps:
-            fastest = min(fastest, perf_counter() - start)
-        shortest[calls] = min(shortest[calls], readback.read(step)[0])
-    readback.judge(shortest[1], shortest[steps], fastest)
+    return [array for step, seen in zip(steps, losses, strict=True) for array in handed_out(step, seen, dtype)]

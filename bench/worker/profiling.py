@@ -6,39 +6,36 @@ A process that was profiled is not timed afterwards.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from numpy.typing import NDArray
 
-from backends import reference
-from backends.api import TrainStep, weights_dtype
+from backends.api import TrainStep
 from bench.errors import missing
 from bench.worker import operators
 from bench.worker.visits import Opened
 
-EPOCHS = 10
 MEMORY_CALLS = 10
 
 
-def profile(opened: Opened, problem_seed: int) -> dict[str, Any]:
-    """Losses of ten epochs beside the reference's, and per training step what can be counted; what cannot is left out.
+def profile(opened: Opened, weights: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
+    """Losses of as many calls from these weights, and per training step what can be counted; what cannot is left out.
 
     `uncounted` says what a library that is not installed would have counted.
     """
-    step, problem = opened.step, opened.case.problem(problem_seed)
+    step = opened.step
     every = step.steps_per_call
-    calls = max(1, EPOCHS // every)
-    step.set_weights(*(np.ascontiguousarray(w, weights_dtype(opened.case.dtype)) for w in (problem.w1, problem.w2)))
+    step.set_weights(*weights)
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
-    expected = reference.train(problem, calls * every).losses[every - 1 :: every]
     asked = operators.of_numpy(step) | operators.of_torch(step, opened.case.device)
     uncounted = {} if util.find_spec("memray") else {"uncounted": str(missing("memray", "memory of a step", "memory"))}
     counts = ({} if uncounted else memory(step, MEMORY_CALLS)) | asked | step.counts()
     shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}
-    return {"losses": losses, "expected_losses": expected.tolist(), **shares, **uncounted}
+    return {"losses": losses, **shares, **uncounted}
 
 
 def memory(step: TrainStep, calls: int) -> dict[str, int]:

@@ -1,68 +1,88 @@
-"""What a worker can be asked for: each method is a request, its arguments and its reply plain JSON values."""
+"""What a worker can be asked for: each method is a request, its arguments and its reply plain JSON values and arrays."""
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from numpy.typing import NDArray
+
+from backends.api import TrainStep
 from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
 from bench.worker import gate, isolation, profiling, visits
 
+Reply = dict[str, Any]
+Arrays = Sequence[NDArray[Any]]
+
 
 class Requests:
-    """The steps of one process; `bench.measure.conductor` and `bench.measure.catalogue` ask."""
+    """The steps of one process; `bench.measure` asks."""
 
-    def __init__(self, seed: int, threads: int) -> None:
-        self.seed, self.threads = seed, threads
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.builds: dict[str, type[TrainStep]] = {}
         self.opened: dict[str, visits.Opened] = {}
         self.before: dict[str, Any] = {}
 
-    def devices(self) -> dict[str, Any]:
+    def devices(self) -> Reply:
         return {"devices": devices.present()}
 
-    def describe(self, path: str, devices: list[str]) -> dict[str, Any]:
+    def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def open(
-        self, path: str, libraries: list[str], case: dict[str, Any], proven: bool, proof_seed: int, elsewhere: bool
-    ) -> dict[str, Any]:
-        """Imports, then times the first step (construction included), then proves the step as `gate.prove` does."""
-        this = Case.from_json(case)
+    def load(self, path: str, libraries: list[str]) -> Reply:
+        """Imports a backend's libraries, then its file."""
         for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
             with suppress(ImportError):  # a distribution's name need not be a module's
                 importlib.import_module(library)
-        before = isolation.snapshot()
-        build = discovery.load(Path(path))
-        problem = this.problem(self.seed)  # its own copy: no step may reach another's data
+        self.before = isolation.snapshot()
+        self.builds[path] = discovery.load(Path(path))
+        return {}
+
+    def open(self, path: str, case: dict[str, Any], arrays: Arrays) -> Reply:
+        """Times construction and first step. Raises `Wrong` for other threads than this process was given."""
+        this = Case.from_json(case)
+        problem = gate.problem_from(arrays)
         start = perf_counter()
-        step = build(problem, this.device, this.dtype)
+        step = self.builds[path](problem, this.device, this.dtype)
         float(step.step())
         step.synchronize()
         first_step_seconds = perf_counter() - start
         threads = isolation.thread_counts()
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
             raise Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
-        errors = gate.prove(build, this.device, this.dtype, this.shape, proof_seed, before, elsewhere) if proven else None
-        self.opened[this.key] = visits.Opened(this, step, proven)
-        self.before = isolation.snapshot()
-        return {
-            "first_step_seconds": first_step_seconds,
-            "errors": asdict(errors) if errors else None,
-            "threads": threads,
-        }
+        self.opened[this.key] = visits.Opened(this, step)
+        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None}
 
-    def visit(self, key: str, seed: int, steps: int) -> dict[str, Any]:
-        reply = visits.visit(self.opened[key], self.seed, seed, steps)
-        if changed := isolation.changes(self.before, isolation.snapshot()):
+    def prove(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
+        return {"arrays": gate.prove(self.builds[path], case["device"], case["dtype"], arrays, calls)}
+
+    def turns(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
+        return {"arrays": gate.take_turns(self.builds[path], case["device"], case["dtype"], arrays, calls)}
+
+    def put(self, key: str, arrays: Arrays) -> Reply:
+        return visits.put(self.opened[key], arrays)
+
+    def run(self, key: str, mode: str, calls: int) -> Reply:
+        return visits.run(self.opened[key], mode, calls)
+
+    def take(self, key: str) -> Reply:
+        return visits.take(self.opened[key])
+
+    def settle(self) -> Reply:
+        """Raises `Wrong` if process-wide state is not what it was; what it is after an opening is what later visits leave."""
+        after = isolation.snapshot()
+        if changed := isolation.changes(self.before, after):
             raise Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
-        return reply
+        self.before = after
+        return {}
 
-    def profile(self, key: str) -> dict[str, Any]:
-        return profiling.profile(self.opened[key], self.seed)
+    def profile(self, key: str, arrays: Arrays, calls: int) -> Reply:
+        return profiling.profile(self.opened[key], arrays, calls)

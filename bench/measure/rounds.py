@@ -1,0 +1,165 @@
+"""One visit to a step: rounds from the judge's weights to the judge's verdict, with the conductor's clock outside of each.
+
+The judge is asked before and after, never while a step runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Any
+
+from bench.measure.process import Died, Process
+from bench.plan.sides import Backend
+from bench.schema.case import Case
+
+Reply = dict[str, Any]
+WARM, THROUGHPUT, LATENCY, DEVICE, AUDIT = "warm", "throughput", "latency", "device", "audit"
+
+
+class Refused(Exception):
+    """A case that is not visited again: its status, and a phrase that says why."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = "wrong" if status == "wrong" else "failed"
+
+
+def answer(process: Process, do: str, **request: Any) -> Reply:
+    """What a process replies. Raises `Refused`."""
+    try:
+        reply = process.ask(do, **request)
+    except Died as died:
+        raise Refused("failed", str(died)) from None
+    if reply["status"] != "ok":
+        raise Refused(reply["status"], str(reply.get("reason")))
+    return reply
+
+
+def forwarded(sender: Process, reply: Reply, receiver: Process, do: str, **request: Any) -> Reply:
+    """Asks one process with the arrays that another one gave. Raises `Refused`."""
+    try:
+        receiver.region.take(sender.region, reply["arrays"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise Refused("failed", f"answers with {error}") from None
+    return answer(receiver, do, arrays=reply["arrays"], **request)
+
+
+@dataclass(frozen=True)
+class Visited:
+    """A step in its process, and how long its rounds are."""
+
+    worker: Process
+    judge: Process
+    case: Case
+    backend: Backend
+    calls: int
+    """Of a round; at least one, whatever a call does."""
+    block: str
+    """What the names of its rounds begin with."""
+
+    @property
+    def steps(self) -> int:
+        return self.calls * self.backend.steps_per_call
+
+    @property
+    def longer(self) -> int:
+        """Calls of an audit's round: twice as many, or half where twice cannot be proven."""
+        return 2 * self.calls if 2 * self.steps <= 100 else max(1, self.calls // 2)
+
+    def lengths(self, audited: bool, marks: bool) -> dict[str, int]:
+        """The rounds of a visit, and the calls of each."""
+        lengths = {WARM: 1, THROUGHPUT: self.calls, LATENCY: self.calls}
+        lengths |= {DEVICE: self.calls} if marks else {}
+        return lengths | ({AUDIT: self.longer} if audited else {})
+
+    def drawn(self, lengths: Mapping[str, int]) -> Iterator[dict[str, Any]]:
+        """What the judge has to draw for these rounds."""
+        for name, calls in lengths.items():
+            yield {
+                "name": self._name(name, calls),
+                "case": self.case.as_json(),
+                "steps": calls * self.backend.steps_per_call,
+                "proven": self.backend.proven and name != WARM,
+            }
+
+    def visit(self, audited: bool, marks: bool) -> Reply:
+        """Every round of a visit, the throughput's first; what a journal's visit has of it. Raises `Refused`."""
+        self._put(WARM, 1)
+        answer(self.worker, "run", key=self.case.key, mode="throughput", calls=1)
+        cpu = self.worker.cpu_seconds()
+        throughput = self.round(THROUGHPUT, self.calls)
+        cpu = self.worker.cpu_seconds() - cpu
+        longer = self.round(AUDIT, self.longer) if audited else None
+        latency = self.round(LATENCY, self.calls)
+        device = self.round(DEVICE, self.calls) if marks else None
+        answer(self.worker, "settle")
+        rounds = [each for each in (throughput, longer, latency, device) if each]
+        outside = {
+            **throughput.outside,
+            "latency_seconds": latency.outside["throughput_seconds"],
+            "device_seconds": device.outside["throughput_seconds"] if device else None,
+            "cpu_seconds": cpu,
+        }
+        if longer:
+            outside |= {
+                "audit_steps": self.longer * self.backend.steps_per_call, "audit_span_seconds": longer.outside["span_seconds"],
+            }  # fmt: skip
+        return {
+            "steps": self.steps,
+            "throughput_seconds": throughput.reply.get("seconds"),
+            "dispatch_seconds": throughput.reply.get("queued"),
+            "latency_seconds": latency.reply.get("seconds"),
+            "device_seconds": device.reply.get("seconds") if device else None,
+            "minor_faults": throughput.reply.get("faults"),
+            "readback_seconds": throughput.taken.get("readback_seconds"),
+            "errors": worst([each.errors for each in rounds]),
+            "outside": outside,
+        }
+
+    def round(self, name: str, calls: int) -> Round:
+        """Weights in, calls and a wait, losses and weights out, each timed from outside; then the judge's word."""
+        mode = THROUGHPUT if name == AUDIT else name
+        placed, start = self._put(name, calls)
+        reply = answer(self.worker, "run", key=self.case.key, mode=mode, calls=calls)
+        ran = perf_counter()
+        taken = answer(self.worker, "take", key=self.case.key)
+        end = perf_counter()
+        errors = None
+        if self.backend.proven:
+            every = self.backend.steps_per_call
+            said = forwarded(self.worker, taken, self.judge, "judged", name=self._name(name, calls), every=every)
+            errors = said["errors"]
+        outside = {
+            "put_seconds": placed - start, "throughput_seconds": ran - placed, "take_seconds": end - ran, "span_seconds": end - start,
+        }  # fmt: skip
+        return Round(reply, taken, errors, outside)
+
+    def _put(self, name: str, calls: int) -> tuple[float, float]:
+        """When the weights were in place, and when they began to be put there."""
+        told = answer(self.judge, "weights", name=self._name(name, calls))["arrays"]
+        self.worker.region.take(self.judge.region, told)
+        start = perf_counter()
+        answer(self.worker, "put", key=self.case.key, arrays=told)
+        return perf_counter(), start
+
+    def _name(self, name: str, calls: int) -> str:
+        """Cases of one shape and dtype share their rounds of a block: one reference proves them all."""
+        return f"{self.block} {self.case.shape} {self.case.dtype} {name} {calls * self.backend.steps_per_call}"
+
+
+@dataclass(frozen=True)
+class Round:
+    reply: Reply
+    taken: Reply
+    errors: Mapping[str, Any] | None
+    outside: dict[str, float]
+
+
+def worst(errors: list[Mapping[str, Any] | None]) -> Reply | None:
+    """The largest of each error; kinks add up. The judge has refused what is no number."""
+    some = [each for each in errors if each]
+    if not some:
+        return None
+    return {name: (sum if name == "kinks" else max)(each[name] for each in some) for name in some[0]}
