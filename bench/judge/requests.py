@@ -48,16 +48,15 @@ class Requests:
         assert self.proof is not None
         return {"errors": _plain(self.proof.judge(arrays))}
 
-    def draw(self, rounds: Sequence[dict[str, Any]]) -> Reply:
-        """The rounds of a block, trained ahead; the earlier block's are forgotten. Its nonce is for the journal, afterwards."""
-        nonce = secrets.token_hex(16)
-        self.rounds |= {
-            each["name"]: Round.draw(
-                Case.from_json(each["case"]), self.seed, nonce, each["name"], each["steps"], each["proven"]
-            )
-            for each in rounds
-        }
-        return {"nonce": nonce}
+    def draw(self, blocks: Sequence[Sequence[dict[str, Any]]]) -> Reply:
+        """The rounds of some blocks, trained ahead; a nonce of each is for the journal, once the block is over."""
+        nonces = []
+        for rounds in blocks:
+            nonces.append(secrets.token_hex(16))
+            for each in rounds:
+                case, name = Case.from_json(each["case"]), each["name"]
+                self.rounds[name] = Round.draw(case, self.seed, nonces[-1], name, each["steps"], each["proven"])
+        return {"nonces": nonces}
 
     def forget(self) -> Reply:
         """A pass is over: none of its rounds is asked for again."""

@@ -90,11 +90,15 @@ class _Conductor:
         for number in range(self.settings.processes):
             yield self._record("pass", number, **environment.load())
             order = random.Random(f"{self.settings.seed} {number}")
-            for group in order.sample(list(self.groups), len(self.groups)):
+            groups = order.sample(list(self.groups), len(self.groups))
+            self.judge.send("draw", blocks=[self._rounds(number, block) for block in range(self.settings.blocks)])
+            ready = [record for group in groups for record in self._launched(group, number, order)]
+            nonces = self._judge()["nonces"]  # drawn while libraries were loaded, and done before anything is timed
+            yield from ready
+            for group in groups:
                 yield from self._start(group, number, order)
-            for block in range(self.settings.blocks):
+            for block, nonce in enumerate(nonces):
                 cases = [case for group in self.groups.values() for case in group]
-                nonce = self._drawn(cases, number, block)
                 for position, case in enumerate(order.sample(cases, len(cases))):
                     if case.key not in self.failed:
                         yield from self._visit(case, number, block, position, order)
@@ -118,15 +122,35 @@ class _Conductor:
         while self.workers:
             self.workers.popitem()[1].end()
 
-    def _start(self, group: str, number: int, order: random.Random) -> Iterator[Record]:
-        """A fresh process with every case of the group opened and proven, suspended; again without a case that fails."""
+    def _launched(self, group: str, number: int, order: random.Random) -> Iterator[Failure]:
+        """A fresh process that has loaded every backend of the group, suspended; again without one that cannot be loaded."""
         while cases := [case for case in self.groups[group] if case.key not in self.failed]:
             threads = cases[0].threads
             # All workers share one set of cores, the last ones: the first is where interrupts tend to go.
             cpus = [core[0] for core in self.cores[-threads:]]
             memory = self.memory if devices.kind_of(cases[0].device).limited else None
-            worker = Process.worker(self.plan.side(cases[0]), self.settings, threads, cpus, memory, self.size)
-            self.workers[group] = worker
+            worker = self.workers[group] = Process.worker(
+                self.plan.side(cases[0]), self.settings, threads, cpus, memory, self.size
+            )
+            try:
+                for case in order.sample(cases, len(cases)):
+                    backend = self.plan.backend(case)
+                    answer(worker, "load", path=backend.path, libraries=list(backend.libraries))
+            except Refused as refused:
+                yield self._failure(case, number, refused, f"in pass {number + 1}, before timing")
+                self._end(group)
+            else:
+                worker.suspend()
+                return
+
+    def _start(self, group: str, number: int, order: random.Random) -> Iterator[Record]:
+        """The group's process with every case opened and proven, suspended; in a fresh one without a case that fails."""
+        while cases := [case for case in self.groups[group] if case.key not in self.failed]:
+            if group not in self.workers:
+                yield from self._launched(group, number, order)
+                continue
+            worker = self.workers[group]
+            worker.resume()
             for case in order.sample(cases, len(cases)):
                 record = self._opened(worker, case, number)
                 yield record
@@ -143,7 +167,6 @@ class _Conductor:
         when = f"in pass {number + 1}, before timing"
         this: dict[str, Any] = {"path": backend.path, "case": case.as_json()}
         try:
-            answer(worker, "load", path=backend.path, libraries=list(backend.libraries))
             reply = forwarded(self.judge, self._judge("problem", case=case.as_json()), worker, "open", **this)
             self.marks[case.key] = reply.get("marks") is True
             if backend.proven:
@@ -175,28 +198,27 @@ class _Conductor:
 
     def _rehearsed(self, worker: Process, case: Case) -> Any:
         """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
-        visited = self._visited(worker, case, "rehearsal")
-        self._judge("draw", rounds=list(visited.drawn({THROUGHPUT: visited.calls})))
-        rounds = [visited.round(THROUGHPUT, visited.calls) for _ in range(REHEARSALS)]
+        visited = self._visited(case, "rehearsal")
+        self._judge("draw", blocks=[list(visited.drawn({THROUGHPUT: visited.calls}))])
+        rounds = [visited.round(worker, THROUGHPUT, visited.calls) for _ in range(REHEARSALS)]
         if what := audit.moved([each.outside for each in rounds], visited.steps):
             raise Refused("wrong", what)
         return worst([each.errors for each in rounds])
 
-    def _drawn(self, cases: Sequence[Case], number: int, block: int) -> str:
-        """Has the judge draw the rounds of a block; what they were drawn from."""
+    def _rounds(self, number: int, block: int) -> list[dict[str, Any]]:
+        """What the judge has to draw for a block: cases of one shape and dtype share their rounds."""
         rounds: dict[str, Any] = {}
-        for case in cases:
-            if case.key in self.failed:
-                continue
-            visited = self._visited(self.workers[self.plan.group(case)], case, f"{number} {block}")
-            for each in visited.drawn(visited.lengths((number, block) in self.audited[case.key], self.marks[case.key])):
+        for case in (case for group in self.groups.values() for case in group if case.key not in self.failed):
+            audited, queued = (number, block) in self.audited[case.key], devices.kind_of(case.device).queued
+            visited = self._visited(case, f"{number} {block}")
+            for each in visited.drawn(visited.lengths(audited, queued)):
                 if each["name"] not in rounds or each["proven"]:
                     rounds[each["name"]] = each
-        return str(self._judge("draw", rounds=list(rounds.values()))["nonce"])
+        return list(rounds.values())
 
-    def _visited(self, worker: Process, case: Case, block: str) -> Visited:
+    def _visited(self, case: Case, block: str) -> Visited:
         backend = self.plan.backend(case)
-        return Visited(worker, self.judge, case, backend, max(1, self.settings.steps // backend.steps_per_call), block)
+        return Visited(self.judge, case, backend, max(1, self.settings.steps // backend.steps_per_call), block)
 
     def _visit(self, case: Case, number: int, block: int, position: int, order: random.Random) -> Iterator[Record]:
         group = self.plan.group(case)
@@ -204,8 +226,8 @@ class _Conductor:
         when = f"in pass {number + 1}, block {block + 1}"
         worker.resume()
         try:
-            visited = self._visited(worker, case, f"{number} {block}")
-            reply = visited.visit((number, block) in self.audited[case.key], self.marks[case.key])
+            visited = self._visited(case, f"{number} {block}")
+            reply = visited.visit(worker, (number, block) in self.audited[case.key], self.marks[case.key])
         except Refused as refused:
             record = self._failure(case, number, refused, when)
         else:
@@ -271,8 +293,8 @@ class _Conductor:
     def _end(self, group: str) -> None:
         self.workers.pop(group).end()
 
-    def _judge(self, do: str, **request: Any) -> Reply:
-        """What the judge replies; without it nothing can be proven any more, and the run ends with what it has."""
+    def _judge(self, do: str = "", **request: Any) -> Reply:
+        """What the judge replies, to what it was sent or to this; without it the run ends with what it has."""
         try:
             return answer(self.judge, do, **request)
         except Refused as refused:

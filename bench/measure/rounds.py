@@ -26,10 +26,10 @@ class Refused(Exception):
         self.status = "wrong" if status == "wrong" else "failed"
 
 
-def answer(process: Process, do: str, **request: Any) -> Reply:
-    """What a process replies. Raises `Refused`."""
+def answer(process: Process, do: str = "", **request: Any) -> Reply:
+    """What a process replies, to what it was sent before where nothing is asked now. Raises `Refused`."""
     try:
-        reply = process.ask(do, **request)
+        reply = process.ask(do, **request) if do else process.receive()
     except Died as died:
         raise Refused("failed", str(died)) from None
     if reply["status"] != "ok":
@@ -48,9 +48,8 @@ def forwarded(sender: Process, reply: Reply, receiver: Process, do: str, **reque
 
 @dataclass(frozen=True)
 class Visited:
-    """A step in its process, and how long its rounds are."""
+    """A step, and how long its rounds are."""
 
-    worker: Process
     judge: Process
     case: Case
     backend: Backend
@@ -84,17 +83,17 @@ class Visited:
                 "proven": self.backend.proven and name != WARM,
             }
 
-    def visit(self, audited: bool, marks: bool) -> Reply:
+    def visit(self, worker: Process, audited: bool, marks: bool) -> Reply:
         """Every round of a visit, the throughput's first; what a journal's visit has of it. Raises `Refused`."""
-        self._put(WARM, 1)
-        answer(self.worker, "run", key=self.case.key, mode="throughput", calls=1)
-        cpu = self.worker.cpu_seconds()
-        throughput = self.round(THROUGHPUT, self.calls)
-        cpu = self.worker.cpu_seconds() - cpu
-        longer = self.round(AUDIT, self.longer) if audited else None
-        latency = self.round(LATENCY, self.calls)
-        device = self.round(DEVICE, self.calls) if marks else None
-        answer(self.worker, "settle")
+        self._put(worker, WARM, 1)
+        answer(worker, "run", key=self.case.key, mode="throughput", calls=1)
+        cpu = worker.cpu_seconds()
+        throughput = self.round(worker, THROUGHPUT, self.calls)
+        cpu = worker.cpu_seconds() - cpu
+        longer = self.round(worker, AUDIT, self.longer) if audited else None
+        latency = self.round(worker, LATENCY, self.calls)
+        device = self.round(worker, DEVICE, self.calls) if marks else None
+        answer(worker, "settle")
         rounds = [each for each in (throughput, longer, latency, device) if each]
         outside = {
             **throughput.outside,
@@ -118,30 +117,30 @@ class Visited:
             "outside": outside,
         }
 
-    def round(self, name: str, calls: int) -> Round:
+    def round(self, worker: Process, name: str, calls: int) -> Round:
         """Weights in, calls and a wait, losses and weights out, each timed from outside; then the judge's word."""
         mode = THROUGHPUT if name == AUDIT else name
-        placed, start = self._put(name, calls)
-        reply = answer(self.worker, "run", key=self.case.key, mode=mode, calls=calls)
+        placed, start = self._put(worker, name, calls)
+        reply = answer(worker, "run", key=self.case.key, mode=mode, calls=calls)
         ran = perf_counter()
-        taken = answer(self.worker, "take", key=self.case.key)
+        taken = answer(worker, "take", key=self.case.key)
         end = perf_counter()
         errors = None
         if self.backend.proven:
             every = self.backend.steps_per_call
-            said = forwarded(self.worker, taken, self.judge, "judged", name=self._name(name, calls), every=every)
+            said = forwarded(worker, taken, self.judge, "judged", name=self._name(name, calls), every=every)
             errors = said["errors"]
         outside = {
             "put_seconds": placed - start, "throughput_seconds": ran - placed, "take_seconds": end - ran, "span_seconds": end - start,
         }  # fmt: skip
         return Round(reply, taken, errors, outside)
 
-    def _put(self, name: str, calls: int) -> tuple[float, float]:
+    def _put(self, worker: Process, name: str, calls: int) -> tuple[float, float]:
         """When the weights were in place, and when they began to be put there."""
         told = answer(self.judge, "weights", name=self._name(name, calls))["arrays"]
-        self.worker.region.take(self.judge.region, told)
+        worker.region.take(self.judge.region, told)
         start = perf_counter()
-        answer(self.worker, "put", key=self.case.key, arrays=told)
+        answer(worker, "put", key=self.case.key, arrays=told)
         return perf_counter(), start
 
     def _name(self, name: str, calls: int) -> str:

@@ -38,13 +38,13 @@ class Requests:
         return {"facts": discovery.describe(Path(path), devices)}
 
     def load(self, path: str, libraries: list[str]) -> Reply:
-        """Imports a backend's libraries, then its file."""
+        """Imports a backend's libraries, then its file. Raises `Wrong` if that changes process-wide state."""
         for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
             with suppress(ImportError):  # a distribution's name need not be a module's
                 importlib.import_module(library)
         self.before = isolation.snapshot()
         self.builds[path] = discovery.load(Path(path))
-        return {}
+        return self.settle()
 
     def open(self, path: str, case: dict[str, Any], arrays: Arrays) -> Reply:
         """Times construction and first step. Raises `Wrong` for other threads than this process was given."""
