@@ -34,7 +34,7 @@ def end_with_parent() -> None:
 
 
 def streams() -> tuple[TextIO, TextIO]:
-    """Takes descriptors 0 and 1 for the conversation alone: from now on nobody reads anything and prints go to standard error."""
+    """Takes descriptors 0 and 1 for the conversation alone: nobody else reads from 0, and prints go to standard error."""
     requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)

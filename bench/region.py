@@ -29,7 +29,7 @@ class Region:
 
     @classmethod
     def new(cls, size: int) -> Region:
-        """Of `size` bytes, which nobody can change any more: a shorter one would end whoever reads it. Pages come with their use."""
+        """Of `size` bytes, which nobody can change: a shorter one would end whoever reads it. Pages come with their use."""
         descriptor = os.memfd_create("stepbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(descriptor, size)
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
@@ -51,12 +51,15 @@ class Region:
 
     def take(self, other: Region, told: Told) -> None:
         """Copies what was told to lie in another region, without looking at it. Raises `ValueError` as `read` does."""
-        end = max((place + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, place in other._places(told)), default=0)
+        ends = [place + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, place in other._places(told)]
+        end = max(ends, default=0)
         self._memory[:end] = other._memory[:end]
 
     def close(self) -> None:
-        self._memory.close()
-        os.close(self.descriptor)
+        """Also a second time."""
+        if not self._memory.closed:
+            self._memory.close()
+            os.close(self.descriptor)
 
     def _places(self, told: Told) -> Iterator[tuple[str, tuple[int, ...], int]]:
         place = 0

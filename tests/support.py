@@ -1,12 +1,17 @@
 """What several tests share: journals and a machine made by hand, a clean environment, and reading our CSV files."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bench.judge.questions import SHAPES, Proof, Turns
+from bench.measure.rounds import worst
 from bench.record import journal
+from bench.schema.case import Shape
+from bench.worker import gate
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -22,6 +27,19 @@ EVERYTHING = {"PYTHONPATH": str(ROOT)}
 def clean_environ() -> dict[str, str]:
     """The environment without any setting of ours or of a surrounding pytest."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
+
+
+
+
+def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
+    """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
+    every, nonce, errors = build.steps_per_call, f"nonce {seed}", []
+    for number, each in enumerate((Shape(*shape), *elsewhere)):
+        proof = Proof(each, dtype, every, nonce, f"proof {number}")
+        errors.append(asdict(proof.judge(gate.prove(build, device, dtype, proof.given, proof.calls))))
+    turns = Turns(dtype, every, nonce)
+    turns.judge(gate.take_turns(build, device, dtype, turns.given, turns.CALLS))
+    return worst(errors)
 
 
 YARDSTICKS = ("arithmetic", "dispatch", "traffic")

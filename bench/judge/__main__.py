@@ -1,4 +1,4 @@
-"""The process that knows the answers: `python -m bench.judge SETUP`. It never imports a backend, and no backend's process is its own."""
+"""The process that knows the answers: `python -m bench.judge SETUP`. It must never import a backend."""
 
 from __future__ import annotations
 

@@ -56,8 +56,8 @@ class Round:
         assert self.expected is not None
         expected = replace(self.expected, every=every)
         if losses.ndim != 1 or not 1 <= len(losses) <= len(expected.losses) // every:
-            raise Wrong(f"tells {losses.shape} losses of {len(expected.losses)} steps")
-        return proof.judge(self.problem, expected, losses, weights, self.dtype)
+            raise Wrong(f"tells losses of shape {losses.shape} after {len(expected.losses)} steps")
+        return proof.judge(self.problem, expected, losses.tolist(), weights, self.dtype)
 
 
 class Proof:

@@ -31,7 +31,7 @@ class Requests:
         return {"arrays": arrays(timed(Case.from_json(case), self.seed))}
 
     def prove(self, case: dict[str, Any], steps_per_call: int, number: int) -> Reply:
-        """The `number`-th problem of a proof, at the case's own shape and then at others; its nonce, and the calls it asks for."""
+        """The `number`-th problem of a proof, at the case's own shape first; its nonce, and the calls it asks for."""
         this = Case.from_json(case)
         if number == 0:
             self.nonce = secrets.token_hex(16)

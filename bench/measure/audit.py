@@ -20,6 +20,7 @@ MOVED_ROUNDS, MOVED_STEPS = 0.5, 4.0
 """What putting and taking weights together may take, beside what they take of a control: in rounds and in steps."""
 STEEPER = 1.15
 """How much more a step may take by the slope between two lengths of rounds than by the worker's clock."""
+MODES = ("throughput_seconds", "latency_seconds", "device_seconds")
 AUDITS = 5
 """Slopes without which nothing is said of them."""
 BUSY = 1.25
@@ -31,8 +32,8 @@ FASTER_THAN_PEAK = 2.0
 def fault(visits: Sequence[Visit], idle: Sequence[Visit], threads: int | None, least_seconds: float) -> str | None:
     """A phrase that says how a case's clock was bent or its work hidden; None for an honest one.
 
-    `idle`: visits of a step that does nothing, which tell what asking takes. `threads`: None where the CPU's time says nothing of
-    the step. `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured.
+    `idle`: visits of controls, which tell what asking takes. `threads`: None where the CPU's time says nothing of the step.
+    `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured.
     """
     visits, idle = ([visit for visit in some if "outside" in visit] for some in (visits, idle))
     if not visits:
@@ -47,14 +48,22 @@ def fault(visits: Sequence[Visit], idle: Sequence[Visit], threads: int | None, l
 
 
 def _clocks(visits: Sequence[Visit], idle: Sequence[Visit]) -> str | None:
-    for mode in ("throughput_seconds", "latency_seconds", "device_seconds"):
-        pairs = [(inner, visit["outside"][mode]) for visit in visits if (inner := visit[mode]) is not None]  # type: ignore[literal-required]
-        asking = _typical([visit["outside"][mode] - visit[mode] for visit in idle if visit[mode] is not None], 5e-4)  # type: ignore[literal-required]
-        inner, outer = (sum(times) for times in zip(*_kept(pairs), strict=True)) if pairs else (0.0, 0.0)
-        steps = sum(visit["steps"] for visit in visits) * len(_kept(pairs)) / len(visits)
-        if outer - inner > APART * outer + 3 * asking * len(_kept(pairs)) or inner > outer:
-            return f"its own clock says {units.seconds(inner / steps)} a step, from outside it takes {units.seconds(outer / steps)}"
+    for mode in MODES:
+        pairs = _pairs(visits, mode)
+        kept = sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED)]
+        asking = _typical([outer - inner for inner, outer in _pairs(idle, mode)], 5e-4)
+        inner, outer = sum(pair[0] for pair in kept), sum(pair[1] for pair in kept)
+        if outer - inner > APART * outer + 3 * asking * len(kept):
+            steps = len(kept) * visits[0]["steps"]
+            own, others = units.seconds(inner / steps), units.seconds(outer / steps)
+            return f"says by its own clock that a step takes {own}, from outside it takes {others}"
     return None
+
+
+def _pairs(visits: Sequence[Visit], mode: str) -> list[tuple[float, float]]:
+    """Seconds of a mode's rounds by the worker's clock and by the conductor's."""
+    some: Sequence[Any] = visits
+    return [(visit[mode], visit["outside"][mode]) for visit in some if visit[mode] is not None]
 
 
 def moved(rounds: Sequence[Mapping[str, Any]], steps: int, idle: Sequence[Visit] = ()) -> str | None:
@@ -65,8 +74,8 @@ def moved(rounds: Sequence[Mapping[str, Any]], steps: int, idle: Sequence[Visit]
         seconds = median(each[name] for each in rounds)
         if seconds > 3 * asking + MOVED_ROUNDS * inside + MOVED_STEPS * inside / steps:
             return (
-                f"spends {units.seconds(seconds)} in {what} and {units.seconds(inside)} in {steps} steps: it puts work off until "
-                "the clock has stopped, or does it before; do the whole step inside step() or wait for it in synchronize()"
+                f"spends {units.seconds(seconds)} in {what} and {units.seconds(inside)} in {steps} steps: it puts work off "
+                "until the clock has stopped, or does it before; do all of it inside step() or wait for it in synchronize()"
             )
     return None
 
@@ -93,7 +102,7 @@ def _slope(visits: Sequence[Visit]) -> str | None:
 
 
 def _cores(visits: Sequence[Visit], threads: int | None) -> str | None:
-    cpu, span = (sum(visit["outside"][name] for visit in visits) for name in ("cpu_seconds", "span_seconds"))  # type: ignore[literal-required]
+    cpu, span = (sum(visit["outside"][name] for visit in visits) for name in ("cpu_seconds", "span_seconds"))
     if threads is not None and cpu > BUSY * threads * span:
         return f"computes on {cpu / span:.2g} cores, asked for {threads}"
     return None
@@ -108,11 +117,6 @@ def _bound(visits: Sequence[Visit], least_seconds: float) -> str | None:
             "arithmetic at most: it does something else"
         )
     return None
-
-
-def _kept(pairs: Sequence[tuple[float, float]]) -> Sequence[tuple[float, float]]:
-    """All but the visits whose clocks are furthest apart."""
-    return sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED)]
 
 
 def _typical(seconds: Sequence[float], otherwise: float) -> float:

@@ -1,7 +1,7 @@
 """Leads the workers through passes and blocks, and yields a record of everything that happens, as it happens.
 
-It keeps off the workers' cores, and of the workers only the one being visited may run. What was measured it hands on; all that it
-computes from it is whether a worker's clock can be believed.
+It keeps off the workers' cores, and of the workers only the one being visited may run. What was measured it hands on; all that
+it computes from it is whether a worker's clock can be believed.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 
 from backends.api import step_flops, weights_dtype
 from bench.errors import UsageError
+from bench.judge.questions import SHAPES
 from bench.machine import devices, environment, gpu, resources
 from bench.measure import audit
-from bench.measure.process import Died, Process
-from bench.judge.questions import SHAPES
+from bench.measure.process import Process
 from bench.measure.rounds import THROUGHPUT, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
 from bench.schema.case import Case
@@ -81,7 +81,7 @@ class _Conductor:
         self.audited = {case.key: set(secret.sample(places, min(AUDITS, len(places)))) for case in cases}
         self.cores = resources.cores()  # before this process leaves the workers' ones
         self.memory = int(MEMORY_SHARE * resources.available_memory())
-        self.size = max(map(_bytes, cases), default=0)
+        self.size = max(map(_bytes, cases), default=1)
         self.started = time.monotonic()
         self.judge: Process
 

@@ -67,7 +67,13 @@ class Process:
     """
 
     def __init__(
-        self, module: str, setup: Mapping[str, Any], env: Mapping[str, str], timeout: float, size: int, python: str = sys.executable
+        self,
+        module: str,
+        setup: Mapping[str, Any],
+        env: Mapping[str, str],
+        timeout: float,
+        size: int,
+        python: str = sys.executable,
     ) -> None:
         self._timeout, self._printed_before = timeout, 0
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
@@ -123,7 +129,8 @@ class Process:
         """A request alone: `receive` has to follow. Raises `Died` for a process that has said something unasked."""
         self._printed_before = os.fstat(self._printed.fileno()).st_size
         if self._unread or self._selector.select(0):
-            raise Died(self._cause() if self._process.poll() is not None else "spoke without being asked, so its process was ended")
+            ended = self._process.poll() is not None
+            raise Died(self._cause() if ended else "spoke without being asked, so its process was ended")
         try:
             self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._process.stdin.flush()
@@ -131,7 +138,7 @@ class Process:
             raise Died(self._cause()) from None
 
     def receive(self) -> dict[str, Any]:
-        """The reply to what was sent. Raises `Died`; no reply is longer than `LONGEST` bytes or than `timeout` seconds in coming."""
+        """The reply to what was sent, of `LONGEST` bytes at most and in `timeout` seconds at most. Raises `Died`."""
         deadline = time.monotonic() + self._timeout
         while not self._unread.endswith(b"\n"):
             if not self._selector.select(deadline - time.monotonic()):
@@ -151,7 +158,7 @@ class Process:
         return reply
 
     def cpu_seconds(self) -> float:
-        """CPU time of the process, its threads and the processes below it, those that have ended among them if it waited for them."""
+        """CPU time of the process and those below it, with what it waited for; of one nobody waited for, until it ended."""
         own = time.clock_gettime(_cpu_clock(self.pid))
         below = self._below()
         waited = sum(self._process.cpu_times()[2:4]) if below else 0.0

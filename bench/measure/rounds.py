@@ -131,8 +131,11 @@ class Visited:
             said = forwarded(worker, taken, self.judge, "judged", name=self._name(name, calls), every=every)
             errors = said["errors"]
         outside = {
-            "put_seconds": placed - start, "throughput_seconds": ran - placed, "take_seconds": end - ran, "span_seconds": end - start,
-        }  # fmt: skip
+            "put_seconds": placed - start,
+            "throughput_seconds": ran - placed,
+            "take_seconds": end - ran,
+            "span_seconds": end - start,
+        }
         return Round(reply, taken, errors, outside)
 
     def _put(self, worker: Process, name: str, calls: int) -> tuple[float, float]:

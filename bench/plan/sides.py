@@ -42,7 +42,9 @@ class Backend:
         """Raises `UsageError` for foreign code that says it is a control: what others are measured by is never foreign."""
         plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
         if foreign and plain["kind"] in FIXED_WORK:
-            raise UsageError(f"{plain['path']}: kind is {plain['kind']!r}; a backend of BENCH_PATH is a `rung` or of a kind of its own.")
+            raise UsageError(
+                f"{plain['path']}: kind is {plain['kind']!r}, by which others are measured; one of BENCH_PATH has another."
+            )
         return cls(**plain, foreign=foreign)
 
     @property

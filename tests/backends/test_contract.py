@@ -11,7 +11,7 @@ from bench.judge import proof
 from bench.machine import devices
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
-from bench.worker import gate
+from tests.support import prove
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
@@ -40,7 +40,7 @@ STEPS = [name for name, path in FILES.items() if not re.search(r'\(Control\)|kin
 @pytest.mark.parametrize("name", STEPS)
 def test_passes_the_gate(name, device, dtype):
     build = _runnable(name, device, dtype)
-    gate.prove(build, device, dtype, (64, 1000, 100, 10), seed=11)
+    prove(build, device, dtype, (64, 1000, 100, 10), seed=11)
 
 
 @pytest.mark.parametrize("name", FILES)

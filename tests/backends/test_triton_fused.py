@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support import clean_environ
+from tests.support import EVERYTHING, clean_environ
 
 if importlib.util.find_spec("triton") is None:
     pytest.skip("triton is not installed", allow_module_level=True)
@@ -16,22 +16,24 @@ import sys
 from pathlib import Path
 from bench.paths import BACKENDS
 from bench.plan import discovery
-from bench.worker import gate
+from bench.judge import questions
+from tests.support import prove
 old, new, folder, dtype = sys.argv[1:]
 source = (BACKENDS / "triton_fused.py").read_text()
 assert old in source
 spoilt = Path(folder) / "triton_fused.py"
 spoilt.write_text(source.replace(old, new))
-# the interpreter takes a second for a step of a few tiles; when weights are read back says nothing of a kernel
-gate.SHAPES, gate.TRAJECTORY, gate._prove_readback = ((7, 13, 5, 3),), 3, lambda step: None
-gate.prove(discovery.load(spoilt), "cpu", dtype, (33, 70, 40, 17), seed=11)
+questions.TRAJECTORY = 3  # the interpreter takes a second for a step of a few tiles
+questions.SHAPES = elsewhere = (questions.Shape(7, 13, 5, 3),)
+prove(discovery.load(spoilt), "cpu", dtype, (33, 70, 40, 17), 11, elsewhere)
 """
 
 
 def _prove(old: str, new: str, folder, dtype: str = "float32") -> subprocess.CompletedProcess[str]:
     """The gate in Triton's interpreter, with one piece of the kernels' source replaced."""
     command = [sys.executable, "-c", GATE, old, new, str(folder), dtype]
-    return subprocess.run(command, env=clean_environ() | {"TRITON_INTERPRET": "1"}, capture_output=True, text=True)
+    environ = clean_environ() | EVERYTHING | {"TRITON_INTERPRET": "1"}
+    return subprocess.run(command, env=environ, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -35,11 +35,11 @@ def test_the_kind_of_device_decides_whether_a_worker_has_a_memory_limit(limited,
     class Started(Exception):
         pass
 
-    def start(side, settings, threads, cpus, memory):
+    def start(side, settings, threads, cpus, memory, size):
         raise Started(memory is not None)
 
     monkeypatch.setitem(devices.KINDS, "cpu", replace(devices.KINDS["cpu"], limited=limited))
-    monkeypatch.setattr(conductor.WorkerProcess, "on", start)
+    monkeypatch.setattr(conductor.Process, "worker", start)
     with pytest.raises(Started) as caught:
         list(conductor.measure(plan))
     assert caught.value.args == (limited,)

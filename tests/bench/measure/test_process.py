@@ -1,11 +1,14 @@
 """If these fail, a worker starts in another environment than it was promised, or outlives its run."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from bench.machine import environment, resources
-from bench.measure.process import Died, WorkerProcess, worker_environment
+from bench.measure.process import Died, Process, worker_environment
+from bench.plan.sides import Side
+from bench.settings import Settings
 
 
 def test_thread_and_allocator_settings_are_in_the_environment_before_start():
@@ -27,10 +30,12 @@ def test_what_chooses_kernels_reaches_a_worker_and_is_recorded(monkeypatch):
     assert worker_environment(1, "pinned").items() >= chosen.items()
     assert environment.facts()["kernel_choices"] == chosen
 
+SETTINGS = replace(Settings.from_env({}), timeout=20.0)
+
 
 @pytest.fixture
 def worker():
-    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, cpus=resources.cores()[-1]) as started:
+    with Process.worker(Side(), SETTINGS, cpus=resources.cores()[-1]) as started:
         yield started
 
 
@@ -72,7 +77,7 @@ def test_an_exit_code_comes_with_the_last_line_it_printed(worker):
 
 
 def test_a_cpu_worker_gets_its_memory_limit():
-    with WorkerProcess(threads=1, seed=0, allocator="pinned", timeout=20, memory=2**31) as limited:
+    with Process.worker(Side(), SETTINGS, memory=2**31) as limited:
         limited.ask("devices")
         with open(f"/proc/{limited.pid}/limits") as limits:
             (line,) = [line for line in limits if line.startswith("Max data size")]

@@ -11,14 +11,15 @@ import pytest
 from backends import reference
 from backends.api import Problem, steady_learning_rate
 from bench.errors import Wrong
-from bench.judge import proof
+from bench.judge import proof, questions
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
+from bench.schema.case import Case
 from bench.settings import Settings
-from bench.worker import gate, readback
+from tests.support import prove
 
 SABOTAGED = Path(__file__).parents[2] / "sabotaged"
 NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
@@ -55,7 +56,7 @@ def test_the_piece_that_sabotaged_backends_spoil_is_right(monkeypatch):
     monkeypatch.syspath_prepend(str(SABOTAGED))
     from _right import Right
 
-    gate.prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
+    prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
 
 
 def _trajectory(steps=1):
@@ -86,15 +87,34 @@ def test_rounding_alone_is_right():
     assert max(errors.as_tuple()) < 1e-5
 
 
-@pytest.mark.parametrize("shape", gate.SHAPES, ids=str)
+@pytest.mark.parametrize("shape", questions.SHAPES, ids=str)
 def test_no_proof_is_vacuous(shape):
-    """With every hidden unit closed there is no update to get wrong: a third of the seeds of 1x1x1x1 were like that."""
-    for seed in range(100):
-        problem = gate._problem(shape, seed)
-        for start in ((problem.w1, problem.w2), gate._other_weights(problem, seed)):
-            gradients = reference.gradients(problem, *start)
+    """With every hidden unit closed there is no update to get wrong: a third of the draws of 1x1x1x1 are like that."""
+    for number in range(100):
+        asked = questions.Proof(shape, "float64", 1, "nonce", f"{number}")
+        for each in asked.rounds:
+            gradients = reference.gradients(asked.problem, *each.start)
             assert gradients.grad_w1.any()
             assert gradients.grad_w2.any()
+
+
+def test_no_question_is_asked_twice_and_each_can_be_drawn_again():
+    """From the same nonce comes the same question; another nonce, and another name, is another one."""
+    asked = [questions.Proof(questions.SHAPES[1], "float32", 1, nonce, name) for nonce in "ab" for name in "12"]
+    weights = {array.tobytes() for each in asked for array in (each.problem.x, each.problem.w1, each.rounds[1].start[0])}
+    assert len(weights) == 3 * len(asked)
+    again = questions.Proof(questions.SHAPES[1], "float32", 1, "a", "1")
+    assert [array.tolist() for array in again.given] == [array.tolist() for array in asked[0].given]
+
+
+@pytest.mark.parametrize("told", [np.zeros(3), np.zeros(0), np.zeros((1, 1)), np.array([np.nan])])
+def test_losses_that_are_too_many_too_few_or_none_are_wrong(told):
+    case = Case("any", "cpu", "float32", 1, questions.SHAPES[1])
+    asked = questions.Round.draw(case, 0, "nonce", "a", 2, proven=True)
+    right = asked.expected.w1.astype("float32"), asked.expected.w2.astype("float32")
+    assert asked.judge(asked.expected.losses[1:], right, 1).loss == 0
+    with pytest.raises(Wrong, match="loss"):
+        asked.judge(told, right, 1)
 
 
 @pytest.mark.parametrize(("share", "right"), [(0.5, True), (3, False), (50, False)])
@@ -135,17 +155,11 @@ def test_a_unit_at_the_kink_may_take_either_side():
         proof.judge(problem, unsure, unsure.losses, (2 * other_side - w1, unsure.w2), "float64")
 
 
-def test_reading_back_may_take_long_but_not_longer_after_more_steps():
-    readback.judge(short=0.010, long=0.0101, round_seconds=0.006)
-    with pytest.raises(Wrong, match="puts work off"):
-        readback.judge(short=0.0001, long=0.0012, round_seconds=0.006)
-
-
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("shape", [(1, 1000, 1, 1), (128, 64, 512, 10), (5, 2000, 3, 2)])
 def test_a_right_step_passes_on_odd_shapes(shape, seed):
     build = discovery.load(BACKENDS / "numpy_manual.py")
-    gate.prove(build, "cpu", "float32", shape, seed)
+    prove(build, "cpu", "float32", shape, seed)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "tf32"])

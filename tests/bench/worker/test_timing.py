@@ -2,15 +2,15 @@
 
 import gc
 import time
-from contextlib import nullcontext
 
 import pytest
 
 from backends.api import Control, Problem
 from backends.numpy_manual import NumpyManual
-from bench.errors import Wrong
+from bench.judge.questions import Round
 from bench.schema.case import Case
-from bench.worker import gate, timing, visits
+from bench.worker import timing, visits
+from tests.support import prove
 
 
 class Recorder(Control):
@@ -87,25 +87,6 @@ def test_the_collector_is_switched_on_again_after_a_failure():
     assert gc.isenabled()
 
 
-@pytest.mark.parametrize(("late", "right"), [((2,), True), (range(2, 100, 2), True), (range(2, 100), False)])
-def test_one_late_reading_of_the_weights_is_no_proof_of_laziness(late, right):
-    """The second reading comes after a whole round; interrupted once it is read again, lazy it is late each time."""
-
-    class Slow(NumpyManual):
-        readings = 0
-
-        def get_weights(self):
-            self.readings += 1
-            if self.readings in late:
-                time.sleep(0.02)
-            return super().get_weights()
-
-    case = Case("slow", "cpu", "float32", 1, (64, 1000, 100, 10))
-    opened = visits.Opened(case, Slow(case.problem(0), "cpu", "float32"), proven=True)
-    with nullcontext() if right else pytest.raises(Wrong, match="puts work off"):
-        visits.visit(opened, 0, 1, 20)
-
-
 def test_ten_steps_in_one_call_are_proven_and_timed_as_ten():
     class Tenfold(NumpyManual):
         steps_per_call = 10
@@ -118,9 +99,11 @@ def test_ten_steps_in_one_call_are_proven_and_timed_as_ten():
             return loss
 
     case = Case("tenfold", "cpu", "float32", 1, (64, 1000, 100, 10))
-    gate.prove(Tenfold, "cpu", "float32", case.shape, seed=3)
-    step = Tenfold(case.problem(0), "cpu", "float32")
-    reply = visits.visit(visits.Opened(case, step, proven=True), 0, 1, 20)
-    assert reply["steps"] == 20
-    assert step.calls == 1 + 2 + 2, "one to warm up, then twenty steps in each of two rounds"
-    assert visits.visit(visits.Opened(case, step, proven=True), 0, 1, 3)["steps"] == 10, "never less than a call"
+    prove(Tenfold, "cpu", "float32", case.shape, seed=3)
+    asked = Round.draw(case, 0, "nonce", "throughput", 20, proven=True)
+    opened = visits.Opened(case, Tenfold(case.problem(0), "cpu", "float32"))
+    visits.put(opened, asked.given)
+    assert 0 < visits.run(opened, "latency", 2)["seconds"] < 10
+    losses, *weights = visits.take(opened)["arrays"]
+    assert asked.judge(losses, weights, 10).w1 < 1e-4
+    assert (len(losses), opened.step.calls) == (2, 2)
