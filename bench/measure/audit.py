@@ -5,6 +5,7 @@ A rule must never reject an honest step: what interrupts a process adds to both 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -14,65 +15,75 @@ from bench.schema.records import Visit
 
 APART = 0.05
 """Share of a round that its two clocks may differ by, beside what asking takes."""
-INTERRUPTED = 0.1
-"""Share of the visits, the worst ones, that may have been interrupted between the two clocks."""
-MOVED_ROUNDS, MOVED_STEPS = 0.5, 4.0
-"""What putting and taking weights together may take, beside what they take of a control: in rounds and in steps."""
-STEEPER = 1.15
-"""How much more a step may take by the slope between two lengths of rounds than by the worker's clock."""
+FEW, MANY = 6, 20
+"""With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted."""
+INTERRUPTED = {True: 0.1, False: 0.5}
+"""Share of many visits, and of fewer, that may have been interrupted between the two clocks: the worst ones."""
+MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
+"""What putting weights in may take, and what taking them out, beside twice what they take of a control: in rounds and in steps."""
+AUDITS = 10
+"""Visits of a case that have a further round of another length; with fewer, nothing is said of slopes."""
 MODES = ("throughput_seconds", "latency_seconds", "device_seconds")
-AUDITS = 5
-"""Slopes without which nothing is said of them."""
+STEEPER, DEVIATIONS, SPREAD = 1.02, 5, 0.03
+"""A slope is too steep if the ratio of a further step's time to that by the worker's clock is above the first in all audits but
+one, and their median by so many standard errors, from a spread of at least the third: neighbours make ratios high and low."""
+NORMAL = 1.4826
+"""Standard deviations of a normal distribution in a median absolute deviation; its median's error is 1.25 that of its mean."""
 BUSY = 1.25
 """CPU time over wall time and threads."""
 FASTER_THAN_PEAK = 2.0
 """How much faster than the best ceiling's rate a step's arithmetic may seem; ceilings are averages, no bounds."""
 
 
-def fault(visits: Sequence[Visit], idle: Sequence[Visit], threads: int | None, least_seconds: float) -> str | None:
+def fault(
+    visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None, least_seconds: float
+) -> str | None:
     """A phrase that says how a case's clock was bent or its work hidden; None for an honest one.
 
-    `idle`: visits of controls, which tell what asking takes. `threads`: None where the CPU's time says nothing of the step.
-    `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured.
+    `controls`: the visits of each, which tell what asking takes here. `threads`: None where the CPU's time says nothing of the
+    step. `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured.
     """
-    visits, idle = ([visit for visit in some if "outside" in visit] for some in (visits, idle))
-    if not visits:
+    visits, *controls = ([visit for visit in some if "outside" in visit] for some in (visits, *controls))
+    if len(visits) < FEW:
         return None
     return (
-        _clocks(visits, idle)
-        or moved([visit["outside"] for visit in visits], visits[0]["steps"], idle)
-        or _slope(visits)
-        or _cores(visits, threads)
+        _cores(visits, threads)
+        or moved([visit["outside"] for visit in visits], visits[0]["steps"], controls)
+        or _clocks(visits, controls)
         or _bound(visits, least_seconds)
+        or _slope(visits)
     )
 
 
-def _clocks(visits: Sequence[Visit], idle: Sequence[Visit]) -> str | None:
+def _clocks(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]]) -> str | None:
     for mode in MODES:
-        pairs = _pairs(visits, mode)
-        kept = sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED)]
-        asking = _typical([outer - inner for inner, outer in _pairs(idle, mode)], 5e-4)
+        kept = _kept(visits, mode)
+        asking = max(
+            (sum(outer - inner for inner, outer in pairs) / len(pairs) for c in controls if (pairs := _kept(c, mode))),
+            default=5e-4,
+        )
         inner, outer = sum(pair[0] for pair in kept), sum(pair[1] for pair in kept)
-        if outer - inner > APART * outer + 3 * asking * len(kept):
+        if outer - inner > APART * outer + 2 * asking * len(kept):
             steps = len(kept) * visits[0]["steps"]
             own, others = units.seconds(inner / steps), units.seconds(outer / steps)
             return f"says by its own clock that a step takes {own}, from outside it takes {others}"
     return None
 
 
-def _pairs(visits: Sequence[Visit], mode: str) -> list[tuple[float, float]]:
-    """Seconds of a mode's rounds by the worker's clock and by the conductor's."""
+def _kept(visits: Sequence[Visit], mode: str) -> list[tuple[float, float]]:
+    """Seconds of a mode's rounds by the worker's clock and by the conductor's, without those that are furthest apart."""
     some: Sequence[Any] = visits
-    return [(visit[mode], visit["outside"][mode]) for visit in some if visit[mode] is not None]
+    pairs = [(visit[mode], visit["outside"][mode]) for visit in some if visit[mode] is not None]
+    return sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED[len(pairs) >= MANY])]
 
 
-def moved(rounds: Sequence[Mapping[str, Any]], steps: int, idle: Sequence[Visit] = ()) -> str | None:
+def moved(rounds: Sequence[Mapping[str, Any]], steps: int, controls: Sequence[Sequence[Visit]] = ()) -> str | None:
     """The same of work that is done while weights go in or out; `rounds` have the seconds of `Outside`, and `steps` each."""
     inside = median(each["throughput_seconds"] for each in rounds)
     for name, what in (("put_seconds", "set_weights()"), ("take_seconds", "get_weights()")):
-        asking = _typical([visit["outside"][name] for visit in idle], 1e-3)  # type: ignore[literal-required]
-        seconds = median(each[name] for each in rounds)
-        if seconds > 3 * asking + MOVED_ROUNDS * inside + MOVED_STEPS * inside / steps:
+        asking = max((median(visit["outside"][name] for visit in c) for c in controls if c), default=1e-3)  # type: ignore[literal-required]
+        seconds = sorted(each[name] for each in rounds)[len(rounds) // 4]
+        if seconds > 2 * asking + MOVED_ROUNDS * inside + MOVED_STEPS * inside / steps:
             return (
                 f"spends {units.seconds(seconds)} in {what} and {units.seconds(inside)} in {steps} steps: it puts work off "
                 "until the clock has stopped, or does it before; do all of it inside step() or wait for it in synchronize()"
@@ -85,20 +96,22 @@ def _slope(visits: Sequence[Visit]) -> str | None:
     audited = [visit for visit in visits if "audit_span_seconds" in visit["outside"]]
     if len(audited) < AUDITS:
         return None
-    slopes, own = [], []
-    for visit in audited:
-        outside = visit["outside"]
-        more = outside["audit_steps"] - visit["steps"]
-        slopes.append((outside["audit_span_seconds"] - outside["span_seconds"]) / more)
-        own.append(visit["throughput_seconds"] / visit["steps"])
-    pairs = sorted(zip(slopes, own, strict=True), key=lambda pair: pair[0] / pair[1])
-    slope, seconds = pairs[len(pairs) // 10]  # nearly all of them: a neighbour makes some slopes steep, and others flat
-    if slope > STEEPER * seconds:
+    seconds = median(visit["throughput_seconds"] / visit["steps"] for visit in audited)
+    ratios = sorted(_further(visit) * visit["steps"] / visit["throughput_seconds"] for visit in audited)
+    middle = median(ratios)
+    spread = max(SPREAD, NORMAL * median(abs(ratio - middle) for ratio in ratios))
+    if min(ratios[1], middle - DEVIATIONS * 1.25 * spread / math.sqrt(len(ratios))) > STEEPER:
         return (
-            f"takes {units.seconds(slope)} for each further step from weights in to weights out, its own clock says "
+            f"takes {units.seconds(middle * seconds)} for each further step from weights in to weights out, its own clock says "
             f"{units.seconds(seconds)}: it does work where the clock does not run"
         )
     return None
+
+
+def _further(visit: Visit) -> float:
+    """Seconds of a step by the whole spans of two rounds, of which one is longer."""
+    outside = visit["outside"]
+    return (outside["audit_span_seconds"] - outside["span_seconds"]) / (outside["audit_steps"] - visit["steps"])
 
 
 def _cores(visits: Sequence[Visit], threads: int | None) -> str | None:
@@ -117,7 +130,3 @@ def _bound(visits: Sequence[Visit], least_seconds: float) -> str | None:
             "arithmetic at most: it does something else"
         )
     return None
-
-
-def _typical(seconds: Sequence[float], otherwise: float) -> float:
-    return median(seconds) if seconds else otherwise

@@ -28,8 +28,6 @@ from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
 Reply = dict[str, Any]
-AUDITS = 10
-"""Visits of a case that have a round of another length, at places that nobody can tell beforehand."""
 REHEARSALS = 3
 EPOCHS = 10
 """Whose losses a profile shows."""
@@ -77,8 +75,8 @@ class _Conductor:
         self.visits: dict[str, list[Any]] = {case.key: [] for case in cases}
         self.marks: dict[str, bool] = {}
         places = list(itertools.product(range(self.settings.processes), range(self.settings.blocks)))
-        secret = random.SystemRandom()
-        self.audited = {case.key: set(secret.sample(places, min(AUDITS, len(places)))) for case in cases}
+        secret = random.SystemRandom()  # a worker must not know beforehand
+        self.audited = {case.key: set(secret.sample(places, min(audit.AUDITS, len(places)))) for case in cases}
         self.cores = resources.cores()  # before this process leaves the workers' ones
         self.memory = int(MEMORY_SHARE * resources.available_memory())
         self.size = max(map(_bytes, cases), default=1)
@@ -248,7 +246,7 @@ class _Conductor:
             if self.plan.backend(case).proven and (
                 what := audit.fault(
                     self.visits[case.key],
-                    [visit for other in cases if not self.plan.backend(other).proven for visit in self.visits[other.key]],
+                    [self.visits[other.key] for other in cases if not self.plan.backend(other).proven],
                     None if devices.kind_of(case.device).queued else case.threads,
                     self._least_seconds(case, cases),
                 )

@@ -1,0 +1,102 @@
+"""If these fail, a worker's clock could be bent, or work be hidden from it; or an honest step be called a cheat."""
+
+import numpy as np
+import pytest
+
+from bench.measure import audit
+
+STEPS, STEP, ASKING = 20, 350e-6, 300e-6
+
+
+def _visits(number=100, step=STEP, noise=0.05, seed=0, *, clock=1.0, put=ASKING, take=ASKING, hidden=0.0, cores=1, every=10):
+    """As beside neighbours, one in `every` with a longer round; `hidden` steps a step are outside the worker's clock."""
+    random = np.random.default_rng(seed)
+    visits = []
+    for visit in range(number):
+        ran, longer = (STEPS * n * step * (1 + abs(random.normal(0, noise))) for n in (1, 2))
+        span = put + ran * (1 + hidden) + ASKING + take
+        outside = {
+            "put_seconds": put, "throughput_seconds": ran + ASKING, "latency_seconds": ran + ASKING, "device_seconds": None,
+            "take_seconds": take + ran * hidden, "span_seconds": span, "cpu_seconds": cores * span,
+        }  # fmt: skip
+        if visit % every == 0:
+            more = put + longer * (1 + hidden) + ASKING + take
+            outside |= {"audit_steps": 2 * STEPS, "audit_span_seconds": more}
+        inner = {"throughput_seconds": ran * clock, "latency_seconds": ran * clock, "device_seconds": None, "steps": STEPS}
+        visits.append(inner | {"outside": outside})
+    return visits
+
+
+IDLE = _visits(step=1e-9)
+
+
+def _fault(visits, threads=1, least=STEP * 0.7):
+    return audit.fault(visits, [IDLE], threads, least)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("noise", [0.0, 0.05, 0.3])
+@pytest.mark.parametrize("number", [2, 6, 100])
+def test_an_honest_step_is_believed_also_beside_loud_neighbours(number, noise, seed):
+    assert _fault(_visits(number, noise=noise, seed=seed)) is None
+
+
+@pytest.mark.parametrize("step", [2e-6, 50e-6, 20e-3])
+def test_short_steps_and_long_ones_are_believed(step):
+    assert _fault(_visits(step=step), least=step) is None
+
+
+def test_a_few_visits_that_were_all_interrupted_say_nothing():
+    visits = _visits(5)
+    for visit in visits:
+        visit["outside"]["throughput_seconds"] += 0.1
+    assert _fault(visits) is None
+
+
+def test_an_interruption_between_the_two_clocks_is_no_bent_clock():
+    visits = _visits(100)
+    for visit in visits[:5]:
+        visit["outside"]["throughput_seconds"] += 0.1
+    assert _fault(visits) is None
+
+
+def test_a_clock_at_half_speed_is_told_with_both_times():
+    says = _fault(_visits(clock=0.5, noise=0))
+    assert says == "says by its own clock that a step takes 175 µs, from outside it takes 365 µs"
+    assert "from outside" in _fault(_visits(clock=0.85))
+
+
+def test_one_clock_of_two_is_enough_to_be_refused():
+    visits = _visits()
+    for visit in visits:
+        visit["latency_seconds"] /= 100
+    assert "from outside" in _fault(visits)
+
+
+@pytest.mark.parametrize(("where", "what"), [("put", "set_weights"), ("take", "get_weights")])
+def test_work_that_is_moved_out_of_the_steps_is_told_with_its_place(where, what):
+    says = _fault(_visits(step=1e-6, **{where: STEPS * STEP}), least=0)
+    assert says.startswith("spends 7.00 ms in ")
+    assert what in says
+
+
+def test_work_that_only_the_whole_span_sees_is_in_the_slope():
+    says = _fault(_visits(hidden=0.3))
+    assert "for each further step" in says
+    assert _fault(_visits(hidden=0.3, every=1000)) is None, "without audits there is no slope"
+
+
+def test_more_cores_than_threads_are_counted():
+    assert _fault(_visits(cores=1.9)) == "computes on 1.9 cores, asked for 1"
+    assert _fault(_visits(cores=1.9), threads=2) is None
+    assert _fault(_visits(cores=1.9), threads=None) is None, "on a device of its own the CPU only waits"
+
+
+def test_less_time_than_the_arithmetic_needs_is_no_feat():
+    says = _fault(_visits(step=60e-6, noise=0), least=300e-6)
+    assert says.startswith("takes 75.0 µs a step, in which this machine can do 25% of a step's arithmetic at most")
+    assert _fault(_visits(step=250e-6), least=300e-6) is None, "a ceiling is an average, no bound"
+
+
+def test_older_visits_that_nobody_timed_from_outside_say_nothing():
+    assert audit.fault([{"throughput_seconds": 1e-9}], [], 1, 1.0) is None

@@ -1,0 +1,67 @@
+"""If these fail, a number can be bought: each cheat is refused for what it does, or gains nothing; nobody else is touched.
+
+docs/threats.md tells of each.
+"""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.errors import UsageError
+from bench.measure import conductor
+from bench.measure.catalogue import catalogue
+from bench.plan.cases import make_plan
+from bench.settings import Settings
+from tests.support import LIGHT
+
+CHEATS = Path(__file__).parents[1] / "cheats"
+NAMES = sorted(path.stem for path in CHEATS.glob("[a-z]*.py"))
+
+
+@pytest.fixture(scope="module")
+def records():
+    """Of a run of all cheats beside an honest backend; long enough for every rule of the audit."""
+    settings = replace(
+        Settings.from_env({}), path=(CHEATS,), backends=("numpy_manual", *NAMES), devices=("cpu",), processes=2, blocks=6
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+        plan = make_plan(settings, *catalogue(settings))
+        yield list(conductor.measure(plan))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_cheat_gets_no_number_that_is_not_its_own(name, records):
+    says = re.search(r'^CAUGHT = (?:r"(.*)"|None)$', (CHEATS / f"{name}.py").read_text(), re.MULTILINE)[1]
+    mine = [record for record in records if record.get("case", "").startswith(f"{name}-")]
+    refused = [record["reason"] for record in mine if record["record"] == "failure"]
+    assert mine
+    if says is None:
+        assert not refused
+    else:
+        assert refused, "it got a number"
+        assert re.search(says, refused[0]), refused[0]
+
+
+def test_nobody_else_is_touched(records):
+    others = [record for record in records if record["record"] == "failure" and not record["case"].startswith(tuple(NAMES))]
+    assert not others
+    visited = {record["case"].partition("-")[0] for record in records if record["record"] == "visit"}
+    assert visited >= {"numpy_manual", "twin", "null", "step_by_hand"}
+    assert records[-1]["record"] == "end"
+
+
+def test_no_child_is_left(records):
+    left = [process for process in psutil.Process().children(recursive=True) if "bench.worker" in process.cmdline()]
+    assert not left
+
+
+def test_what_others_are_measured_by_is_never_foreign(tmp_path):
+    """A ceiling of its own would make every honest row look slow, or a cheat's look possible."""
+    peak = "from backends.api import Control\n\n\nclass Peak(Control):\n    kind = 'ceiling'\n    step = None\n"
+    (tmp_path / "peak.py").write_text(peak)
+    with pytest.raises(UsageError, match="kind is 'ceiling', by which others are measured"):
+        catalogue(replace(Settings.from_env({}), path=(tmp_path,)))

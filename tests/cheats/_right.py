@@ -1,0 +1,1 @@
+../sabotaged/_right.py

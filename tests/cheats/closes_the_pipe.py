@@ -1,0 +1,14 @@
+"""It closes every descriptor of its process, those of the harness among them."""
+
+import os
+
+from _right import Right
+
+
+class ClosesThePipe(Right):
+    def step(self):
+        os.closerange(3, 256)
+        return super().step()
+
+
+CAUGHT = r"closed the conversation|ended with exit code|raised"

@@ -1,0 +1,31 @@
+"""All steps are done while the weights are put in place; what is timed looks them up (tried here: 800 times the limit)."""
+
+from _right import Right
+
+AHEAD = 41
+
+
+class Precomputes(Right):
+    def __init__(self, problem, device, dtype):
+        super().__init__(problem, device, dtype)
+        self.look_ahead()
+
+    def set_weights(self, w1, w2):
+        super().set_weights(w1, w2)
+        self.look_ahead()
+
+    def look_ahead(self):
+        self.known, self.at = [(None, *super().get_weights())], 0
+        for _ in range(AHEAD):
+            self.known.append((super().step(), *super().get_weights()))
+
+    def step(self):
+        self.at += 1
+        return self.known[self.at][0]
+
+    def get_weights(self):
+        _, w1, w2 = self.known[self.at]
+        return w1.copy(), w2.copy()
+
+
+CAUGHT = r"in set_weights\(\) and .* puts work off"
