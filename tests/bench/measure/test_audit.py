@@ -17,7 +17,7 @@ def _visits(number=100, step=STEP, noise=0.05, seed=0, *, clock=1.0, put=ASKING,
         span = put + ran * (1 + hidden) + ASKING + take
         outside = {
             "put_seconds": put, "throughput_seconds": ran + ASKING, "latency_seconds": ran + ASKING, "device_seconds": None,
-            "take_seconds": take + ran * hidden, "span_seconds": span, "cpu_seconds": cores * span,
+            "take_seconds": take, "span_seconds": span, "cpu_seconds": cores * span,
         }  # fmt: skip
         if visit % every == 0:
             more = put + longer * (1 + hidden) + ASKING + take
