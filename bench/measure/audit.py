@@ -20,7 +20,7 @@ FEW, MANY = 6, 20
 INTERRUPTED = {True: 0.1, False: 0.5}
 """Share of many visits, and of fewer, that may have been interrupted between the two clocks: the worst ones."""
 MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
-"""What putting weights in may take, and what taking them out, beside twice what they take of a control: in rounds and in steps."""
+"""What putting weights in may take, and taking them out, beside twice what a control takes: in rounds and in steps."""
 AUDITS = 10
 """Visits of a case that have a further round of another length; with fewer, nothing is said of slopes."""
 MODES = ("throughput_seconds", "latency_seconds", "device_seconds")

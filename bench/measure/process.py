@@ -26,6 +26,8 @@ from bench.region import Region
 from bench.settings import Settings
 
 KEEP_MEMORY = str(256 * 1024 * 1024)
+ENDING = 10
+"""Seconds that a process may take to end once it was killed, or has closed the conversation."""
 LONGEST = 1 << 26
 """Bytes of a reply; a description with its source takes some thousands."""
 
@@ -186,7 +188,7 @@ class Process:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with suppress(psutil.TimeoutExpired):
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=ENDING)
         self._selector.close()
         self.region.close()
         for stream in (self._process.stdin, self._process.stdout, self._printed):
@@ -195,7 +197,7 @@ class Process:
 
     def _cause(self) -> str:
         try:
-            code = self._process.wait(timeout=10)
+            code = self._process.wait(timeout=ENDING)
         except psutil.TimeoutExpired:
             return "its process closed the conversation without ending"
         if code < 0:

@@ -1,11 +1,16 @@
 """If these fail, a worker starts in another environment than it was promised, or outlives its run."""
 
+import os
+import tempfile
 import time
 from dataclasses import replace
+from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.machine import environment, resources
+from bench.measure import process
 from bench.measure.process import Died, Process, worker_environment
 from bench.plan.sides import Side
 from bench.settings import Settings
@@ -40,15 +45,11 @@ def worker():
 
 
 def test_the_worker_reads_back_its_threads_and_runs_where_it_was_told(worker):
-    import psutil
-
     assert worker.ask("devices")["devices"][0] == "cpu"
     assert psutil.Process(worker.pid).cpu_affinity() == resources.cores()[-1]
 
 
 def test_a_suspended_worker_can_be_resumed_and_ended(worker):
-    import psutil
-
     worker.ask("devices")
     worker.suspend()
     deadline = time.monotonic() + 5  # a signal takes its time on a busy machine
@@ -63,7 +64,6 @@ def test_a_suspended_worker_can_be_resumed_and_ended(worker):
 
 
 def test_a_dead_worker_says_how_it_died(worker):
-    import os
     import signal
 
     os.kill(worker.pid, signal.SIGKILL)
@@ -82,3 +82,65 @@ def test_a_cpu_worker_gets_its_memory_limit():
         with open(f"/proc/{limited.pid}/limits") as limits:
             (line,) = [line for line in limits if line.startswith("Max data size")]
     assert line.split()[3:5] == [str(2**31)] * 2
+
+
+def _says(code, timeout=5.0):
+    """A process that runs this code instead of a worker's, as the conductor holds it."""
+
+    folder = tempfile.mkdtemp()
+    (Path(folder) / "says.py").write_text(f"import os, sys, time\nsys.stdin.readline()\n{code}\ntime.sleep(60)\n")
+    return Process("says", {}, os.environ | {"PYTHONPATH": folder}, timeout, 1 << 12)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("os.write(1, b'{\"status\"')", "hung: no answer within 1 s"),
+        ("os.write(1, b'[1]\\n')", "something else than one reply"),
+        ("os.write(1, b'{\"status\": \"ok\"}\\n{\"status\": \"ok\"}\\n')", "something else than one reply"),
+        ("while True: os.write(1, b'x' * (1 << 20))", "answers with more than"),
+        ("os.close(1)", "closed the conversation without ending"),
+    ],
+    ids=["half a line", "no object", "two replies", "a flood", "nothing any more"],
+)
+def test_whatever_is_said_instead_of_a_reply_ends_the_conversation(code, says, monkeypatch):
+    monkeypatch.setattr(process, "LONGEST", 1 << 22)
+    monkeypatch.setattr(process, "ENDING", 1)
+    with _says(code, timeout=1.0) as saying, pytest.raises(Died, match=says):
+        saying.ask("anything")
+
+
+def test_a_reply_before_the_question_ends_the_conversation():
+    with _says("os.write(1, b'{\"status\": \"ok\"}\\n'); time.sleep(0.2); os.write(1, b'{\"status\": \"ok\"}\\n')") as saying:
+        assert saying.ask("anything") == {"status": "ok"}
+        time.sleep(0.5)
+        with pytest.raises(Died, match="spoke without being asked"):
+            saying.ask("anything")
+
+
+SPINS = """
+if not (child := os.fork()):
+    {leaves}
+    os.write(1, b'{{"status": "ok"}}\\n')
+    while True: pass
+"""
+
+
+def test_cpu_time_is_that_of_children_too():
+    with _says(SPINS.format(leaves="pass")) as saying:
+        saying.ask("anything")
+        before = saying.cpu_seconds()
+        time.sleep(0.3)
+        assert saying.cpu_seconds() - before > 0.1
+
+
+def test_a_child_that_leaves_its_group_is_ended_when_it_should_stop():
+    """A signal to the group does not reach it, and it would run while others are timed."""
+    with _says(SPINS.format(leaves="os.setsid()")) as saying:
+        saying.ask("anything")
+        (child,) = psutil.Process(saying.pid).children()
+        saying.suspend()
+        deadline = time.monotonic() + 5
+        while child.status() != psutil.STATUS_ZOMBIE and time.monotonic() < deadline:  # of a parent that is stopped
+            time.sleep(0.01)
+        assert child.status() == psutil.STATUS_ZOMBIE
