@@ -26,6 +26,8 @@ from bench.region import Region
 from bench.settings import Settings
 
 KEEP_MEMORY = str(256 * 1024 * 1024)
+DAY = 86_400.0
+"""Seconds that the judge may take: it computes as long as the shapes ask for, and never hangs on foreign code."""
 ENDING = 10
 """Seconds that a process may take to end once it was killed, or has closed the conversation."""
 LONGEST = 1 << 26
@@ -116,7 +118,7 @@ class Process:
     @classmethod
     def judge(cls, settings: Settings, size: int) -> Process:
         env = worker_environment(1, settings.allocator)
-        return cls("bench.judge", {"seed": settings.seed}, env, settings.timeout, size)
+        return cls("bench.judge", {"seed": settings.seed}, env, DAY, size)
 
     @property
     def pid(self) -> int:
