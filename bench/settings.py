@@ -69,10 +69,13 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _allocator(text: str) -> str:
-    if text not in ("pinned", "system"):
-        raise ValueError("pinned or system")
-    return text
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in words:
+            raise ValueError(" or ".join(words))
+        return text
+
+    return parse
 
 
 def _paths(text: str) -> tuple[Path, ...]:
@@ -114,8 +117,13 @@ class Settings:
     blocks: int = _setting("5", whole_number(1), "blocks a pass; each visits every case once, in random order")
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
-    allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
+    allocator: str = _setting(
+        "pinned", _one_of("pinned", "system"), "`pinned` keeps freed memory in the process, `system` leaves glibc as is"
+    )
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
+    sandbox: str = _setting(
+        "foreign", _one_of("foreign", "off"), "`foreign` closes processes of `BENCH_PATH` as far as the kernel can, `off` none"
+    )
     pythons: tuple[tuple[str, str], ...] = _setting(
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )

@@ -1,6 +1,6 @@
 """Numbers as people read them; everywhere else they are seconds, bytes and plain ratios.
 
-Only `bench.show` and `bench.doctor` use it, the last step to a screen or a page.
+`bench.show`, `bench.doctor` and the sentences of `bench.measure.audit` use it, the last step to a screen or a page.
 """
 
 from __future__ import annotations

@@ -20,9 +20,10 @@ FEW, MANY = 6, 20
 INTERRUPTED = {True: 0.1, False: 0.5}
 """Share of many visits, and of fewer, that may have been interrupted between the two clocks: the worst ones."""
 MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
-"""What putting weights in may take, and taking them out, beside twice what a control takes: in rounds and in steps."""
+"""What putting weights in may take, and taking them out, beside twice what that takes without work: in rounds and in steps."""
 AUDITS = 10
 """Visits of a case that have a further round of another length; with fewer, nothing is said of slopes."""
+Rounds = Sequence[Mapping[str, Any]]
 MODES = ("throughput_seconds", "latency_seconds", "device_seconds")
 STEEPER, DEVIATIONS, SPREAD = 1.02, 5, 0.03
 """A slope is too steep if the ratio of a further step's time to that by the worker's clock is above the first in all audits but
@@ -48,7 +49,7 @@ def fault(
         return None
     return (
         _cores(visits, threads)
-        or moved([visit["outside"] for visit in visits], visits[0]["steps"], controls)
+        or moved(_outside(visits), visits[0]["steps"], list(map(_outside, controls)))
         or _clocks(visits, controls)
         or _bound(visits, least_seconds)
         or _slope(visits)
@@ -77,11 +78,18 @@ def _kept(visits: Sequence[Visit], mode: str) -> list[tuple[float, float]]:
     return sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED[len(pairs) >= MANY])]
 
 
-def moved(rounds: Sequence[Mapping[str, Any]], steps: int, controls: Sequence[Sequence[Visit]] = ()) -> str | None:
-    """The same of work that is done while weights go in or out; `rounds` have the seconds of `Outside`, and `steps` each."""
+def _outside(visits: Sequence[Visit]) -> list[Mapping[str, Any]]:
+    return [visit["outside"] for visit in visits]
+
+
+def moved(rounds: Rounds, steps: int, others: Sequence[Rounds]) -> str | None:
+    """The same of work that is done while weights go in or out; `rounds` have the seconds of `Outside`, and `steps` each.
+
+    `others` tell what that takes without any work: of controls, or of the same step after a single call.
+    """
     inside = median(each["throughput_seconds"] for each in rounds)
     for name, what in (("put_seconds", "set_weights()"), ("take_seconds", "get_weights()")):
-        asking = max((median(visit["outside"][name] for visit in c) for c in controls if c), default=1e-3)  # type: ignore[literal-required]
+        asking = max((median(each[name] for each in other) for other in others if other), default=1e-3)
         seconds = sorted(each[name] for each in rounds)[len(rounds) // 4]
         if seconds > 2 * asking + MOVED_ROUNDS * inside + MOVED_STEPS * inside / steps:
             return (

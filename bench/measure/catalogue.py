@@ -41,9 +41,9 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     return described, devices
 
 
-def _started(side: Side, settings: Settings) -> Process:
+def _started(side: Side, settings: Settings, foreign: bool = False) -> Process:
     try:
-        return Process.worker(side, settings)
+        return Process.worker(side, settings, foreign=foreign)
     except OSError as error:
         raise _unfit(side, f"cannot be started: {error.strerror}") from None
 
@@ -67,7 +67,7 @@ def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[st
     found = {}
     for name, path in paths.items():
         foreign = path.parent not in ours
-        with _started(side, settings) if foreign else nullcontext(worker) as asked:
+        with _started(side, settings, foreign) if foreign else nullcontext(worker) as asked:
             facts = _ask(side, asked, str(path), "describe", path=str(path), devices=devices)["facts"]
         found[name] = Backend.from_json(facts, foreign)
     return found

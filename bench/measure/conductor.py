@@ -128,7 +128,7 @@ class _Conductor:
             cpus = [core[0] for core in self.cores[-threads:]]
             memory = self.memory if devices.kind_of(cases[0].device).limited else None
             worker = self.workers[group] = Process.worker(
-                self.plan.side(cases[0]), self.settings, threads, cpus, memory, self.size
+                self.plan.side(cases[0]), self.settings, threads, cpus, memory, self.size, self.plan.backend(cases[0]).foreign
             )
             try:
                 for case in order.sample(cases, len(cases)):
@@ -197,9 +197,10 @@ class _Conductor:
     def _rehearsed(self, worker: Process, case: Case) -> Any:
         """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
         visited = self._visited(case, "rehearsal")
-        self._judge("draw", blocks=[list(visited.drawn({THROUGHPUT: visited.calls}))])
-        rounds = [visited.round(worker, THROUGHPUT, visited.calls) for _ in range(REHEARSALS)]
-        if what := audit.moved([each.outside for each in rounds], visited.steps):
+        lengths = (1, visited.calls)
+        self._judge("draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
+        short, rounds = ([visited.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths)
+        if what := audit.moved([each.outside for each in rounds], visited.steps, [[each.outside for each in short]]):
             raise Refused("wrong", what)
         return worst([each.errors for each in rounds])
 

@@ -24,6 +24,7 @@ from bench.paths import ROOT
 from bench.plan.sides import Side
 from bench.region import Region
 from bench.settings import Settings
+from bench.worker import sandbox
 
 KEEP_MEMORY = str(256 * 1024 * 1024)
 DAY = 86_400.0
@@ -80,6 +81,7 @@ class Process:
         python: str = sys.executable,
     ) -> None:
         self._timeout, self._printed_before = timeout, 0
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self.region = Region.new(size)
         try:
@@ -110,10 +112,16 @@ class Process:
         cpus: Sequence[int] = (),
         memory: int | None = None,
         size: int = 1 << 20,
+        foreign: bool = False,
     ) -> Process:
-        setup = {"cpus": list(cpus), "memory": memory, "threads": threads}
+        """`foreign`: closed to all but a temporary folder of its own, as far as the kernel can."""
+        folder = tempfile.TemporaryDirectory(prefix="stepbench-") if foreign and settings.sandbox == "foreign" else None
+        setup = {"cpus": list(cpus), "memory": memory, "threads": threads, "writable": folder.name if folder else None}
         env = worker_environment(threads, settings.allocator, folder=side.folder)
-        return cls("bench.worker", setup, env, settings.timeout, size, side.python)
+        env |= sandbox.environment(folder.name) if folder else {}
+        started = cls("bench.worker", setup, env, settings.timeout, size, side.python)
+        started._folder = folder
+        return started
 
     @classmethod
     def judge(cls, settings: Settings, size: int) -> Process:
@@ -196,6 +204,8 @@ class Process:
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             with suppress(BrokenPipeError):
                 stream.close()
+        if self._folder:
+            self._folder.cleanup()
 
     def _cause(self) -> str:
         try:

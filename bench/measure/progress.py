@@ -48,4 +48,6 @@ def _warning(record: Record) -> str:
     """What a pass or a profile has to say; `bench.doctor` has told of any other load before."""
     if record["record"] == "pass" and record.get("other_runs"):
         return f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
+    if record["record"] == "open" and (unclosed := record.get("unclosed")):
+        return f"not closed to foreign code here: {'; '.join(unclosed)}."
     return record.get("uncounted", "") if record["record"] == "profile" else ""

@@ -187,6 +187,8 @@ class Open(Timed):
     """Thread pool -> the threads that it computes with."""
     nonce: NotRequired[str]
     """What its proof's problems were drawn from."""
+    unclosed: NotRequired[list[str]]
+    """Of foreign code: what it could not be kept from on this machine."""
 
 
 class Visit(Timed):

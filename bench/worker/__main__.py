@@ -13,11 +13,13 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata, util
 from typing import Any
 
 from bench import conversation
+from bench.worker import sandbox
 
 
 def about(needed: list[str], packages: list[str]) -> dict[str, Any]:
@@ -33,8 +35,8 @@ def about(needed: list[str], packages: list[str]) -> dict[str, Any]:
 class Worker:
     """Answers requests by their names; arrays come and go in the memory of this descriptor."""
 
-    def __init__(self, threads: int, descriptor: int = -1) -> None:
-        self.threads, self.descriptor = threads, descriptor
+    def __init__(self, threads: int, descriptor: int = -1, unclosed: Sequence[str] = ()) -> None:
+        self.threads, self.descriptor, self.unclosed = threads, descriptor, list(unclosed)
         self.requests: Any = None
         self.region: Any = None
 
@@ -43,7 +45,7 @@ class Worker:
         if name == "about":
             return conversation.answer(about, request)
         if self.requests is None:
-            self.requests = importlib.import_module("bench.worker.requests").Requests(self.threads)
+            self.requests = importlib.import_module("bench.worker.requests").Requests(self.threads, self.unclosed)
             if self.descriptor >= 0:
                 self.region = importlib.import_module("bench.region").Region(self.descriptor)
         return conversation.answer(getattr(self.requests, name), request, self.region)
@@ -58,9 +60,10 @@ def main(arguments: str) -> None:
     if setup["memory"]:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    unclosed = sandbox.enter(setup["writable"]) if setup["writable"] else []
     faulthandler.enable()
     streams = conversation.streams()
-    conversation.serve(Worker(setup["threads"], setup["region"]).answer, *streams)
+    conversation.serve(Worker(setup["threads"], setup["region"], unclosed).answer, *streams)
 
 
 if __name__ == "__main__":

@@ -25,8 +25,10 @@ Arrays = Sequence[NDArray[Any]]
 class Requests:
     """The steps of one process; `bench.measure` asks."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, unclosed: Sequence[str] = ()) -> None:
         self.threads = threads
+        self.unclosed = list(unclosed)
+        """What this process, which runs foreign code, could not be kept from."""
         self.builds: dict[str, type[TrainStep]] = {}
         self.opened: dict[str, visits.Opened] = {}
         self.before: dict[str, Any] = {}
@@ -59,7 +61,9 @@ class Requests:
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
             raise Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
         self.opened[this.key] = visits.Opened(this, step)
-        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None}
+        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None} | (
+            {"unclosed": self.unclosed} if self.unclosed else {}
+        )
 
     def prove(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
         return {"arrays": gate.prove(self.builds[path], case["device"], case["dtype"], arrays, calls)}

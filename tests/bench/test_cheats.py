@@ -23,10 +23,9 @@ NAMES = sorted(path.stem for path in CHEATS.glob("[a-z]*.py"))
 
 @pytest.fixture(scope="module")
 def records():
-    """Of a run of all cheats beside an honest backend; long enough for every rule of the audit."""
-    settings = replace(
-        Settings.from_env({}), path=(CHEATS,), backends=("numpy_manual", *NAMES), devices=("cpu",), processes=2, blocks=6
-    )
+    """Of a run of all cheats beside an honest backend, long enough for every rule of the audit; no sandbox helps it."""
+    settings = replace(Settings.from_env({}), path=(CHEATS,), backends=("numpy_manual", *NAMES), devices=("cpu",))
+    settings = replace(settings, processes=2, blocks=6, sandbox="off")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
         plan = make_plan(settings, *catalogue(settings))
@@ -57,6 +56,31 @@ def test_nobody_else_is_touched(records):
 def test_no_child_is_left(records):
     left = [process for process in psutil.Process().children(recursive=True) if "bench.worker" in process.cmdline()]
     assert not left
+
+
+WRITES = """
+import os
+
+from backends.numpy_manual import NumpyManual
+
+
+class Writes(NumpyManual):
+    def step(self):
+        with open(os.path.join(os.path.dirname(__file__), "written"), "w"):
+            return super().step()
+"""
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_foreign_code_is_closed_to_all_but_a_folder_of_its_own_unless_asked_not_to(closed, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    (tmp_path / "writes.py").write_text(WRITES)
+    settings = replace(Settings.from_env({}), path=(tmp_path,), backends=("writes",), devices=("cpu",))
+    plan = make_plan(settings, *catalogue(settings))
+    (proof,) = conductor.prove(replace(plan, settings=replace(settings, sandbox="foreign" if closed else "off"))).values()
+    if proof.get("unclosed"):
+        pytest.skip(f"this kernel cannot close {'; '.join(proof['unclosed'])}")
+    assert (proof["record"], (tmp_path / "written").exists()) == (("failure", False) if closed else ("open", True))
 
 
 def test_what_others_are_measured_by_is_never_foreign(tmp_path):

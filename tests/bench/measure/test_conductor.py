@@ -35,7 +35,7 @@ def test_the_kind_of_device_decides_whether_a_worker_has_a_memory_limit(limited,
     class Started(Exception):
         pass
 
-    def start(side, settings, threads, cpus, memory, size):
+    def start(side, settings, threads, cpus, memory, size, foreign):
         raise Started(memory is not None)
 
     monkeypatch.setitem(devices.KINDS, "cpu", replace(devices.KINDS["cpu"], limited=limited))
