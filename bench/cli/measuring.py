@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -19,6 +22,10 @@ def add(parsers: Parsers) -> None:
     measured.add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
     measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
     command(parsers, "doctor", doctor)
+    graded = command(parsers, "grade", grade)
+    graded.add_argument("file", help="a file with one backend, written by whomever")
+    graded.add_argument("--json", action="store_true", help="print the grade as one JSON object, and nothing else")
+    graded.add_argument("--against", metavar="BACKEND", help="what its time is compared with; BENCH_BASELINE by default")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,6 +54,16 @@ def run(arguments: argparse.Namespace) -> int:
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)
+
+
+def grade(arguments: argparse.Namespace) -> int:
+    """Proves, audits and times one foreign step: one verdict, one sentence. Exits with 0 if right, 1 wrong, 2 unusable."""
+    from bench import grading
+    from bench.show import grid
+
+    found = grading.grade(grading.present(arguments.file), arguments.against, os.environ, grid.console(sys.stderr))
+    print(json.dumps(found) if arguments.json else f"{found['verdict']}: {found['sentence']}")
+    return grading.code(found)
 
 
 def doctor(_: argparse.Namespace) -> int:

@@ -31,10 +31,13 @@ class MissingLibrary(Exception):
 
 
 def find(folders: Iterable[Path]) -> dict[str, Path]:
-    """Backend name → file, for every file in `folders` that is not the contract itself and has no leading underscore."""
+    """Backend name → file, for every file in `folders` that is not the contract itself and has no leading underscore.
+
+    A file may stand for a folder that has nothing else.
+    """
     found: dict[str, Path] = {}
     for folder in folders:
-        for path in sorted(folder.resolve().glob("*.py")):
+        for path in [folder.resolve()] if folder.is_file() else sorted(folder.resolve().glob("*.py")):
             if path.name.startswith("_") or path.resolve() in _CONTRACT:
                 continue
             if path.stem in found:
