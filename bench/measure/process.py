@@ -163,7 +163,7 @@ class Process:
         line, self._unread = self._unread, b""
         try:
             reply = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             reply = None
         if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
             raise Died("answers with something else than one reply, so its process was ended")

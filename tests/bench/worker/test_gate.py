@@ -27,7 +27,7 @@ NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
 
 @pytest.fixture(scope="module")
 def verdicts():
-    """(name, dtype) → the failure that a real run of all sabotaged backends records."""
+    """(name, dtype) → the failure that proving all sabotaged backends in their processes ends with."""
     settings = replace(Settings.from_env({}), path=(SABOTAGED,), backends=tuple(NAMES), devices=("cpu",), processes=2, blocks=1)
     backends = catalogue(settings)
     found = {}
@@ -35,9 +35,8 @@ def verdicts():
         plan = make_plan(replace(settings, dtypes=(dtype,)), *backends)
         cases = {case.key: case.backend for case in plan.cases}
         found |= {(name, dtype): None for name in cases.values()}
-        for record in conductor.measure(plan, controls=False):
-            if record["record"] == "failure":
-                found[cases[record["case"]], dtype] = record
+        failed = [record for record in conductor.prove(plan).values() if record["record"] == "failure"]
+        found |= {(cases[record["case"]], dtype): record for record in failed}
     return found
 
 

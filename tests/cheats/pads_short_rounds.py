@@ -1,0 +1,36 @@
+"""Some steps of every round are done while weights go in; as many are wasted when a short one ends, so that no slope tells."""
+
+from _right import Right
+
+AHEAD, SHORT = 4, 20
+
+
+class PadsShortRounds(Right):
+    def __init__(self, problem, device, dtype):
+        super().__init__(problem, device, dtype)
+        self.known, self.at = [], 0
+
+    def set_weights(self, w1, w2):
+        super().set_weights(w1, w2)
+        self.start, self.known, self.at = (w1.copy(), w2.copy()), [], 0
+        self.known = [Right.step(self) for _ in range(AHEAD)]
+
+    def step(self):
+        self.at += 1
+        return self.known[self.at - 1] if self.at <= len(self.known) else super().step()
+
+    def get_weights(self):
+        if self.at == SHORT:
+            kept = super().get_weights()
+            for _ in self.known:
+                super().step()
+            self.w1[:], self.w2[:] = kept
+        elif self.at < len(self.known):
+            self.w1[:], self.w2[:] = self.start
+            for _ in range(self.at):
+                super().step()
+            self.start, self.known, self.at = super().get_weights(), [], 0
+        return super().get_weights()
+
+
+CAUGHT = r"in set_weights\(\) and .* puts work off|in get_weights\(\) and .* puts work off"

@@ -1,0 +1,36 @@
+"""It is honest in the rounds whose weights are timed as they go in; in those that follow it does all steps before the clock runs.
+
+A call whose outcome nobody asks for begins a visit, throughput comes next, then another length or latency.
+"""
+
+from _right import Right
+
+AHEAD = 20
+
+
+class PrecomputesLatency(Right):
+    def __init__(self, problem, device, dtype):
+        super().__init__(problem, device, dtype)
+        self.losses, self.at, self.taken, self.rounds = [], 0, True, 0
+
+    def set_weights(self, w1, w2):
+        super().set_weights(w1, w2)
+        self.start = w1.copy(), w2.copy()
+        began = self.at == 1 and not self.taken
+        self.rounds = 1 if began else self.rounds + bool(self.rounds)
+        self.at, self.taken = 0, False
+        self.losses = [super(PrecomputesLatency, self).step() for _ in range(AHEAD if self.rounds > 1 else 0)]
+
+    def step(self):
+        self.at += 1
+        return self.losses[self.at - 1] if self.at <= len(self.losses) else super().step()
+
+    def get_weights(self):
+        self.taken = True
+        if self.at < len(self.losses):
+            super().set_weights(*self.start)
+            self.losses = [super(PrecomputesLatency, self).step() for _ in range(self.at)]
+        return super().get_weights()
+
+
+CAUGHT = r"in set_weights\(\) and .* puts work off"
