@@ -94,9 +94,11 @@ class Visited:
         latency = self.round(worker, LATENCY, self.calls)
         device = self.round(worker, DEVICE, self.calls) if marks else None
         answer(worker, "settle")
-        rounds = [each for each in (throughput, longer, latency, device) if each]
+        equal = [each for each in (throughput, latency, device) if each]
+        rounds = [*equal, longer] if longer else equal
         outside = {
             **throughput.outside,
+            **{name: max(each.outside[name] for each in equal) for name in ("put_seconds", "take_seconds")},
             "latency_seconds": latency.outside["throughput_seconds"],
             "device_seconds": device.outside["throughput_seconds"] if device else None,
             "cpu_seconds": cpu,
