@@ -158,13 +158,13 @@ class Outside(TypedDict):
     """What the conductor's clock says of a visit: seconds of its requests, waits for the answers included."""
 
     put_seconds: Above0
-    """Weights in, before the throughput round."""
+    """Weights in; the longest of the visit's rounds of `steps`, so that no round is a place to hide in."""
     throughput_seconds: Above0
     """The request whose inner part is `throughput_seconds` of the visit; so are the next two."""
     latency_seconds: Above0
     device_seconds: Above0 | None
     take_seconds: Above0
-    """Loss and weights out, after the throughput round."""
+    """Losses and weights out, likewise."""
     span_seconds: Above0
     """Of the throughput round as a whole, from weights in to weights out."""
     cpu_seconds: AtLeast0

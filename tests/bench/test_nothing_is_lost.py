@@ -109,9 +109,9 @@ def test_all_others_have_complete_numbers(name, broken_run):
 
 def test_a_backend_that_fails_in_the_fifth_pass_only(tmp_path_factory):
     folder, printed, code = _measured(
-        tmp_path_factory, ["numpy_manual", "raises_in_fifth_process"], BENCH_PROCESSES="6", BENCH_BLOCKS="2", BENCH_SANDBOX="off",
-        **LIGHT,
-    )
+        tmp_path_factory, ["numpy_manual", "raises_in_fifth_process"],
+        BENCH_PROCESSES="6", BENCH_BLOCKS="2", BENCH_SANDBOX="off", **LIGHT,
+    )  # fmt: skip
     summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc["raises_in_fifth_process", "status"] == "failed"
     assert re.search(r"the fifth process at \S+:\d+ \(in pass 5, block \d\)", printed)

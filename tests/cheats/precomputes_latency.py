@@ -1,4 +1,4 @@
-"""It is honest in the rounds whose weights are timed as they go in; in those that follow it does all steps before the clock runs.
+"""It is honest in a visit's first timed round; in those that follow it does all steps before the clock runs.
 
 A call whose outcome nobody asks for begins a visit, throughput comes next, then another length or latency.
 """

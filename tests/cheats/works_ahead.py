@@ -1,4 +1,4 @@
-"""A thread of its own takes the steps from the moment the weights are there; synchronize() waits for those that were asked for."""
+"""A thread takes the steps from the moment the weights are there; synchronize() waits for those that were asked for."""
 
 from threading import Condition, Thread
 
