@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from bench.errors import UsageError, Wrong
 from bench.paths import ROOT
 
-PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
 FOREIGN = (
     str(ROOT / "bench") + os.sep, "<", *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")},
 )  # fmt: skip
@@ -31,6 +31,11 @@ Reply = dict[str, Any]
 def end_with_parent() -> None:
     """Even a suspended process ends with whoever started it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def keep_orphans() -> None:
+    """Whose parent has ended stays below this process, where it is counted, and ended with it."""
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def streams() -> tuple[TextIO, TextIO]:

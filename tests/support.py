@@ -29,8 +29,6 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-
-
 def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
     """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
     every, nonce, errors = build.steps_per_call, f"nonce {seed}", []

@@ -55,6 +55,7 @@ def main(arguments: str) -> None:
     """Sets the process up before anything else is imported, then serves requests until standard input ends."""
     setup = json.loads(arguments)
     conversation.end_with_parent()
+    conversation.keep_orphans()
     if setup["cpus"]:
         os.sched_setaffinity(0, setup["cpus"])  # threads that are started later inherit it
     if setup["memory"]:
