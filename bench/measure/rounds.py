@@ -112,6 +112,8 @@ class Visited:
             "throughput_seconds": throughput.reply.get("seconds"),
             "dispatch_seconds": throughput.reply.get("queued"),
             "latency_seconds": latency.reply.get("seconds"),
+            "throughput_call_seconds": throughput.reply.get("calls"),
+            "latency_call_seconds": latency.reply.get("calls"),
             "device_seconds": device.reply.get("seconds") if device else None,
             "minor_faults": throughput.reply.get("faults"),
             "readback_seconds": throughput.taken.get("readback_seconds"),

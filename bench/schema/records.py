@@ -203,6 +203,10 @@ class Visit(Timed):
     dispatch_seconds: AtLeast0 | None
     """Of the throughput round, until its last step was queued."""
     latency_seconds: Above0
+    throughput_call_seconds: NotRequired[list[AtLeast0] | None]
+    """Of each call of the throughput round, a wait at its end left out; none on a device that queues."""
+    latency_call_seconds: NotRequired[list[AtLeast0]]
+    """Likewise, its loss fetched."""
     device_seconds: AtLeast0 | None
     minor_faults: Count
     readback_seconds: float

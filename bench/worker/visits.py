@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import Any, SupportsFloat
 
 from numpy.typing import NDArray
 
 from backends.api import TrainStep
+from bench.machine.devices import kind_of
 from bench.schema.case import Case
 from bench.worker import gate, timing
 
@@ -37,15 +39,23 @@ def put(opened: Opened, weights: Sequence[NDArray[Any]]) -> dict[str, Any]:
 def run(opened: Opened, mode: str, calls: int) -> dict[str, Any]:
     """Seconds of a whole round in one mode, by this process's own clock; by the device's in the mode `device`."""
     if mode == "throughput":
-        queued, seconds, loss, faults = timing.throughput(opened.step, calls)
-        opened.losses = [loss]
-        return {"seconds": seconds, "queued": queued, "faults": faults}
+        # a clock that is read between launches would be part of what a queued device waits for
+        each = not kind_of(opened.case.device).queued
+        ran = timing.throughput(opened.step, calls, each)
+        opened.losses = [ran.loss]
+        queued = ran.readings[-1] - ran.readings[0]
+        return {"seconds": ran.seconds, "queued": queued, "calls": _between(ran.readings) if each else None, "faults": ran.faults}
     if mode == "latency":
-        seconds, opened.losses = timing.latency(opened.step, calls)
-    else:
-        seconds, loss = timing.device(opened.step, calls)
-        opened.losses = [loss]
+        readings, opened.losses = timing.latency(opened.step, calls)
+        return {"seconds": readings[-1] - readings[0], "calls": _between(readings)}
+    seconds, loss = timing.device(opened.step, calls)
+    opened.losses = [loss]
     return {"seconds": seconds}
+
+
+def _between(readings: Sequence[float]) -> list[float]:
+    """Seconds of each call, to the nanosecond that the clock counts."""
+    return [round(after - before, 9) for before, after in pairwise(readings)]
 
 
 def take(opened: Opened) -> dict[str, Any]:

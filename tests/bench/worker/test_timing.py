@@ -38,13 +38,37 @@ class Recorder(Control):
 STEP, WAIT, MARK = ("step", False), ("synchronize", False), ("mark", False)
 
 
-def test_throughput_waits_once_with_the_collector_off():
+@pytest.mark.parametrize(("each", "readings"), [(True, 4), (False, 2)])
+def test_throughput_waits_once_with_the_collector_off(each, readings):
     step = Recorder()
-    queued, seconds, loss, faults = timing.throughput(step, 3)
+    ran = timing.throughput(step, 3, each)
     assert step.seen == [STEP, STEP, STEP, WAIT]
-    assert (loss, faults >= 0) == (0.5, True)
-    assert 0 < queued <= seconds < 1
+    assert (ran.loss, ran.faults >= 0) == (0.5, True)
+    assert len(ran.readings) == readings
+    assert ran.readings == sorted(ran.readings)
+    assert 0 < ran.readings[-1] - ran.readings[0] <= ran.seconds < 1
     assert gc.isenabled()
+
+
+class Slower(Recorder):
+    """Takes longer from call to call."""
+
+    def step(self):
+        time.sleep(0.02 * len(self.seen))
+        return super().step()
+
+
+@pytest.mark.parametrize("mode", ["throughput", "latency"])
+def test_each_call_is_timed_by_itself(mode):
+    opened = visits.Opened(Case("any", "cpu", "float32", 1, (2, 2, 2, 2)), Slower())
+    told = visits.run(opened, mode, 4)
+    assert [int(seconds / 0.02) for seconds in told["calls"]] == [0, 1, 2, 3]
+    assert sum(told["calls"]) == pytest.approx(told["queued" if mode == "throughput" else "seconds"], abs=1e-8)
+
+
+def test_no_clock_is_read_between_the_launches_of_a_queued_device():
+    opened = visits.Opened(Case("any", "cuda", "float32", 1, (2, 2, 2, 2)), Recorder())
+    assert visits.run(opened, "throughput", 4)["calls"] is None
 
 
 class Queued(Recorder):
@@ -59,9 +83,9 @@ class Queued(Recorder):
 
 def test_work_that_is_queued_is_in_the_time_and_not_in_the_dispatch():
     """The commonest fault of benchmarks: a clock that is read before the wait calls a queued device free."""
-    queued, seconds, _, _ = timing.throughput(Queued(), 4)
-    assert queued < Queued.STEP_SECONDS
-    assert seconds >= 4 * Queued.STEP_SECONDS
+    ran = timing.throughput(Queued(), 4, each=True)
+    assert ran.readings[-1] - ran.readings[0] < Queued.STEP_SECONDS
+    assert ran.seconds >= 4 * Queued.STEP_SECONDS
 
 
 def test_latency_fetches_every_loss():
@@ -83,7 +107,7 @@ def test_the_collector_is_switched_on_again_after_a_failure():
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        timing.throughput(Fails(), 1)
+        timing.throughput(Fails(), 1, each=True)
     assert gc.isenabled()
 
 
