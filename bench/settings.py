@@ -69,6 +69,16 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _share(text: str) -> float:
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < 1:
+        raise ValueError("a share above 0 and below 1, such as 1% or 0.01")
+    return value
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in words:
@@ -113,9 +123,10 @@ class Settings:
     )
     threads: tuple[int, ...] = _setting("1", _threads, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
-    processes: int = _setting("20", whole_number(2), "passes; each measures in fresh processes")
-    blocks: int = _setting("5", whole_number(1), "blocks a pass; each visits every case once, in random order")
+    processes: int = _setting("10", whole_number(2), "passes; each measures in fresh processes")
+    blocks: int = _setting("10", whole_number(1), "blocks a pass; each visits every case once, in random order")
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
+    margin: float = _setting("1%", _share, "steps that differ by less count as equal, such as `2%`")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
     allocator: str = _setting(
         "pinned", _one_of("pinned", "system"), "`pinned` keeps freed memory in the process, `system` leaves glibc as is"

@@ -19,20 +19,14 @@ PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "d
 """Of the columns that hold a mode's seconds per step."""
 
 
-def interval(logs: np.ndarray) -> tuple[float, float, float]:
-    """Geometric mean of exp(logs), one value per process, with its Student-t confidence interval (low, high).
+def with_interval(name: str, estimate: Estimate) -> dict[str, float]:
+    """An estimate of a logarithm and the ends of its interval under their columns' names.
 
     Times and ratios are positive and their disturbances multiply, so means are taken of logarithms (Fleming & Wallace,
-    1986). A single process has no interval: low and high are NaN.
+    1986). A single process has no interval: both ends are NaN.
     """
-    estimate = Estimate.of(logs)
-    low, high = estimate.interval()
-    return float(np.exp(estimate.mean)), float(np.exp(low)), float(np.exp(high))
-
-
-def with_interval(name: str, logs: np.ndarray) -> dict[str, float]:
-    """An estimate and the ends of its interval under their columns' names."""
-    return dict(zip((name, f"{name}_low", f"{name}_high"), interval(logs), strict=True))
+    ends = (estimate.mean, *estimate.interval())
+    return {column: float(np.exp(end)) for column, end in zip((name, f"{name}_low", f"{name}_high"), ends, strict=True)}
 
 
 def times(mine: pd.DataFrame) -> dict[str, float]:
@@ -40,7 +34,7 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
     columns: dict[str, float] = {}
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
-        columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", np.log(medians.to_numpy()))
+        columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", Estimate.of(np.log(medians.to_numpy())))
     throughput = mine[mine["mode"] == "throughput"]
     return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 

@@ -14,8 +14,9 @@ import pandas as pd
 from bench.analyse import break_even, roofline
 from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
+from bench.analyse.single_steps import UNDISTURBED, percentiles, relative_to
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
-from bench.record.frame import samples
+from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
 from bench.schema.case import CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, YARDSTICK, Case
 from bench.schema.records import CaseRecord, Failure, Profile, SettingsRecord
@@ -35,10 +36,10 @@ def summarise(story: Story) -> pd.DataFrame:
     """
     header = story.header
     rounds, failures, profiles = samples(story), story.failures, story.profiles
-    logs, processes = log_blocks(rounds), quiet(rounds)
+    logs, processes, timed = log_blocks(rounds), quiet(rounds), singles(story)
     kinds = {case["key"]: case["kind"] for case in header["cases"]}
     rows: dict[str, Row] = {}
-    ratios: dict[str, np.ndarray] = {}
+    ratios: dict[str, Estimate] = {}
     for case in header["cases"]:
         key = case["key"]
         mine, opens = rounds[rounds["case"] == key], [record for record in story.opens if record["case"] == key]
@@ -47,11 +48,12 @@ def summarise(story: Story) -> pd.DataFrame:
             continue
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
         row |= _counts(profiles.get(key)) | relative_columns(processes, key, kinds)
-        if case["proven"] and case["baseline"] not in failures:
-            ratio = log_ratios(logs, key, case["baseline"])
-            if len(ratio):
-                row |= with_interval("ratio", ratio)
-            if len(ratio) and case["baseline"] != key:
+        if key in timed:
+            row |= percentiles(timed[key])
+        baseline = case["baseline"]
+        if case["proven"] and baseline and baseline not in failures and (ratio := _ratio(key, baseline, logs, timed)):
+            row |= with_interval("ratio", ratio)
+            if baseline != key:
                 ratios[key] = ratio
     for hole in header["holes"]:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
@@ -60,7 +62,8 @@ def summarise(story: Story) -> pd.DataFrame:
     table = break_even.add(roofline.add(table))[SUMMARY]
     run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
     table = table.assign(**run, kernels=_kernels(header["machine"].get("kernel_choices")))
-    return table.assign(verdict=pd.Series(_verdicts(table, ratios), table.index, dtype=object))
+    called = _verdicts(table, ratios, header["settings"].get("margin", MARGIN))
+    return table.assign(verdict=pd.Series(called, table.index, dtype=object))
 
 
 def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +75,8 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     for key in kinds:
         row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE)}
         medians = logs[key].dropna().groupby("pass").median().to_numpy()
-        row |= with_interval("seconds_per_step", medians) | {"processes": len(medians), "rounds": int(logs[key].count())}
+        row |= with_interval("seconds_per_step", Estimate.of(medians))
+        row |= {"processes": len(medians), "rounds": int(logs[key].count())}
         rows.append(row | relative_columns(processes, key, kinds))
     return pd.DataFrame(rows)
 
@@ -88,6 +92,14 @@ def relative_columns(processes: pd.DataFrame, key: str, kinds: Mapping[str, str]
     weights, calm, apart = relative(processes, key, [yardstick.key for yardstick in place])
     text = " ".join(f"{Case.parse(yardstick).name}:{weight:.4f}" for yardstick, weight in weights.items())
     return {"quiet_seconds_per_step": float(np.exp(calm.mean)), "yardsticks": text, "relative_error": apart.error}
+
+
+def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Singles]) -> Estimate | None:
+    """The log ratio to the baseline: of undisturbed single steps where both have them, else of the rounds in each block."""
+    if key in timed and baseline in timed and timed[key].singly and timed[baseline].singly:
+        return relative_to(timed, key, [baseline], UNDISTURBED).estimate
+    ratio = log_ratios(logs, key, baseline)
+    return Estimate.of(ratio) if len(ratio) else None
 
 
 def noise_floor(table: pd.DataFrame) -> float:
@@ -167,11 +179,11 @@ def _kernels(chosen: Mapping[str, str] | None) -> str:
     return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
 
 
-def _verdicts(table: pd.DataFrame, ratios: Mapping[str, np.ndarray]) -> dict[str, str]:
+def _verdicts(table: pd.DataFrame, ratios: Mapping[str, Estimate], margin: float) -> dict[str, str]:
     """What each row is called beside its baseline; the twins are a table of their own."""
     called: dict[str, str] = {}
-    for twins, margin in ((True, MARGIN), (False, noise_floor(table))):
+    for twins in (True, False):
         keys = [key for key in ratios if (table.at[key, "kind"] == TWIN) == twins]
-        judged = verdicts([Estimate.of(ratios[key]) for key in keys], margin)
+        judged = verdicts([ratios[key] for key in keys], margin)
         called |= {key: verdict for key, (verdict, _) in zip(keys, judged, strict=True)}
     return called

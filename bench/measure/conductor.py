@@ -11,7 +11,7 @@ import os
 import random
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from bench.errors import UsageError
 from bench.judge.questions import SHAPES
 from bench.machine import devices, environment, gpu, resources
 from bench.measure import audit
-from bench.measure.process import Process
+from bench.measure.process import Died, Process
 from bench.measure.rounds import THROUGHPUT, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
 from bench.schema.case import Case
@@ -90,9 +90,8 @@ class _Conductor:
             order = random.Random(f"{self.settings.seed} {number}")
             groups = order.sample(list(self.groups), len(self.groups))
             self.judge.send("draw", blocks=[self._rounds(number, block) for block in range(self.settings.blocks)])
-            ready = [record for group in groups for record in self._launched(group, number, order)]
+            self._launch(groups)
             nonces = self._judge()["nonces"]  # drawn while libraries were loaded, and done before anything is timed
-            yield from ready
             for group in groups:
                 yield from self._start(group, number, order)
             for block, nonce in enumerate(nonces):
@@ -120,20 +119,30 @@ class _Conductor:
         while self.workers:
             self.workers.popitem()[1].end()
 
+    def _launch(self, groups: list[str]) -> None:
+        """Fresh processes that have loaded every backend of their groups, side by side, for nothing is timed yet; suspended.
+
+        One that cannot load them all is ended: `_start` finds out which it is.
+        """
+        for group in groups:
+            if cases := self._standing(group):
+                with suppress(Died):  # the answer tells
+                    self._process(group).send("load", **self._loading(cases))
+        for group, worker in list(self.workers.items()):
+            try:
+                answer(worker)
+            except Refused:
+                self._end(group)
+            else:
+                worker.suspend()
+
     def _launched(self, group: str, number: int, order: random.Random) -> Iterator[Failure]:
-        """A fresh process that has loaded every backend of the group, suspended; again without one that cannot be loaded."""
-        while cases := [case for case in self.groups[group] if case.key not in self.failed]:
-            threads = cases[0].threads
-            # All workers share one set of cores, the last ones: the first is where interrupts tend to go.
-            cpus = [core[0] for core in self.cores[-threads:]]
-            memory = self.memory if devices.kind_of(cases[0].device).limited else None
-            worker = self.workers[group] = Process.worker(
-                self.plan.side(cases[0]), self.settings, threads, cpus, memory, self.size, self.plan.backend(cases[0]).foreign
-            )
+        """The same for one group, backend by backend; again without one that cannot be loaded."""
+        while cases := self._standing(group):
+            worker = self._process(group)
             try:
                 for case in order.sample(cases, len(cases)):
-                    backend = self.plan.backend(case)
-                    answer(worker, "load", path=backend.path, libraries=list(backend.libraries))
+                    answer(worker, "load", **self._loading([case]))
             except Refused as refused:
                 yield self._failure(case, number, refused, f"in pass {number + 1}, before timing")
                 self._end(group)
@@ -141,9 +150,33 @@ class _Conductor:
                 worker.suspend()
                 return
 
+    def _standing(self, group: str) -> list[Case]:
+        return [case for case in self.groups[group] if case.key not in self.failed]
+
+    def _process(self, group: str) -> Process:
+        """A fresh process of the group. Libraries load on every core; foreign code never leaves those that it is timed on."""
+        first = self._standing(group)[0]
+        foreign, anywhere = self.plan.backend(first).foreign, [cpu for core in self.cores for cpu in core]
+        memory = self.memory if devices.kind_of(first.device).limited else None
+        self.workers[group] = Process.worker(
+            self.plan.side(first), self.settings, first.threads, self._cpus(first) if foreign else anywhere, memory, self.size,
+            foreign,
+        )  # fmt: skip
+        return self.workers[group]
+
+    def _cpus(self, case: Case) -> list[int]:
+        """All workers share one set of cores, the last ones: the first is where interrupts tend to go."""
+        return [core[0] for core in self.cores[-case.threads :]]
+
+    def _loading(self, cases: Sequence[Case]) -> dict[str, Any]:
+        backends = [self.plan.backend(case) for case in cases]
+        libraries = dict.fromkeys(name for backend in backends for name in backend.libraries)
+        paths = dict.fromkeys(backend.path for backend in backends)
+        return {"paths": list(paths), "libraries": list(libraries), "cpus": self._cpus(cases[0])}
+
     def _start(self, group: str, number: int, order: random.Random) -> Iterator[Record]:
         """The group's process with every case opened and proven, suspended; in a fresh one without a case that fails."""
-        while cases := [case for case in self.groups[group] if case.key not in self.failed]:
+        while cases := self._standing(group):
             if group not in self.workers:
                 yield from self._launched(group, number, order)
                 continue

@@ -85,9 +85,10 @@ class Plan:
         return TWIN if case.twin else self.backend(case).kind
 
     def group(self, case: Case) -> str:
-        """Cases of one group share a worker process: those of one library, a foreign backend's alone."""
+        """Cases of one group share a worker process: those of one library, but a foreign backend's alone; so the twins, which
+        tell what differs from process to process too."""
         backend = self.backend(case)
-        who = backend.name if backend.foreign else "+".join(backend.libraries)
+        who = "twin" if case.twin else backend.name if backend.foreign else "+".join(backend.libraries)
         return at(f"{who} on {kind_of(case.device).name}, threads {case.threads}", case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:

@@ -5,11 +5,14 @@ No round is dropped, sorted away or averaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.errors import UsageError
 from bench.record import journal
@@ -18,6 +21,12 @@ from bench.schema.records import Open, Visit
 
 ERRORS = ["error_loss", "error_w1", "error_w2", "kinks"]
 MODES = ("throughput", "latency", "dispatch", "device")
+WARM_UP = 4
+"""The first quarter of a round's calls warms up what the conductor's asking has let cool; they are timed, and not counted."""
+GRAIN = 1e-9
+"""Seconds that the clock counts in: a time below it is none."""
+QUEUED = 0.2
+"""A round that spends so much of its time in the wait at its end is one of a library that queues, on whatever device."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
@@ -28,9 +37,10 @@ COLUMNS = [
 def load(*paths: str | Path) -> pd.DataFrame:
     """Every timed round of the runs found at or below `paths` (`results` by default), one row each.
 
-    `seconds` is the whole round's time, `seconds_per_step` that over `steps`; `mode` is throughput (one wait a round),
-    latency (the loss fetched every step), dispatch (of the throughput round, until its last step was queued) or device (the
-    device's own clock). `status` is `wrong` or `failed` for every round of a case that failed at any time.
+    `seconds` is the time of the whole round of `steps`; `seconds_per_step` that of a step, the first quarter left out where
+    each call was timed and nothing was queued. `mode` is throughput (one wait a round), latency (the loss fetched every step),
+    dispatch (of the throughput round, until its last step was queued) or device (the device's own clock). `status` is `wrong`
+    or `failed` for every round of a case that failed at any time.
     Raises `UsageError` if there is no run.
     """
     return pd.concat([samples(story) for story in stories(*paths)], ignore_index=True)
@@ -75,11 +85,57 @@ def _rows(visits: Iterable[Visit], cases: Mapping[str, Any], run: Mapping[str, s
                 **cases[visit["case"]],
                 "mode": mode,
                 "seconds": seconds,
-                "seconds_per_step": seconds / visit["steps"],
+                "seconds_per_step": _seconds_per_step(visit, mode, seconds),
                 **({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}),
                 "readback_seconds": visit["readback_seconds"],
                 **error_columns(visit),
             }
+
+
+def _seconds_per_step(visit: Visit, mode: str, seconds: float) -> float:
+    """Of a round, its warm-up left out where that can be told apart."""
+    calls = visit.get("latency_call_seconds") if mode == "latency" else visit.get("throughput_call_seconds")
+    if not calls or mode == "device" or (mode != "latency" and _queues(visit)):
+        return seconds / visit["steps"]
+    warm = len(calls) // WARM_UP
+    return (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))
+
+
+def _queues(visit: Visit) -> bool:
+    queued = visit["dispatch_seconds"]
+    return queued is not None and visit["throughput_seconds"] - queued > QUEUED * visit["throughput_seconds"]
+
+
+@dataclass(frozen=True)
+class Singles:
+    """What was timed of a case by itself: its steps one by one, or what it has instead."""
+
+    by_pass: Mapping[int, NDArray[np.float64]]
+    """Pass → seconds per step of all that was timed in it, in measured order."""
+    singly: bool
+    """Whether these are single steps, or single calls of several; otherwise throughput rounds, since the step is queued."""
+
+
+def singles(story: journal.Story) -> dict[str, Singles]:
+    """Case → its steps, warm-up left out. Nothing of a case of an older journal, whose calls were not timed."""
+    visits: dict[str, list[Visit]] = {}
+    for visit in story.visits:
+        visits.setdefault(visit["case"], []).append(visit)
+    timed = {case: some for case, some in visits.items() if all("throughput_call_seconds" in visit for visit in some)}
+    return {case: _singles(some) for case, some in timed.items()}
+
+
+def _singles(visits: Sequence[Visit]) -> Singles:
+    singly = all(visit["throughput_call_seconds"] for visit in visits) and 2 * sum(map(_queues, visits)) < len(visits)
+    by_pass: dict[int, list[float]] = {}
+    for visit in visits:
+        calls = visit["throughput_call_seconds"] if singly else None
+        own = by_pass.setdefault(visit["pass"], [])
+        if calls:
+            own += [seconds * len(calls) / visit["steps"] for seconds in calls[len(calls) // WARM_UP :]]
+        else:
+            own.append(visit["throughput_seconds"] / visit["steps"])
+    return Singles({number: np.maximum(own, GRAIN) for number, own in by_pass.items()}, singly)
 
 
 def error_columns(record: Open | Visit) -> dict[str, float]:

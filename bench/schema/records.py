@@ -114,6 +114,8 @@ class SettingsRecord(TypedDict):
     blocks: Number
     steps: Number
     allocator: str
+    margin: NotRequired[Above0]
+    """Steps that differ by less count as equal; 1 % where an older journal does not tell."""
 
 
 class Header(TypedDict):

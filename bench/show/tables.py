@@ -82,6 +82,8 @@ def _count(value: float) -> str:
 _MEASURES = [
     Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
     Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
+    Column("undisturbed", lambda r: seconds(r["undisturbed_seconds_per_step"]), 0),
+    Column("typical", lambda r: seconds(r["typical_seconds_per_step"]), 9),
     Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
     Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]), 9),
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),

@@ -57,7 +57,7 @@ def main(arguments: str) -> None:
     conversation.end_with_parent()
     conversation.keep_orphans()
     if setup["cpus"]:
-        os.sched_setaffinity(0, setup["cpus"])  # threads that are started later inherit it
+        os.sched_setaffinity(0, setup["cpus"])  # the conductor's own are others
     if setup["memory"]:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -39,13 +40,20 @@ class Requests:
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def load(self, path: str, libraries: list[str]) -> Reply:
-        """Imports a backend's libraries, then its file. Raises `Wrong` if that changes process-wide state."""
+    def load(self, paths: list[str], libraries: list[str], cpus: list[int]) -> Reply:
+        """Imports libraries, goes to the cores that steps are timed on, then imports backends' files.
+
+        Raises `Wrong` if a file changes process-wide state.
+        """
         for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
             with suppress(ImportError):  # a distribution's name need not be a module's
                 importlib.import_module(library)
+        for thread in os.listdir("/proc/self/task"):  # those that libraries have started; later ones inherit it
+            with suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread), cpus)
         self.before = isolation.snapshot()
-        self.builds[path] = discovery.load(Path(path))
+        for path in paths:
+            self.builds[path] = discovery.load(Path(path))
         return self.settle()
 
     def open(self, path: str, case: dict[str, Any], arrays: Arrays) -> Reply:

@@ -43,8 +43,8 @@ def run(opened: Opened, mode: str, calls: int) -> dict[str, Any]:
         each = not kind_of(opened.case.device).queued
         ran = timing.throughput(opened.step, calls, each)
         opened.losses = [ran.loss]
-        queued = ran.readings[-1] - ran.readings[0]
-        return {"seconds": ran.seconds, "queued": queued, "calls": _between(ran.readings) if each else None, "faults": ran.faults}
+        queued, between = ran.readings[-1] - ran.readings[0], _between(ran.readings) if each else None
+        return {"seconds": ran.seconds, "queued": queued, "calls": between, "faults": ran.faults}
     if mode == "latency":
         readings, opened.losses = timing.latency(opened.step, calls)
         return {"seconds": readings[-1] - readings[0], "calls": _between(readings)}
