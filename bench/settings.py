@@ -69,7 +69,8 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _share(text: str) -> float:
+def share(text: str) -> float:
+    """`2%` or `0.02`. Raises `ValueError`."""
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError:
@@ -126,7 +127,7 @@ class Settings:
     processes: int = _setting("10", whole_number(2), "passes; each measures in fresh processes")
     blocks: int = _setting("10", whole_number(1), "blocks a pass; each visits every case once, in random order")
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
-    margin: float = _setting("1%", _share, "steps that differ by less count as equal, such as `2%`")
+    margin: float = _setting("1%", share, "steps that differ by less count as equal, such as `2%`")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
     allocator: str = _setting(
         "pinned", _one_of("pinned", "system"), "`pinned` keeps freed memory in the process, `system` leaves glibc as is"

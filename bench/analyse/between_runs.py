@@ -12,18 +12,24 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bench.analyse.relative import mix
 from bench.analyse.verdicts import Estimate
 from bench.schema.case import CASE_COLUMNS, SIDE, YARDSTICK, is_control
 
 KEY = [*CASE_COLUMNS, SIDE]
-QUIET = "quiet_seconds_per_step"
+QUIET, UNDISTURBED = "quiet_seconds_per_step", "undisturbed_seconds_per_step"
+"""The columns that runs are compared by: older ones by the first, since their steps were not timed singly."""
 ALIKE = ("machine", "kernels", "allocator", "steps_per_round", "processes", "rounds")
 """What a campaign's run has to share with the runs it is to speak for."""
 ALONE = "how much one run of this machine differs from the next is unknown: give several runs a side, or a campaign"
 UNLIKE = f"the campaign holds no two runs that were measured alike ({', '.join(ALIKE)}, yardsticks), so {ALONE}"
-LEARNED_FROM = 15
-"""Runs of a campaign from which the yardsticks' weights are fitted between runs; with fewer, the runs' own are averaged."""
+NO_WORKLOADS = "no yardstick is known to have done the same work on both sides, so the raw times stand alone"
+PROVISIONAL = (
+    "provisional: how much runs of this machine differ is known from other machines only; several runs a side, or a "
+    "campaign, make it firm"
+)
+KAPPA, FLOOR, PRIOR_FREEDOM = 1.5, 0.004, 6
+"""What is known of a machine that was never seen: a run's log time lies off by `KAPPA` times the standard error that its own
+processes tell and by `FLOOR` beside, known as well as from so many degrees of freedom. docs/decisions says from where."""
 Key = tuple[Hashable, ...]
 
 
@@ -33,15 +39,15 @@ def place_of(key: Key) -> Key:
 
 
 class Runs:
-    """The rows of several runs, as `bench.analyse.reading.read` returns them."""
+    """The rows of several runs, as `bench.analyse.reading.read` returns them; `time` is the column to compare them by."""
 
-    def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
+    def __init__(self, table: pd.DataFrame, time: str = QUIET) -> None:
+        self.table, self.time = table, time
         self.runs = list(dict.fromkeys(table["run"]))
         self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
         fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
         self.yardsticks = {
-            place: rows.assign(log=np.log(rows[QUIET])).pivot_table(index="run", columns="backend", values="log")
+            place: rows.assign(log=np.log(rows[time])).pivot_table(index="run", columns="backend", values="log")
             for place, rows in fixed.groupby(["device", "threads"])
         }
         self.work = {
@@ -63,46 +69,55 @@ class Runs:
         table = self.yardsticks.get(place)
         return set() if table is None else set(table.reindex(runs).dropna(axis=1).columns)
 
-    def relative(self, rows: pd.DataFrame, place: Key, weights: dict[str, float]) -> np.ndarray:
-        """A value per run: its log of the quiet seconds per step, less the weighted yardsticks'."""
-        logs = np.log(rows[QUIET].to_numpy(float))
-        if not weights:
-            return np.asarray(logs)
-        return np.asarray(logs - self.yardsticks[place].loc[rows.index, list(weights)].to_numpy() @ [*weights.values()])
+    def relative(self, rows: pd.DataFrame, place: Key, workloads: list[str]) -> np.ndarray:
+        """A value per run: its log time, less the mean of the workloads' logs."""
+        logs = np.log(rows[self.time].to_numpy(float))
+        if workloads:
+            logs = logs - self.yardsticks[place].loc[rows.index, workloads].to_numpy().mean(axis=1)
+        return np.asarray(logs)
 
 
 class Difference(NamedTuple):
-    """Head minus base of one case's log time, the weights of the calibration workloads, and what a reader has to know."""
+    """Head minus base of one case's log time, the calibration workloads it is relative to, and what a reader has to know."""
 
     estimate: Estimate
-    weights: dict[str, float]
+    workloads: list[str]
     notes: list[str]
+    provisional: bool = False
+    """Whether nothing but other machines tells how much runs differ."""
 
 
 def difference(key: Key, sides: Sequence[Runs], rows: Sequence[pd.DataFrame], campaign: Runs | None) -> Difference:
     """Of base and head, whose `rows` of the case are given.
 
     A run is a level above the process, so what is averaged and what is spread are runs. The spread is that of run means
-    around the mean of their group, pooled over base, head and campaign, and never less than what the spread between the
-    processes of the runs at hand predicts.
+    around the mean of their group, pooled over base, head and campaign; where single steps were timed also with what other
+    machines tell of runs (a scaled inverse χ² prior: Smyth, *Linear Models and Empirical Bayes Methods*, 2004). It is never
+    less than what the spread between the processes of the runs at hand predicts.
     """
     place = place_of(key)
     workloads = _shared_workloads(place, sides, rows, campaign)
     alike = _alike(campaign, key, workloads, rows[0]) if campaign else None
-    weights, fitted = _weights(place, workloads, rows, campaign, alike)
-    groups = [side.relative(of_side, place, weights) for side, of_side in zip(sides, rows, strict=True)]
+    groups = [side.relative(of_side, place, workloads) for side, of_side in zip(sides, rows, strict=True)]
     mean = float(groups[1].mean() - groups[0].mean())
-    notes = [] if weights else ["no yardstick is known to have done the same work on both sides, so the raw times stand alone"]
+    notes = [] if workloads else [NO_WORKLOADS]
     if campaign and alike is not None:
-        groups.append(campaign.relative(alike, place, weights))
+        groups.append(campaign.relative(alike, place, workloads))
     elif campaign and (widest := _widest(campaign, key, workloads, rows[0])) is not None:
         notes.append("the campaign does not hold this case, so its widest row at this device, dtype and shape stands in")
         groups.append(widest)
-    freedom = sum(len(group) - 1 for group in groups) - fitted
-    if freedom <= 0:
-        return Difference(Estimate(mean, math.inf, 1), weights, [*notes, UNLIKE if campaign else ALONE])
-    error = math.sqrt(_variance(groups, freedom, rows) * (1 / len(rows[0]) + 1 / len(rows[1])))
-    return Difference(Estimate(mean, error, freedom), weights, notes)
+    within = _within(rows)
+    seen = sum(len(group) - 1 for group in groups)
+    known = PRIOR_FREEDOM if sides[0].time == UNDISTURBED and math.isfinite(within) else 0
+    if not seen + known:
+        return Difference(Estimate(mean, math.inf, 1), workloads, [*notes, UNLIKE if campaign else ALONE])
+    prior = KAPPA**2 * within + FLOOR**2 if known else 0.0
+    squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups)
+    variance = max((squares + known * prior) / (seen + known), within if math.isfinite(within) else 0.0)
+    if not seen:
+        notes.append(PROVISIONAL)
+    error = math.sqrt(variance * (1 / len(rows[0]) + 1 / len(rows[1])))
+    return Difference(Estimate(mean, error, seen + known), workloads, notes, provisional=not seen)
 
 
 def _shared_workloads(place: Key, sides: Sequence[Runs], rows: Sequence[pd.DataFrame], campaign: Runs | None) -> list[str]:
@@ -116,33 +131,10 @@ def _shared_workloads(place: Key, sides: Sequence[Runs], rows: Sequence[pd.DataF
     return sorted(usable)
 
 
-def _weights(
-    place: Key, workloads: list[str], rows: Sequence[pd.DataFrame], campaign: Runs | None, alike: pd.DataFrame | None
-) -> tuple[dict[str, float], int]:
-    """The weight of each workload, and the degrees of freedom that they took from the campaign."""
-    if campaign and workloads and alike is not None and len(alike) >= LEARNED_FROM:
-        logs = np.log(alike[QUIET].to_numpy(float))
-        beside = campaign.yardsticks[place].loc[alike.index, workloads].to_numpy()
-        return dict(zip(workloads, map(float, mix(logs, beside)), strict=True)), len(workloads) - 1
-    return mean_weights([text for of_side in rows for text in of_side["yardsticks"]], workloads), 0
-
-
-def _variance(groups: Sequence[np.ndarray], freedom: int, rows: Sequence[pd.DataFrame]) -> float:
-    """Of one run: pooled over the groups, and at least what the runs' own processes predict."""
-    between = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups) / freedom
+def _within(rows: Sequence[pd.DataFrame]) -> float:
+    """The variance of a run that the runs' own processes predict; NaN where none knows its own, having one process."""
     errors = pd.concat(list(rows))["relative_error"]
-    within = float(errors[np.isfinite(errors)].pow(2).mean())  # a run of one process does not know its own
-    return max(between, within if math.isfinite(within) else 0.0)
-
-
-def mean_weights(texts: Sequence[str], usable: Sequence[str]) -> dict[str, float]:
-    """The mean of the runs' own weights, of the yardsticks that can be used, one in sum."""
-    parsed = [dict(part.split(":") for part in text.split()) for text in texts if text]
-    if not parsed or not usable:
-        return {}
-    weights = {name: sum(float(own.get(name, 0)) for own in parsed) for name in usable}
-    total = sum(weights.values())
-    return {name: weight / total if total else 1 / len(usable) for name, weight in weights.items()}
+    return float(errors[np.isfinite(errors)].pow(2).mean())
 
 
 def _alike(campaign: Runs, key: Key, workloads: Sequence[str], like: pd.DataFrame) -> pd.DataFrame | None:
@@ -150,19 +142,19 @@ def _alike(campaign: Runs, key: Key, workloads: Sequence[str], like: pd.DataFram
     rows = campaign.ok_rows(key)
     for name in ALIKE:
         rows = rows[rows[name].isin(like[name])]
+    rows = rows[rows[campaign.time].notna()]
     if workloads:
         beside = campaign.yardsticks.get(place_of(key), pd.DataFrame())
         rows = rows[rows.index.isin(beside.reindex(columns=list(workloads)).dropna().index)]
     return rows if len(rows) > 1 else None
 
 
-def _widest(campaign: Runs, key: Key, workloads: Sequence[str], like: pd.DataFrame) -> np.ndarray | None:
+def _widest(campaign: Runs, key: Key, workloads: list[str], like: pd.DataFrame) -> np.ndarray | None:
     """Of the campaign's other cases at this place the one whose runs differ most, for a case that it does not hold."""
     groups: list[np.ndarray] = []
     for other, rows in campaign.cases.items():
         if other[1:] == key[1:] and not is_control(rows["kind"].iloc[0]):
             alike = _alike(campaign, other, workloads, like)
             if alike is not None:
-                weights = mean_weights(list(alike["yardsticks"]), workloads)
-                groups.append(campaign.relative(alike, place_of(key), weights))
+                groups.append(campaign.relative(alike, place_of(key), workloads))
     return max(groups, key=lambda group: float(group.std())) if groups else None

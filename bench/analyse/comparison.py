@@ -17,19 +17,20 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import reading
-from bench.analyse.between_runs import KEY, QUIET, Key, Runs, difference
-from bench.analyse.summaries import noise_floor
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, verdicts
+from bench.analyse.between_runs import KEY, QUIET, UNDISTURBED, Key, Runs, difference
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, verdicts
 from bench.errors import ExitCode, UsageError
 from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, YARDSTICK, Case, is_control
 
 WEATHER = 0.10
 """Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
+MANY = 50
+"""So many runs more are no advice."""
 CAMPAIGN = "campaign.csv"
 """In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
 COLUMNS = [
     *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
-    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE,
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE, "provisional",
 ]  # fmt: skip
 Paths = str | Path | Sequence[str | Path]
 
@@ -75,18 +76,23 @@ class Comparison:
         return sentences, ExitCode.WRONG if stopped or self.lost else ExitCode.FINE
 
 
-def compare(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> pd.DataFrame:
+def compare(
+    base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results", margin: float = MARGIN
+) -> pd.DataFrame:
     """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
-    comparison = of_files(base, head, campaign, results)
+    comparison = of_files(base, head, campaign, results, margin)
     limits = ("doubts", "lost", "unjudged", "left_out", "margin")
     comparison.table.attrs.update({name: getattr(comparison, name) for name in limits})
     return comparison.table
 
 
-def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results") -> Comparison:
+def of_files(
+    base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results", margin: float = MARGIN
+) -> Comparison:
     """Compares the runs of `base` with those of `head`; several runs a side are pooled, each counting as one.
 
-    `campaign` holds further runs of unchanged code on the same machine; by default those kept in `results` for it.
+    `campaign` holds further runs of unchanged code on the same machine; by default those kept in `results` for it. Steps
+    that differ by less than `margin`, a share, count as equal.
     Ratios are head over base: below 1, head is faster. Raises `UsageError` if a side holds nothing that can be read.
     """
     read = [reading.read(_several(paths)) for paths in (base, head)]
@@ -102,27 +108,43 @@ def of_files(base: Paths, head: Paths, campaign: Paths = (), results: str | Path
             calm, left_out = further.table, left_out + further.left_out
         except UsageError as error:
             left_out.append(str(error))
-    return replace(judge(read[0].table, read[1].table, calm), left_out=left_out)
+    return replace(judge(read[0].table, read[1].table, calm, margin), left_out=left_out)
 
 
-def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None) -> Comparison:
+def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:
     """The same from rows as `reading.read` returns them. A run that is being judged is no part of its campaign."""
-    sides = [Runs(base), Runs(head)]
-    others = None if campaign is None else Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]})])
+    singly = all(_singly(side[side["status"] == "ok"]).all() for side in (base, head))
+    time = UNDISTURBED if singly else QUIET
+    sides = [Runs(base, time), Runs(head, time)]
+    others = None
+    if campaign is not None:
+        others = Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]}) & (_singly(campaign) | (not singly))], time)
     keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
     rows = [_row(key, sides, others) for key in keys if not is_control(_kind(key, sides))]
-    margin = max(MARGIN, noise_floor(base), noise_floor(head))
     judged = [row for row in rows if row["estimate"]]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
         row |= {"verdict": verdict, "p": p}
         if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
-            row["reasons"].append(f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}")
+            row["reasons"].append(_undecided(row, margin, len(judged)))
     for row in rows:
         row["reason"] = "; ".join(row["reasons"])
     both = [row for row in rows if row["base_runs"] and row["head_runs"]]
     unjudged = [_name(row) for row in both if not row["estimate"] or math.isinf(row["estimate"].error)]
     lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
     return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, [*_doubts(sides)], lost, unjudged, [])
+
+
+def _singly(table: pd.DataFrame) -> pd.Series[bool]:
+    """Of which rows single steps were timed."""
+    return table[UNDISTURBED].notna() if UNDISTURBED in table else pd.Series(False, table.index)
+
+
+def _undecided(row: dict[str, Any], margin: float, rows: int) -> str:
+    """Why, and what would decide it."""
+    runs = max(row["base_runs"], row["head_runs"])
+    more = runs * (more_data(row["estimate"], margin, rows) - 1)
+    would = f"about {max(1, math.ceil(more))} more runs a side would decide" if more < MANY else "more runs will hardly decide"
+    return f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}; {would}"
 
 
 def _name(row: dict[Any, Any]) -> str:
@@ -154,9 +176,9 @@ def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, An
     if why_not := _why_not_judged(rows):
         row["reasons"].append(why_not)
         return row | {"verdict": UNDECIDED}
-    estimate, weights, notes = difference(key, sides, rows, campaign)
+    estimate, workloads, notes, row["provisional"] = difference(key, sides, rows, campaign)
     row["estimate"] = estimate
-    row["yardsticks"] = " ".join(f"{name}:{weight:.2f}" for name, weight in weights.items())
+    row["yardsticks"] = " ".join(f"{name}:{1 / len(workloads):.2f}" for name in workloads)
     row["reasons"] += notes
     row["ratio"] = math.exp(estimate.mean)
     row["ratio_low"], row["ratio_high"] = map(math.exp, estimate.interval())
@@ -179,6 +201,8 @@ def _why_not_judged(rows: Sequence[pd.DataFrame]) -> str | None:
         return "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
     if len(machines) > 1 or "" in machines:
         return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
+    if len({bool(singly) for of_side in rows for singly in _singly(of_side)}) > 1:
+        return "only one side is from when single steps were timed; measure the other one again"
     if any(of_side[QUIET].isna().any() for of_side in rows):
         return "a table was written before runs could be compared; run `python -m bench summary` on its run"
     return None
@@ -206,7 +230,7 @@ def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
         twins = side.table[(side.table["kind"] == TWIN) & side.table["verdict"].isin([FASTER, SLOWER])]
         for run in dict.fromkeys(twins["run"]):
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
-    before, after = (_yardsticks(side.table) for side in sides)
+    before, after = (_yardsticks(side) for side in sides)
     for key in before.index.intersection(after.index):
         if not sides[0].same_work(sides[1], key):
             continue  # another library or source: other work, which takes another time
@@ -219,8 +243,8 @@ def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
             )
 
 
-def _yardsticks(table: pd.DataFrame) -> pd.Series[float]:
+def _yardsticks(side: Runs) -> pd.Series[float]:
     """Mean log seconds of each yardstick over the runs of a side."""
-    rows = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
-    logs = pd.Series(np.log(rows["seconds_per_step"].astype(float)), index=rows.index)
+    rows = side.table[(side.table["kind"] == YARDSTICK) & (side.table["status"] == "ok")]
+    logs = pd.Series(np.log(rows[side.time].astype(float)), index=rows.index)
     return logs.groupby([rows["device"], rows["threads"], rows["backend"]]).mean()

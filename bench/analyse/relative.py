@@ -1,33 +1,19 @@
-"""A case's time relative to a mix of the yardsticks that were timed in the same blocks of the same run.
+"""A case's time relative to the calibration workloads that were timed in the same run: what the machine was like goes out.
 
-One run at a time: what differs between runs is what a comparison is to judge, so no weight may come from it.
+One run at a time: what differs between runs is what a comparison is to judge.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pandas as pd
-from scipy.optimize import nnls
 
+from bench.analyse.single_steps import UNDISTURBED, relative_to
 from bench.analyse.verdicts import Estimate
 from bench.machine.devices import kind_of
-
-FIRM = 1e3
-"""How much more the condition that the weights sum to one counts than any process."""
-
-
-def mix(case: np.ndarray, yardsticks: np.ndarray) -> np.ndarray:
-    """Weights (k,) of the yardsticks' logs (n, k) that follow a case's logs (n,) best; none negative, and one in sum.
-
-    One in sum, for what slows everything alike, such as a clock or a neighbour, has to cancel as a whole: timing noise in
-    the yardsticks would otherwise pull all weights towards zero (regression dilution). Non-negative least squares with
-    the condition as a heavy row (Lawson & Hanson, *Solving Least Squares Problems*, 1974, chapters 22 and 23).
-    """
-    case, yardsticks = case - case.mean(), yardsticks - yardsticks.mean(axis=0)
-    heavy = FIRM * max(float(np.abs(yardsticks).max()), 1e-12) * np.sqrt(len(case))
-    equations = np.vstack([yardsticks, np.full(yardsticks.shape[1], heavy)])
-    weights, _ = nnls(equations, np.append(case, heavy))
-    return np.asarray(weights / weights.sum())
+from bench.record.frame import Singles
 
 
 def quiet(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -48,16 +34,17 @@ def quiet(rounds: pd.DataFrame) -> pd.DataFrame:
     return by_mode.groupby(["case", "pass"]).mean().unstack("case")
 
 
-def relative(processes: pd.DataFrame, case: str, yardsticks: list[str]) -> tuple[dict[str, float], Estimate, Estimate]:
-    """A run's weights for a case, its quiet log time, and that relative to the mix, from one value per process each.
+def relative(
+    timed: Mapping[str, Singles], processes: pd.DataFrame, case: str, workloads: Sequence[str]
+) -> tuple[list[str], Estimate]:
+    """The workloads that count, and the log time relative to their mean: undisturbed where single steps were timed.
 
-    `processes` is what `quiet` returns. A yardstick that is missing from any of the case's processes is left out; without
-    one, or with fewer than two processes, there are no weights and times stay as they are.
+    `processes` is what `quiet` returns. A workload that is missing from any of the case's processes is left out; without
+    one times stay as they are.
     """
     mine = processes[processes[case].notna()]
-    yardsticks = [name for name in yardsticks if mine[name].notna().all()]
-    times, sticks = mine[case].to_numpy(float), mine[yardsticks].to_numpy(float)
-    if not yardsticks or len(times) < 2:
-        return {}, Estimate.of(times), Estimate.of(times)
-    weights = mix(times, sticks)
-    return dict(zip(yardsticks, map(float, weights), strict=True)), Estimate.of(times), Estimate.of(times - sticks @ weights)
+    workloads = [name for name in workloads if mine[name].notna().all()]
+    if case in timed and all(name in timed for name in workloads):
+        return workloads, relative_to(timed, case, workloads, UNDISTURBED).estimate
+    times = mine[case].to_numpy(float)
+    return workloads, Estimate.of(times - mine[workloads].to_numpy(float).mean(axis=1) if workloads else times)

@@ -54,10 +54,10 @@ class Replicates:
 
 
 def relative_to(singles: Mapping[str, Singles], case: str, others: Sequence[str], percent: float) -> Replicates:
-    """A case's log time less the mean of others', over the passes that all of them have."""
+    """A case's log time less the mean of others', if there are any, over the passes that all of them have."""
     passes = [number for number in singles[case].by_pass if all(number in singles[other].by_pass for other in others)]
-    beside = [Replicates.of(singles[other], percent, passes) for other in others]
-    return Replicates.of(singles[case], percent, passes) - Replicates.mean(beside)
+    mine, *beside = (Replicates.of(singles[name], percent, passes) for name in (case, *others))
+    return mine - Replicates.mean(beside) if beside else mine
 
 
 def percentiles(singles: Singles) -> dict[str, float]:

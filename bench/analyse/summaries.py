@@ -5,6 +5,7 @@ Pure functions of a journal, or of the rounds that `samples.csv` kept of one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +16,7 @@ from bench.analyse import break_even, roofline
 from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
 from bench.analyse.single_steps import UNDISTURBED, percentiles, relative_to
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, Estimate, verdicts
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
 from bench.schema.case import CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, YARDSTICK, Case
@@ -47,7 +48,7 @@ def summarise(story: Story) -> pd.DataFrame:
         if mine.empty or key in failures:
             continue
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
-        row |= _counts(profiles.get(key)) | relative_columns(processes, key, kinds)
+        row |= _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
         if key in timed:
             row |= percentiles(timed[key])
         baseline = case["baseline"]
@@ -62,8 +63,11 @@ def summarise(story: Story) -> pd.DataFrame:
     table = break_even.add(roofline.add(table))[SUMMARY]
     run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
     table = table.assign(**run, kernels=_kernels(header["machine"].get("kernel_choices")))
-    called = _verdicts(table, ratios, header["settings"].get("margin", MARGIN))
-    return table.assign(verdict=pd.Series(called, table.index, dtype=object))
+    margin = header["settings"].get("margin", MARGIN)
+    called = _verdicts(ratios, kinds, margin)
+    more = _more_data(called, ratios, kinds, margin)
+    table = table.assign(verdict=pd.Series(called, table.index, dtype=object), margin=margin)
+    return table.assign(processes_to_decide=np.ceil(pd.Series(more, table.index, dtype=float) * table["processes"]))
 
 
 def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -77,21 +81,22 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
         medians = logs[key].dropna().groupby("pass").median().to_numpy()
         row |= with_interval("seconds_per_step", Estimate.of(medians))
         row |= {"processes": len(medians), "rounds": int(logs[key].count())}
-        rows.append(row | relative_columns(processes, key, kinds))
+        rows.append(row | relative_columns({}, processes, key, kinds))
     return pd.DataFrame(rows)
 
 
-def relative_columns(processes: pd.DataFrame, key: str, kinds: Mapping[str, str]) -> Row:
-    """What compares this case with the same one of another run: its mix of yardsticks, and how exactly that is known.
+def relative_columns(timed: Mapping[str, Singles], processes: pd.DataFrame, key: str, kinds: Mapping[str, str]) -> Row:
+    """What compares this case with the same one of another run: its yardsticks, and the error of its time relative to them.
 
     `kinds` holds the kind of each of the run's cases, by key.
     """
     case = Case.parse(key)
     beside = [Case.parse(other) for other, kind in kinds.items() if kind == YARDSTICK and other in processes]
     place = [] if kinds[key] in FIXED_WORK else [c for c in beside if (c.device, c.threads) == (case.device, case.threads)]
-    weights, calm, apart = relative(processes, key, [yardstick.key for yardstick in place])
-    text = " ".join(f"{Case.parse(yardstick).name}:{weight:.4f}" for yardstick, weight in weights.items())
-    return {"quiet_seconds_per_step": float(np.exp(calm.mean)), "yardsticks": text, "relative_error": apart.error}
+    workloads, apart = relative(timed, processes, key, [yardstick.key for yardstick in place])
+    text = " ".join(f"{Case.parse(name).name}:{1 / len(workloads):.4f}" for name in workloads)
+    calm = float(np.exp(processes[key].dropna().mean()))
+    return {"quiet_seconds_per_step": calm, "yardsticks": text, "relative_error": apart.error}
 
 
 def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Singles]) -> Estimate | None:
@@ -103,10 +108,11 @@ def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Sing
 
 
 def noise_floor(table: pd.DataFrame) -> float:
-    """The largest difference between two equal steps that a run cannot exclude: the far end of its twins' intervals."""
+    """The largest difference between two equal steps that a run cannot exclude: the far end of its twins' intervals; NaN
+    without one."""
     twins = table[table["kind"] == TWIN]
     ends = np.abs(np.log(twins[["ratio_low", "ratio_high"]].to_numpy(float)))
-    return float(np.expm1(np.nanmax(ends, initial=np.log1p(MARGIN))))
+    return float(np.expm1(ends.max())) if np.isfinite(ends).any() else math.nan
 
 
 def only_ok_times(table: pd.DataFrame) -> pd.DataFrame:
@@ -179,11 +185,21 @@ def _kernels(chosen: Mapping[str, str] | None) -> str:
     return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
 
 
-def _verdicts(table: pd.DataFrame, ratios: Mapping[str, Estimate], margin: float) -> dict[str, str]:
+def _verdicts(ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float) -> dict[str, str]:
     """What each row is called beside its baseline; the twins are a table of their own."""
     called: dict[str, str] = {}
     for twins in (True, False):
-        keys = [key for key in ratios if (table.at[key, "kind"] == TWIN) == twins]
+        keys = [key for key in ratios if (kinds[key] == TWIN) == twins]
         judged = verdicts([ratios[key] for key in keys], margin)
         called |= {key: verdict for key, (verdict, _) in zip(keys, judged, strict=True)}
     return called
+
+
+def _more_data(
+    called: Mapping[str, str], ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float
+) -> dict[str, float]:
+    """How many times the data would decide each row that is undecided, where any amount would."""
+    open_ = [key for key, verdict in called.items() if verdict == UNDECIDED]
+    rows = sum(kinds[key] != TWIN for key in called)
+    wanted = {key: more_data(ratios[key], margin, rows) for key in open_}
+    return {key: times for key, times in wanted.items() if math.isfinite(times)}

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 FASTER, SLOWER, EQUAL, UNDECIDED = "FASTER", "SLOWER", "EQUAL", "UNDECIDED"
 ALPHA = 0.01
@@ -18,7 +18,7 @@ ALPHA = 0.01
 CONFIDENCE = 0.95
 """Of the interval of a single row."""
 MARGIN = 0.01
-"""Differences below this are of no practical interest; a noisier run takes a wider margin."""
+"""Differences below this are of no practical interest. It is fixed: what a noisy run cannot tell is UNDECIDED, not EQUAL."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,20 @@ def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN, alpha: float
             verdict = EQUAL if -limit < low and high < limit else UNDECIDED
         called.append((verdict, p))
     return called
+
+
+def more_data(estimate: Estimate, margin: float = MARGIN, rows: int = 1) -> float:
+    """About how many times the data would decide this row of a table of so many, its mean and spread staying as they are.
+
+    A mean of `margin` or more has to leave zero by the level's share of one row, one below it has to stay within the margin
+    with its interval; at the margin itself nothing decides.
+    """
+    limit, mean = math.log1p(margin), abs(estimate.mean)
+    if mean >= limit:
+        wanted = mean / float(ndtri(1 - ALPHA / (2 * rows)))
+    else:
+        wanted = (limit - mean) / float(ndtri((1 + CONFIDENCE) / 2))
+    return max(1.0, (estimate.error / wanted) ** 2) if wanted > 0 else math.inf
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from bench.settings import whole_number
+from bench.settings import share, whole_number
 
 
 class Parsers(Protocol):
@@ -25,14 +25,22 @@ def command(parsers: Parsers, name: str, function: Callable[[argparse.Namespace]
 
 def slower(text: str) -> float:
     """`slower` or `slower:5%` → the share from which on a SLOWER row fails."""
-    name, _, share = text.partition(":")
+    name, _, least = text.partition(":")
     try:
-        value = float(share.removesuffix("%") or 0) / 100
+        value = float(least.removesuffix("%") or 0) / 100
     except ValueError:
         value = -1.0
     if name != "slower" or not 0 <= value < math.inf or text.endswith(":"):
         raise argparse.ArgumentTypeError(f"{text!r}: expected slower, or slower:5% for a slowdown of at least 5 %")
     return value
+
+
+def margin(text: str) -> float:
+    """A share such as `2%`."""
+    try:
+        return share(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected {error}") from None
 
 
 def number(low: int) -> Callable[[str], int]:

@@ -38,8 +38,8 @@ COLUMNS = (
     Columns(("status",), "`ok`, `wrong`, `failed`, `unavailable` or `incomplete`; only a row that is `ok` has times",
             "analyse/summaries"),
     Columns(("reason",), "why it is not `ok`", "analyse/summaries", check="text"),
-    Columns(_interval("seconds_per_step"), "throughput: steps queued, one wait; where nothing is queued without the first quarter"
-            " of a round, which warms up", "analyse/estimates", unit="s", only_ok=True, check="time"),
+    Columns(_interval("seconds_per_step"), "throughput: steps queued, one wait; where nothing is queued without"
+            " the first quarter of a round, which warms up", "analyse/estimates", unit="s", only_ok=True, check="time"),
     Columns(_interval("ratio"), "undisturbed time over the baseline's; of rounds in the same block where one of them is queued"
             " or its calls were not timed", "analyse/estimates", only_ok=True, check="time"),
     Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick` or `ceiling`", "plan/cases", check="text"),
@@ -96,6 +96,9 @@ COLUMNS = (
     Columns(("machine", "run"), "the folders", "session", check="text"),
     Columns(("python",), "the version that the run was started with", "machine/environment", check="text"),
     Columns(("idea",), "what the backend is, in one sentence", "plan/discovery"),
+    Columns(("margin",), "steps that differ by less than this share count as equal", "settings"),
+    Columns(("processes_to_decide",), "about how many passes would decide a row that is UNDECIDED, its ratio staying as it is",
+            "analyse/verdicts", only_ok=True),
     Columns(_interval("typical_seconds_per_step"), "the median of all single steps of the run, warm-up left out; of rounds"
             " where steps are queued", "analyse/single_steps", unit="s", only_ok=True),
     Columns(_interval("undisturbed_seconds_per_step"), "their 2nd percentile", "analyse/single_steps", unit="s",

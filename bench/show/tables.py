@@ -10,11 +10,15 @@ import math
 import pandas as pd
 from rich.console import Console
 
+from bench.analyse.summaries import noise_floor
 from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
-from bench.show.rows import arranged, common, records, sides
+from bench.show.rows import arranged, common, name_of, records, sides
 from bench.units import giga, seconds, size, span, spread
+
+MANY = 1000
+"""So many passes are no advice."""
 
 
 def terminal(table: pd.DataFrame, to: Console) -> None:
@@ -44,7 +48,10 @@ def notes(table: pd.DataFrame) -> list[str]:
         names = lines.setdefault((str(row["status"]), place, reason), [])
         if place and name not in names:  # a reason that begins with the name needs no other
             names.append(name)
-    return [f"{status}: {', '.join(names)}{place}{reason}" for (status, place, reason), names in lines.items()]
+    told = [f"{status}: {', '.join(names)}{place}{reason}" for (status, place, reason), names in lines.items()]
+    each = [f"{name_of(row)} {row['processes_to_decide']:.0f}" for row in records(table) if row["processes_to_decide"] < MANY]
+    hint = "UNDECIDED: about so many passes (BENCH_PROCESSES) would decide, the ratio staying as it is: "
+    return [*told, *([hint + ", ".join(each)] if each else [])]
 
 
 def _legend(table: pd.DataFrame) -> list[str]:
@@ -52,7 +59,9 @@ def _legend(table: pd.DataFrame) -> list[str]:
     first, *later = sides(table)
     baselines = [(row, Case.parse(row["baseline"])) for row in records(table) if isinstance(row["baseline"], str)]
     if names := dict.fromkeys(baseline.name for row, baseline in baselines if row[SIDE] == first):
-        lines.append(f"ratio: time over that of {', '.join(names)} in the same block; ± and intervals: 95 %.")
+        lines.append(f"ratio: undisturbed time over that of {', '.join(names)}; ± and intervals: 95 %.")
+    if names:
+        lines.append(f"EQUAL: within ±{table['margin'].max():.1%} of it{_left_open(table)}.")
     dtypes = dict.fromkeys((row["dtype"], baseline.dtype) for row, baseline in baselines)
     lines += [f"ratio of a {own} row: to the baseline in {other}." for own, other in dtypes if own != other]
     if later:
@@ -62,6 +71,12 @@ def _legend(table: pd.DataFrame) -> list[str]:
         listed = ", ".join(dict.fromkeys(controls["backend"]))
         lines.append(f"controls: {listed}; the twin is the baseline once more.")
     return lines
+
+
+def _left_open(table: pd.DataFrame) -> str:
+    """What the run cannot tell from nothing: the far end of its A/A controls' intervals."""
+    floor = noise_floor(table)
+    return f"; the A/A control leaves ±{floor:.1%} open" if math.isfinite(floor) else ""
 
 
 def _columns(varying: list[str]) -> list[Column]:
