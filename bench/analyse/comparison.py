@@ -235,7 +235,7 @@ def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
         if not sides[0].same_work(sides[1], key):
             continue  # another library or source: other work, which takes another time
         change = math.exp(after[key] - before[key])
-        if not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
+        if math.isfinite(change) and not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
             device, threads, backend = key
             yield (
                 f"UNPROVEN: the yardstick {backend}[{device}, threads {threads}], fixed work, takes {change:.2f} times as long "

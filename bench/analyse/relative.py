@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from bench.analyse.single_steps import UNDISTURBED, relative_to
+from bench.analyse.single_steps import relative_to
 from bench.analyse.verdicts import Estimate
 from bench.machine.devices import kind_of
 from bench.record.frame import Singles
@@ -45,6 +45,6 @@ def relative(
     mine = processes[processes[case].notna()]
     workloads = [name for name in workloads if mine[name].notna().all()]
     if case in timed and all(name in timed for name in workloads):
-        return workloads, relative_to(timed, case, workloads, UNDISTURBED).estimate
+        return workloads, relative_to(timed, case, workloads).estimate
     times = mine[case].to_numpy(float)
     return workloads, Estimate.of(times - mine[workloads].to_numpy(float).mean(axis=1) if workloads else times)

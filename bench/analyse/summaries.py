@@ -15,7 +15,7 @@ import pandas as pd
 from bench.analyse import break_even, roofline
 from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
-from bench.analyse.single_steps import UNDISTURBED, percentiles, relative_to
+from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
@@ -50,7 +50,7 @@ def summarise(story: Story) -> pd.DataFrame:
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
         row |= _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
         if key in timed:
-            row |= percentiles(timed[key])
+            row |= figures(timed[key])
         baseline = case["baseline"]
         if case["proven"] and baseline and baseline not in failures and (ratio := _ratio(key, baseline, logs, timed)):
             row |= with_interval("ratio", ratio)
@@ -102,7 +102,7 @@ def relative_columns(timed: Mapping[str, Singles], processes: pd.DataFrame, key:
 def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Singles]) -> Estimate | None:
     """The log ratio to the baseline: of undisturbed single steps where both have them, else of the rounds in each block."""
     if key in timed and baseline in timed and timed[key].singly and timed[baseline].singly:
-        return relative_to(timed, key, [baseline], UNDISTURBED).estimate
+        return relative_to(timed, key, [baseline]).estimate
     ratio = log_ratios(logs, key, baseline)
     return Estimate.of(ratio) if len(ratio) else None
 

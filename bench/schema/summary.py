@@ -101,7 +101,8 @@ COLUMNS = (
             "analyse/verdicts", only_ok=True),
     Columns(_interval("typical_seconds_per_step"), "the median of all single steps of the run, warm-up left out; of rounds"
             " where steps are queued", "analyse/single_steps", unit="s", only_ok=True),
-    Columns(_interval("undisturbed_seconds_per_step"), "their 2nd percentile", "analyse/single_steps", unit="s",
+    Columns(_interval("undisturbed_seconds_per_step"), "their 2nd percentile in a process, the mean over the quicker half of"
+            " the processes", "analyse/single_steps", unit="s",
             only_ok=True, check="time"),
     Columns(
         ("kernels",),

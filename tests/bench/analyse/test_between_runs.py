@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.between_runs import KEY, LEARNED_FROM, Runs, difference, mean_weights
+from bench.analyse.between_runs import FLOOR, KAPPA, KEY, PRIOR_FREEDOM, UNDISTURBED, Runs, difference
 from tests.support import run_rows
 
 CASE = ("base", "cpu", "float32", 1, 64, 1000, 100, 10, "")
@@ -34,7 +34,7 @@ def test_the_key_names_a_case():
 
 def test_by_hand_from_several_runs_a_side():
     """Means 0.02 and 0.05; squares around them 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
-    estimate, _, notes = _difference(_runs([0.01, 0.03], prefix="a"), _runs([0.03, 0.05, 0.07], prefix="b"))
+    estimate, _, notes, _ = _difference(_runs([0.01, 0.03], prefix="a"), _runs([0.03, 0.05, 0.07], prefix="b"))
     assert estimate.mean == pytest.approx(0.03)
     assert estimate.freedom == 3
     assert estimate.error == pytest.approx(math.sqrt((0.0002 + 0.0008) / 3 * (1 / 2 + 1 / 3)))
@@ -44,7 +44,7 @@ def test_by_hand_from_several_runs_a_side():
 def test_by_hand_from_a_campaign():
     """One run a side adds nothing to the spread; eleven of the campaign have ten degrees of freedom."""
     calm = [0.01 * (-1) ** number for number in range(11)]
-    estimate, _, _ = _difference(_runs([0], prefix="a"), _runs([0.04], prefix="b"), _runs(calm, prefix="c"))
+    estimate, *_ = _difference(_runs([0], prefix="a"), _runs([0.04], prefix="b"), _runs(calm, prefix="c"))
     assert estimate.mean == pytest.approx(0.04)
     assert estimate.freedom == 10
     assert estimate.error == pytest.approx(np.std(calm, ddof=1) * math.sqrt(2))
@@ -53,13 +53,13 @@ def test_by_hand_from_a_campaign():
 def test_processes_that_spread_more_than_runs_decide():
     """A noisy hour: the runs at hand know of it, the campaign does not."""
     calm = _runs([0.001, -0.001] * 5, prefix="c")
-    estimate, _, _ = _difference(_runs([0], 0.03, "a"), _runs([0], 0.04, "b"), calm)
+    estimate, *_ = _difference(_runs([0], 0.03, "a"), _runs([0], 0.04, "b"), calm)
     assert estimate.error == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2 * 2))
 
 
 @pytest.mark.parametrize("error", [math.inf, math.nan])
 def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
-    estimate, _, _ = _difference(_runs([0.01, 0.03], error, "a"), _runs([0.03, 0.05], error, "b"))
+    estimate, *_ = _difference(_runs([0.01, 0.03], error, "a"), _runs([0.03, 0.05], error, "b"))
     assert estimate.error == pytest.approx(math.sqrt(0.0002))
 
 
@@ -67,38 +67,41 @@ def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
     "other", [{"machine": "n"}, {"allocator": "system"}, {"steps_per_round": 10.0}, {"processes": 5}, {"rounds": 50}]
 )
 def test_a_campaign_speaks_only_for_runs_like_its_own(other):
-    estimate, _, notes = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), _runs([0.01, 0.02], prefix="c", **other))
+    calm = _runs([0.01, 0.02], prefix="c", **other)
+    estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
     assert math.isinf(estimate.error)
     assert notes[0].startswith("the campaign holds no two runs that were measured alike")
-
-
-def test_without_a_large_campaign_weights_are_the_mean_of_the_runs_own():
-    head = _runs([0], prefix="b", yardsticks="arithmetic:0.1 dispatch:0.9 traffic:0.0")
-    _, weights, _ = _difference(_runs([0], prefix="a"), head, _runs([0.01, 0.02], prefix="c"))
-    assert weights == pytest.approx({"arithmetic": 0.3, "dispatch": 0.6, "traffic": 0.1})
-
-
-def test_a_large_campaign_teaches_the_weights_and_pays_for_them():
-    """Its case follows dispatch from run to run; each weight but the last costs a degree of freedom."""
-    random = np.random.default_rng(1)
-    calm = _runs(random.normal(0, 1e-3, LEARNED_FROM), prefix="c").table
-    weather = dict(zip(calm["run"].unique(), random.normal(0, 0.1, LEARNED_FROM), strict=True))
-    moved = calm["backend"].isin(["base", "dispatch"])
-    calm.loc[moved, "quiet_seconds_per_step"] *= np.exp(calm.loc[moved, "run"].map(weather))
-    estimate, weights, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), Runs(calm))
-    assert weights["dispatch"] == pytest.approx(1, abs=0.05)
-    assert estimate.freedom == LEARNED_FROM - 1 - 2
 
 
 def test_a_campaign_with_fewer_yardsticks_is_used_with_those():
     calm = _runs([0.01, 0.02, 0.03], prefix="c")
     calm = Runs(calm.table[calm.table["backend"] != "traffic"])
-    estimate, weights, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
-    assert set(weights) == {"arithmetic", "dispatch"}
+    estimate, workloads, *_ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
+    assert workloads == ["arithmetic", "dispatch"]
     assert math.isfinite(estimate.error)
 
 
-def test_weights_of_what_is_left_sum_to_one():
-    assert mean_weights(["a:0.5 b:0.5", "a:1 b:0"], ["a"]) == {"a": 1}
-    assert mean_weights(["a:0 b:1"], ["a", "c"]) == {"a": 0.5, "c": 0.5}
-    assert mean_weights([""], ["a"]) == {}
+def _singly(times, error, prefix):
+    runs = _runs(times, error, prefix).table
+    return Runs(runs.assign(**{UNDISTURBED: runs["quiet_seconds_per_step"]}), UNDISTURBED)
+
+
+def test_of_a_machine_never_seen_a_run_is_trusted_as_others_were():
+    """By hand: the prior's variance alone, with its degrees of freedom."""
+    estimate, _, notes, provisional = _difference(_singly([0], 0.003, "a"), _singly([0.05], 0.004, "b"), None)
+    assert provisional
+    assert notes[0].startswith("provisional: how much runs of this machine differ is known from other machines only")
+    assert estimate.mean == pytest.approx(0.05)
+    assert estimate.freedom == PRIOR_FREEDOM
+    within = (0.003**2 + 0.004**2) / 2
+    assert estimate.error == pytest.approx(math.sqrt(2 * (KAPPA**2 * within + FLOOR**2)))
+
+
+def test_runs_of_the_machine_outweigh_what_others_were_like():
+    """Twenty of them spread by 0.02, which the prior would never have said."""
+    calm = [0.02 * (-1) ** number for number in range(20)]
+    estimate, _, _, provisional = _difference(_singly([0], 0.001, "a"), _singly([0], 0.001, "b"), _singly(calm, 0.001, "c"))
+    assert not provisional
+    assert estimate.freedom == PRIOR_FREEDOM + 19
+    prior = PRIOR_FREEDOM * (KAPPA**2 * 0.001**2 + FLOOR**2)
+    assert estimate.error == pytest.approx(math.sqrt(2 * (prior + 20 * 0.02**2) / (PRIOR_FREEDOM + 19)))

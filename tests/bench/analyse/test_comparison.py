@@ -144,7 +144,7 @@ def test_a_yardstick_whose_library_changed_measures_nothing(rows):
     head = rows("b", slower={"dispatch": 1.3})
     head.loc[head["backend"] == "dispatch", "versions"] = "numpy==3"
     found = judge(rows("a"), head, _campaign(rows, 10))
-    assert found.table["yardsticks"][0] == "arithmetic:0.71 traffic:0.29"
+    assert found.table["yardsticks"][0] == "arithmetic:0.50 traffic:0.50"
     assert found.doubts == [], "another library is no other weather"
     found = judge(rows("a"), rows("b").assign(versions="numpy==3"), _campaign(rows))
     assert "no yardstick is known to have done the same work" in found.table["reason"][0]
@@ -175,12 +175,39 @@ def test_a_table_from_before_runs_were_compared_says_how_to_mend_it(rows):
     assert "run `python -m bench summary` on its run" in found.table["reason"][0]
 
 
-def test_a_noisy_twin_widens_the_margin(rows):
+def test_a_noisy_twin_never_widens_what_is_equal(rows):
     noisy = rows("b", slower={"slow": 1.02}, spread=0)
     noisy.loc[noisy["kind"] == "twin", "ratio_high"] = 1.05
     found = judge(rows("a", spread=0), noisy, _campaign(rows, 40))
-    assert found.margin == pytest.approx(0.05)
-    assert _verdicts(found)["slow"] != SLOWER
+    assert found.margin == 0.01
+    assert _verdicts(found)["slow"] != EQUAL
+    asked = judge(rows("a", spread=0), noisy, _campaign(rows, 40), margin=0.05)
+    assert (asked.margin, _verdicts(asked)["slow"]) == (0.05, EQUAL)
+
+
+def _singly(rows):
+    return rows.assign(undisturbed_seconds_per_step=rows["quiet_seconds_per_step"])
+
+
+def test_two_runs_whose_steps_were_timed_singly_get_provisional_verdicts(rows):
+    found = judge(_singly(rows("a")), _singly(rows("b", slower={"slow": 1.1})))
+    assert _verdicts(found)["slow"] == SLOWER
+    assert found.table["provisional"].tolist() == [True, True]
+    assert found.table["reason"][1].startswith("provisional: ")
+
+
+def test_runs_from_before_and_after_steps_were_timed_singly_are_not_judged(rows):
+    found = judge(rows("a"), _singly(rows("b")), _campaign(rows))
+    assert set(_verdicts(found).values()) == {UNDECIDED}
+    assert "only one side is from when single steps were timed" in found.table["reason"][0]
+
+
+def test_an_undecided_row_says_how_many_runs_would_decide(rows):
+    """Runs spread by 1.5 %, so that one of each cannot tell 4 %; three times as many can."""
+    wide = partial(rows, spread=0.015)
+    found = judge(wide("a", spread=0), wide("b", spread=0, slower={"slow": 1.04}), _campaign(wide, 40))
+    reason = found.table.set_index("backend").at["slow", "reason"]
+    assert "more runs a side would decide" in reason
 
 
 @pytest.fixture

@@ -4,59 +4,49 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.relative import mix, quiet, relative
+from bench.analyse.relative import quiet, relative
+from bench.record.frame import Singles
 
 
-def _processes(random, weights, passes=20):
-    """Three yardsticks that drift apart and a case that follows a mix of them, with timing noise on all."""
-    drift = random.normal(0, 0.05, (passes, 3)) + np.linspace(0, 0.1, passes)[:, None]
-    noise = random.normal(0, 0.005, (passes, 4))
-    table = pd.DataFrame(drift + noise[:, :3], pd.RangeIndex(passes, name="pass"), ["a", "b", "c"])
-    return table.assign(case=drift @ weights + noise[:, 3])
+def _drifting(passes=20):
+    """A case and three yardsticks that drift alike, with timing noise on each: a row per pass."""
+    random = np.random.default_rng(0)
+    drift = np.linspace(0, 0.1, passes) + random.normal(0, 0.05, passes)
+    return pd.DataFrame(random.normal(0, 0.005, (passes, 4)) + drift[:, None], columns=["case", "a", "b", "c"])
 
 
-@pytest.mark.parametrize("weights", [(1, 0, 0), (0, 0.4, 0.6), (0.5, 0.3, 0.2)])
-def test_the_mix_that_a_case_follows_is_found(weights):
-    logs = _processes(np.random.default_rng(0), np.array(weights))
-    found, *_ = relative(logs, "case", ["a", "b", "c"])
-    assert [found[name] for name in "abc"] == pytest.approx(weights, abs=0.15)
-
-
-def test_weights_are_a_mix_whatever_is_asked():
-    """Were they free, noise in the yardsticks would pull their sum below one and leave part of every drift in."""
-    random = np.random.default_rng(1)
-    for _ in range(50):
-        weights = mix(random.normal(size=12), random.normal(size=(12, 3)))
-        assert weights.min() >= 0
-        assert weights.sum() == pytest.approx(1)
-
-
-def test_nothing_that_differs_between_runs_flows_into_the_weights():
-    logs = _processes(np.random.default_rng(2), np.array((0.2, 0.3, 0.5)))
-    slower = logs.assign(case=logs["case"] + 0.5, a=logs["a"] - 1)
-    assert relative(slower, "case", ["a", "b", "c"])[0] == pytest.approx(relative(logs, "case", ["a", "b", "c"])[0])
-
-
-def test_relative_times_spread_less_than_times_do():
-    logs = _processes(np.random.default_rng(3), np.array((0.2, 0.3, 0.5)))
-    assert relative(logs, "case", ["a", "b", "c"])[2].error < relative(logs, "case", [])[2].error / 3
+def test_what_slows_all_alike_goes_out():
+    logs = _drifting()
+    names, apart = relative({}, logs, "case", ["a", "b", "c"])
+    assert names == ["a", "b", "c"]
+    assert apart.mean == pytest.approx((logs["case"] - logs[["a", "b", "c"]].mean(axis=1)).mean())
+    assert apart.error < relative({}, logs, "case", [])[1].error / 5
 
 
 def test_without_yardsticks_times_stay_as_they_are():
-    logs = _processes(np.random.default_rng(4), np.array((1, 0, 0)))
-    weights, time, apart = relative(logs, "case", [])
-    assert weights == {}
-    assert time == apart
+    logs = _drifting()
+    names, apart = relative({}, logs, "case", [])
+    assert names == []
     assert apart.mean == pytest.approx(logs["case"].mean())
 
 
 def test_a_yardstick_that_misses_processes_is_left_out_and_costs_none():
-    logs = _processes(np.random.default_rng(6), np.array((0.2, 0.3, 0.5)))
+    logs = _drifting()
     logs.loc[5:, "b"] = np.nan
-    weights, time, apart = relative(logs, "case", ["a", "b", "c"])
-    assert set(weights) == {"a", "c"}
-    assert time == relative(logs, "case", [])[1]
+    names, apart = relative({}, logs, "case", ["a", "b", "c"])
+    assert names == ["a", "c"]
     assert apart.freedom == 19
+
+
+def test_single_steps_count_where_they_were_timed():
+    """Half of the rounds are disturbed twofold, all of them in the case alone; its undisturbed steps do not know of it."""
+    random = np.random.default_rng(1)
+    steps = {name: random.normal(1, 0.01, (10, 100)) for name in ("case", "a")}
+    steps["case"][:, ::2] *= 2
+    timed = {name: Singles(dict(enumerate(each)), True) for name, each in steps.items()}
+    logs = pd.DataFrame({name: np.log(each.mean(axis=1)) for name, each in steps.items()})
+    assert abs(relative(timed, logs, "case", ["a"])[1].mean) < 0.01
+    assert relative({}, logs, "case", ["a"])[1].mean > 0.3
 
 
 def _rounds(seconds, device="cpu"):

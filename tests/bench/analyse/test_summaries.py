@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.analyse import estimates, summaries
+from bench.analyse.verdicts import Estimate
 from bench.schema.summary import SUMMARY
 from tests.support import key_of, story
 
@@ -38,14 +39,14 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     random = np.random.default_rng(1)
     hits = 0
     for _ in range(2000):
-        _, low, high = estimates.interval(random.normal(0.1, 0.05, 20))
-        hits += low <= np.exp(0.1) <= high
+        columns = estimates.with_interval("x", Estimate.of(random.normal(0.1, 0.05, 20)))
+        hits += columns["x_low"] <= np.exp(0.1) <= columns["x_high"]
     assert 0.935 <= hits / 2000 <= 0.965
 
 
 def test_the_interval_of_two_values_by_hand():
     """Student's t with one degree of freedom: 12.7062 times a standard error of 0.5."""
-    value, low, high = estimates.interval(np.array([0.0, 1.0]))
+    value, low, high = estimates.with_interval("x", Estimate.of([0.0, 1.0])).values()
     assert value == pytest.approx(np.exp(0.5))
     assert np.log([low, high]) == pytest.approx([0.5 - 6.3531, 0.5 + 6.3531], abs=1e-4)
 
@@ -58,7 +59,7 @@ def test_a_ratio_pairs_visits_of_one_block_only():
 
 
 def test_one_process_has_no_interval():
-    value, low, high = estimates.interval(np.array([0.0]))
+    value, low, high = estimates.with_interval("x", Estimate.of([0.0])).values()
     assert value == 1
     assert np.isnan(low)
     assert np.isnan(high)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.analyse.verdicts import ALPHA, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, holm, verdicts
+from bench.analyse.verdicts import ALPHA, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, holm, more_data, verdicts
 
 SPREAD, PROCESSES, ROWS = 0.01, 20, 5
 
@@ -99,6 +99,22 @@ def test_what_each_verdict_means(mean, error, verdict):
 
 def test_a_difference_below_the_margin_is_never_called_however_sure_it_is():
     assert verdicts([Estimate(math.log1p(MARGIN) * 0.99, 1e-9, 19)])[0][0] == EQUAL
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.004, 0.02, -0.05])
+def test_what_would_decide_a_row_does(mean):
+    """So many times the data: the error shrinks with the root of it; a little less leaves the row undecided."""
+    open_ = Estimate(mean, 0.03, 1e6)
+    times = more_data(open_, rows=3)
+    assert times > 1
+    for share, decided in ((1.01, True), (0.9, False)):
+        row = Estimate(mean, 0.03 / math.sqrt(times * share), 1e6)
+        others = [Estimate(0.0, 1.0, 1e6)] * 2
+        assert (verdicts([row, *others])[0][0] != UNDECIDED) is decided
+
+
+def test_nothing_decides_a_row_at_the_margin_itself():
+    assert more_data(Estimate(math.log1p(MARGIN) - 1e-12, 0.001, 19)) > 1e6
 
 
 def test_more_rows_ask_for_more_evidence():
