@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, chain
 from statistics import median
 from typing import Any
 
@@ -21,6 +22,8 @@ INTERRUPTED = {True: 0.1, False: 0.5}
 """Share of many visits, and of fewer, that may have been interrupted between the two clocks: the worst ones."""
 MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
 """What putting weights in may take, and taking them out, beside twice what that takes without work: in rounds and in steps."""
+EVEN_IN = 0.1
+"""Of the quickest calls so many have to be in rounds that add up: beside a busy neighbour most rounds do not."""
 AUDITS = 10
 """Visits of a case that have a further round of another length; with fewer, nothing is said of slopes."""
 Rounds = Sequence[Mapping[str, Any]]
@@ -51,6 +54,7 @@ def fault(
         _cores(visits, threads)
         or moved(_outside(visits), visits[0]["steps"], list(map(_outside, controls)))
         or _clocks(visits, controls)
+        or _uneven(visits, controls, threads)
         or _bound(visits, least_seconds)
         or _slope(visits)
     )
@@ -76,6 +80,49 @@ def _kept(visits: Sequence[Visit], mode: str) -> list[tuple[float, float]]:
     some: Sequence[Any] = visits
     pairs = [(visit[mode], visit["outside"][mode]) for visit in some if visit[mode] is not None]
     return sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED[len(pairs) >= MANY])]
+
+
+def _uneven(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None) -> str | None:
+    """Single steps are believed only as far as a round's add up: one that does the work of others makes them look quick."""
+    found = _excess(visits, threads)
+    if found is None:
+        return None
+    excess, step = found
+    usual = max((other[0] for control in controls if (other := _excess(control, threads))), default=0.0)
+    if excess <= MOVED_STEPS * step + max(usual, 0.0):
+        return None
+    steps = visits[0]["steps"]
+    return (
+        f"takes {units.seconds(step)} for a step by itself, and {units.seconds(steps * step + excess)} for {steps} of them: "
+        "some do the work of others; do all of a step's work in each"
+    )
+
+
+def _excess(visits: Sequence[Visit], threads: int | None) -> tuple[float, float] | None:
+    """Seconds that a round computes beside its calls at their median, and what a step takes in the quickest of its calls.
+
+    Of the rounds that hold the quickest calls, by CPU time where a neighbour took the core away, and that of the first tenth of
+    them; None where calls were not timed each.
+    """
+    timed: Sequence[Any] = visits
+    some = [each for each in timed if each.get("throughput_call_seconds") and "run_cpu_seconds" in each["outside"]]
+    if not some:
+        return None
+    calls = [visit["throughput_call_seconds"] for visit in some]
+    counted = [each[len(each) // 4 :] for each in calls]
+    quickest = sorted(chain.from_iterable(counted))
+    quick = quickest[len(quickest) // 50]
+    computed = [
+        min(sum(each), visit["outside"]["run_cpu_seconds"] / (threads or 1)) for visit, each in zip(some, calls, strict=True)
+    ]
+    rounds = sorted(
+        (seconds - len(each) * median(late), sum(one <= quick for one in late))
+        for seconds, each, late in zip(computed, calls, counted, strict=True)
+    )
+    held = accumulate(number for _, number in rounds)
+    least = EVEN_IN * sum(number for _, number in rounds)
+    excess = next(excess for (excess, _), number in zip(rounds, held, strict=True) if number >= least)
+    return excess, quick * len(calls[0]) / some[0]["steps"]
 
 
 def _outside(visits: Sequence[Visit]) -> list[Mapping[str, Any]]:

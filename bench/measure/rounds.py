@@ -13,8 +13,12 @@ from typing import Any
 from bench.measure.process import Died, Process
 from bench.plan.sides import Backend
 from bench.schema.case import Case
+from bench.schema.checking import fault
+from bench.schema.records import AtLeast0
 
 Reply = dict[str, Any]
+GRAIN = 2e-9
+"""Seconds by which a call that is told to the nanosecond may be off."""
 WARM, THROUGHPUT, LATENCY, DEVICE, AUDIT = "warm", "throughput", "latency", "device", "audit"
 
 
@@ -94,6 +98,8 @@ class Visited:
         latency = self.round(worker, LATENCY, self.calls)
         device = self.round(worker, DEVICE, self.calls) if marks else None
         answer(worker, "settle")
+        throughput.check_calls("queued", self.calls)
+        latency.check_calls("seconds", self.calls)
         equal = [each for each in (throughput, latency, device) if each]
         rounds = [*equal, longer] if longer else equal
         outside = {
@@ -125,8 +131,11 @@ class Visited:
         """Weights in, calls and a wait, losses and weights out, each timed from outside; then the judge's word."""
         mode = THROUGHPUT if name == AUDIT else name
         placed, start = self._put(worker, name, calls)
+        cpu, asked = worker.cpu_seconds(), perf_counter()
         reply = answer(worker, "run", key=self.case.key, mode=mode, calls=calls)
         ran = perf_counter()
+        cpu = worker.cpu_seconds() - cpu
+        answered = perf_counter()
         taken = answer(worker, "take", key=self.case.key)
         end = perf_counter()
         errors = None
@@ -136,9 +145,10 @@ class Visited:
             errors = said["errors"]
         outside = {
             "put_seconds": placed - start,
-            "throughput_seconds": ran - placed,
-            "take_seconds": end - ran,
+            "throughput_seconds": ran - asked,
+            "take_seconds": end - answered,
             "span_seconds": end - start,
+            "run_cpu_seconds": cpu,
         }
         return Round(reply, taken, errors, outside)
 
@@ -161,6 +171,14 @@ class Round:
     taken: Reply
     errors: Mapping[str, Any] | None
     outside: dict[str, float]
+
+    def check_calls(self, whole: str, number: int) -> None:
+        """Raises `Refused` unless the calls that were timed each are as many as were asked for, and add up to the whole."""
+        calls, seconds = self.reply.get("calls"), self.reply.get(whole)
+        if calls is None or seconds is None or fault(calls, list[AtLeast0]) or fault(seconds, float):
+            return  # none, or what is refused for what it is
+        if len(calls) != number or abs(sum(calls) - seconds) > number * GRAIN:
+            raise Refused("wrong", f"tells of {len(calls)} calls that take {sum(calls):.3g} s, {number} take {seconds:.3g} s")
 
 
 def worst(errors: list[Mapping[str, Any] | None]) -> Reply | None:

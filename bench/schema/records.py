@@ -171,6 +171,8 @@ class Outside(TypedDict):
     """Of the throughput round as a whole, from weights in to weights out."""
     cpu_seconds: AtLeast0
     """That the worker's processes computed in it."""
+    run_cpu_seconds: NotRequired[AtLeast0]
+    """Of that, between asking for the steps and their answer."""
     audit_steps: NotRequired[Number]
     """Of a further round, now and then, of another length."""
     audit_span_seconds: NotRequired[Above0]

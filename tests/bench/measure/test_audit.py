@@ -18,11 +18,13 @@ def _visits(number=100, step=STEP, noise=0.05, seed=0, *, clock=1.0, put=ASKING,
         outside = {
             "put_seconds": put, "throughput_seconds": ran + ASKING, "latency_seconds": ran + ASKING, "device_seconds": None,
             "take_seconds": take, "span_seconds": span, "cpu_seconds": cores * span,
+            "run_cpu_seconds": cores * ran,
         }  # fmt: skip
         if visit % every == 0:
             more = put + longer * (1 + hidden) + ASKING + take
             outside |= {"audit_steps": 2 * STEPS, "audit_span_seconds": more}
-        inner = {"throughput_seconds": ran * clock, "latency_seconds": ran * clock, "device_seconds": None, "steps": STEPS}
+        inner = {"throughput_call_seconds": [ran / STEPS] * STEPS}
+        inner |= {"throughput_seconds": ran * clock, "latency_seconds": ran * clock, "device_seconds": None, "steps": STEPS}
         visits.append(inner | {"outside": outside})
     return visits
 
@@ -39,6 +41,37 @@ def _fault(visits, threads=1, least=STEP * 0.7):
 @pytest.mark.parametrize("number", [2, 6, 100])
 def test_an_honest_step_is_believed_also_beside_loud_neighbours(number, noise, seed):
     assert _fault(_visits(number, noise=noise, seed=seed)) is None
+
+
+def _shaped(*shape, number=100, share=1.0):
+    """Visits whose calls take these many steps each, in a share of them."""
+    visits = _visits(number)
+    for visit in visits[: int(number * share)]:
+        step = visit["throughput_seconds"] / STEPS
+        visit["throughput_call_seconds"] = [step * of for of in shape]
+    return visits
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        [20.0, *[1e-3] * 19],  # a trajectory in the first call
+        [1.0] * 10 + [5.5, 0.5] + [0.5] * 8,
+        [2.0, 0.0] * 10,  # two at once
+    ],
+)
+@pytest.mark.parametrize("share", [1.0, 0.2])
+def test_a_call_that_does_the_work_of_others_is_seen(shape, share):
+    assert "some do the work of others" in _fault(_shaped(*shape, share=share))
+
+
+def test_a_slow_first_call_and_loud_neighbours_are_believed():
+    """The first call finds everything cold; a neighbour takes the core away for some milliseconds in nine rounds of ten."""
+    visits = _shaped(1.8, 1.1, *[1.0] * 18)
+    assert _fault(visits) is None
+    for visit in visits[10:]:
+        visit["throughput_call_seconds"][7] += 4e-3
+    assert _fault(visits) is None
 
 
 @pytest.mark.parametrize("step", [2e-6, 50e-6, 20e-3])
