@@ -76,16 +76,15 @@ def _fit(line: Row, rows: pd.DataFrame) -> tuple[Row, list[Row]]:
     residuals = measured / model - 1
     worst = np.abs(left_out).argmax()
     fits = bool(abs(left_out[worst]) <= TOLERATED)
-    row: Row = dict(line)
+    shapes = _shapes(rows)
+    row = line | {"fits": fits, "worst_left_out": float(left_out[worst]), "worst_shape": str(shapes[flops[worst]])}
     one_less = _measures(without)
     for name, values in _measures(terms).items():
         estimate = _with_lack_of_fit(values, one_less[name])
         low, high = estimate.interval()
         told = (estimate.mean, max(low, 0.0), high) if fits else (math.nan,) * 3
         row |= dict(zip((name, f"{name}_low", f"{name}_high"), told, strict=True))
-    shapes = _shapes(rows)
     row |= {"worst_residual": float(residuals[np.abs(residuals).argmax()]), "points": len(flops), "processes": len(grid)}
-    row |= {"fits": fits, "worst_left_out": float(left_out[worst]), "worst_shape": str(shapes[flops[worst]])}
     ends = [[float(np.exp(end)) for end in Estimate.of(np.log(column)).interval()] for column in seconds.T]
     points = [
         {
