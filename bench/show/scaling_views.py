@@ -51,8 +51,11 @@ def show(found: Scaling, to: Console) -> None:
 def crossed(rows: list[Row], shapes: dict[str, str]) -> str:
     """What a line's crossings, in rising order, say of it beside its baseline: `faster up to ..., slower from ... on`."""
 
+    def name(shape: str) -> str:  # a line of two shapes crosses, too, and may have one that no fitted line has
+        return shapes.get(shape, shape)
+
     def size(row: Row, end: str) -> str:
-        return f"{flop(row[f'flops_{end}'])} ({shapes[row[f'shape_{end}']]})"
+        return f"{flop(row[f'flops_{end}'])} ({name(row[f'shape_{end}'])})"
 
     words = ("slower", "faster") if rows[0]["faster"] == "above" else ("faster", "slower")
     parts = [f"{words[0]} up to {size(rows[0], 'low')}"]
@@ -60,9 +63,9 @@ def crossed(rows: list[Row], shapes: dict[str, str]) -> str:
         low, next_low = size(row, "high"), size(rows[number + 1], "low") if row is not rows[-1] else ""
         where = f"from {low} on" if not next_low else f"at {low}" if low == next_low else f"from {low} to {next_low}"
         parts.append(f"{words[(number + 1) % 2]} {where}")
-    undecided = ", ".join(shapes[shape] for shape in rows[0]["undecided"].split())
-    name = f"{rows[0]['backend']}[{rows[0]['device']}, {rows[0]['dtype']}] beside {rows[0]['than']}"
-    return f"{name}: {', '.join(parts)}{f'; undecided at {undecided}' if undecided else ''}"
+    undecided = ", ".join(map(name, rows[0]["undecided"].split()))
+    line = f"{rows[0]['backend']}[{rows[0]['device']}, {rows[0]['dtype']}] beside {rows[0]['than']}"
+    return f"{line}: {', '.join(parts)}{f'; undecided at {undecided}' if undecided else ''}"
 
 
 def write(sweep: Scaling, folder: Path) -> list[Path]:
