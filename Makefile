@@ -18,10 +18,10 @@ bench-all: $(READY) ## measure every way of writing the step that this machine c
 	done
 	BENCH_BACKENDS=all $(RUN) -m pytest --benchmark-only
 
-sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture; ten minutes
+sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture; half an hour
 	$(INSTALL) '.[pictures]'
 	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
-	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_STEPS=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
+	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
 	$(RUN) -m bench scaling results/sweeps
 
 sweep-threads: $(READY) ## every way on one thread, two, four, ... as many as this machine has

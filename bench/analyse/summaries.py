@@ -60,7 +60,7 @@ def summarise(story: Story) -> pd.DataFrame:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
         rows[hole["key"]] = Case.from_json(hole).columns | _how(header["settings"]) | how
     table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, "flops", "bytes"])
-    table = break_even.add(roofline.add(table))[SUMMARY]
+    table = break_even.add(roofline.add(table), story.opens, logs)[SUMMARY]
     run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
     table = table.assign(**run, kernels=_kernels(header["machine"].get("kernel_choices")))
     margin = header["settings"].get("margin", MARGIN)

@@ -1,39 +1,71 @@
 """A sweep's scaling as people see it: tables in the terminal, CSV files, and a picture on log axes.
 
-No line is drawn without the points that it was fitted to.
+No line is drawn without the points that it was fitted to, and none where it does not fit them.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
-from bench.analyse.scaling import LINE, Scaling
-from bench.schema.case import SIDE
+from bench.analyse.scaling import LINE, TOLERATED, Scaling
+from bench.schema.case import SIDE, Shape
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.pictures import COLOURS, MARKERS
-from bench.show.rows import records
-from bench.units import flop, seconds
+from bench.show.rows import records, with_shape
+from bench.units import flop, giga, seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
 PICTURE = "scaling.svg"
 
 
 def show(found: Scaling, to: Console) -> None:
-    """Prints overhead, rate and half-performance size of every line, and where lines cross."""
+    """Prints overhead, rate and half-performance size of lines that fit, the times of the others, and where lines cross."""
     if found.fits.empty:
         to.print("no line has three shapes; sweep them with BENCH_SHAPES=1x1000x100x10,16x1000x100x10,...")
         return
-    _print(found.fits, _FITS, to)
-    to.print("time = overhead + operations / rate, fitted per process; off: the point that fits worst", style="dim")
-    for row in records(found.crossings):
-        place = f"{flop(row['flops'])} ({flop(row['flops_low'])} to {flop(row['flops_high'])})"
-        name = f"{row['backend']}[{row['device']}, {row['dtype']}]"
-        to.print(f"{name} is faster than {row['than']} {row['faster']} {place} a step")
+    shapes = _named(found.points)
+    off = Column("off", lambda r: f"{r['worst_left_out']:+.1%} at {shapes[r['worst_shape']]}", 0, right=False)
+    _print(found.fits, [*_FITS, off], to)
+    to.print(
+        "time = overhead + operations / rate, fitted per process; off: the shape that the line through the others predicts "
+        f"worst. Beyond {TOLERATED:.0%} the line does not fit and has no numbers.",
+        style="dim",
+    )
+    if not found.fits["fits"].all():
+        to.print("\nLines that do not fit, by their measured times:")
+        times = with_shape(found.points).pivot(index=LINE, columns="shape", values="seconds_per_step")
+        unfit = found.fits.loc[~found.fits["fits"], LINE].join(times, on=LINE)
+        _print(unfit, [_time(shape, name) for shape, name in shapes.items()], to)
+    if len(found.crossings):
+        to.print("\nWhere the faster side changes, by measured operations a step, at 95 % for all sizes of a line:")
+        for _, rows in found.crossings.groupby(LINE, sort=False):
+            to.print(crossed(records(rows), shapes))
+
+
+def crossed(rows: list[Row], shapes: dict[str, str]) -> str:
+    """What a line's crossings, in rising order, say of it beside its baseline: `faster up to ..., slower from ... on`."""
+
+    def name(shape: str) -> str:  # a line of two shapes crosses, too, and may have one that no fitted line has
+        return shapes.get(shape, shape)
+
+    def size(row: Row, end: str) -> str:
+        return f"{flop(row[f'flops_{end}'])} ({name(row[f'shape_{end}'])})"
+
+    words = ("slower", "faster") if rows[0]["faster"] == "above" else ("faster", "slower")
+    parts = [f"{words[0]} up to {size(rows[0], 'low')}"]
+    for number, row in enumerate(rows):
+        low, next_low = size(row, "high"), size(rows[number + 1], "low") if row is not rows[-1] else ""
+        where = f"from {low} on" if not next_low else f"at {low}" if low == next_low else f"from {low} to {next_low}"
+        parts.append(f"{words[(number + 1) % 2]} {where}")
+    undecided = ", ".join(map(name, rows[0]["undecided"].split()))
+    line = f"{rows[0]['backend']}[{rows[0]['device']}, {rows[0]['dtype']}] beside {rows[0]['than']}"
+    return f"{line}: {', '.join(parts)}{f'; undecided at {undecided}' if undecided else ''}"
 
 
 def write(sweep: Scaling, folder: Path) -> list[Path]:
@@ -65,9 +97,12 @@ def draw(sweep: Scaling, target: Path) -> list[Path]:
         ends = [(points[f"seconds_per_step_{end}"] - seconds_per_step).abs() for end in ("low", "high")]
         axes.errorbar(points["flops"], seconds_per_step, ends, linestyle="", markersize=4, capsize=2, label=label, **look)
         axes.plot(points["flops"], points["model_seconds_per_step"], linewidth=1, color=look["color"])
+        if points["model_seconds_per_step"].isna().all():
+            axes.plot(points["flops"], seconds_per_step, linewidth=0.6, linestyle=":", color=look["color"])
     axes.set(xscale="log", yscale="log", xlabel="floating-point operations a step", ylabel="time of a step")
     axes.yaxis.set_major_formatter(EngFormatter(unit="s"))
-    axes.set_title("points: measured, with 95 % intervals; lines: overhead + operations / rate", fontsize=10)
+    title = "points: measured, with 95 % intervals; lines: overhead + operations / rate; dotted: no such line fits"
+    axes.set_title(title, fontsize=10)
     axes.grid(which="major", linewidth=0.3)
     figure.legend(loc="outside right upper", frameon=False, fontsize=8)
     figure.savefig(target, metadata={"Date": None})
@@ -82,21 +117,32 @@ def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
     grid.show(grid.fit(columns, rows, to.width), rows, to)
 
 
-def _span(name: str) -> Column:
+def _named(points: pd.DataFrame) -> dict[str, str]:
+    """What shapes are called, smallest first: by the one size that varies, such as N=16, or in full."""
+    points = with_shape(points.sort_values("flops")).drop_duplicates("shape")
+    varying = [size for size in Shape._fields if points[size].nunique() > 1]
+    return {row["shape"]: f"{varying[0]}={row[varying[0]]}" if len(varying) == 1 else row["shape"] for row in records(points)}
+
+
+def _time(shape: str, name: str) -> Column:
+    return Column(name, lambda r: seconds(r[shape]), 0)
+
+
+def _span(name: str, text_of: Callable[[float], str]) -> Column:
     def text(row: Row) -> str:
         low, high = row[f"{name}_low"], row[f"{name}_high"]
         if not math.isfinite(low + high):
             return ""
-        return f"{seconds(low)}–{seconds(high)}" if name == "overhead_seconds" else f"{low / 1e9:.3g}–{high / 1e9:.3g}"
+        return f"{text_of(low)}–{text_of(high)}"
 
     return Column("95 % interval", text, 2)
 
 
 _FITS = [
-    Column("overhead", lambda r: seconds(r["overhead_seconds"]), 0),
-    _span("overhead_seconds"),
-    Column("GF/s", lambda r: f"{r['flop_per_second'] / 1e9:.3g}", 0),
-    _span("flop_per_second"),
+    Column("overhead", lambda r: seconds(r["overhead_seconds"]) if r["fits"] else "no line", 0),
+    _span("overhead_seconds", seconds),
+    Column("GF/s", lambda r: giga(r["flop_per_second"]), 0),
+    _span("flop_per_second", giga),
     Column("half performance", lambda r: flop(r["half_performance_flop"]), 1),
-    Column("off", lambda r: f"{r['worst_residual']:+.0%}", 0),
+    _span("half_performance_flop", flop),
 ]

@@ -94,6 +94,12 @@ def _count(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else ""
 
 
+def _pays_after(row: Row) -> str:
+    """The break-even step with its interval: `6 (1–12)`."""
+    steps, low, high = (row[f"break_even_steps{end}"] for end in ("", "_low", "_high"))
+    return f"{_count(steps)} ({_count(low)}–{_count(high) or '∞'})" if math.isfinite(steps) else ""
+
+
 _MEASURES = [
     Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
     Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
@@ -108,7 +114,7 @@ _MEASURES = [
     Column("of limit", lambda r: f"{r['limit_share']:.0%}" if math.isfinite(r["limit_share"]) else "", 4),
     Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
-    Column("pays after", lambda r: _count(r["break_even_steps"]), 8),
+    Column("pays after", _pays_after, 8),
     Column("ops", lambda r: _count(r["operators_per_step"]), 8),
     Column("kernels", lambda r: _count(r["kernels_per_step"]), 8),
     Column("peak", lambda r: size(r["peak_bytes_per_step"]), 8),

@@ -1,5 +1,6 @@
 """If these fail, a page or the README shows something that no longer works or was never measured."""
 
+import io
 import re
 import runpy
 import shutil
@@ -8,8 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from bench.analyse import scaling
 from bench.analyse.run import Run
-from bench.show import generated
+from bench.record import frame
+from bench.show import generated, grid, scaling_views
 from bench.show.folder import write
 from tests.support import read_csv
 
@@ -69,6 +72,31 @@ def test_committed_runs_equal_what_their_journals_say(folder, tmp_path):
     pd.testing.assert_frame_equal(again, kept, rtol=1e-6)  # another BLAS adds in another order, and interpolated places feel it
     for file in ("samples.csv", "summary.md", "environment.json"):
         assert (copy / file).read_text() == (folder / file).read_text(), file
+
+
+@pytest.mark.parametrize("folder", [folder for folder in COMMITTED if (folder / "scaling.csv").exists()])
+def test_committed_sweeps_equal_what_their_journals_say(folder):
+    (story,) = frame.stories(folder)
+    sweep = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    for name, file in scaling_views.FILES.items():
+        again = pd.read_csv(io.StringIO(getattr(sweep, name).to_csv(index=False)))
+        pd.testing.assert_frame_equal(again, pd.read_csv(folder / file), rtol=1e-6)
+
+
+def test_the_page_on_sweeps_says_what_the_committed_one_does():
+    page, said = (ROOT / "docs" / "scaling.md").read_text(), io.StringIO()
+    (story,) = frame.stories(sorted(file.parent for file in generated.committed(ROOT) if file.name == "scaling.csv")[-1])
+    sweep = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    scaling_views.show(sweep, grid.console(said, 200))
+    (crossing,) = re.findall(r"^\w+\[.* beside .*$", page, re.M)
+    assert crossing in said.getvalue().splitlines()
+    fits = sweep.fits[sweep.fits["fits"]]
+    for row in fits.to_dict("records"):
+        middle, low, high = (f"{row[f'overhead_seconds{end}'] * 1e6:.0f}" for end in ("", "_low", "_high"))
+        off = f"{row['worst_left_out']:+.1%}".replace("%", " %")
+        size = row["worst_shape"].partition("x")[0]
+        assert f"| {row['backend']} | {middle} µs | {low}–{high} µs | {off} at N={size} |" in page
+    assert f"Of {len(sweep.fits)} lines of the [committed sweep](../results/sweeps) {len(fits)} fit" in page
 
 
 def test_the_readme_shows_the_two_commands():

@@ -147,4 +147,5 @@ def scaled(samples: pd.DataFrame, baseline: str) -> Json | None:
     sweep = scaling.scale(samples, baseline)
     if sweep.fits.empty:
         return None
-    return {name: columns(getattr(sweep, name)) for name in ("fits", "points", "crossings")}
+    tables = {name: columns(getattr(sweep, name)) for name in ("fits", "points", "crossings")}
+    return {**tables, "tolerated": scaling.TOLERATED}

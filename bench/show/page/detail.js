@@ -25,7 +25,7 @@ const FACTS = [
   ["verdict beside the baseline", (row) => row.verdict],
   ["share of the limit", (row) => percent(row.limit_share)],
   ["first step, with construction", (row) => seconds(row.first_step_seconds)],
-  ["has paid for its first step after", (row) => number(row.break_even_steps, " steps")],
+  ["has paid for its first step after", (row) => interval(row, "break_even_steps", (steps) => number(steps, " steps") || "never")],
   ["until the last step was queued, per step", (row) => seconds(row.dispatch_seconds_per_step)],
   ["operators per step", (row) => number(row.operators_per_step)],
   ["kernels per step", (row) => number(row.kernels_per_step)],

@@ -54,6 +54,8 @@ const SHOWN = [
   "device_seconds_per_step",
   "first_step_seconds",
   "break_even_steps",
+  "break_even_steps_low",
+  "break_even_steps_high",
 ];
 
 function mainPlot(view, places, points, limits, isLog, all) {

@@ -26,9 +26,11 @@ function scalingFigures(view) {
         showlegend: false,
         hoverinfo: "skip",
         x: mine.map((row) => row.flops),
-        y: mine.map((row) => row.model_seconds_per_step),
+        y: mine.map((row) => row.model_seconds_per_step ?? row.seconds_per_step),
         mode: "lines",
-        line: { ...lineStyle(i), width: 1.5 },
+        line: isNumber(mine[0].model_seconds_per_step)
+          ? { ...lineStyle(i), width: 1.5 }
+          : { ...lineStyle(i), width: 1, dash: "dot" },
       },
     ]),
     layout: {
@@ -45,30 +47,32 @@ function scalingFigures(view) {
     traces: lines.map(([name, mine], i) => ({
       name: short(name),
       x: mine.map((row) => row.flops),
-      y: mine.map((row) => row.residual),
+      y: mine.map((row) => row.left_out),
       mode: "lines+markers",
       line: { ...lineStyle(i), width: 1.5 },
       marker: { size: 5 },
     })),
     layout: {
       xaxis: logAxis("floating-point operations a step, log scale", flops, operations),
-      yaxis: axis("measured over fitted, less one", { tickformat: "+.0%" }),
+      yaxis: axis("measured over predicted, less one", { tickformat: "+.0%" }),
       showlegend: !narrow(),
     },
   });
   const tables = [
-    ["scaling", "Overhead and rate of every line", here(fits)],
+    ["scaling", "Overhead and rate of every line, where one fits", here(fits)],
     ["scaling_points", "Points and fitted times", rows],
   ];
-  if (here(crossings).length) tables.push(["crossings", "Where lines cross", here(crossings)]);
-  const crossed = here(crossings).length
-    ? "Where lines cross stands in a table below."
-    : "No two lines cross beyond their intervals.";
+  const crossed = here(crossings).map(({ flops: _middle, ...row }) => row); // nothing was measured there
+  if (crossed.length) tables.push(["crossings", "Measured sizes between which the faster changes", crossed]);
   return {
     scaling: {
       name: "scaling",
       title: "Time over work",
-      caption: `Points: measured. Lines: overhead + operations / rate, fitted per process. ${crossed}`,
+      caption:
+        "Points: measured. Lines: overhead + operations / rate, fitted per process; dotted: no such line fits. " +
+        (crossed.length
+          ? "Between which sizes the faster changes stands in a table below."
+          : "At no two sizes different ones are certainly faster."),
       rows,
       tables,
       plot,
@@ -76,8 +80,10 @@ function scalingFigures(view) {
     },
     residuals: {
       name: "residuals",
-      title: "Residuals",
-      caption: "How far each point lies from its line: where a line is no line, overhead and rate mean little.",
+      title: "What lines predict",
+      caption:
+        "How far each point lies from the line through the others. " +
+        `Where one is off by more than ${percent(view.run.scaling.tolerated)}, no line fits, and there is no overhead and no rate.`,
       rows,
       plot: residuals,
       height: 300,

@@ -60,9 +60,10 @@ function readable(name, value) {
   if (value === null || value === undefined) return "";
   if (typeof value !== "number") return String(value);
   if (/seconds/.test(name)) return seconds(value);
-  if (/share|residual/.test(name)) return percent(value, 1);
+  if (/share|residual|left_out/.test(name)) return percent(value, 1);
   if (/bytes/.test(name)) return bytes(value);
   if (/per_second/.test(name)) return rate(value);
   if (/ratio/.test(name)) return value.toFixed(3);
+  if (/flop/.test(name)) return operations(value);
   return Number.isInteger(value) && value < 1e6 ? String(value) : value.toPrecision(3);
 }

@@ -96,3 +96,11 @@ def test_incomplete_rows_are_marked():
     lines = _shown(table, 100)
     assert any("base (incomplete)" in line for line in lines)
     assert "incomplete: base, slow, twin[cpu] 3 of 20 passes were finished" in lines
+
+
+@pytest.mark.parametrize(("ends", "text"), [((6, 1, 12), "6 (1–12)"), ((38577, 14850, float("inf")), "38577 (14850–∞)")])
+def test_a_break_even_step_has_its_interval_or_does_not_stand_there(ends, text):
+    (column,) = (column for column in tables._MEASURES if column.title == "pays after")
+    names = ("break_even_steps", "break_even_steps_low", "break_even_steps_high")
+    assert column.text(dict(zip(names, ends, strict=True))) == text
+    assert column.text(dict.fromkeys(names, float("nan"))) == ""

@@ -9,6 +9,7 @@ import re
 import pytest
 
 from bench import units
+from bench.analyse.scaling import TOLERATED
 from bench.show import bars
 from tests.bench.show.page.made import HOSTILE, TIMES, hole, journal
 
@@ -187,6 +188,18 @@ def test_the_scale_turns_logarithmic_where_that_of_the_terminal_does(page):
 
     for slowest in (1.0, 25.0, bars.WIDE, bars.WIDE * 1.01, 1e4):
         assert ("logarithmic" in captions(slowest)) == bars.is_wide([1.0, slowest]), slowest
+
+
+def test_a_sweep_shows_its_lines_and_what_they_predict(browser, written, tmp_path):
+    shapes = [[N, 1000, 100, 10] for N in (1, 64, 1024)]
+    with browser.new_page() as page:
+        page.goto(written(journal(tmp_path / "20260103T000000Z", shapes=shapes)).as_uri())
+        page.wait_for_selector(DRAWN)
+        page.evaluate("drawAll()")
+        for name in ("scaling", "residuals"):
+            assert page.locator(f"#figure-{name} svg.main-svg").count() > 0, name
+        caption = page.locator("#figure-residuals figcaption").inner_text()
+        assert f"off by more than {TOLERATED * 100:.0f} %" in caption
 
 
 @pytest.mark.parametrize("width", [1280, 390])
