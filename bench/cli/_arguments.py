@@ -35,6 +35,17 @@ def slower(text: str) -> float:
     return value
 
 
+def minutes(text: str) -> float:
+    """A number above 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of minutes above 0")
+    return value
+
+
 def margin(text: str) -> float:
     """A share such as `2%`."""
     try:

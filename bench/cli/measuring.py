@@ -9,7 +9,7 @@ import sys
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
-from bench.cli._arguments import Parsers, command, slower
+from bench.cli._arguments import Parsers, command, minutes, number, slower
 from bench.errors import ExitCode, UsageError
 from bench.settings import Settings
 
@@ -21,6 +21,12 @@ def add(parsers: Parsers) -> None:
     measured = command(parsers, "run", run)
     measured.add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
     measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
+    raced = command(parsers, "race", race)
+    raced.add_argument("base", nargs="?", metavar="BASE", help="a git revision; without one BENCH_PYTHONS names the sides")
+    raced.add_argument("head", nargs="?", metavar="HEAD", help="another; the files here by default")
+    raced.add_argument("--minutes", type=minutes, default=15.0, help="no run is begun that would not end in time; 15")
+    raced.add_argument("--runs", type=number(2), default=12, help="at most, for which the error is set aside beforehand; 12")
+    raced.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if HEAD is SLOWER")
     command(parsers, "doctor", doctor)
     graded = command(parsers, "grade", grade)
     graded.add_argument("file", help="a file with one backend, written by whomever")
@@ -54,6 +60,24 @@ def run(arguments: argparse.Namespace) -> int:
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)
+
+
+def race(arguments: argparse.Namespace) -> int:
+    """Measures two sides in short runs until each row is decided: FASTER, SLOWER or EQUAL, or the time is up."""
+    from bench.measure.catalogue import catalogue
+    from bench.plan.cases import make_plan
+    from bench.plan.revisions import against
+    from bench.racing import race as raced
+    from bench.show import grid
+
+    settings, base = Settings.from_env(), arguments.base
+    if base is None and len(settings.pythons) != 2:
+        raise UsageError("race: needs two sides; give a git revision, two of them, or two interpreters in BENCH_PYTHONS.")
+    with nullcontext(()) if base is None else against(base, settings, arguments.head) as sides:
+        plan = make_plan(settings, *catalogue(settings, sides))
+        if not plan.cases:
+            raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
+        return raced(plan, arguments.runs, arguments.minutes, arguments.fail_on, grid.console())
 
 
 def grade(arguments: argparse.Namespace) -> int:

@@ -11,6 +11,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from bench.errors import UsageError
@@ -25,26 +26,30 @@ SHARED = ("__init__.py", "api.py", "reference.py")
 
 
 @contextmanager
-def against(revision: str, settings: Settings) -> Iterator[tuple[Side, Side]]:
-    """The sides of `backends/` at a revision, in a folder that is gone afterwards, and of `backends/` here.
+def against(revision: str, settings: Settings, head: str | None = None) -> Iterator[tuple[Side, Side]]:
+    """The sides of `backends/` at a revision, in a folder that is gone afterwards, and at `head`; by default as they lie here.
 
     Raises `UsageError` if there is no such revision, or no backends in it.
     """
     if settings.pythons:
         raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
-    commit = _git(revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
-    files = _git(revision, "archive", "--format=zip", commit, BACKENDS.name)
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
-        folder = Path(name).resolve()
-        zipfile.ZipFile(io.BytesIO(files)).extractall(folder)
-        for file in SHARED:
-            (folder / BACKENDS.name / file).unlink(missing_ok=True)
-        families = (family.name for family in BACKENDS.glob("_[!_]*.py"))  # one it lacks, a control of today may need
-        for file in (*SHARED, *families):
-            if not (folder / BACKENDS.name / file).exists():
-                (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
-        then = Side(label(revision, commit), folder=folder, facts={"commit": commit})
-        yield then, Side(HERE, facts={"commit": git.commit()})
+        base = _side(revision, Path(name).resolve() / "base")
+        now = Side(HERE, facts={"commit": git.commit()}) if head is None else _side(head, Path(name).resolve() / "head")
+        yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
+
+
+def _side(revision: str, folder: Path) -> Side:
+    """`backends/` at a revision, in a folder that does not exist yet."""
+    commit = _git(revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
+    zipfile.ZipFile(io.BytesIO(_git(revision, "archive", "--format=zip", commit, BACKENDS.name))).extractall(folder)
+    for file in SHARED:
+        (folder / BACKENDS.name / file).unlink(missing_ok=True)
+    families = (family.name for family in BACKENDS.glob("_[!_]*.py"))  # one it lacks, a control of today may need
+    for file in (*SHARED, *families):
+        if not (folder / BACKENDS.name / file).exists():
+            (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
+    return Side(label(revision, commit), folder=folder, facts={"commit": commit})
 
 
 def label(revision: str, commit: str) -> str:

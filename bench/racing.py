@@ -1,0 +1,72 @@
+"""Two sides measured in short runs, one after the other, until every row is decided or the time is up.
+
+A run is the unit: what differs between runs is in every interval. Each holds both sides in the same blocks, so that weather
+goes out, and is kept in a folder of its own like any other. Nothing adapts but the end, for which the error is set aside.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import replace
+
+from rich.console import Console
+
+from bench.analyse.run import Run
+from bench.analyse.sequential import decided
+from bench.analyse.verdicts import EQUAL, SLOWER, UNDECIDED, Estimate
+from bench.errors import ExitCode
+from bench.plan.cases import Plan
+from bench.schema.case import TWIN, Case
+from bench.session import run_plan
+from bench.units import span
+
+PROCESSES, BLOCKS = 4, 6
+"""Of a run of a race: the spread between runs counts, and short ones tell it as well as long ones."""
+Verdicts = dict[str, tuple[str, Estimate, int]]
+
+
+def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: Console) -> ExitCode:
+    """At most so many runs, and no new one that would not end in time. Raises `UsageError`, as a run does.
+
+    WRONG if a row is SLOWER by the share `fail_on`, or a step is wrong or fails; UNPROVEN if the A/A control is not EQUAL.
+    """
+    plan = replace(plan, settings=replace(plan.settings, processes=PROCESSES, blocks=BLOCKS))
+    margin, first = plan.settings.margin, plan.sides[0].label
+    logs: dict[bool, dict[str, list[float]]] = {True: {}, False: {}}
+    end, longest, code = time.monotonic() + 60 * minutes, 0.0, ExitCode.FINE
+    verdicts: Verdicts = {}
+    for number in range(1, runs + 1):
+        start = time.monotonic()
+        if number > 1 and start + longest > end:
+            console.print(f"{minutes:g} minutes are over after {number - 1} runs (--minutes).")
+            break
+        measured: list[Run] = []
+        seed = plan.settings.seed + number
+        run_plan(replace(plan, settings=replace(plan.settings, seed=seed)), console, measured.append)
+        (run,) = measured
+        code = max(code, ExitCode.WRONG if run.exit_code() == ExitCode.WRONG else ExitCode.FINE)
+        for key, ratio in run.table["ratio"].dropna().items():
+            twin, case = bool(run.table.at[key, "kind"] == TWIN), Case.parse(str(key))
+            if case.side != first or twin:
+                logs[twin].setdefault(case.key, []).append(math.log(ratio))
+        longest = max(longest, time.monotonic() - start)
+        verdicts, controls = (decided(logs[twin], runs, margin) for twin in (False, True))
+        console.print(f"run {number} of {runs} at most: {_told(verdicts)}")
+        if apart := [verdict for verdict, *_ in controls.values() if verdict not in (UNDECIDED, EQUAL)]:
+            console.print(f"UNPROVEN: the A/A control is {apart[0]} than its baseline; measure again.", style="bold red")
+            return ExitCode.UNPROVEN
+        if verdicts and all(verdict != UNDECIDED for verdict, *_ in verdicts.values()):
+            break
+    if fail_on is not None and any(v == SLOWER and math.expm1(e.mean) >= fail_on for v, e, _ in verdicts.values()):
+        code = ExitCode.WRONG
+    return code
+
+
+def _told(verdicts: Verdicts) -> str:
+    """Each row's ratio with its plain 95 % interval, and its verdict once it has one."""
+    return "; ".join(
+        f"{Case.parse(key).name} {math.exp(estimate.mean):.3f} ({span(*map(math.exp, estimate.interval()))}) "
+        f"{verdict if verdict != UNDECIDED else 'open'}"
+        for key, (verdict, estimate, _) in verdicts.items()
+    )
