@@ -12,7 +12,7 @@ from tests.support import a_header
 YARDSTICKS = ("arithmetic", "dispatch", "traffic")
 SHAPE = "64x1000x100x10"
 SIZE = {name: share for share, name in SLOWED.items()}
-PASSES, BLOCKS, STEPS = 6, 3, 10
+PASSES, BLOCKS, STEPS = 5, 2, 4
 
 
 def _case(name):

@@ -30,7 +30,7 @@ def _between(table: pd.DataFrame) -> list[str]:
     heads += [f"{_injected(table, size)} slower" for size in sizes] + [f"×{1 + size:.2f}" for size in exact]
     heads += [f"×{1 + size:.2f} called EQUAL" for size in exact[:1]]
     lines = [f"| {' | '.join(heads)} |", f"|---|---|---|{'---:|' * (len(heads) - 3)}"]
-    for (tool, weather, learned, pairs), rows in table.fillna({"learned": ""}).groupby(
+    for (tool, weather, learned, pairs), rows in _complete(table).groupby(
         ["tool", "weather", "learned", "pairs"], sort=False
     ):
         alarms = _row(rows, "false alarm in a comparison")
@@ -80,6 +80,11 @@ def _within(table: pd.DataFrame) -> list[str]:
     return lines
 
 
+def _complete(table: pd.DataFrame) -> pd.DataFrame:
+    """With a text in `learned` everywhere, for grouping: other tools learn nothing."""
+    return table.assign(learned=table["learned"].astype(object).where(table["learned"].notna(), ""))
+
+
 def _row(rows: pd.DataFrame, question: str) -> dict[Hashable, Any] | None:
     found = rows[rows["question"] == question].to_dict("records")
     return found[0] if found else None
@@ -100,8 +105,9 @@ def _percent(share: float | None) -> str:
 
 
 def _injected(table: pd.DataFrame, size: float) -> str:
-    """By how much the step was slower that was to be slower by `size`, the mean over the table."""
-    return f"{table.loc[(table['question'] == FOUND) & (table['slowdown'] == size), 'injected'].mean():.1%}"
+    """By how much the step was slower that was to be slower by `size`, the mean over the table; that size, if nobody knows."""
+    share = table.loc[(table["question"] == FOUND) & (table["slowdown"] == size), "injected"].mean()
+    return f"{size if pd.isna(share) else share:.1%}"
 
 
 def put(text: str, page: Path) -> None:
@@ -131,7 +137,7 @@ def draw(table: pd.DataFrame, target: Path) -> None:
 
 def _lines(axes: Any, table: pd.DataFrame, names: Sequence[str]) -> None:
     """A line a group; at 0 stands how often identical code is called different."""
-    for number, (group, rows) in enumerate(table.fillna({"learned": ""}).groupby(list(names), sort=False)):
+    for number, (group, rows) in enumerate(_complete(table).groupby(list(names), sort=False)):
         alarms = rows[rows["question"].isin(["false alarm in a comparison", "A/A control called different"])]
         points = rows[rows["question"] == FOUND].dropna(subset=["share"])
         if alarms.empty or points.empty:
