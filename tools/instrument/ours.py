@@ -48,9 +48,9 @@ class Run:
         return cls.told(read(next(folder.rglob(NAME))), seconds)
 
     @classmethod
-    def told(cls, story: Story, seconds: float = 0.0) -> Run:
+    def told(cls, story: Story, seconds: float = 0.0, exact: Sequence[float] = EXACT) -> Run:
         table = summaries.summarise(beside_their_original(story))
-        scaled = {share: _rows(summaries.summarise(slower(story, share))) for share in EXACT}
+        scaled = {share: _rows(summaries.summarise(slower(story, share))) for share in exact}
         rows = _rows(table)
         header = story.header
         doubts = summaries.doubts(story, table)
