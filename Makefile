@@ -46,10 +46,10 @@ gpu: ## on a machine with CUDA and nothing to install: its tests, then every way
 test: $(TOOLS) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error
 
-instrument: $(READY) ## how often verdicts are wrong on this machine, beside two other tools; under two hours, goes on where it stopped
+instrument: $(READY) ## how often verdicts are wrong on this machine, under weather, beside two other tools; hours, goes on where it stopped
 	$(INSTALL) '.[instrument]'
-	$(RUN) tools/instrument/campaign.py
-	$(RUN) tools/instrument/judge.py
+	$(RUN) tools/instrument/campaign.py $(CAMPAIGN)
+	$(RUN) tools/instrument/judge.py $(JUDGE)
 
 results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
 	$(RUN) -m bench summary results > /dev/null
