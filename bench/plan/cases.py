@@ -87,7 +87,7 @@ class Plan:
     def group(self, case: Case) -> str:
         """Cases of one group share a worker process: those of one library, a foreign backend's alone."""
         backend = self.backend(case)
-        who = backend.name if backend.foreign else "+".join(backend.libraries)
+        who = f"{backend.name}.py" if backend.foreign else "+".join(backend.libraries)  # a file may be called numpy.py
         return at(f"{who} on {kind_of(case.device).name}, threads {case.threads}", case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:
