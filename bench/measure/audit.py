@@ -14,16 +14,19 @@ from typing import Any
 from bench import units
 from bench.schema.records import Visit
 
+FEW, FEW_PASSES = 6, 5
+"""With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
+pass. Of few passes the best counts, of more all but a tenth of them, and all but one at least."""
 APART = 0.05
-"""Share of a round that its two clocks may differ by, beside what asking takes."""
-FEW, MANY = 6, 20
-"""With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted."""
-INTERRUPTED = {True: 0.1, False: 0.5}
-"""Share of many visits, and of fewer, that may have been interrupted between the two clocks: the worst ones."""
+"""Share of a round that its two clocks may differ by, beside twice what asking takes."""
 MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
 """What putting weights in may take, and taking them out, beside twice what that takes without work: in rounds and in steps."""
 EVEN_IN = 0.1
 """Of the quickest calls so many have to be in rounds that add up: beside a busy neighbour most rounds do not."""
+ALL_ASKING, ALL_ROUNDS = 1.25, 0.15
+"""How often what asking takes may be spent outside the clock altogether, and in rounds what beside it."""
+NEIGHBOURS = 3.0
+"""How much more of that than the unluckiest control a step may have had to wait for them."""
 AUDITS = 10
 """Visits of a case that have a further round of another length; with fewer, nothing is said of slopes."""
 Rounds = Sequence[Mapping[str, Any]]
@@ -48,38 +51,60 @@ def fault(
     step. `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured.
     """
     visits, *controls = ([visit for visit in some if "outside" in visit] for some in (visits, *controls))
-    if len(visits) < FEW:
+    if len(visits) < FEW or len(_passes(visits)) < 2:
         return None
     return (
-        _cores(visits, threads)
-        or moved(_outside(visits), visits[0]["steps"], list(map(_outside, controls)))
-        or _clocks(visits, controls)
+        _cores(_quicker(visits, "throughput_seconds"), threads)
+        or _hidden(visits, controls)
         or _uneven(visits, controls, threads)
         or _bound(visits, least_seconds)
         or _slope(visits)
     )
 
 
-def _clocks(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]]) -> str | None:
+def _quicker(visits: Sequence[Visit], mode: str) -> list[Any]:
+    """Of each pass the half that makes its number, which is a median: who hides work in these alone has hidden it in all."""
+    some: Sequence[Any] = [visit for visit in visits if visit[mode] is not None]  # type: ignore[literal-required]
+    passes = [sorted((visit for visit in some if visit["pass"] == n), key=lambda visit: visit[mode]) for n in _passes(some)]
+    return [visit for visits in passes for visit in visits[: (len(visits) + 1) // 2]]
+
+
+def _passes(visits: Sequence[Visit]) -> list[int]:
+    return sorted({visit["pass"] for visit in visits})
+
+
+def _waits(visit: Any, mode: str) -> dict[str, float]:
+    """Seconds outside the worker's clock, by where they were spent, and all of them."""
+    outside = visit["outside"]
+    waits = {"put": outside["put_seconds"], "take": outside["take_seconds"], "run": outside[mode] - visit[mode]}
+    return waits | {"all": sum(waits.values())}
+
+
+def _hidden(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]]) -> str | None:
+    """A wait beyond what weights in and out take is work that the number lacks, as a share of the number.
+
+    The number is a mean of the logarithms of the passes' medians, and so is the share. Of the rounds that make a median the one
+    with the shortest wait counts, and controls, which hide nothing, tell what neighbours make of that.
+    """
+    steps = visits[0]["steps"]
+    moved = MOVED_ROUNDS + MOVED_STEPS / steps
+    allowed = {"put": (2.0, moved), "take": (2.0, moved), "run": (2.0, APART), "all": (ALL_ASKING, ALL_ROUNDS)}
     for mode in MODES:
-        kept = _kept(visits, mode)
-        asking = max(
-            (sum(outer - inner for inner, outer in pairs) / len(pairs) for c in controls if (pairs := _kept(c, mode))),
-            default=5e-4,
-        )
-        inner, outer = sum(pair[0] for pair in kept), sum(pair[1] for pair in kept)
-        if outer - inner > APART * outer + 2 * asking * len(kept):
-            steps = len(kept) * visits[0]["steps"]
-            own, others = units.seconds(inner / steps), units.seconds(outer / steps)
-            return f"says by its own clock that a step takes {own}, from outside it takes {others}"
+        quick = _quicker(visits, mode)
+        inside = {number: median(visit[mode] for visit in quick if visit["pass"] == number) for number in _passes(quick)}
+        others = [some for control in controls if (some := _quicker(control, mode))]
+        for place, (times, share) in allowed.items():
+            asking = max((median(_waits(visit, mode)[place] for visit in some) for some in others), default=1e-3)
+            mine, *theirs = (_share(_shortest(some, mode, place), times * asking, inside) for some in (quick, *others))
+            if mine > share + NEIGHBOURS * max(theirs, default=0.0):
+                shortest = median(_shortest(quick, mode, place).values())
+                return _told(place, shortest, median(inside.values()), steps)
     return None
 
 
-def _kept(visits: Sequence[Visit], mode: str) -> list[tuple[float, float]]:
-    """Seconds of a mode's rounds by the worker's clock and by the conductor's, without those that are furthest apart."""
-    some: Sequence[Any] = visits
-    pairs = [(visit[mode], visit["outside"][mode]) for visit in some if visit[mode] is not None]
-    return sorted(pairs, key=lambda pair: pair[1] - pair[0])[: len(pairs) - int(len(pairs) * INTERRUPTED[len(pairs) >= MANY])]
+def _shortest(visits: Sequence[Visit], mode: str, place: str) -> dict[int, float]:
+    """The shortest wait of each pass."""
+    return {n: min(_waits(visit, mode)[place] for visit in visits if visit["pass"] == n) for n in _passes(visits)}
 
 
 def _uneven(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None) -> str | None:
@@ -125,24 +150,39 @@ def _excess(visits: Sequence[Visit], threads: int | None) -> tuple[float, float]
     return excess, quick * len(calls[0]) / some[0]["steps"]
 
 
-def _outside(visits: Sequence[Visit]) -> list[Mapping[str, Any]]:
-    return [visit["outside"] for visit in visits]
+def _share(shortest: Mapping[int, float], asking: float, inside: Mapping[int, float]) -> float:
+    logs = [math.log1p(max(0.0, shortest[n] - asking) / inside[n]) for n in inside if n in shortest]
+    kept = sorted(logs)[: -max(1, len(logs) // 10)] if len(logs) >= FEW_PASSES else sorted(logs)[:1]
+    return sum(kept) / len(kept) if kept else 0.0
+
+
+def _told(place: str, seconds: float, inside: float, steps: int) -> str:
+    if place == "run":
+        own, others = units.seconds(inside / steps), units.seconds((inside + seconds) / steps)
+        return f"says by its own clock that a step takes {own}, from outside it takes {others}"
+    if place == "all":
+        return (
+            f"says {units.seconds(inside)} for {steps} steps and spends {units.seconds(seconds)} around them, more than "
+            "weights in and out take: it does work where the clock does not run"
+        )
+    what = {"put": "set_weights()", "take": "get_weights()"}[place]
+    return (
+        f"spends {units.seconds(seconds)} in {what} and {units.seconds(inside)} in {steps} steps: it puts work off "
+        "until the clock has stopped, or does it before; do all of it inside step() or wait for it in synchronize()"
+    )
 
 
 def moved(rounds: Rounds, steps: int, others: Sequence[Rounds]) -> str | None:
-    """The same of work that is done while weights go in or out; `rounds` have the seconds of `Outside`, and `steps` each.
+    """The same of a few rounds before anything is timed; `rounds` have the seconds of `Outside`, and `steps` each.
 
-    `others` tell what that takes without any work: of controls, or of the same step after a single call.
+    `others` tell what weights in and out take without any work: of the same step after a single call.
     """
     inside = median(each["throughput_seconds"] for each in rounds)
-    for name, what in (("put_seconds", "set_weights()"), ("take_seconds", "get_weights()")):
-        asking = max((median(each[name] for each in other) for other in others if other), default=1e-3)
-        seconds = sorted(each[name] for each in rounds)[len(rounds) // 4]
+    for place in ("put", "take"):
+        asking = max(median(each[f"{place}_seconds"] for each in other) for other in others)
+        seconds = min(each[f"{place}_seconds"] for each in rounds)
         if seconds > 2 * asking + MOVED_ROUNDS * inside + MOVED_STEPS * inside / steps:
-            return (
-                f"spends {units.seconds(seconds)} in {what} and {units.seconds(inside)} in {steps} steps: it puts work off "
-                "until the clock has stopped, or does it before; do all of it inside step() or wait for it in synchronize()"
-            )
+            return _told(place, seconds, inside, steps)
     return None
 
 
@@ -177,8 +217,8 @@ def _cores(visits: Sequence[Visit], threads: int | None) -> str | None:
 
 
 def _bound(visits: Sequence[Visit], least_seconds: float) -> str | None:
-    steps = sum(visit["steps"] for visit in visits)
-    seconds = sum(visit["outside"]["throughput_seconds"] for visit in visits) / steps
+    passes = [[visit for visit in visits if visit["pass"] == number] for number in _passes(visits)]
+    seconds = min(median(visit["throughput_seconds"] / visit["steps"] for visit in some) for some in passes)
     if seconds < least_seconds / FASTER_THAN_PEAK:
         return (
             f"takes {units.seconds(seconds)} a step, in which this machine can do {seconds / least_seconds:.0%} of a step's "

@@ -68,8 +68,8 @@ def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[st
     for name, path in paths.items():
         foreign = path.parent not in ours
         with _started(side, settings, foreign) if foreign else nullcontext(worker) as asked:
-            facts = _ask(side, asked, str(path), "describe", path=str(path), devices=devices)["facts"]
-        found[name] = Backend.from_json(facts, foreign)
+            facts = _ask(side, asked, str(path), "describe", path=str(path), devices=devices).get("facts")
+        found[name] = Backend.from_json(facts, path, foreign)
     return found
 
 
@@ -79,9 +79,9 @@ def _ask(side: Side, worker: Process, what: str, do: str, **request: Any) -> dic
     except Died as died:
         reply = {"status": "failed", "reason": str(died)}
     if reply["status"] == "usage":
-        raise UsageError(reply["reason"])
+        raise UsageError(str(reply.get("reason")))
     if reply["status"] != "ok":
-        raise UsageError(f"{_place(what, side)}: cannot be imported: {reply['reason']}; mend it or move it away.")
+        raise UsageError(f"{_place(what, side)}: cannot be imported: {reply.get('reason')}; mend it or move it away.")
     return reply
 
 

@@ -6,6 +6,7 @@ It must never wait without a limit, nor leave a process behind.
 from __future__ import annotations
 
 import json
+import math
 import os
 import selectors
 import signal
@@ -33,6 +34,8 @@ ENDING = 10
 """Seconds that a process may take to end once it was killed, or has closed the conversation."""
 LONGEST = 1 << 26
 """Bytes of a reply; a description with its source takes some thousands."""
+UNPRINTABLE = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)} - set(map(ord, "\t\n\r\f")), "\ufffd")
+"""What no file or terminal should be given: control characters and half characters."""
 
 
 class Died(Exception):
@@ -81,6 +84,8 @@ class Process:
         python: str = sys.executable,
     ) -> None:
         self._timeout, self._printed_before = timeout, 0
+        self.awake_seconds, self._slept = 0.0, dict[int, float]()
+        """CPU time that it took while it was suspended: a timer of its own can wake it."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self.region = Region.new(size)
@@ -163,6 +168,8 @@ class Process:
         line, self._unread = self._unread, b""
         try:
             reply = json.loads(line)
+            if b"\\u" in line:
+                reply = _printable(reply)
         except (ValueError, RecursionError):
             reply = None
         if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
@@ -171,23 +178,23 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """CPU time of the process and those below it, with what it waited for; of one nobody waited for, until it ended."""
-        own = time.clock_gettime(_cpu_clock(self.pid))
-        below = self._below()
-        waited = sum(self._process.cpu_times()[2:4]) if below else 0.0
-        for pid in below:
-            with suppress(OSError):  # it ended just now
-                own += time.clock_gettime(_cpu_clock(pid))
-        return own + waited
+        return sum(self._cpu_clocks().values()) + sum(self._process.cpu_times()[2:4])
 
     def suspend(self) -> None:
         """Stops the process and whatever it started, and ends what has left its group: nobody could stop that."""
+        ended = []
         for pid in self._below():
             with suppress(ProcessLookupError):
                 if os.getpgid(pid) != self.pid:
                     os.kill(pid, signal.SIGKILL)
+                    ended.append(pid)
         self._signal(signal.SIGSTOP)
+        self._slept = self._cpu_clocks() | dict.fromkeys(ended, math.inf)
 
     def resume(self) -> None:
+        if self._slept:
+            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0)) for pid, now in self._cpu_clocks().items())
+        self._slept = {}
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
@@ -224,6 +231,13 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)  # its session's group carries its pid
 
+    def _cpu_clocks(self) -> dict[int, float]:
+        clocks = {}
+        for pid in (self.pid, *self._below()):
+            with suppress(OSError):  # it ended just now
+                clocks[pid] = time.clock_gettime(_cpu_clock(pid))
+        return clocks
+
     def _below(self) -> list[int]:
         """The processes below this one, as the kernel lists them by thread; none where it does not."""
         found, waiting = [], [self.pid]
@@ -239,6 +253,14 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.translate(UNPRINTABLE)
+    if isinstance(value, list):
+        return [_printable(item) for item in value]
+    return {_printable(name): _printable(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 def _cpu_clock(pid: int) -> int:

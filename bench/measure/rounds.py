@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
+from bench import units
 from bench.measure.process import Died, Process
 from bench.plan.sides import Backend
 from bench.schema.case import Case
@@ -19,6 +20,8 @@ from bench.schema.records import AtLeast0
 Reply = dict[str, Any]
 GRAIN = 2e-9
 """Seconds by which a call that is told to the nanosecond may be off."""
+AWAKE = 0.005
+"""Seconds of CPU time for which a suspended process may have computed since it began; beside a loud neighbour it is 0.0001."""
 WARM, THROUGHPUT, LATENCY, DEVICE, AUDIT = "warm", "throughput", "latency", "device", "audit"
 
 
@@ -89,6 +92,8 @@ class Visited:
 
     def visit(self, worker: Process, audited: bool, marks: bool) -> Reply:
         """Every round of a visit, the throughput's first; what a journal's visit has of it. Raises `Refused`."""
+        if (awake := worker.awake_seconds) > AWAKE:
+            raise Refused("wrong", f"computes for {units.seconds(awake)} while it is suspended and others are timed")
         self._put(worker, WARM, 1)
         answer(worker, "run", key=self.case.key, mode="throughput", calls=1)
         cpu = worker.cpu_seconds()

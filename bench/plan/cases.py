@@ -88,7 +88,8 @@ class Plan:
         """Cases of one group share a worker process: those of one library, but a foreign backend's alone; so the twins, which
         tell what differs from process to process too."""
         backend = self.backend(case)
-        who = "twin" if case.twin else backend.name if backend.foreign else "+".join(backend.libraries)
+        own = f"{backend.name}.py" if backend.foreign else "+".join(backend.libraries)  # a file may be called numpy.py
+        who = f"{own}, twin" if case.twin else own
         return at(f"{who} on {kind_of(case.device).name}, threads {case.threads}", case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from bench.errors import UsageError
 from bench.paths import ROOT
-from bench.schema.case import FIXED_WORK
+from bench.schema.case import CONTROLS, FIXED_WORK
+from bench.schema.checking import fault
+from bench.schema.records import Described
 from bench.settings import Settings
 
 
@@ -38,14 +40,19 @@ class Backend:
     """From a folder that `BENCH_PATH` names: it has a process of its own, and can spoil nobody's numbers."""
 
     @classmethod
-    def from_json(cls, facts: dict[str, Any], foreign: bool) -> Backend:
-        """Raises `UsageError` for foreign code that says it is a control: what others are measured by is never foreign."""
-        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()}
-        if foreign and plain["kind"] in FIXED_WORK:
-            raise UsageError(
-                f"{plain['path']}: kind is {plain['kind']!r}, by which others are measured; one of BENCH_PATH has another."
-            )
-        return cls(**plain, foreign=foreign)
+    def from_json(cls, facts: Any, path: Path, foreign: bool) -> Backend:
+        """What was told of the file at `path`; its name and place nobody needs to be told.
+
+        Raises `UsageError` for what nobody could use, and for foreign code that says it is a control or a twin: what others are
+        measured by is never foreign.
+        """
+        if what := fault(facts, Described, "description"):
+            raise UsageError(f"{path}: its {what}; mend it or move it away.")
+        if foreign and facts["kind"] in CONTROLS:
+            raise UsageError(f"{path}: kind is {facts['kind']!r}, by which others are measured; one of BENCH_PATH has another.")
+        told = {name: facts[name] for name in get_type_hints(Described) if name in facts}
+        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+        return cls(name=path.stem, path=str(path), **plain, foreign=foreign)
 
     @property
     def proven(self) -> bool:
@@ -58,7 +65,7 @@ class Backend:
             return f"needs the library {self.missing}, which is not installed"
         if dtype not in self.dtypes:
             return f"has code for {', '.join(self.dtypes)} only, not for {dtype}"
-        return self.why_not[device][dtype]
+        return self.why_not.get(device, {}).get(dtype, f"does not say whether it can run in {dtype} on {device}")
 
 
 @dataclass(frozen=True)

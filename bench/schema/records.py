@@ -69,6 +69,29 @@ class CaseRecord(Named):
     """Cases of one group share a process."""
 
 
+Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
+Operations = Annotated[list[Count], Bound("operations and bytes", lambda value: len(value) == 2)]
+
+
+class Described(TypedDict):
+    """What a worker tells of a backend's file, which may be foreign: see `bench.plan.discovery.describe`.
+
+    Where a library is missing it is less.
+    """
+
+    source: str
+    hash: str
+    kind: str
+    missing: str | None
+    idea: str
+    libraries: list[str]
+    steps_per_call: NotRequired[Together]
+    dtypes: NotRequired[list[str]]
+    versions: NotRequired[dict[str, str]]
+    work: NotRequired[dict[str, dict[str, Operations]]]
+    why_not: NotRequired[dict[str, dict[str, str | None]]]
+
+
 class Hole(Named):
     """What was selected and cannot run."""
 

@@ -88,9 +88,58 @@ def test_foreign_code_is_closed_to_all_but_a_folder_of_its_own_unless_asked_not_
     assert (proof["record"], (tmp_path / "written").exists()) == (("failure", False) if closed else ("open", True))
 
 
-def test_what_others_are_measured_by_is_never_foreign(tmp_path):
-    """A ceiling of its own would make every honest row look slow, or a cheat's look possible."""
-    peak = "from backends.api import Control\n\n\nclass Peak(Control):\n    kind = 'ceiling'\n    step = None\n"
+@pytest.mark.parametrize("kind", ["ceiling", "twin"])
+def test_what_others_are_measured_by_is_never_foreign(kind, tmp_path):
+    """A ceiling of its own would make every honest row look slow, or a cheat's look possible; a twin, the run unproven."""
+    peak = f"from backends.api import Control\n\n\nclass Peak(Control):\n    kind = {kind!r}\n    step = None\n"
     (tmp_path / "peak.py").write_text(peak)
-    with pytest.raises(UsageError, match="kind is 'ceiling', by which others are measured"):
+    with pytest.raises(UsageError, match=f"kind is '{kind}', by which others are measured"):
         catalogue(replace(Settings.from_env({}), path=(tmp_path,)))
+
+
+SAYS = """
+import json
+
+from backends.api import Control
+
+encode = json._default_encoder.encode
+
+
+class Says(Control):
+    step = None
+    kind = "rung"
+
+
+def said(reply):
+    if "facts" in reply:
+        reply = reply | {{"facts": {said}}}
+    return encode(reply)
+
+
+json._default_encoder.encode = said
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "says"),
+    [
+        ("reply['facts'] | {'steps_per_call': 0}", "description.steps_per_call is 0, expected a whole number from 1 to 10"),
+        ("reply['facts'] | {'steps_per_call': 100}", "description.steps_per_call is 100"),
+        ("reply['facts'] | {'steps_per_call': 0.5}", "description.steps_per_call is 0.5"),
+        ("reply['facts'] | {'dtypes': [5]}", r"description.dtypes\[0\] is 5, expected a text"),
+        ("{'kind': 'rung'}", "description.source is missing"),
+        ("None", "description is None, expected an object"),
+    ],
+)
+def test_a_description_that_nobody_could_use_is_its_files_fault(said, says, tmp_path):
+    (tmp_path / "says.py").write_text(SAYS.format(said=said))
+    with pytest.raises(UsageError, match=f"says.py: its {says}.*; mend it or move it away"):
+        catalogue(replace(Settings.from_env({}), path=(tmp_path,)))
+
+
+def test_a_description_cannot_name_another_file(tmp_path):
+    said = "reply['facts'] | {'name': 'numpy', 'path': '/null.py', 'foreign': False}"
+    (tmp_path / "says.py").write_text(SAYS.format(said=said))
+    ((side,), _) = catalogue(replace(Settings.from_env({}), path=(tmp_path,)))
+    told = side.backends["says"]
+    assert (told.name, told.path, told.foreign) == ("says", str(tmp_path / "says.py"), True)

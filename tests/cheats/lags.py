@@ -35,4 +35,4 @@ class Lags(Right):
         super().set_weights(w1, w2)
 
 
-CAUGHT = r"in get_weights\(\) and .* puts work off|for each further step"
+CAUGHT = r"in get_weights\(\) and .* puts work off|for each further step|where the clock does not run"

@@ -33,4 +33,4 @@ class PadsShortRounds(Right):
         return super().get_weights()
 
 
-CAUGHT = r"in set_weights\(\) and .* puts work off|in get_weights\(\) and .* puts work off"
+CAUGHT = r"in set_weights\(\) and .* puts work off|in get_weights\(\) and .* puts work off|where the clock does not run"

@@ -12,6 +12,7 @@ import pytest
 from bench.machine import environment, resources
 from bench.measure import process
 from bench.measure.process import Died, Process, worker_environment
+from bench.measure.rounds import AWAKE
 from bench.plan.sides import Side
 from bench.settings import Settings
 
@@ -132,6 +133,46 @@ def test_cpu_time_is_that_of_children_too():
         before = saying.cpu_seconds()
         time.sleep(0.3)
         assert saying.cpu_seconds() - before > 0.1
+
+
+ENDS = """
+if not os.fork():
+    while time.process_time() < 0.3: pass
+    os._exit(0)
+os.wait()
+os.write(1, b'{"status": "ok"}\\n')
+"""
+
+
+def test_cpu_time_is_that_of_children_too_that_have_ended_and_were_waited_for():
+    with _says(ENDS) as saying:
+        saying.ask("anything")
+        assert saying.cpu_seconds() > 0.25
+
+
+WAKES = """
+import ctypes, signal, struct
+signal.signal(signal.SIGCONT, lambda *_: None)
+libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
+libc.timer_create(1, struct.pack("=Qii48x", 0, signal.SIGCONT, 0), ctypes.byref(timer))
+libc.timer_settime(timer, 0, struct.pack("=4q", 0, 10**7, 0, 10**7), None)
+"""
+
+
+@pytest.mark.parametrize(("code", "awake"), [("pass", False), (WAKES, True)])
+def test_a_process_that_wakes_itself_is_seen(code, awake):
+    with _says(code + "\nos.write(1, b'{\"status\": \"ok\"}\\n')\nwhile True: pass") as saying:
+        saying.ask("anything")
+        saying.suspend()
+        time.sleep(0.5)
+        saying.resume()
+        assert (saying.awake_seconds > AWAKE) == awake
+
+
+def test_what_no_file_could_hold_is_replaced():
+    said = r"""print('{"status": "ok", "a": [{"\ud800": "\u001b[2J\n\u00e9"}]}', flush=True)"""
+    with _says(said.replace("\\", "\\\\")) as saying:
+        assert saying.ask("anything")["a"] == [{"\ufffd": "\ufffd[2J\n\u00e9"}]
 
 
 def test_a_child_that_leaves_its_group_is_ended_when_it_should_stop():

@@ -79,6 +79,13 @@ def test_groups_part_libraries_devices_and_threads():
     assert "torch on cuda, threads 1" in groups
 
 
+def test_a_foreign_file_called_like_a_library_is_alone_all_the_same():
+    """It would share the process of those who use that library, and could slow them."""
+    backends = {"plain": _backend("plain"), "numpy": replace(_backend("numpy"), foreign=True)}
+    plan = make_plan(replace(Settings.from_env({}), baseline="plain"), (Side(backends=backends),), ("cpu",))
+    assert len({plan.group(case) for case in plan.cases}) == 2
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
