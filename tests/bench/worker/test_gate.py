@@ -67,7 +67,7 @@ def test_updates_are_judged_and_not_weights():
     """The weights are right to 0.9 % here, and the update is missing."""
     problem, expected = _trajectory()
     weights = problem.w1.astype("float32"), expected.w2.astype("float32")
-    with pytest.raises(Wrong, match="never updates w1: relative error 1, allowed 0.0001; its first loss is right"):
+    with pytest.raises(Wrong, match="never updates w1: relative error 1, allowed 3.6e-05; its first loss is right"):
         proof.compare(expected, expected.losses, weights, "float32")
 
 
@@ -116,9 +116,9 @@ def test_losses_that_are_too_many_too_few_or_none_are_wrong(told):
         asked.judge(told, right, 1)
 
 
-@pytest.mark.parametrize(("share", "right"), [(0.5, True), (3, False), (50, False)])
-def test_a_weight_may_be_off_by_what_rounding_it_once_does_and_not_by_more(share, right):
-    """The update is far below float32's grain here, so all that is allowed is half a unit in the last place of the weights."""
+@pytest.mark.parametrize(("share", "right"), [(0.5, True), (4, True), (5, False), (50, False)])
+def test_a_weight_may_be_off_by_what_rounding_it_once_for_each_sample_does_and_not_by_more(share, right):
+    """The update is far below float32's grain here, so all that is allowed is √64/2 half units in the last place of the weights."""
     problem = Problem.random(seed=1, learning_rate=1e-15)
     expected = reference.train(problem, 1)
     w1, w2 = (w.astype("float32") for w in expected.start)
