@@ -28,7 +28,8 @@ from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
 Reply = dict[str, Any]
-REHEARSALS = 3
+REHEARSALS, AGAIN = 3, 4
+"""Rounds before a step is timed, and how often they are repeated: a step that puts work off does so each time, a neighbour does not."""
 EPOCHS = 10
 """Whose losses a profile shows."""
 MEMORY_SHARE = 0.8
@@ -198,11 +199,13 @@ class _Conductor:
         """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
         visited = self._visited(case, "rehearsal")
         lengths = (1, visited.calls)
-        self._judge("draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
-        short, rounds = ([visited.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths)
-        if what := audit.moved([each.outside for each in rounds], visited.steps, [[each.outside for each in short]]):
-            raise Refused("wrong", what)
-        return worst([each.errors for each in rounds])
+        for _ in range(AGAIN):
+            self._judge("draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
+            short, rounds = ([visited.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths)
+            what = audit.moved([each.outside for each in rounds], visited.steps, [[each.outside for each in short]])
+            if not what:
+                return worst([each.errors for each in rounds])
+        raise Refused("wrong", str(what))
 
     def _rounds(self, number: int, block: int) -> list[dict[str, Any]]:
         """What the judge has to draw for a block: cases of one shape and dtype share their rounds."""
