@@ -29,7 +29,7 @@ from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
 Reply = dict[str, Any]
 REHEARSALS, AGAIN = 3, 4
-"""Rounds before a step is timed, and how often they are repeated: a step that puts work off does so each time, a neighbour does not."""
+"""Rounds before a step is timed, and how often they are tried: work that is put off is there each time, a neighbour is not."""
 EPOCHS = 10
 """Whose losses a profile shows."""
 MEMORY_SHARE = 0.8
