@@ -98,7 +98,8 @@ def train(
 ) -> Trajectory:
     """Trains from `start` (the problem's own weights by default).
 
-    `kink_margin`: an h whose magnitude is below this share of its terms' root sum of squares counts as undecided.
+    `kink_margin`: an h whose magnitude is below this share of its terms' root sum of squares counts as undecided, each weight
+    taken as large as it was at the start or is now.
     """
     start = start or (problem.w1, problem.w2)
     start = (start[0].copy(), start[1].copy())
@@ -221,7 +222,8 @@ def _descend(
     for flipped in flips:
         now = gradients(problem, w1, w2, flipped if flipped.size else None)
         losses.append(now.loss)
-        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(problem.x**2 @ w1**2))
+        largest = np.maximum(np.abs(w1), np.abs(start[0]))  # a weight that has come near 0 is no more exact than it was
+        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(problem.x**2 @ largest**2))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
     return np.array(losses), w1, w2, np.array(undecided)

@@ -81,6 +81,13 @@ def test_rounding_is_what_comes_of_products_that_are_off(shape):
     assert reference.rounding(problem, problem.w1, problem.w2).once == pytest.approx(measured, rel=0.25)
 
 
+def test_a_weight_that_training_brings_near_zero_is_no_more_exact_than_it_was():
+    """w1 goes from 0.1 to 1e-7 in one step: an error of 1e-6 of what it was decides the sign of h."""
+    one = [np.array([[value]]) for value in (1.0, 0.0, 0.1, 1.0)]
+    trained = reference.train(Problem(*one, learning_rate=(0.1 - 1e-7) / 0.2), 2, kink_margin=1e-5)
+    assert trained.undecided.ravel().tolist() == [False, True]
+
+
 def test_training_leaves_its_inputs_alone():
     problem = Problem.random(5, 4, 3, 2)
     start = problem.w1.copy(), problem.w2.copy()
