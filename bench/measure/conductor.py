@@ -28,8 +28,9 @@ from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
 Reply = dict[str, Any]
-REHEARSALS, AGAIN = 3, 4
-"""Rounds before a step is timed, and how often they are tried: work that is put off is there each time, a neighbour is not."""
+REHEARSALS, AGAIN = 3, 3
+"""Rounds before a step is timed; where they look wrong, so many times as many more, and all are judged together: a neighbour
+may have interrupted a few."""
 EPOCHS = 10
 """Whose losses a profile shows."""
 MEMORY_SHARE = 0.8
@@ -199,12 +200,16 @@ class _Conductor:
         """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
         visited = self._visited(case, "rehearsal")
         lengths = (1, visited.calls)
-        for _ in range(AGAIN):
-            self._judge("draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
-            short, rounds = ([visited.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths)
-            what = audit.moved([each.outside for each in rounds], visited.steps, [[each.outside for each in short]])
+        rounds: tuple[list[Any], list[Any]] = ([], [])
+        for times in (1, AGAIN):
+            for _ in range(times * REHEARSALS):
+                self._judge("draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
+                for some, calls in zip(rounds, lengths, strict=True):
+                    some.append(visited.round(worker, THROUGHPUT, calls))
+            short, long = ([each.outside for each in some] for some in rounds)
+            what = audit.moved(long, visited.steps, [short])
             if not what:
-                return worst([each.errors for each in rounds])
+                return worst([each.errors for each in rounds[1]])
         raise Refused("wrong", str(what))
 
     def _rounds(self, number: int, block: int) -> list[dict[str, Any]]:
