@@ -6,7 +6,7 @@ Nothing that is timed may come from here, and nothing here may be written for sp
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,7 @@ class Gradients:
     grad_w1: Float64  # (D_in, H)
     grad_w2: Float64  # (H, D_out)
     h: Float64  # (N, H)
+    grad_h_relu: Float64  # (N, H)
 
 
 def gradients(problem: Problem, w1: Float64, w2: Float64, flipped: Mask | None = None) -> Gradients:
@@ -47,7 +48,17 @@ def gradients(problem: Problem, w1: Float64, w2: Float64, flipped: Mask | None =
     grad_h_relu = 2.0 * residual @ w2.T  # (N, H)
     opened = (h >= 0) if flipped is None else (h >= 0) ^ flipped  # (N, H)
     grad_w1 = problem.x.T @ (grad_h_relu * opened)  # (D_in, H)
-    return Gradients(float(np.sum(residual**2)), grad_w1, grad_w2, h)
+    return Gradients(float(np.sum(residual**2)), grad_w1, grad_w2, h, grad_h_relu)
+
+
+@dataclass(frozen=True)
+class Rounding:
+    """Variances of a step's errors in squared units of a rounding: of y_pred, of w1's and of w2's update, summed over each."""
+
+    once: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Where each product is off by one unit of the root sum of squares of its terms."""
+    each: tuple[float, ...] = (0.0, 0.0, 0.0)
+    """Where it is off by √k units, k terms in a sum."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +79,10 @@ class Trajectory:
     kink_w2: float = 0.0
     every: int = 1
     """Steps between two losses that are told: a call that does several tells its last."""
-    uncancelled: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    """Loss and norms of both updates of the first step, were the residual as large as y_pred and y_pred - y together, which is
-    about as far as y_pred comes in training. Rounding errors follow these: they do not shrink where the residual does."""
+    rounding: Rounding = field(default_factory=Rounding)
+    kink_margin: float = 0.0
+    flipped: Mask | None = None
+    """(steps, N, H) hidden units that took the other subgradient."""
 
     @property
     def steps(self) -> int:
@@ -86,21 +98,92 @@ def train(
 ) -> Trajectory:
     """Trains from `start` (the problem's own weights by default).
 
-    `kink_margin`: an h whose magnitude is below this share of its terms' root sum of squares counts as undecided.
+    `kink_margin`: an h whose magnitude is below this share of its terms' root sum of squares counts as undecided, each weight
+    taken as large as it was at the start or is now.
     """
-    first = start or (problem.w1, problem.w2)
-    no_flips = np.zeros((steps, 0), bool)
-    losses, w1, w2, undecided = _descend(problem, first, no_flips, kink_margin)
-    start = (first[0].copy(), first[1].copy())
-    return Trajectory(start, losses, w1, w2, undecided, np.zeros(steps), uncancelled=_uncancelled(problem, first))
+    start = start or (problem.w1, problem.w2)
+    start = (start[0].copy(), start[1].copy())
+    losses, w1, w2, undecided = _descend(problem, start, np.zeros((steps, 0), bool), kink_margin)
+    return Trajectory(
+        start, losses, w1, w2, undecided, np.zeros(steps), rounding=rounding(problem, *start), kink_margin=kink_margin
+    )
 
 
-def _uncancelled(problem: Problem, start: tuple[Float64, Float64]) -> tuple[float, float, float]:
-    no_y = replace(problem, y=np.zeros_like(problem.y))
-    parts = [gradients(each, *start) for each in (problem, no_y)]
-    loss = sum(np.sqrt(part.loss) for part in parts) ** 2
-    grad_w1, grad_w2 = (sum(np.linalg.norm(getattr(part, name)) for part in parts) for name in ("grad_w1", "grad_w2"))
-    return float(loss), float(problem.learning_rate * grad_w1), float(problem.learning_rate * grad_w2)
+def rounding(problem: Problem, w1: Float64, w2: Float64) -> Rounding:
+    """How far rounding comes in one step from these weights: variances that follow from those of the products' terms.
+
+    They follow the terms and not what is left of them: errors do not shrink where the residual does.
+    """
+    h = problem.x @ w1  # (N, H)
+    opened = h >= 0  # (N, H)
+    h_relu = h * opened  # (N, H)
+    residual = h_relu @ w2 - problem.y  # (N, D_out)
+    N, D_in, H, D_out = problem.shape
+    found = []
+    for once, each in ((1, 0), (0, 1)):
+        of_h = (once + each * D_in) * (problem.x**2 @ w1**2) * opened  # (N, H)
+        of_residual = of_h @ w2**2 + (once + each * H) * (h_relu**2 @ w2**2) + once * problem.y**2  # (N, D_out)
+        of_w2 = h_relu.T**2 @ of_residual + of_h.T @ residual**2 + (once + each * N) * (h_relu.T**2 @ residual**2)
+        of_grad_h = (of_residual @ w2.T**2 + (once + each * D_out) * (residual**2 @ w2.T**2)) * opened  # (N, H)
+        of_w1 = problem.x.T**2 @ of_grad_h + (once + each * N) * (problem.x.T**2 @ ((residual @ w2.T) ** 2 * opened))
+        twice_rate = 2 * problem.learning_rate
+        found.append((float(of_residual.sum()), *(float(twice_rate**2 * of.sum()) for of in (of_w1, of_w2))))
+    return Rounding(*found)
+
+
+def nearer(problem: Problem, trajectory: Trajectory, w1: Float64) -> Iterator[Trajectory]:
+    """The trajectory with undecided units on the sides that bring its end ever nearer to `w1`: one after the other, the one
+    that brings it furthest first; of a single step, where they do not depend on each other, all of them at once.
+    """
+    if trajectory.steps == 1:
+        flipped = _sides(problem, trajectory, w1 - trajectory.w1)
+        if flipped.any():
+            yield _with_sides(problem, trajectory, flipped)
+        return
+    now, off = trajectory, _distance(w1, trajectory.w1)
+    while 0 < len(places := _places(now)) <= FEW:
+        others = [_with_sides(problem, now, each | _taken(now)) for each in places]
+        distances = [_distance(w1, other.w1) for other in others]
+        best = int(np.argmin(distances))
+        if not distances[best] < off:
+            return
+        now, off = others[best], distances[best]
+        yield now
+
+
+def _sides(problem: Problem, trajectory: Trajectory, off: Float64) -> Mask:
+    """(1, N, H) the undecided units of a step that took the other side, by what `off` (D_in, H) is left of w1's update."""
+    now = gradients(problem, *trajectory.start)
+    flipped, left = np.zeros((1, *now.h.shape), bool), off.copy()
+    places = [(int(row), int(unit)) for _, row, unit in np.argwhere(trajectory.undecided)]
+    sign = np.where(now.h >= 0, problem.learning_rate, -problem.learning_rate)
+    moves = {place: problem.x[place[0]] * (now.grad_h_relu * sign)[place] for place in places}  # (D_in,) each
+    while moves:
+        gains = {place: float((2 * left[:, place[1]] - move) @ move) for place, move in moves.items()}
+        best = max(gains, key=lambda place: gains[place])
+        if not gains[best] > 0:
+            break
+        left[:, best[1]] -= moves.pop(best)
+        flipped[0, *best] = True
+    return flipped
+
+
+def _with_sides(problem: Problem, trajectory: Trajectory, flipped: Mask) -> Trajectory:
+    losses, w1, w2, undecided = _descend(problem, trajectory.start, flipped, trajectory.kink_margin)
+    return replace(trajectory, losses=losses, w1=w1, w2=w2, undecided=undecided, flipped=flipped)
+
+
+def _taken(trajectory: Trajectory) -> Mask:
+    return np.zeros_like(trajectory.undecided) if trajectory.flipped is None else trajectory.flipped
+
+
+def _places(trajectory: Trajectory) -> list[Mask]:
+    """Each undecided unit that is on its first side."""
+    return [_one(trajectory.undecided, place) for place in np.argwhere(trajectory.undecided & ~_taken(trajectory))]
+
+
+def _distance(one: Float64, other: Float64) -> float:
+    return float(np.sum((one - other) ** 2))
 
 
 def with_kinks(problem: Problem, trajectory: Trajectory) -> Trajectory:
@@ -118,10 +201,16 @@ def _one_by_one(undecided: Mask) -> Iterator[Mask]:
     """The undecided units to flip, a trajectory each: two that cancel must not hide each other. Beyond a few they are
     flipped all at once, for their effects then add up like the steps of a random walk."""
     places = np.argwhere(undecided)
-    for place in places if len(places) <= FEW else [tuple(places.T)]:
-        flips = np.zeros_like(undecided)
-        flips[tuple(place)] = True
-        yield flips
+    if len(places) > FEW:
+        yield undecided
+    else:
+        yield from (_one(undecided, place) for place in places)
+
+
+def _one(like: Mask, place: NDArray[np.intp]) -> Mask:
+    flips = np.zeros_like(like)
+    flips[tuple(place)] = True
+    return flips
 
 
 def _descend(
@@ -133,7 +222,8 @@ def _descend(
     for flipped in flips:
         now = gradients(problem, w1, w2, flipped if flipped.size else None)
         losses.append(now.loss)
-        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(problem.x**2 @ w1**2))
+        largest = np.maximum(np.abs(w1), np.abs(start[0]))  # a weight that has come near 0 is no more exact than it was
+        undecided.append(np.abs(now.h) < kink_margin * np.sqrt(problem.x**2 @ largest**2))
         w1 -= problem.learning_rate * now.grad_w1
         w2 -= problem.learning_rate * now.grad_w2
     return np.array(losses), w1, w2, np.array(undecided)

@@ -56,6 +56,38 @@ def test_kinks_are_counted_where_units_are_undecided_only():
     assert np.array_equal(sure.w1, unsure.w1)
 
 
+@pytest.mark.parametrize("shape", [(7, 13, 5, 3), (33, 257, 65, 17)])
+def test_rounding_is_what_comes_of_products_that_are_off(shape):
+    """Drawn, not derived: each product is off by a millionth of its terms' root sum of squares, y by a millionth of itself."""
+    problem, size = Problem.random(*shape, seed=1), 1e-6
+    normal = np.random.default_rng(1).standard_normal
+
+    def product(a, b):
+        off = np.sqrt(a**2 @ b**2)
+        return a @ b + size * off * normal(off.shape)
+
+    def step(product, y):
+        h = problem.x @ problem.w1
+        opened = h >= 0
+        h_relu = product(problem.x, problem.w1) * opened
+        residual = product(h_relu, problem.w2) - y
+        grad_h = product(2 * residual, problem.w2.T) * opened
+        rate = problem.learning_rate
+        return residual, rate * product(problem.x.T, grad_h), rate * product(h_relu.T, 2 * residual)
+
+    right = step(np.matmul, problem.y)
+    drawn = [step(product, problem.y * (1 + size * normal(problem.y.shape))) for _ in range(300)]
+    measured = [np.mean([np.sum((one[part] - right[part]) ** 2) for one in drawn]) / size**2 for part in range(3)]
+    assert reference.rounding(problem, problem.w1, problem.w2).once == pytest.approx(measured, rel=0.25)
+
+
+def test_a_weight_that_training_brings_near_zero_is_no_more_exact_than_it_was():
+    """w1 goes from 0.1 to 1e-7 in one step: an error of 1e-6 of what it was decides the sign of h."""
+    one = [np.array([[value]]) for value in (1.0, 0.0, 0.1, 1.0)]
+    trained = reference.train(Problem(*one, learning_rate=(0.1 - 1e-7) / 0.2), 2, kink_margin=1e-5)
+    assert trained.undecided.ravel().tolist() == [False, True]
+
+
 def test_training_leaves_its_inputs_alone():
     problem = Problem.random(5, 4, 3, 2)
     start = problem.w1.copy(), problem.w2.copy()
