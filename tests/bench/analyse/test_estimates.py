@@ -94,6 +94,12 @@ def test_comparisons_that_allowed_for_kinks_are_counted_and_told_only_where_ther
     assert beside == {"error_loss": 1.0, "error_w1": 2.0, "error_w2": 3.0, "kinks": 5.0}
 
 
+def test_without_any_comparison_no_error_is_known():
+    found = estimates.worst_errors(PROVEN, _rounds("latency", [[1]]), [])
+    assert [*found] == ["error_loss", "error_w1", "error_w2", "kinks"]
+    assert all(math.isnan(found[name]) for name in ("error_loss", "error_w1", "error_w2"))
+
+
 def test_logarithms_of_throughput_stand_by_pass_and_block():
     rounds = pd.concat(
         [

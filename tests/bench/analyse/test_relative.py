@@ -31,6 +31,19 @@ def test_weights_are_a_mix_whatever_is_asked():
         assert weights.sum() == pytest.approx(1)
 
 
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("seed", range(5))
+def test_two_weights_are_those_of_least_squares_under_the_condition_that_they_sum_to_one(scale, seed):
+    """Then one is a regression of what parts the case from the second yardstick on what parts the first from it."""
+    random = np.random.default_rng(seed)
+    first, second, noise = scale * random.normal(size=(3, 12))
+    case = 0.4 * first + 0.5 * second + 0.1 * noise + 7
+    apart, case_apart = first - second, case - second
+    weight = np.cov(apart, case_apart)[0, 1] / np.var(apart, ddof=1)
+    assert 0 < weight < 1
+    assert mix(case, np.column_stack([first + 3, second])).tolist() == pytest.approx([weight, 1 - weight], rel=1e-4)
+
+
 def test_nothing_that_differs_between_runs_flows_into_the_weights():
     logs = _processes(np.random.default_rng(2), np.array((0.2, 0.3, 0.5)))
     slower = logs.assign(case=logs["case"] + 0.5, a=logs["a"] - 1)
@@ -40,6 +53,12 @@ def test_nothing_that_differs_between_runs_flows_into_the_weights():
 def test_relative_times_spread_less_than_times_do():
     logs = _processes(np.random.default_rng(3), np.array((0.2, 0.3, 0.5)))
     assert relative(logs, "case", ["a", "b", "c"])[2].error < relative(logs, "case", [])[2].error / 3
+
+
+def test_two_processes_are_enough_for_a_mix_and_one_is_not():
+    logs = _processes(np.random.default_rng(7), np.array((1, 0, 0)), passes=2)
+    assert sum(relative(logs, "case", ["a", "b"])[0].values()) == pytest.approx(1)
+    assert relative(logs[:1], "case", ["a", "b"])[0] == {}
 
 
 def test_without_yardsticks_times_stay_as_they_are():
@@ -75,6 +94,7 @@ def test_quiet_by_hand():
     assert quiet(_rounds(seconds))["x"].tolist() == pytest.approx([(1.5 + 4.5) / 2])
     assert quiet(_rounds(seconds, "cuda"))["x"].tolist() == pytest.approx([1.5]), "a GPU's latency is another thing"
     assert quiet(_rounds(np.exp([[[4.0]]])))["x"].tolist() == pytest.approx([4])
+    assert quiet(_rounds(np.exp([[[5.0, 4, 6]]])))["x"].tolist() == pytest.approx([4])
 
 
 def test_a_neighbour_that_disturbs_some_rounds_of_each_process_is_no_difference():

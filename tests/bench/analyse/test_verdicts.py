@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from bench.analyse.verdicts import ALPHA, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, holm, verdicts
 
@@ -99,6 +100,17 @@ def test_what_each_verdict_means(mean, error, verdict):
 
 def test_a_difference_below_the_margin_is_never_called_however_sure_it_is():
     assert verdicts([Estimate(math.log1p(MARGIN) * 0.99, 1e-9, 19)])[0][0] == EQUAL
+
+
+@pytest.mark.parametrize(("sure", "verdict"), [(0.991, SLOWER), (0.989, UNDECIDED)])
+@pytest.mark.parametrize("freedom", [3, 19, 1000])
+def test_one_row_is_called_at_one_in_a_hundred(sure, verdict, freedom):
+    """A difference that Student's t leaves to chance so rarely, on both sides."""
+    error = 0.02 / float(stdtrit(freedom, (1 + sure) / 2))
+    estimate = Estimate(0.02, error, freedom)
+    assert estimate.p == pytest.approx(1 - sure)
+    assert Estimate(-0.02, error, freedom).p == pytest.approx(1 - sure)
+    assert verdicts([estimate])[0][0] == verdict
 
 
 def test_more_rows_ask_for_more_evidence():

@@ -183,6 +183,7 @@ def test_an_audit_is_twice_as_long_or_half_where_twice_could_not_be_proven(calls
     visited = Visited(None, CASE, replace(STEP, steps_per_call=every), calls, "")
     assert visited.longer == longer
     assert visited.lengths(True, False) == {WARM: 1, THROUGHPUT: calls, LATENCY: calls, AUDIT: longer}
+    assert visited.lengths(False, True) == {WARM: 1, THROUGHPUT: calls, LATENCY: calls, DEVICE: calls}
 
 
 def test_the_judge_draws_what_a_visit_asks_for_and_trains_no_warm_up(room):

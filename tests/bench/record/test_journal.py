@@ -82,7 +82,7 @@ def test_a_damaged_journal_is_named_with_its_line(tmp_path, text, says):
 
 def test_binary_and_missing_files_are_one_sentence(tmp_path):
     (tmp_path / journal.NAME).write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="not UTF-8 text"):
+    with pytest.raises(UsageError, match="a journal: not UTF-8 text; give"):
         journal.read(tmp_path)
     with pytest.raises(UsageError, match="No such file"):
         journal.read(tmp_path / "nowhere.jsonl")
