@@ -65,8 +65,8 @@ def test_training_leaves_its_inputs_alone():
 
 
 def test_what_undecided_units_could_change_adds_up_one_by_one():
-    """Two units of one step that lie at 0, each flipped alone by hand."""
-    x, y, w2 = np.array([[1.0, 2.0]]), np.array([[3.0]]), np.array([[1.0], [-2.0], [4.0]])
+    """Two units of one step that lie at 0 and are about to open, each flipped alone by hand."""
+    x, y, w2 = np.array([[1.0, 2.0]]), np.array([[3.0]]), np.array([[-1.0], [-2.0], [4.0]])
     w1 = np.array([[2.0, -4.0, 1.0], [-1.0, 2.0, 1.0]])  # h = (0, 0, 3)
     problem = Problem(x, y, w1, w2, learning_rate=0.01)
     plain = reference.train(problem, 2, kink_margin=1e-3)

@@ -278,4 +278,5 @@ def test_what_is_forwarded_goes_with_its_arrays():
 def test_of_several_errors_the_largest_count_and_kinks_add_up():
     some = [{"loss": 3, "w1": 1, "w2": 2, "kinks": 1}, None, {"loss": 1, "w1": 4, "w2": 0, "kinks": 2}]
     assert worst(some) == {"loss": 3, "w1": 4, "w2": 2, "kinks": 3}
+    assert worst([None, some[2]]) == some[2]
     assert worst([None]) is None

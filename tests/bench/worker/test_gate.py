@@ -154,6 +154,54 @@ def test_weights_are_two_and_losses_numbers():
         gate.handed_out(Hands(Problem.random(*SMALL), "cpu", "float32"), [1.0], "float32")
 
 
+def test_a_step_that_hands_out_one_of_its_weights_is_seen_whichever_it_is():
+    class First(NumpyManual):
+        def get_weights(self):
+            return self.w1, super().get_weights()[1]
+
+    class Second(NumpyManual):
+        def get_weights(self):
+            return super().get_weights()[0], self.w2
+
+    for build in (First, Second):
+        says = r"^hands out its own weights instead of copies: writing to what get_weights\(\) gave changes the step$"
+        with pytest.raises(Wrong, match=says):
+            prove(build, "cpu", "float32", SMALL, seed=1)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_weights_are_looked_at_whenever_they_are_handed_out(after):
+    class Narrows(NumpyManual):
+        asked = 0
+
+        def get_weights(self):
+            self.asked += 1
+            return [w.astype("float16" if self.asked > after else w.dtype) for w in super().get_weights()]
+
+    asked = questions.Proof(questions.SHAPES[1], "float32", 1, "nonce", "a")
+    with pytest.raises(Wrong, match=r"hands out w1 as float16 \(13, 5\), expected an array of float32"):
+        gate.prove(Narrows, "cpu", "float32", asked.given, asked.calls)
+
+
+def test_a_step_is_built_for_the_device_and_the_dtype_that_were_asked_for():
+    built = []
+
+    class Noted(NumpyManual):
+        def __init__(self, problem, device, dtype):
+            built.append((device, dtype))
+            super().__init__(problem, device, "float32")
+
+        def get_weights(self):
+            return [w.astype("float16") for w in super().get_weights()]
+
+    asked, turns = questions.Proof(questions.SHAPES[1], "tf32", 1, "nonce", "a"), questions.Turns("tf32", 1, "nonce")
+    with pytest.raises(Wrong, match="expected an array of float32"):
+        gate.prove(Noted, "cuda:1", "tf32", asked.given, asked.calls)
+    with pytest.raises(Wrong, match="expected an array of float32"):
+        gate.take_turns(Noted, "cuda:1", "tf32", turns.given, 1)
+    assert built == [("cuda:1", "tf32")] * 3
+
+
 def _trajectory(steps=1):
     problem = Problem.random(seed=1)
     return problem, reference.train(problem, steps)
