@@ -73,7 +73,7 @@ def test_a_large_weight_is_judged_by_what_its_dtype_can_hold(share, right, steps
 
 @pytest.mark.parametrize(("share", "right"), JUST)
 @pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize(("kink", "whole"), [(0.0, 0.0), (0.25, 0.0), (0.0, 1e8), (0.25, 1e28)])
+@pytest.mark.parametrize(("kink", "whole"), [(0.0, 0.0), (0.25, 0.0), (0.0, 1e8), (0.25, 1e32)])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_each_loss_may_be_off_by_the_tolerance_its_kinks_and_the_rounding_of_y_pred(share, right, place, kink, whole, sign):
     kinks = np.zeros(2)
@@ -132,7 +132,7 @@ def test_of_two_comparisons_the_larger_of_each_error_counts_and_kinks_add_up():
 
 
 UPDATE = np.array([[3.0, 0.0], [0.0, 4.0]])
-LOWER, FORWARD, BACKWARD = "what arithmetic in a lower precision than", "look at the forward pass", "look at the backward pass"
+LOWER, FORWARD, BACKWARD = "in a lower precision than float64 gives", "look at the forward pass", "look at the backward pass"
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_a_proof_gives_its_problem_and_other_weights_to_go_on_from():
     assert _same(asked.rounds[0].start, (w1, w2))
     assert _same(others, asked.rounds[1].given)
     assert _differ(others, (w1, w2))
-    assert [each.dtype for each in asked.rounds] == ["float32", "float32"]
+    assert [(each.dtype, each.problem is asked.problem) for each in asked.rounds] == [("float32", True)] * 2
     assert x.shape + w2.shape == tuple(SHAPE)
 
 
@@ -164,6 +164,10 @@ def test_turns_are_two_problems_and_three_calls_of_each(every):
     assert _same(asked.given, [*questions.arrays(first), *questions.arrays(second)])
     assert [len(each.expected.losses) for each in asked.rounds] == [3 * every, 3 * every]
     assert [each.dtype for each in asked.rounds] == ["float32", "float32"]
+    assert all(_same(each.start, (each.problem.w1, each.problem.w2)) for each in asked.rounds)
+    again, other = Turns("float32", every, "nonce"), Turns("float32", every, "another")
+    assert _same(asked.given, again.given)
+    assert _differ(asked.given[:4], other.given[:4])
     asked.judge(_turned(asked, every))
 
 
@@ -172,7 +176,8 @@ def test_each_array_of_both_turns_is_judged(spoilt):
     asked = Turns("float32", 1, "nonce")
     answers = _turned(asked)
     answers[spoilt] = answers[spoilt] * np.float32(1.01)
-    with pytest.raises(Wrong, match="shares state between two instances"):
+    says = "^shares state between two instances: each is right alone, and wrong when they take turns$"
+    with pytest.raises(Wrong, match=says):
         asked.judge(answers)
 
 
