@@ -209,6 +209,39 @@ def test_a_yardstick_that_changed_since_the_campaign_is_left_out_unless_all_have
     assert set(everything.weights) == {"arithmetic", "dispatch", "traffic"}
 
 
+def test_two_runs_of_a_campaign_are_enough():
+    estimate, _, notes = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), _runs([0.01, 0.03], prefix="c"))
+    assert estimate.error == pytest.approx(0.01 * math.sqrt(2) * math.sqrt(2))
+    assert (estimate.freedom, notes) == (1, [])
+
+
+def test_a_campaign_without_yardsticks_says_nothing_of_relative_times():
+    calm = _runs([0.01, 0.02, 0.03], prefix="c").table
+    calm = Runs(calm[calm["kind"] != "yardstick"])
+    assert math.isinf(_difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm).estimate.error)
+
+
+def test_a_run_of_the_campaign_that_misses_a_yardstick_is_left_out():
+    calm = _weathered({"base": 0.01, "slow": 0.01})
+    calm = calm[(calm["backend"] != "dispatch") | (calm["run"] != "c0")]
+    known = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), Runs(calm)).estimate
+    new = _of_a_new_case(calm).estimate
+    assert known.freedom == new.freedom == 4
+    assert math.isfinite(known.error)
+    assert math.isfinite(new.error)
+
+
+@pytest.mark.parametrize(("steps", "known"), [(20.0, True), (10.0, False)])
+def test_a_campaign_has_to_be_like_the_base(steps, known):
+    base, head = (_runs([0], prefix=prefix).table for prefix in "ab")
+    calm = Runs(_weathered({"base": 0.01}).assign(steps_per_round=steps))
+    sides = [Runs(base), Runs(head.assign(steps_per_round=10.0))]
+    assert math.isfinite(_difference(*sides, calm).estimate.error) == known
+    key = ("new", *CASE[1:])
+    new = [Runs(side.table.replace({"backend": {"base": "new"}})) for side in sides]
+    assert math.isfinite(difference(key, new, [side.ok_rows(key) for side in new], calm).estimate.error) == known
+
+
 def test_a_place_is_a_device_with_its_threads():
     assert place_of(CASE) == ("cpu", 1)
     assert place_of(("base", "cuda", "float32", 4, 64, 1000, 100, 10, "new")) == ("cuda", 4)

@@ -124,6 +124,11 @@ def test_holm_by_hand():
     assert holm([0.9, 0.8]) == [1.0, 1.0]
 
 
+def test_one_process_knows_nothing_of_its_error_and_two_have_one_degree_of_freedom():
+    assert Estimate.of([0.5]) == Estimate(0.5, math.inf, 1)
+    assert Estimate.of([0.0, 2.0]) == Estimate(1.0, pytest.approx(1.0), 1)
+
+
 def test_one_process_decides_nothing():
     assert verdicts([Estimate.of([0.5])]) == [(UNDECIDED, 1.0)]
 
