@@ -6,7 +6,7 @@ INSTALL := $(RUN) -m pip install --quiet --constraint constraints.txt --editable
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 
-.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test lint instrument
+.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test lint mutants instrument
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -45,6 +45,10 @@ gpu: ## on a machine with CUDA and nothing to install: its tests, then every way
 
 test: $(TOOLS) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error
+
+mutants: $(TOOLS) ## breaks what times, judges and compares in 2,700 places, and counts what the tests see; under half an hour
+	$(INSTALL) '.[mutants]'
+	OPENBLAS_NUM_THREADS=1 $(RUN) tools/mutants/run.py
 
 instrument: $(READY) ## how often verdicts are wrong on this machine, under weather, beside two other tools; hours, goes on where it stopped
 	$(INSTALL) '.[instrument]'

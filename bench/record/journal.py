@@ -130,7 +130,7 @@ def _header(file: Path, record: dict[str, Any]) -> Header:
     for name in ("cases", "holes"):
         if isinstance(record.get(name), list):
             record[name] = [LATER_CASE_FIELDS | named if isinstance(named, dict) else named for named in record[name]]
-    for case in record.get("cases") or ():
+    for case in record["cases"] if isinstance(record.get("cases"), list) else ():
         if isinstance(case, dict) and "bytes" not in case:  # nor did older journals tell what a control's step does
             case["bytes"] = 0
             case["flops"] = case.get("flops") if case.get("proven") else 0

@@ -94,3 +94,83 @@ def test_training_leaves_its_inputs_alone():
     result = reference.train(problem, 2, start)
     assert np.array_equal(start[0], problem.w1)
     assert np.array_equal(result.start[0], problem.w1)
+
+
+def test_what_undecided_units_could_change_adds_up_one_by_one():
+    """Two units of one step that lie at 0 and are about to open, each flipped alone by hand."""
+    x, y, w2 = np.array([[1.0, 2.0]]), np.array([[3.0]]), np.array([[-1.0], [-2.0], [4.0]])
+    w1 = np.array([[2.0, -4.0, 1.0], [-1.0, 2.0, 1.0]])  # h = (0, 0, 3)
+    problem = Problem(x, y, w1, w2, learning_rate=0.01)
+    plain = reference.train(problem, 2, kink_margin=1e-3)
+    assert plain.undecided[0].tolist() == [[True, True, False]]
+    losses, off_1, off_2 = np.zeros(2), 0.0, 0.0
+    flips = np.argwhere(plain.undecided)
+    for step, _, unit in flips:
+        mine = np.zeros((2, 1, 3), bool)
+        mine[step, 0, unit] = True
+        flipped_w1, flipped_w2, seen = w1.copy(), w2.copy(), []
+        for flipped in mine:
+            now = reference.gradients(problem, flipped_w1, flipped_w2, flipped)
+            seen.append(now.loss)
+            flipped_w1, flipped_w2 = flipped_w1 - 0.01 * now.grad_w1, flipped_w2 - 0.01 * now.grad_w2
+        losses += np.abs(np.array(seen) - plain.losses)
+        off_1 += np.linalg.norm(flipped_w1 - plain.w1)
+        off_2 += np.linalg.norm(flipped_w2 - plain.w2)
+    found = reference.with_kinks(problem, plain)
+    assert len(flips) >= 2
+    assert found.kink_losses.tolist() == pytest.approx(losses.tolist())
+    assert (found.kink_w1, found.kink_w2) == (pytest.approx(off_1), pytest.approx(off_2))
+    assert min(found.kink_losses[1], found.kink_w1, found.kink_w2) > 0
+
+
+@pytest.mark.parametrize("number", [1, 2, reference.FEW, reference.FEW + 1])
+def test_a_few_undecided_units_are_flipped_each_and_many_at_once(number):
+    undecided = np.zeros((2, 3, 5), bool)
+    undecided.flat[np.random.default_rng(0).permutation(undecided.size)[:number]] = True
+    flips = list(reference._one_by_one(undecided))
+    if number > reference.FEW:
+        assert [flip.tolist() for flip in flips] == [undecided.tolist()]
+    else:
+        assert [int(flip.sum()) for flip in flips] == [1] * number
+        assert np.array_equal(np.logical_or.reduce(flips), undecided)
+    assert reference.FEW == 8
+
+
+def test_a_unit_is_undecided_below_its_share_of_the_root_sum_of_squares_of_its_terms():
+    """Terms (3, -4): h = -1, root sum of squares 5."""
+    problem = Problem(np.array([[3.0, 4.0]]), np.zeros((1, 1)), np.array([[1.0], [-1.0]]), np.ones((1, 1)), learning_rate=0.1)
+    assert reference.train(problem, 1, kink_margin=0.21).undecided.tolist() == [[[True]]]
+    assert reference.train(problem, 1, kink_margin=0.2).undecided.tolist() == [[[False]]]
+    assert not reference.train(problem, 1).undecided.any()
+
+
+def test_rounding_errors_follow_a_residual_as_large_as_prediction_and_target_together():
+    """x = 2, w1 = 3, w2 = 5, y = 29: y_pred = 30, and residuals 30 and 1 are added before they are squared."""
+    one = [np.array([[value]]) for value in (2.0, 29.0, 3.0, 5.0)]
+    loss, w1, w2 = reference.train(Problem(*one, learning_rate=0.1), 1).uncancelled
+    assert loss == pytest.approx((30 + 1) ** 2)
+    assert w1 == pytest.approx(0.1 * 2 * (30 + 1) * 5 * 2)
+    assert w2 == pytest.approx(0.1 * 2 * (30 + 1) * 6)
+    problem = Problem.random(5, 4, 3, 2, seed=1)
+    start = 2 * problem.w1, 3 * problem.w2
+    parts = [reference.gradients(each, *start) for each in (problem, Problem(problem.x, 0 * problem.y, *start))]
+    found = reference.train(problem, 2, start).uncancelled
+    assert found[0] == pytest.approx(sum(np.sqrt(part.loss) for part in parts) ** 2)
+    assert found[1] == pytest.approx(problem.learning_rate * sum(np.linalg.norm(part.grad_w1) for part in parts))
+    assert found[2] == pytest.approx(problem.learning_rate * sum(np.linalg.norm(part.grad_w2) for part in parts))
+
+
+def test_several_steps_are_single_steps_one_after_the_other():
+    problem = Problem.random(5, 4, 3, 2, learning_rate=1e-3)
+    three = reference.train(problem, 3)
+    start, losses = (problem.w1, problem.w2), []
+    for _ in range(3):
+        one = reference.train(problem, 1, start)
+        losses += one.losses.tolist()
+        start = (one.w1, one.w2)
+    assert three.losses.tolist() == losses
+    assert three.steps == 3
+    assert three.undecided.shape == (3, 5, 3)
+    assert np.array_equal(three.w1, start[0])
+    assert np.array_equal(three.w2, start[1])
+    assert np.array_equal(three.start[1], problem.w2)

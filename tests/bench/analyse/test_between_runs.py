@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.between_runs import FLOOR, KAPPA, KEY, PRIOR_FREEDOM, UNDISTURBED, Runs, difference
+from bench.analyse.between_runs import FLOOR, KAPPA, KEY, PRIOR_FREEDOM, UNDISTURBED, Runs, difference, place_of
 from tests.support import run_rows
 
 CASE = ("base", "cpu", "float32", 1, 64, 1000, 100, 10, "")
@@ -64,13 +64,168 @@ def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
 
 
 @pytest.mark.parametrize(
-    "other", [{"machine": "n"}, {"allocator": "system"}, {"steps_per_round": 10.0}, {"processes": 5}, {"rounds": 50}]
-)
+    "other",
+    [
+        {"machine": "n"}, {"kernels": "SSE2"}, {"allocator": "system"}, {"steps_per_round": 10.0}, {"processes": 5},
+        {"rounds": 50},
+    ],
+)  # fmt: skip
 def test_a_campaign_speaks_only_for_runs_like_its_own(other):
     calm = _runs([0.01, 0.02], prefix="c", **other)
     estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
     assert math.isinf(estimate.error)
     assert notes[0].startswith("the campaign holds no two runs that were measured alike")
+
+
+def _weathered(spreads, runs=6):
+    """A campaign in whose runs everything drifts alike, and these cases by so much more."""
+    random = np.random.default_rng(3)
+    calm = _runs([0.0] * runs, prefix="c").table
+    drift = dict(zip(calm["run"].unique(), random.normal(0, 0.2, runs), strict=True))
+    calm["quiet_seconds_per_step"] *= np.exp(calm["run"].map(drift))
+    apart = np.array([1, -1] * (runs // 2))
+    for backend, spread in spreads.items():
+        calm.loc[calm["backend"] == backend, "quiet_seconds_per_step"] *= np.exp(spread * apart)
+    return calm
+
+
+def _new(name, prefix):
+    table = _runs([0], prefix=prefix).table
+    return Runs(table.assign(backend=table["backend"].replace({"base": name})))
+
+
+def _of_a_new_case(calm):
+    key = ("new", *CASE[1:])
+    sides = [_new("new", prefix) for prefix in "ab"]
+    return difference(key, sides, [side.ok_rows(key) for side in sides], Runs(calm))
+
+
+def test_a_case_that_the_campaign_lacks_is_given_the_spread_of_its_widest_row():
+    """Weather cancels in it; the twin, which is a control, and rows elsewhere do not count, nor what was run once alone."""
+    calm = _weathered({"base": 0.01, "slow": 0.03, "twin": 0.1})
+    elsewhere = calm[calm["backend"] == "twin"].assign(backend="wild", kind="seed", dtype="float64")
+    smaller = elsewhere.assign(dtype="float32", N=1)
+    once = elsewhere.assign(dtype="float32").iloc[:1]
+    failed = elsewhere.assign(dtype="float32", status="wrong")
+    for order in ([calm], [calm, elsewhere, smaller, once], [elsewhere, smaller, once, calm], [failed, calm]):
+        estimate, workloads, notes, _ = _of_a_new_case(pd.concat(order, ignore_index=True))
+        assert estimate.error == pytest.approx(0.03 * math.sqrt(6 / 5) * math.sqrt(2))
+        assert estimate.freedom == 5
+        assert notes == ["the campaign does not hold this case, so its widest row at this device, dtype and shape stands in"]
+        assert workloads == ["arithmetic", "dispatch", "traffic"]
+
+
+def test_a_campaign_without_any_row_like_a_new_case_says_nothing():
+    calm = _weathered({})
+    estimate, _, notes, _ = _of_a_new_case(calm.assign(machine="another"))
+    assert math.isinf(estimate.error)
+    assert notes[0].startswith("the campaign holds no two runs that were measured alike")
+
+
+def test_runs_alone_say_that_nothing_is_known_of_their_spread():
+    estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0.5], prefix="b"))
+    assert (estimate.mean, estimate.error, estimate.freedom) == (pytest.approx(0.5), math.inf, 1)
+    assert notes[0].startswith("how much one run of this machine differs from the next is unknown")
+    assert len(notes) == 1
+
+
+def test_weather_cancels_between_sides_and_in_the_campaign():
+    base, head = (_runs([0], prefix=prefix).table for prefix in "ab")
+    head["quiet_seconds_per_step"] *= 1.3
+    estimate, _, notes, _ = _difference(Runs(base), Runs(head), Runs(_weathered({"base": 0.01})))
+    assert estimate.mean == pytest.approx(0, abs=1e-12)
+    assert estimate.error == pytest.approx(0.01 * math.sqrt(6 / 5) * math.sqrt(2))
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "shared"),
+    [
+        ("source_hash", "y", {"arithmetic", "traffic"}),
+        ("versions", "numpy==3", {"arithmetic", "traffic"}),
+        ("status", "wrong", {"arithmetic", "traffic"}),
+        ("device", "cuda", {"arithmetic", "traffic"}),
+        ("threads", 2, {"arithmetic", "traffic"}),
+    ],
+)
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_yardstick_that_did_other_work_on_one_side_or_none_is_left_out(column, value, shared, side):
+    tables = [_runs([0, 0], prefix=prefix).table for prefix in "ab"]
+    tables[side].loc[tables[side]["backend"] == "dispatch", column] = value
+    assert set(_difference(*map(Runs, tables)).workloads) == shared
+
+
+def test_a_yardstick_that_misses_a_run_is_left_out():
+    base = _runs([0, 0], prefix="a").table
+    base = base[(base["backend"] != "dispatch") | (base["run"] != "a1")]
+    assert set(_difference(Runs(base), _runs([0, 0], prefix="b")).workloads) == {"arithmetic", "traffic"}
+
+
+def test_a_yardstick_whose_source_nobody_knows_is_left_out():
+    unknown = [_runs([0, 0], prefix=prefix, source_hash="", versions="") for prefix in "ab"]
+    found = _difference(*unknown)
+    assert found.workloads == []
+    assert found.notes == ["no yardstick is known to have done the same work on both sides, so the raw times stand alone"]
+    assert found.estimate.mean == 0
+
+
+def test_a_yardstick_that_changed_since_the_campaign_is_left_out_unless_all_have():
+    sides = [_runs([0], prefix=prefix) for prefix in "ab"]
+    calm = _runs([0.01, 0.02, 0.03], prefix="c").table
+    calm.loc[calm["backend"] == "dispatch", "source_hash"] = "y"
+    assert set(_difference(*sides, Runs(calm)).workloads) == {"arithmetic", "traffic"}
+    everything = _difference(*sides, Runs(calm.assign(source_hash="y")))
+    assert set(everything.workloads) == {"arithmetic", "dispatch", "traffic"}
+
+
+def test_two_runs_of_a_campaign_are_enough():
+    estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), _runs([0.01, 0.03], prefix="c"))
+    assert estimate.error == pytest.approx(0.01 * math.sqrt(2) * math.sqrt(2))
+    assert (estimate.freedom, notes) == (1, [])
+
+
+def test_a_campaign_without_yardsticks_says_nothing_of_relative_times():
+    calm = _runs([0.01, 0.02, 0.03], prefix="c").table
+    calm = Runs(calm[calm["kind"] != "yardstick"])
+    assert math.isinf(_difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm).estimate.error)
+
+
+def test_a_run_of_the_campaign_that_misses_a_yardstick_is_left_out():
+    calm = _weathered({"base": 0.01, "slow": 0.01})
+    calm = calm[(calm["backend"] != "dispatch") | (calm["run"] != "c0")]
+    known = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), Runs(calm)).estimate
+    new = _of_a_new_case(calm).estimate
+    assert known.freedom == new.freedom == 4
+    assert math.isfinite(known.error)
+    assert math.isfinite(new.error)
+
+
+@pytest.mark.parametrize(("steps", "known"), [(20.0, True), (10.0, False)])
+def test_a_campaign_has_to_be_like_the_base(steps, known):
+    base, head = (_runs([0], prefix=prefix).table for prefix in "ab")
+    calm = Runs(_weathered({"base": 0.01}).assign(steps_per_round=steps))
+    sides = [Runs(base), Runs(head.assign(steps_per_round=10.0))]
+    assert math.isfinite(_difference(*sides, calm).estimate.error) == known
+    key = ("new", *CASE[1:])
+    new = [Runs(side.table.replace({"backend": {"base": "new"}})) for side in sides]
+    assert math.isfinite(difference(key, new, [side.ok_rows(key) for side in new], calm).estimate.error) == known
+
+
+def test_a_place_is_a_device_with_its_threads():
+    assert place_of(CASE) == ("cpu", 1)
+    assert place_of(("base", "cuda", "float32", 4, 64, 1000, 100, 10, "new")) == ("cuda", 4)
+
+
+def test_runs_are_told_in_their_order_and_by_their_case():
+    runs = _runs([0.0, 0.1], prefix="r")
+    assert runs.runs == ["r0", "r1"]
+    assert [*runs.ok_rows(CASE).index] == ["r0", "r1"]
+    assert runs.ok_rows(("absent", *CASE[1:])).empty
+    assert [*runs.ok_rows(("absent", *CASE[1:])).columns] == [*runs.ok_rows(CASE).columns]
+    wrong = runs.table.copy()
+    wrong.loc[wrong["run"] == "r0", "status"] = "wrong"
+    assert [*Runs(wrong).ok_rows(CASE).index] == ["r1"]
+    assert runs.complete(("cuda", 1), runs.ok_rows(CASE).index) == set()
 
 
 def test_a_campaign_with_fewer_yardsticks_is_used_with_those():

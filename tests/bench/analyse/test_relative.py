@@ -65,6 +65,7 @@ def test_quiet_by_hand():
     assert quiet(_rounds(seconds))["x"].tolist() == pytest.approx([(1.5 + 4.5) / 2])
     assert quiet(_rounds(seconds, "cuda"))["x"].tolist() == pytest.approx([1.5]), "a GPU's latency is another thing"
     assert quiet(_rounds(np.exp([[[4.0]]])))["x"].tolist() == pytest.approx([4])
+    assert quiet(_rounds(np.exp([[[5.0, 4, 6]]])))["x"].tolist() == pytest.approx([4])
 
 
 def test_a_neighbour_that_disturbs_some_rounds_of_each_process_is_no_difference():

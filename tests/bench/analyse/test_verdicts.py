@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy.special import stdtrit
 
 from bench.analyse.verdicts import ALPHA, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, holm, more_data, verdicts
 
@@ -117,6 +118,17 @@ def test_nothing_decides_a_row_at_the_margin_itself():
     assert more_data(Estimate(math.log1p(MARGIN) - 1e-12, 0.001, 19)) > 1e6
 
 
+@pytest.mark.parametrize(("sure", "verdict"), [(0.991, SLOWER), (0.989, UNDECIDED)])
+@pytest.mark.parametrize("freedom", [3, 19, 1000])
+def test_one_row_is_called_at_one_in_a_hundred(sure, verdict, freedom):
+    """A difference that Student's t leaves to chance so rarely, on both sides."""
+    error = 0.02 / float(stdtrit(freedom, (1 + sure) / 2))
+    estimate = Estimate(0.02, error, freedom)
+    assert estimate.p == pytest.approx(1 - sure)
+    assert Estimate(-0.02, error, freedom).p == pytest.approx(1 - sure)
+    assert verdicts([estimate])[0][0] == verdict
+
+
 def test_more_rows_ask_for_more_evidence():
     edge = Estimate(0.015, 0.005, 19)
     assert verdicts([edge])[0][0] == SLOWER
@@ -126,6 +138,11 @@ def test_more_rows_ask_for_more_evidence():
 def test_holm_by_hand():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
+
+
+def test_one_process_knows_nothing_of_its_error_and_two_have_one_degree_of_freedom():
+    assert Estimate.of([0.5]) == Estimate(0.5, math.inf, 1)
+    assert Estimate.of([0.0, 2.0]) == Estimate(1.0, pytest.approx(1.0), 1)
 
 
 def test_one_process_decides_nothing():

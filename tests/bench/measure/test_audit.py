@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bench.measure import audit
+from bench.units import seconds
 
 STEPS, STEP, ASKING = 20, 350e-6, 300e-6
 
@@ -138,14 +139,19 @@ def test_one_clock_of_two_is_enough_to_be_refused():
 
 @pytest.mark.parametrize(("where", "what"), [("put", "set_weights"), ("take", "get_weights")])
 def test_work_that_is_moved_out_of_the_steps_is_told_with_its_place(where, what):
-    says = _fault(_visits(step=1e-6, **{where: STEPS * STEP}), least=0)
-    assert says.startswith("spends 7.00 ms in ")
-    assert what in says
+    says = _fault(_visits(step=1e-6, noise=0, **{where: STEPS * STEP}), least=0)
+    assert says == (
+        f"spends 7.00 ms in {what}() and 320 µs in 20 steps: it puts work off until the clock has stopped, or does it before; "
+        "do all of it inside step() or wait for it in synchronize()"
+    )
 
 
 def test_work_that_only_the_whole_span_sees_is_in_the_slope():
-    says = _fault(_visits(hidden=0.3))
-    assert "for each further step" in says
+    assert "for each further step" in _fault(_visits(hidden=0.3))
+    assert _fault(_visits(hidden=0.3, noise=0)) == (
+        "takes 455 µs for each further step from weights in to weights out, its own clock says 350 µs: it does work where the "
+        "clock does not run"
+    )
     assert _fault(_visits(hidden=0.3, every=1000)) is None, "without audits there is no slope"
 
 
@@ -163,3 +169,115 @@ def test_less_time_than_the_arithmetic_needs_is_no_feat():
 
 def test_older_visits_that_nobody_timed_from_outside_say_nothing():
     assert audit.fault([{"throughput_seconds": 1e-9}], [], 1, 1.0) is None
+
+
+def test_six_visits_are_enough_to_refuse_a_clock():
+    assert _fault(_visits(5, clock=0.5)) is None
+    assert "from outside" in _fault(_visits(6, clock=0.5))
+
+
+JUST = [(0.99, False), (1.01, True)]
+"""Shares of what is allowed, and whether a step is refused with them."""
+
+
+@pytest.mark.parametrize(("share", "refused"), JUST)
+@pytest.mark.parametrize("mode", ["throughput", "latency", "device"])
+@pytest.mark.parametrize(("controls", "asking"), [([], 500e-6), ([100e-6], 100e-6), ([100e-6, 300e-6], 300e-6)])
+def test_clocks_may_part_by_a_twentieth_of_a_round_and_twice_what_asking_takes(share, refused, mode, controls, asking):
+    """Asking takes what it does of the slowest control; nobody knows what without one. Controls have long rounds too."""
+
+    def apart(more):
+        inner = {f"{name}_seconds": 0.01 for name in ("throughput", "latency", "device")}
+        visits = []
+        for _ in range(20):
+            outer = inner | {"put_seconds": 0.0, "take_seconds": 0.0, "span_seconds": 0.01, "cpu_seconds": 0.01}
+            outer[f"{mode}_seconds"] += more
+            visits.append(inner | {"steps": STEPS, "outside": outer})
+        return visits
+
+    allowed = (0.05 * 0.01 + 2 * asking) / 0.95
+    says = audit.fault(apart(share * allowed), [apart(each) for each in controls], None, 0.0)
+    assert (says is not None) == refused
+    if refused:
+        own, others = 0.01 / STEPS, (0.01 + share * allowed) / STEPS
+        assert says == f"says by its own clock that a step takes {seconds(own)}, from outside it takes {seconds(others)}"
+
+
+@pytest.mark.parametrize(
+    ("number", "interrupted", "refused"), [(19, 9, False), (19, 10, True), (20, 2, False), (20, 3, True), (100, 10, False)]
+)
+def test_half_of_a_few_visits_may_have_been_interrupted_and_a_tenth_of_many(number, interrupted, refused):
+    """Those whose clocks are furthest apart, however long the others took."""
+    visits = _visits(number, noise=0, every=1000)
+    for visit in visits[:interrupted]:
+        visit["outside"]["latency_seconds"] += 0.5
+    for visit in visits[interrupted:][:interrupted]:
+        visit["latency_seconds"] += 1
+        visit["outside"]["latency_seconds"] += 1
+    assert (_fault(visits) is not None) == refused
+
+
+def _moved(put, take=0.0, others=()):
+    """Of 20 steps that take 10 ms."""
+    rounds = [{"throughput_seconds": 0.01, "put_seconds": each, "take_seconds": take} for each in put]
+    return audit.moved(rounds, 20, [[{"put_seconds": each, "take_seconds": each}] for each in others])
+
+
+@pytest.mark.parametrize(("share", "refused"), JUST)
+@pytest.mark.parametrize(("others", "asking"), [([], 1e-3), ([300e-6], 300e-6), ([300e-6, 500e-6], 500e-6)])
+def test_weights_may_take_a_tenth_of_a_round_two_steps_and_twice_what_they_take_without_work(share, refused, others, asking):
+    allowed = 0.1 * 0.01 + 2 * 0.01 / 20 + 2 * asking
+    for put, take in ((share * allowed, 0.0), (0.0, share * allowed)):
+        assert (_moved([put] * 4, take, others) is not None) == refused
+    assert _moved([0.0], others=[0.0]) is None
+
+
+def test_weights_that_are_slow_in_three_quarters_of_the_rounds_are_no_accident():
+    assert _moved([0.0] * 2 + [1.0] * 6) is not None
+    assert _moved([0.0] * 3 + [1.0] * 5) is None
+
+
+def _sloped(*ratios):
+    """Visits whose further steps take so many times what the worker's clock says of the first ones."""
+    visits = _visits(len(ratios), noise=0, every=1)
+    for visit, ratio in zip(visits, ratios, strict=True):
+        visit["outside"]["audit_span_seconds"] = visit["outside"]["span_seconds"] + ratio * visit["throughput_seconds"]
+    return _fault(visits)
+
+
+@pytest.mark.parametrize(
+    ("ratios", "refused"),
+    [
+        ([2.0] * 9, False),
+        ([2.0] * 10, True),
+        ([1.0] + [2.0] * 9, True),
+        ([1.0] * 2 + [2.0] * 8, False),
+        ([1.0] + [1.019] + [2.0] * 8, False),
+        ([1.0] + [1.021] + [2.0] * 8, True),
+        ([1.07] * 10, False),
+        ([1.09] * 10, True),
+        ([1.07] * 40, True),
+        ([1.15] * 5 + [1.35] * 5, False),
+        ([1.3] * 5 + [1.5] * 5, True),
+    ],
+)
+def test_a_slope_is_too_steep_if_all_audits_but_one_say_so_and_their_median_by_five_standard_errors(ratios, refused):
+    """A standard error of 1.25 spreads over the root of their number; a spread of 3 % at least."""
+    assert (_sloped(*ratios) is not None) == refused
+
+
+def test_what_is_just_allowed_is_allowed():
+    visits = _visits(8, noise=0)
+    for visit in visits:
+        visit["outside"] |= {"span_seconds": 0.5, "cpu_seconds": 0.625}
+    assert _fault(visits) is None
+    visits[0]["outside"]["cpu_seconds"] += 0.01
+    assert _fault(visits) == "computes on 1.3 cores, asked for 1"
+    still = [{"throughput_seconds": 0.0, "put_seconds": 0.0, "take_seconds": 0.0}]
+    assert audit.moved(still, 20, [still]) is None
+    visits = _visits(8, noise=0)
+    for visit in visits:
+        visit["outside"]["throughput_seconds"] = STEPS * 0.5
+        visit["throughput_seconds"] = STEPS * 0.5
+    assert audit.fault(visits, [IDLE], 1, 1.0) is None
+    assert "can do 50%" in audit.fault(visits, [IDLE], 1, 1.001)

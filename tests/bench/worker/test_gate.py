@@ -10,6 +10,7 @@ import pytest
 
 from backends import reference
 from backends.api import Problem, steady_learning_rate
+from backends.numpy_manual import NumpyManual
 from bench.errors import Wrong
 from bench.judge import proof, questions
 from bench.measure import conductor
@@ -19,6 +20,7 @@ from bench.plan import discovery
 from bench.plan.cases import make_plan
 from bench.schema.case import Case
 from bench.settings import Settings
+from bench.worker import gate
 from tests.support import prove
 
 SABOTAGED = Path(__file__).parents[2] / "sabotaged"
@@ -56,6 +58,148 @@ def test_the_piece_that_sabotaged_backends_spoil_is_right(monkeypatch):
     from _right import Right
 
     prove(Right, "cpu", "float32", (64, 1000, 100, 10), seed=1)
+
+
+SMALL = (7, 13, 5, 3)
+
+
+@pytest.mark.parametrize("name", ["keeps_given_arrays", "hands_out_own_arrays", "writes_input", "shares_state"])
+def test_what_a_step_does_to_arrays_that_are_not_its_own_is_seen(name, monkeypatch):
+    monkeypatch.syspath_prepend(str(SABOTAGED))
+    says = re.search(r'SAYS = r"(.*)"', (SABOTAGED / f"{name}.py").read_text())[1]
+    with pytest.raises(Wrong, match=says):
+        prove(discovery.load(SABOTAGED / f"{name}.py"), "cpu", "float32", SMALL, seed=1)
+
+
+@pytest.mark.parametrize("name", ["x", "y", "w1", "w2"])
+def test_each_input_that_changes_is_named(name):
+    class Writes(NumpyManual):
+        def __init__(self, problem, device, dtype):
+            super().__init__(problem, device, dtype)
+            self.given = getattr(problem, name)
+
+        def step(self):
+            self.given.flags.writeable = True
+            self.given[0, 0] += 1
+            return super().step()
+
+    with pytest.raises(Wrong, match=f"writes to its input: Problem.{name} has changed; copy it before changing it"):
+        prove(Writes, "cpu", "float32", SMALL, seed=1)
+
+
+class Queues(NumpyManual):
+    """Updates when it is asked for the next step, or waited for: its weights are old until then."""
+
+    queued = None
+
+    def step(self):
+        self.synchronize()
+        before = super().get_weights()
+        loss = super().step()
+        self.queued = super().get_weights()
+        super().set_weights(*before)
+        return loss
+
+    def synchronize(self):
+        if self.queued:
+            super().set_weights(*self.queued)
+            self.queued = None
+
+
+def test_a_step_that_queues_its_work_is_waited_for_before_it_is_judged():
+    assert prove(Queues, "cpu", "float64", SMALL, seed=1)["w1"] < 1e-12
+
+
+def test_answers_to_a_proof_are_losses_and_weights_after_one_call_and_after_the_others():
+    asked = questions.Proof(questions.SHAPES[1], "float64", 1, "nonce", "a")
+    answers = gate.prove(NumpyManual, "cpu", "float64", asked.given, asked.calls)
+    first, others = asked.rounds
+    for mine, each in ((answers[:3], first), (answers[3:], others)):
+        assert mine[0].tolist() == pytest.approx(each.expected.losses.tolist())
+        assert mine[1] == pytest.approx(each.expected.w1)
+        assert mine[2] == pytest.approx(each.expected.w2)
+
+
+def test_a_worker_is_given_the_learning_rate_with_the_data():
+    problem = Problem.random(*SMALL, learning_rate=0.125)
+    again = gate.problem_from(questions.arrays(problem))
+    assert again.learning_rate == 0.125
+    assert [again.x is problem.x, again.y is problem.y, again.w1 is problem.w1, again.w2 is problem.w2] == [True] * 4
+
+
+@pytest.mark.parametrize(
+    ("w2", "told"),
+    [([[1.0]], "list"), (np.ones((5, 3), "float16"), r"float16 \(5, 3\)"), (np.ones((5, 3), int), r"int64 \(5, 3\)")],
+)
+def test_weights_that_no_judge_could_read_are_named(w2, told):
+    class Hands(NumpyManual):
+        def get_weights(self):
+            return super().get_weights()[0], w2
+
+    step = Hands(Problem.random(*SMALL), "cpu", "float32")
+    with pytest.raises(Wrong, match=f"^hands out w2 as {told}, expected an array of float32$"):
+        gate.handed_out(step, [1.0], "tf32")
+
+
+def test_weights_are_two_and_losses_numbers():
+    class Hands(NumpyManual):
+        def get_weights(self):
+            return (*super().get_weights(), self.w1)
+
+    step = NumpyManual(Problem.random(*SMALL), "cpu", "float32")
+    losses, w1, w2 = gate.handed_out(step, [1, np.float32(0.5)], "float32")
+    assert (losses.tolist(), losses.dtype.name) == ([1.0, 0.5], "float64")
+    assert (w1.shape, w2.shape) == ((13, 5), (5, 3))
+    with pytest.raises(ValueError, match="longer"):
+        gate.handed_out(Hands(Problem.random(*SMALL), "cpu", "float32"), [1.0], "float32")
+
+
+def test_a_step_that_hands_out_one_of_its_weights_is_seen_whichever_it_is():
+    class First(NumpyManual):
+        def get_weights(self):
+            return self.w1, super().get_weights()[1]
+
+    class Second(NumpyManual):
+        def get_weights(self):
+            return super().get_weights()[0], self.w2
+
+    for build in (First, Second):
+        says = r"^hands out its own weights instead of copies: writing to what get_weights\(\) gave changes the step$"
+        with pytest.raises(Wrong, match=says):
+            prove(build, "cpu", "float32", SMALL, seed=1)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_weights_are_looked_at_whenever_they_are_handed_out(after):
+    class Narrows(NumpyManual):
+        asked = 0
+
+        def get_weights(self):
+            self.asked += 1
+            return [w.astype("float16" if self.asked > after else w.dtype) for w in super().get_weights()]
+
+    asked = questions.Proof(questions.SHAPES[1], "float32", 1, "nonce", "a")
+    with pytest.raises(Wrong, match=r"hands out w1 as float16 \(13, 5\), expected an array of float32"):
+        gate.prove(Narrows, "cpu", "float32", asked.given, asked.calls)
+
+
+def test_a_step_is_built_for_the_device_and_the_dtype_that_were_asked_for():
+    built = []
+
+    class Noted(NumpyManual):
+        def __init__(self, problem, device, dtype):
+            built.append((device, dtype))
+            super().__init__(problem, device, "float32")
+
+        def get_weights(self):
+            return [w.astype("float16") for w in super().get_weights()]
+
+    asked, turns = questions.Proof(questions.SHAPES[1], "tf32", 1, "nonce", "a"), questions.Turns("tf32", 1, "nonce")
+    with pytest.raises(Wrong, match="expected an array of float32"):
+        gate.prove(Noted, "cuda:1", "tf32", asked.given, asked.calls)
+    with pytest.raises(Wrong, match="expected an array of float32"):
+        gate.take_turns(Noted, "cuda:1", "tf32", turns.given, 1)
+    assert built == [("cuda:1", "tf32")] * 3
 
 
 def _trajectory(steps=1):

@@ -2,6 +2,7 @@
 
 import gc
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -95,6 +96,30 @@ def test_latency_fetches_every_loss():
     assert step.seen == [STEP, STEP, STEP]
 
 
+def test_a_loss_is_fetched_before_the_next_step_is_asked_for():
+    """One that is computed only when somebody reads it is waited for each time, and its seconds are in the round's."""
+
+    class Late:
+        def __init__(self, seen):
+            self.seen = seen
+
+        def __float__(self):
+            time.sleep(0.005)
+            self.seen.append("fetched")
+            return 0.5
+
+    class Lazy(Recorder):
+        def step(self):
+            self.seen.append("step")
+            return Late(self.seen)
+
+    step = Lazy()
+    seconds, losses = timing.latency(step, 3)
+    assert step.seen == ["step", "fetched"] * 3
+    assert seconds >= 3 * 0.005
+    assert losses == [0.5] * 3
+
+
 def test_device_time_lies_between_two_marks_and_is_read_after_the_wait():
     step = Recorder()
     assert timing.device(step, 2) == (3, 0.5)
@@ -109,6 +134,21 @@ def test_the_collector_is_switched_on_again_after_a_failure():
     with pytest.raises(ZeroDivisionError):
         timing.throughput(Fails(), 1, each=True)
     assert gc.isenabled()
+
+
+def test_a_collector_that_was_off_stays_off():
+    gc.disable()
+    try:
+        timing.throughput(Recorder(), 1)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+def test_page_faults_are_those_of_the_round_alone(monkeypatch):
+    counts = iter([1000, 1007])
+    monkeypatch.setattr(timing.resource, "getrusage", lambda _: SimpleNamespace(ru_minflt=next(counts)))
+    assert timing.throughput(Recorder(), 1)[3] == 7
 
 
 def test_ten_steps_in_one_call_are_proven_and_timed_as_ten():
