@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import questions
 from judge import COLUMNS, main
-from ours import EXACT, SLOWED, TARGET, Run, compared, teachers, without
+from ours import EXACT, SLOWED, TARGET, Run, compared, slower, teachers, without
 from questions import after_calm, between_runs, of_other_tools, within_runs
 from shown import END, NOT_YET, START, told
 from steps import SEED
@@ -15,9 +15,9 @@ from bench.analyse.verdicts import SLOWER
 from tests.instrument import made
 
 
-def _runs(count, seed=0, first=0, slower=lambda number: None, exact=(), **how):
+def _runs(count, seed=0, first=0, slowed=lambda number: None, exact=(), **how):
     random = np.random.default_rng(seed)
-    stories = [made.story(made.name_of(first + number), random, slower(number), **how) for number in range(count)]
+    stories = [made.story(made.name_of(first + number), random, slowed(number), **how) for number in range(count)]
     return [Run.told(story, exact=exact) for story in stories]
 
 
@@ -81,7 +81,7 @@ def test_unchanged_code_is_equal_and_slowed_code_is_found(runs):
 @pytest.mark.usefixtures("fewer_sizes")
 def test_runs_that_differ_are_false_alarms():
     """One step takes 10 % more in the last run, and nobody changed it."""
-    others = _runs(12, slower=lambda number: {"torch_detach": 0.1} if number == 11 else None)
+    others = _runs(12, slowed=lambda number: {"torch_detach": 0.1} if number == 11 else None)
     rows = list(between_runs(others, [], "burst", learn=8))
     alarms = _alone(rows, "false alarm in a comparison", learned="the same weather")
     assert (alarms["count"], alarms["of"]) == (1, 2)
@@ -93,7 +93,7 @@ def test_runs_that_differ_are_false_alarms():
 def test_a_pair_that_is_unproven_raises_no_alarm_and_is_counted_as_such():
     """In every second run the yardsticks take half as much again, and a step with them."""
     more = dict.fromkeys((*made.YARDSTICKS, "torch_detach"), 0.4)
-    others = _runs(8, slower=lambda number: more if number % 2 else None)
+    others = _runs(8, slowed=lambda number: more if number % 2 else None)
     rows = list(between_runs(others, [], "burst", learn=4))
     unproven = _alone(rows, "comparison UNPROVEN", learned="the same weather")
     assert (unproven["count"], unproven["of"]) == (2, 2)
@@ -134,8 +134,15 @@ def test_recorded_times_are_multiplied_exactly_and_those_of_one_step_alone():
     assert base == after
 
 
-def test_a_slowed_step_stands_beside_its_original_in_a_run(runs):
-    rows = list(within_runs(runs))
+def test_controls_are_left_as_they_were_recorded():
+    before = made.story("r", np.random.default_rng(4))
+    changed = {old["case"] for old, new in zip(before.records, slower(before, 0.02).records, strict=True) if old != new}
+    assert sorted(key.partition("-")[0] for key in changed) == sorted(SEED)
+
+
+def test_a_slowed_step_stands_beside_its_original_in_a_run():
+    """Which takes twice as long as the baseline."""
+    rows = list(within_runs(_runs(3, slowed=lambda number: {TARGET: np.log(2)})))
     found = _asked(rows, "slowdown found").set_index("slowdown")
     assert list(found["injected"]) == pytest.approx([*SLOWED], abs=1e-3)
     assert found.loc[0.05, "share"] == 1
