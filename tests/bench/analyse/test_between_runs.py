@@ -153,7 +153,8 @@ def test_a_campaign_without_any_row_like_a_new_case_says_nothing():
 
 
 def test_runs_alone_say_that_nothing_is_known_of_their_spread():
-    estimate, _, notes = _difference(_runs([0], prefix="a"), _runs([0.5], prefix="b"))
+    estimate, weights, notes = _difference(_runs([0], prefix="a"), _runs([0.5], prefix="b"))
+    assert weights == pytest.approx({"arithmetic": 0.5, "dispatch": 0.3, "traffic": 0.2})
     assert (estimate.mean, estimate.error, estimate.freedom) == (pytest.approx(0.5), math.inf, 1)
     assert notes[0].startswith("how much one run of this machine differs from the next is unknown")
     assert len(notes) == 1
@@ -190,6 +191,14 @@ def test_a_yardstick_that_misses_a_run_is_left_out():
     base = _runs([0, 0], prefix="a").table
     base = base[(base["backend"] != "dispatch") | (base["run"] != "a1")]
     assert set(_difference(Runs(base), _runs([0, 0], prefix="b")).weights) == {"arithmetic", "traffic"}
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_run_without_yardsticks_leaves_raw_times_on_both_sides(side):
+    tables = [_runs([0, 0], prefix=prefix).table for prefix in "ab"]
+    bare = (tables[side]["run"] == f"{'ab'[side]}1") & (tables[side]["kind"] == "yardstick")
+    tables[side] = tables[side][~bare]
+    assert _difference(*map(Runs, tables)).weights == {}
 
 
 def test_a_yardstick_whose_source_nobody_knows_is_left_out():
