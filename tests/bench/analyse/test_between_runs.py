@@ -161,6 +161,14 @@ def test_a_yardstick_that_misses_a_run_is_left_out():
     assert set(_difference(Runs(base), _runs([0, 0], prefix="b")).workloads) == {"arithmetic", "traffic"}
 
 
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_run_without_yardsticks_leaves_raw_times_on_both_sides(side):
+    tables = [_runs([0, 0], prefix=prefix).table for prefix in "ab"]
+    bare = (tables[side]["run"] == f"{'ab'[side]}1") & (tables[side]["kind"] == "yardstick")
+    tables[side] = tables[side][~bare]
+    assert _difference(*map(Runs, tables)).workloads == []
+
+
 def test_a_yardstick_whose_source_nobody_knows_is_left_out():
     unknown = [_runs([0, 0], prefix=prefix, source_hash="", versions="") for prefix in "ab"]
     found = _difference(*unknown)
