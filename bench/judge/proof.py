@@ -66,12 +66,17 @@ class Errors:
 
 def compare(expected: reference.Trajectory, losses: Sequence[float], weights: Weights, dtype: str) -> Errors:
     """Judges the last `len(losses)` losses of a trajectory and the weights at its end. Raises `Wrong`."""
+    return _compared(expected, losses, _updates(expected, weights, dtype), dtype)
+
+
+def _compared(
+    expected: reference.Trajectory, losses: Sequence[float], updates: Sequence[NDArray[np.float64]], dtype: str
+) -> Errors:
     tolerance, epsilon = TOLERANCE[dtype], float(np.finfo(weights_dtype(dtype)).eps)
     y_pred_off, *updates_off = _off_by_rounding(expected.rounding, dtype, epsilon)
     found: dict[str, float] = {}
     moved: dict[str, tuple[NDArray[Any], NDArray[Any], float]] = {}
     ends = ((expected.w1, expected.kink_w1), (expected.w2, expected.kink_w2))
-    updates = _updates(expected, weights, dtype)
     for name, start, (right, kink), update, off in zip(("w1", "w2"), expected.start, ends, updates, updates_off, strict=True):
         wanted = right - start
         beside = 2 * kink + expected.steps * (_grain(start, expected.undecided.shape[1]) * epsilon / 2 + off)
@@ -122,7 +127,7 @@ def judge(problem: Problem, expected: reference.Trajectory, losses: Sequence[flo
     """
     updates = _updates(expected, weights, dtype)
     try:
-        return compare(expected, losses, weights, dtype)
+        return _compared(expected, losses, updates, dtype)
     except Wrong as wrong:
         if not expected.undecided.any() or not np.isfinite(updates[0]).all():
             raise
@@ -130,12 +135,12 @@ def judge(problem: Problem, expected: reference.Trajectory, losses: Sequence[flo
     reduced = dtype != weights_dtype(dtype)
     for other in () if reduced else reference.nearer(problem, expected, expected.start[0] + updates[0]):
         try:
-            return replace(compare(other, losses, weights, dtype), kinks=1)
+            return replace(_compared(other, losses, updates, dtype), kinks=1)
         except Wrong as wrong:
             failure = wrong
     if not reduced and (expected.steps == 1 or expected.undecided.sum() <= reference.FEW):
         raise failure
-    return replace(compare(reference.with_kinks(problem, expected), losses, weights, dtype), kinks=1)
+    return replace(_compared(reference.with_kinks(problem, expected), losses, updates, dtype), kinks=1)
 
 
 def _diagnosis(
@@ -164,4 +169,4 @@ def _diagnosis(
 
 
 def _norm(array: NDArray[Any]) -> float:
-    return float(np.sqrt(np.sum(np.square(array))))
+    return math.sqrt(np.vdot(array, array))
