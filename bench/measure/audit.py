@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.schema.records import Visit
+from bench.schema.records import Visit, timed_singly, warm_up
 
 FEW, FEW_PASSES = 6, 5
 """With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
@@ -118,28 +118,25 @@ def _uneven(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], thread
         return None
     steps = visits[0]["steps"]
     return (
-        f"takes {units.seconds(step)} for a step by itself, and {units.seconds(steps * step + excess)} for {steps} of them: "
-        "some do the work of others; do all of a step's work in each"
+        f"takes {units.seconds(step)} for a step by itself, {units.seconds(steps * step + excess)} for {steps} of them with "
+        "weights in and out, where steps are quickest: something else does their work; do all of it in each step()"
     )
 
 
 def _excess(visits: Sequence[Visit], threads: int | None) -> tuple[float, float] | None:
-    """Seconds that a round computes beside its calls at their median, and what a step takes in the quickest of its calls.
+    """Seconds from weights in to weights out beside a round's calls at their median, and a step's in the quickest calls.
 
     Of the rounds that hold the quickest calls, by CPU time where a neighbour took the core away, and that of the first tenth of
-    them; None where calls were not timed each.
+    them: beside a neighbour most rounds hold more than their own. None where calls were not timed each.
     """
-    timed: Sequence[Any] = visits
-    some = [each for each in timed if each.get("throughput_call_seconds") and "run_cpu_seconds" in each["outside"]]
-    if not some:
+    some: Sequence[Any] = visits
+    if not some or not timed_singly(visits):
         return None
     calls = [visit["throughput_call_seconds"] for visit in some]
-    counted = [each[len(each) // 4 :] for each in calls]
+    counted = [each[warm_up(each) :] for each in calls]
     quickest = sorted(chain.from_iterable(counted))
     quick = quickest[len(quickest) // 50]
-    computed = [
-        min(sum(each), visit["outside"]["run_cpu_seconds"] / (threads or 1)) for visit, each in zip(some, calls, strict=True)
-    ]
+    computed = [min(each["outside"]["span_seconds"], each["outside"]["cpu_seconds"] / (threads or 1)) for each in some]
     rounds = sorted(
         (seconds - len(each) * median(late), sum(one <= quick for one in late))
         for seconds, each, late in zip(computed, calls, counted, strict=True)

@@ -136,11 +136,8 @@ class Visited:
         """Weights in, calls and a wait, losses and weights out, each timed from outside; then the judge's word."""
         mode = THROUGHPUT if name == AUDIT else name
         placed, start = self._put(worker, name, calls)
-        cpu, asked = worker.cpu_seconds(), perf_counter()
         reply = answer(worker, "run", key=self.case.key, mode=mode, calls=calls)
         ran = perf_counter()
-        cpu = worker.cpu_seconds() - cpu
-        answered = perf_counter()
         taken = answer(worker, "take", key=self.case.key)
         end = perf_counter()
         errors = None
@@ -150,10 +147,9 @@ class Visited:
             errors = said["errors"]
         outside = {
             "put_seconds": placed - start,
-            "throughput_seconds": ran - asked,
-            "take_seconds": end - answered,
+            "throughput_seconds": ran - placed,
+            "take_seconds": end - ran,
             "span_seconds": end - start,
-            "run_cpu_seconds": cpu,
         }
         return Round(reply, taken, errors, outside)
 

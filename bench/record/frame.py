@@ -17,16 +17,12 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import Open, Visit
+from bench.schema.records import Open, Visit, queues, timed_singly, warm_up
 
 ERRORS = ["error_loss", "error_w1", "error_w2", "kinks"]
 MODES = ("throughput", "latency", "dispatch", "device")
-WARM_UP = 4
-"""The first quarter of a round's calls warms up what the conductor's asking has let cool; they are timed, and not counted."""
 GRAIN = 1e-9
 """Seconds that the clock counts in: a time below it is none."""
-QUEUED = 0.2
-"""A round that spends so much of its time in the wait at its end is one of a library that queues, on whatever device."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
@@ -95,15 +91,10 @@ def _rows(visits: Iterable[Visit], cases: Mapping[str, Any], run: Mapping[str, s
 def _seconds_per_step(visit: Visit, mode: str, seconds: float) -> float:
     """Of a round, its warm-up left out where that can be told apart."""
     calls = visit.get("latency_call_seconds") if mode == "latency" else visit.get("throughput_call_seconds")
-    if not calls or mode == "device" or (mode != "latency" and _queues(visit)):
+    if not calls or mode == "device" or (mode != "latency" and queues(visit)):
         return seconds / visit["steps"]
-    warm = len(calls) // WARM_UP
+    warm = warm_up(calls)
     return (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))
-
-
-def _queues(visit: Visit) -> bool:
-    queued = visit["dispatch_seconds"]
-    return queued is not None and visit["throughput_seconds"] - queued > QUEUED * visit["throughput_seconds"]
 
 
 @dataclass(frozen=True)
@@ -126,13 +117,13 @@ def singles(story: journal.Story) -> dict[str, Singles]:
 
 
 def _singles(visits: Sequence[Visit]) -> Singles:
-    singly = all(visit["throughput_call_seconds"] for visit in visits) and 2 * sum(map(_queues, visits)) < len(visits)
+    singly = timed_singly(visits)
     by_pass: dict[int, list[float]] = {}
     for visit in visits:
         calls = visit["throughput_call_seconds"] if singly else None
         own = by_pass.setdefault(visit["pass"], [])
         if calls:
-            own += [seconds * len(calls) / visit["steps"] for seconds in calls[len(calls) // WARM_UP :]]
+            own += [seconds * len(calls) / visit["steps"] for seconds in calls[warm_up(calls) :]]
         else:
             own.append(visit["throughput_seconds"] / visit["steps"])
     return Singles({number: np.maximum(own, GRAIN) for number, own in by_pass.items()}, singly)

@@ -4,7 +4,7 @@ Fields are added and none is renamed; what an older journal lacks is `NotRequire
 """
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
@@ -194,8 +194,6 @@ class Outside(TypedDict):
     """Of the throughput round as a whole, from weights in to weights out."""
     cpu_seconds: AtLeast0
     """That the worker's processes computed in it."""
-    run_cpu_seconds: NotRequired[AtLeast0]
-    """Of that, between asking for the steps and their answer."""
     audit_steps: NotRequired[Number]
     """Of a further round, now and then, of another length."""
     audit_span_seconds: NotRequired[Above0]
@@ -240,6 +238,27 @@ class Visit(Timed):
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
     outside: NotRequired[Outside]
+
+
+WARM_UP = 4
+"""The first quarter of a round's calls warms up what the conductor's asking has let cool: timed, and not counted."""
+QUEUED = 0.2
+"""A round that spends so much of its time in the wait at its end is one of a library that queues, on whatever device."""
+
+
+def warm_up(calls: Sequence[float]) -> int:
+    """How many of a round's calls warm up."""
+    return len(calls) // WARM_UP
+
+
+def queues(visit: Visit) -> bool:
+    queued = visit["dispatch_seconds"]
+    return queued is not None and visit["throughput_seconds"] - queued > QUEUED * visit["throughput_seconds"]
+
+
+def timed_singly(visits: Sequence[Visit]) -> bool:
+    """Whether the calls of a case are its steps' own times: each was timed, and most rounds were not queued."""
+    return all(visit.get("throughput_call_seconds") for visit in visits) and 2 * sum(map(queues, visits)) < len(visits)
 
 
 class Block(Timed):
