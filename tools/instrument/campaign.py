@@ -2,7 +2,8 @@
 
     python tools/instrument/campaign.py [FOLDER] [--runs 40] [--weathers calm,burst] [--tools stepbench]
 
-Every run also holds steps that are slower by a known share (`slowed/`), for the tools to find. Weathers take turns in an order
+Every run also holds steps that are slower by a known share (`slowed/`), for the tools to find; `BENCH_BACKENDS=seed` leaves them
+out, for twice as many runs in the same time. Weathers take turns in an order
 that chance chooses for each round, so no hour of the day belongs to one of them. It takes hours and may be stopped and started
 again: what is finished is kept, only what is missing is measured, and `judge.py` judges whatever is there. A run that was not
 disturbed as its folder says is never kept.
@@ -31,7 +32,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RUNS = 40
 ONE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-OURS = {"BENCH_DEVICES": "cpu", "BENCH_BACKENDS": "seed,slowed", "BENCH_PATH": str(HERE / "slowed")}
+BACKENDS = "BENCH_BACKENDS"
+OURS = {"BENCH_DEVICES": "cpu", BACKENDS: "seed,slowed", "BENCH_PATH": str(HERE / "slowed")}
 FINISHED, WEATHER = "seconds", "weather.json"
 """Of a run's folder: how long it took, which says that it is finished; and who disturbed it."""
 
@@ -95,7 +97,8 @@ def measure(command: list[str], folder: Path, name: str, seed: int, usual: float
     shutil.rmtree(folder, ignore_errors=True)  # what an interrupted run left
     folder.mkdir(parents=True)
     own = {variable: value for variable, value in os.environ.items() if not variable.startswith("BENCH_")}
-    env = own | {"PYTHONPATH": str(ROOT)} | (OURS | {"BENCH_RESULTS": str(folder)} if "bench" in command else ONE)
+    ours = OURS | {"BENCH_RESULTS": str(folder), BACKENDS: os.environ.get(BACKENDS) or OURS[BACKENDS]}
+    env = own | {"PYTHONPATH": str(ROOT)} | (ours if "bench" in command else ONE)
     with weather(name, seed, usual) as record, (folder / "output").open("w") as output:
         start = time.monotonic()
         code = subprocess.run([sys.executable, *command], cwd=ROOT, env=env, stdout=output, stderr=output).returncode

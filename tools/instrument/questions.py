@@ -64,7 +64,7 @@ def _pairs(taught: Sequence[tuple[Pair, Sequence[Run]]]) -> Iterator[Row]:
     equal = [compared(base, without(head.table), earlier) for (base, head), earlier in taught]
     yield from ({"slowdown": 0.0, "injected": 0.0} | row for row in _equal(equal))
     proven = [one for one, judged in zip(taught, equal, strict=True) if not judged.unproven]
-    for slowdown, stand_in in SLOWED.items():
+    for slowdown, stand_in in slowed_in([head for (_, head), _ in proven]):
         judged = [compared(base, without(head.table, stand_in), earlier) for (base, head), earlier in proven]
         about: Row = {"slowdown": slowdown, "injected": injected([head for (_, head), _ in proven], stand_in)}
         yield about | counted("slowdown found", [one.said.get(TARGET) == SLOWER for one in judged])
@@ -75,6 +75,11 @@ def _pairs(taught: Sequence[tuple[Pair, Sequence[Run]]]) -> Iterator[Row]:
             about = {"slowdown": share, "injected": share, "backend": step}
             yield about | counted("slowdown found, recorded times multiplied", [verdict == SLOWER for verdict in said])
             yield about | counted("EQUAL called, recorded times multiplied", [verdict == EQUAL for verdict in said])
+
+
+def slowed_in(runs: Sequence[Run]) -> list[tuple[float, str]]:
+    """The slowed steps that any of these runs has: a campaign may have gone without."""
+    return [(share, name) for share, name in SLOWED.items() if any(name in set(run.table["backend"]) for run in runs)]
 
 
 def injected(runs: Sequence[Run], stand_in: str) -> float:
@@ -92,7 +97,7 @@ def within_runs(runs: Sequence[Run]) -> Iterator[Row]:
     yield about | counted("run UNPROVEN", [bool(run.doubts) for run in runs])
     honest = [table.loc[table["kind"].isin(["seed", "slowed", "twin"]), "status"] for table in tables]
     yield about | counted("honest step without a number", [bool((status != HAS_NUMBER).any()) for status in honest])
-    for slowdown, stand_in in SLOWED.items():
+    for slowdown, stand_in in slowed_in(runs):
         said = [table["verdict"].get(stand_in) for table in tables]
         size: Row = {"slowdown": slowdown, "injected": injected(runs, stand_in)}
         yield about | size | counted("slowdown found", [verdict == SLOWER for verdict in said])
