@@ -2,11 +2,10 @@
 
     python tools/instrument/campaign.py [FOLDER] [--runs 40] [--weathers calm,burst] [--tools stepbench]
 
-Every run also holds steps that are slower by a known share (`slowed/`), for the tools to find; `BENCH_BACKENDS=seed` leaves them
-out, for twice as many runs in the same time. Weathers take turns in an order
-that chance chooses for each round, so no hour of the day belongs to one of them. It takes hours and may be stopped and started
-again: what is finished is kept, only what is missing is measured, and `judge.py` judges whatever is there. A run that was not
-disturbed as its folder says is never kept.
+Every run also holds steps that are slower by a known share (`slowed/`), for the tools to find; `BENCH_BACKENDS=seed` leaves
+them out, for twice as many runs in the same time. Weathers take turns in an order that chance chooses for each round, so no
+hour of the day belongs to one of them. It takes hours and may be stopped and started again: what is finished is kept, only what
+is missing is measured, and `judge.py` judges whatever is there. A run that was not disturbed as its folder says is never kept.
 """
 
 import argparse
