@@ -16,6 +16,8 @@ const FACTS = [
   ["idea", (row) => row.idea],
   ["status", (row) => (row.status === "ok" ? "" : `${row.status}: ${row.reason}`)],
   ["time per step, 95 % interval", (row) => interval(row, "seconds_per_step", seconds)],
+  ["a single step, undisturbed", (row) => interval(row, "undisturbed_seconds_per_step", seconds)],
+  ["the median of single steps", (row) => interval(row, "typical_seconds_per_step", seconds)],
   ["latency, the loss fetched each step", (row) => interval(row, "latency_seconds_per_step", seconds)],
   ["the device's own clock", (row) => interval(row, "device_seconds_per_step", seconds)],
   [
@@ -46,7 +48,7 @@ function price([one, other]) {
   const [more, less] = a > b ? [one, other] : [other, one];
   const beside = [one, other].find((row) => row.baseline !== row.key && [one.key, other.key].includes(row.baseline));
   const verdict = beside?.verdict
-    ? `. In the same blocks ${beside.label} takes ${beside.ratio.toFixed(2)} times the baseline's time: ${beside.verdict}.`
+    ? `. Beside its baseline ${beside.label} takes ${beside.ratio.toFixed(2)} times as long: ${beside.verdict}.`
     : `, ${(more.seconds_per_step / less.seconds_per_step).toFixed(2)} times. A verdict is given only beside the baseline.`;
   return (
     `${more.label} takes ${seconds(Math.abs(a - b))} a step more than ${less.label}: ${seconds(more.seconds_per_step)} and ` +
