@@ -88,7 +88,8 @@ def test_a_round_may_compute_two_steps_more_than_its_calls_say_and_what_a_contro
     says = audit.fault(_heavy(share * allowed), [_heavy(each) for each in controls], 1, 0.0)
     assert (says is not None) == refused
     if refused:
-        assert says.startswith(f"takes 1.00 ms for a step by itself, and {seconds((20 + share * allowed) * 1e-3)} for 20 of them")
+        whole = seconds((20 + share * allowed) * 1e-3)
+        assert says.startswith(f"takes 1.00 ms for a step by itself, and {whole} for 20 of them: some do the work of others")
 
 
 def test_of_calls_with_several_steps_the_two_that_may_be_more_are_steps():
@@ -249,8 +250,8 @@ def _waiting(*passes, mode="throughput", steps=STEPS):
         for wait in [waits] * 5 if isinstance(waits, dict) else waits:
             inner = {f"{name}_seconds": INSIDE for name in ("throughput", "latency", "device")}
             wait = NOWHERE | wait
-            outside = inner | {"put_seconds": wait["put"], "take_seconds": wait["take"], "span_seconds": 1.0, "cpu_seconds": 1.0}
-            outside[f"{mode}_seconds"] += wait["run"]
+            outside = inner | {f"{place}_seconds": wait[place] for place in ("put", "take")}
+            outside |= {"span_seconds": 1.0, "cpu_seconds": 1.0, f"{mode}_seconds": INSIDE + wait["run"]}
             visits.append(inner | {"steps": steps, "pass": number, "outside": outside})
     return visits
 

@@ -55,7 +55,9 @@ def test_weights_are_in_place_when_the_answer_goes_out(opened):
     assert (opened.step.w2 == 2).all()
 
 
-@pytest.mark.parametrize(("device", "readings", "calls"), [("cpu", [8.0, 8.25, 8.5, 9.5], [0.25, 0.25, 1.0]), ("cuda", [8.0, 9.5], None)])
+@pytest.mark.parametrize(
+    ("device", "readings", "calls"), [("cpu", [8.0, 8.25, 8.5, 9.5], [0.25, 0.25, 1.0]), ("cuda", [8.0, 9.5], None)]
+)
 def test_throughput_tells_what_the_timed_region_measured_and_keeps_the_last_loss(opened, monkeypatch, device, readings, calls):
     """Each call's seconds too, but for a queued device, whose clock is not read between them."""
     asked = []
