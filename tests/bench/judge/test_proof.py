@@ -101,7 +101,7 @@ def test_terms_that_are_added_to_the_weights_one_by_one_stay_within_their_grain_
 @pytest.mark.parametrize("kink", [0.0, 0.25])
 @pytest.mark.parametrize(("once", "each"), ROUNDED)
 @pytest.mark.parametrize("sign", [1, -1])
-def test_each_loss_may_be_off_by_the_tolerance_its_kinks_and_the_rounding_of_y_pred(share, right, place, kink, once, each, sign):
+def test_a_loss_may_be_off_by_the_tolerance_its_kinks_and_the_rounding_of_y_pred(share, right, place, kink, once, each, sign):
     """Of two steps, whose errors add up like those of a random walk; what the updates may be off by counts for nothing here."""
     kinks = np.zeros(2)
     kinks[place] = kink
