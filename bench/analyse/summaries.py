@@ -6,6 +6,7 @@ Pure functions of a journal, or of the rounds that `samples.csv` kept of one.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -198,8 +199,8 @@ def _verdicts(ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: 
 def _more_data(
     called: Mapping[str, str], ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float
 ) -> dict[str, float]:
-    """How many times the data would decide each row that is undecided, where any amount would."""
+    """How many times the data would decide each row of its table that is undecided, where any amount would."""
     open_ = [key for key, verdict in called.items() if verdict == UNDECIDED]
-    rows = sum(kinds[key] != TWIN for key in called)
-    wanted = {key: more_data(ratios[key], margin, rows) for key in open_}
+    rows = Counter(kinds[key] == TWIN for key in called)
+    wanted = {key: more_data(ratios[key], margin, rows[kinds[key] == TWIN]) for key in open_}
     return {key: times for key, times in wanted.items() if math.isfinite(times)}

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bench.judge.proof import TOLERANCE
 from bench.paths import BACKENDS
 from tests.support import LIGHT
 
@@ -27,7 +28,7 @@ def test_a_right_step_gets_its_time_and_what_it_is_compared_with(graded):
     assert (grade["verdict"], done.returncode) == ("right", 0), done.stderr
     assert (grade["backend"], grade["against"], grade["device"], grade["dtype"]) == ("ada", "numpy_manual", "cpu", "float32")
     assert grade["seconds_per_step_low"] <= grade["seconds_per_step"] <= grade["seconds_per_step_high"]
-    assert grade["error_w1"] < grade["tolerance"] == 1e-4
+    assert grade["error_w1"] < grade["tolerance"] == TOLERANCE["float32"]
     assert "beside numpy_manual" in grade["sentence"]
     assert "run" not in grade
 

@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "settings.md").read_text(
 def test_defaults():
     settings = Settings.from_env({})
     assert settings == Settings()
-    assert settings.processes == 20
+    assert (settings.processes, settings.blocks, settings.margin) == (10, 10, 0.01)
 
 
 def test_every_setting_is_read():
@@ -24,6 +24,7 @@ def test_every_setting_is_read():
         "BENCH_THREADS": "1,2",
         "BENCH_TIMEOUT": "1.5",
         "BENCH_ALLOCATOR": "system",
+        "BENCH_MARGIN": "2.5%",
         "BENCH_PYTHONS": "old=venv/bin/python, new=python3",
         "BENCH_BACKENDS": " ",
         "HOME": "/",
@@ -35,6 +36,8 @@ def test_every_setting_is_read():
     assert settings.timeout == 1.5
     assert settings.backends == ("seed",), "an empty variable counts as unset"
     assert settings.allocator == "system"
+    assert settings.margin == pytest.approx(0.025)
+    assert Settings.from_env({"BENCH_MARGIN": "0.03"}).margin == 0.03
     assert settings.pythons == (("old", "venv/bin/python"), ("new", "python3"))
     assert settings.as_json()["pythons"] == ["old=venv/bin/python", "new=python3"]
     assert settings.as_json()["shapes"] == ["64x1000x100x10", "1x2x3x4"]
@@ -54,6 +57,9 @@ def test_every_setting_is_read():
         ("BENCH_THREADS", "1,0", "BENCH_THREADS=1,0: expected whole numbers of at least 1"),
         ("BENCH_TIMEOUT", "nan", "BENCH_TIMEOUT=nan: expected a number of seconds above 0."),
         ("BENCH_TIMEOUT", "0", "expected a number of seconds above 0."),
+        ("BENCH_MARGIN", "0%", "BENCH_MARGIN=0%: expected a share above 0 and below 1, such as 1% or 0.01."),
+        ("BENCH_MARGIN", "1", "BENCH_MARGIN=1: expected a share above 0 and below 1"),
+        ("BENCH_MARGIN", "little", "BENCH_MARGIN=little: expected a share above 0 and below 1"),
         ("BENCH_ALLOCATOR", "jemalloc", "BENCH_ALLOCATOR=jemalloc: expected pinned or system."),
         ("BENCH_DEVICES", "cpu,,cuda", "expected names separated by commas"),
         ("BENCH_PYTHONS", "old=python3", "BENCH_PYTHONS=old=python3: expected two or more label=path pairs"),

@@ -150,9 +150,10 @@ def test_a_slowed_step_stands_beside_its_original_in_a_run():
 
 
 def test_within_a_run_intervals_are_held_against_the_other_runs():
-    """Where a run differs only by its processes they hold; where it has a bias of its own they do not."""
+    """Where a run differs only by its processes they hold, 93 in 100 of five of them, but for chance in the 48 that are asked
+    for here; where it has a bias of its own they do not."""
     question, off = "95 % interval holds the mean of the other runs", "table with a ratio far off its long-run mean"
-    for between, coverage, tables in ((0.0, (0.9, 0.99), (0, 0.1)), (0.01, (0, 0.3), (0.9, 1))):
+    for between, coverage, tables in ((0.0, (0.82, 0.99), (0, 0.1)), (0.01, (0, 0.3), (0.9, 1))):
         rows = list(within_runs(_runs(12, seed=5, between=between)))
         overall = next(row for row in rows if row["question"] == question and "backend" not in row)
         # bias of a slowed step is its original's, so their ratio knows none

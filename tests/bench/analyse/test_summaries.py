@@ -81,6 +81,21 @@ def test_a_failed_case_keeps_no_number():
     assert table.loc["base", "status"] == "ok"
 
 
+def test_the_twins_are_a_table_of_their_own_also_where_it_is_the_only_one():
+    """As in a run of one step: how many processes would decide them does not depend on the other rows."""
+    factors = {"base": 1.0, "slow": 1.02, "twin": 1.03}
+    whole = story(lambda key, number, _: 0.001 * factors[key] * (1 + (key != "base") * 0.1 * (number % 2)), passes=4)
+    header = whole.header | {"cases": [case for case in whole.header["cases"] if case["name"] != "slow"]}
+    records = tuple(record for record in whole.records if record.get("case") != key_of("slow"))
+    both, alone = (
+        summaries.summarise(each).set_index("backend") for each in (whole, replace(whole, header=header, records=records))
+    )
+    assert list(both.loc[["slow", "twin"], "verdict"]) == ["UNDECIDED"] * 2
+    assert both.loc["slow", "processes_to_decide"] > 4
+    assert alone.loc["twin", "processes_to_decide"] == both.loc["twin", "processes_to_decide"] > 4
+    assert np.isnan(both.loc["base", "processes_to_decide"])
+
+
 def test_a_twin_that_differs_makes_the_run_unproven():
     apart = story(lambda key, p, b: 0.001 * (1.05 if key == "twin" else 1) * (1 + 0.001 * p))
     assert summaries.doubts(apart, summaries.summarise(apart))[0].startswith("UNPROVEN: the twin, the same code as base")

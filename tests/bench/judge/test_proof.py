@@ -17,12 +17,12 @@ JUST = [(0.99, True), (1.01, False)]
 """Shares of what is allowed, and whether a step is right with them."""
 
 
-def _trajectory(losses=(100.0,), start=((0.0, 0.0), (0.0, 0.0)), moved=((3.0, 0.0), (0.0, 4.0)), **changes):
+def _trajectory(losses=(100.0,), start=((0.0, 0.0), (0.0, 0.0)), moved=((3.0, 0.0), (0.0, 4.0)), samples=1, **changes):
     """Both layers start and move alike: from 0 by 3 and 4 in two of their weights, a norm of 5."""
     begin = np.array(start)
     end = begin + moved
     losses = np.array(losses)
-    none = np.zeros((len(losses), 1, 1), bool)
+    none = np.zeros((len(losses), samples, 1), bool)
     return reference.Trajectory((begin, begin), losses, end, end.copy(), none, np.zeros(len(losses)), **changes)
 
 
@@ -43,49 +43,77 @@ def _layers(name, first, second):
     return (first, second) if name == "w1" else (second, first)
 
 
+def _off(once, each):
+    """Four standard deviations of what rounding does: both operands and the result by one, each addition by a tenth's root."""
+    return 4 * np.sqrt(2 * (2.0**-53) ** 2 * once + (2.0**-53) ** 2 / 10 * each)
+
+
+ROUNDED = [(0.0, 0.0), (1e4, 0.0), (0.0, 1e5), (1e4, 1e5)]
+"""Variances of the products' errors, in units of one rounding."""
+
+
 @pytest.mark.parametrize(("share", "right"), JUST)
 @pytest.mark.parametrize("steps", [1, 4])
 @pytest.mark.parametrize("name", ["w1", "w2"])
-@pytest.mark.parametrize(("kink", "whole"), [(0.0, 0.0), (0.1, 0.0), (0.0, 3.0), (0.1, 1e12)])
-def test_an_update_may_be_off_by_the_tolerance_its_kinks_and_the_rounding_of_y_pred(share, right, steps, name, kink, whole):
-    """Of a norm of 5; what the other layer's kinks and residuals allow counts for nothing here."""
-    kink_1, kink_2 = _layers(name, kink, 0.0)
-    whole_1, whole_2 = _layers(name, whole, 0.0)
-    expected = _trajectory((100.0,) * steps, kink_w1=kink_1, kink_w2=kink_2, uncancelled=(0.0, whole_1, whole_2))
-    allowed = TOL + (2 * kink + steps * ROUNDING["float64"] * whole) / 5
-    errors = _judged(expected, right, **{name: share * allowed * 5})
+@pytest.mark.parametrize("kink", [0.0, 0.1])
+@pytest.mark.parametrize(("once", "each"), ROUNDED)
+def test_an_update_may_be_off_by_the_tolerance_its_kinks_and_its_rounding(share, right, steps, name, kink, once, each):
+    """Of a norm of 5, and rounding in every step; what the other layer and y_pred may be off by counts for nothing here."""
+    kink_1, kink_2 = _layers(name, kink, 7.0)
+    rounding = reference.Rounding((1e30, *_layers(name, once, 1e20)), (1e30, *_layers(name, each, 1e20)))
+    expected = _trajectory((100.0,) * steps, kink_w1=kink_1, kink_w2=kink_2, rounding=rounding)
+    errors = _judged(expected, right, **{name: share * (5 * TOL + 2 * kink + steps * _off(once, each))})
     if right:
-        assert getattr(errors, name) == pytest.approx(share * allowed)
+        assert getattr(errors, name) == pytest.approx(share * TOL)
         assert (errors.loss, errors.kinks) == (0, 0)
 
 
 @pytest.mark.parametrize(("share", "right"), JUST)
 @pytest.mark.parametrize("steps", [1, 4])
 @pytest.mark.parametrize("name", ["w1", "w2"])
-def test_a_large_weight_is_judged_by_what_its_dtype_can_hold(share, right, steps, name):
-    """Rounding a weight of 1e7 once a step by half a unit in the last place is as much as an update's error may be."""
-    expected = _trajectory((100.0,) * steps, start=((0.0, 1e7), (0.0, 0.0)))
-    scale = 5 + steps * GRAIN / 2 * 1e7 / TOL
-    errors = _judged(expected, right, **{name: share * TOL * scale})
+@pytest.mark.parametrize(("samples", "grains"), [(1, 1.5), (16, 6)])
+def test_a_large_weight_is_judged_by_what_its_dtype_can_hold(share, right, steps, name, samples, grains):
+    """Of four weights, one is 1e7: half a unit in its last place, as often as the root of the samples tells, once a step."""
+    expected = _trajectory((100.0,) * steps, start=((0.0, 1e7), (0.0, 0.0)), samples=samples)
+    errors = _judged(expected, right, **{name: share * (5 * TOL + steps * grains * GRAIN / 2 * 1e7)})
     if right:
         assert getattr(errors, name) == pytest.approx(share * TOL)
 
 
+@pytest.mark.parametrize("size", [1, 4, 1000])
+@pytest.mark.parametrize("samples", [1, 16, 1000])
+def test_terms_that_are_added_to_the_weights_one_by_one_stay_within_their_grain_and_near_it(size, samples):
+    """Added in float32 and in float64, the worst of a hundred draws."""
+    random, worst = np.random.default_rng(size + samples), 0.0
+    for _ in range(100):
+        weights = random.standard_normal(size).astype("float32")
+        terms = (1e-4 * random.standard_normal((samples, size))).astype("float32")
+        rounded = weights.copy()
+        for term in terms:
+            rounded += term
+        off = np.linalg.norm(rounded - (weights + terms.astype(float).sum(axis=0)))
+        worst = max(worst, off / (proof._grain(weights.astype(float), samples) * np.finfo("float32").eps / 2))
+    assert 0.1 < worst < 1
+
+
 @pytest.mark.parametrize(("share", "right"), JUST)
 @pytest.mark.parametrize("place", [0, 1])
-@pytest.mark.parametrize(("kink", "whole"), [(0.0, 0.0), (0.25, 0.0), (0.0, 1e8), (0.25, 1e32)])
+@pytest.mark.parametrize("kink", [0.0, 0.25])
+@pytest.mark.parametrize(("once", "each"), ROUNDED)
 @pytest.mark.parametrize("sign", [1, -1])
-def test_each_loss_may_be_off_by_the_tolerance_its_kinks_and_the_rounding_of_y_pred(share, right, place, kink, whole, sign):
+def test_a_loss_may_be_off_by_the_tolerance_its_kinks_and_the_rounding_of_y_pred(share, right, place, kink, once, each, sign):
+    """Of two steps, whose errors add up like those of a random walk; what the updates may be off by counts for nothing here."""
     kinks = np.zeros(2)
     kinks[place] = kink
-    expected = replace(_trajectory((100.0, 40.0), uncancelled=(whole, 0.0, 0.0)), kink_losses=kinks)
-    residual, rounded = np.sqrt(expected.losses[place]), ROUNDING["float64"] * np.sqrt(whole)
+    rounding = reference.Rounding((once, 1e30, 1e30), (each, 1e30, 1e30))
+    expected = replace(_trajectory((100.0, 40.0), rounding=rounding), kink_losses=kinks)
+    residual, rounded = np.sqrt(expected.losses[place]), np.sqrt(2) * _off(once, each)
     allowed = TOL * expected.losses[place] + 2 * kink + (residual + rounded) ** 2 - residual**2
     losses = expected.losses.copy()
     losses[place] += sign * share * allowed
     errors = _judged(expected, right, losses=losses)
     if right:
-        assert errors.loss == pytest.approx(share * allowed / expected.losses[place])
+        assert errors.loss == pytest.approx(share * TOL, rel=0.005)
         assert (errors.w1, errors.w2) == (0, 0)
 
 
@@ -102,7 +130,7 @@ def test_of_several_steps_in_a_call_the_last_loss_is_told_and_calls_are_counted_
     for told in ([5.0], [5.0, 6.0], [2.0, 4.0]):
         _judged(expected, False, losses=np.array(told))
     kinks = replace(expected, kink_losses=np.array([9.0, 0.0, 9.0, 1.0, 9.0, 0.0]))
-    assert _judged(kinks, True, losses=np.array([5.0, 6.0])).loss == 0.25
+    assert _judged(kinks, True, losses=np.array([5.0, 6.0])).loss == pytest.approx(TOL / 2)
     _judged(kinks, False, losses=np.array([4.0, 7.0]))
 
 
@@ -195,14 +223,14 @@ def test_a_tolerance_lies_well_between_a_right_step_and_the_next_lower_precision
 
 
 @pytest.mark.parametrize(("dtype", "digits"), [("float32", 24), ("float64", 53), ("tf32", 10), ("bfloat16", 8)])
-def test_what_rounding_may_do_is_four_times_that_of_one_number(dtype, digits):
+def test_rounding_does_half_a_unit_in_the_last_digit(dtype, digits):
     """TF32 has eleven digits, of which hardware may cut the last instead of rounding it."""
-    assert ROUNDING[dtype] == 4 * 2.0**-digits
+    assert ROUNDING[dtype] == 2.0**-digits
 
 
-@pytest.mark.parametrize("dtype", ["tf32", "bfloat16"])
-def test_a_reduced_precision_is_allowed_about_five_roundings(dtype):
-    assert 2 < TOLERANCE[dtype] / (ROUNDING[dtype] / 4) < 10
+@pytest.mark.parametrize(("dtype", "number"), [("float32", 168), ("float64", 180), ("tf32", 5), ("bfloat16", 5)])
+def test_an_update_is_allowed_some_170_roundings_and_in_a_reduced_precision_five(dtype, number):
+    assert TOLERANCE[dtype] / ROUNDING[dtype] == pytest.approx(number, rel=0.03)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

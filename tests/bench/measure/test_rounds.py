@@ -31,6 +31,8 @@ class Clock:
 class Asked:
     """A process that answers from a table, notes what it was asked, and lets the clock run while it answers."""
 
+    awake_seconds = 0.0
+
     def __init__(self, clock, log, replies, takes=None):
         self.clock, self.log, self.replies, self.takes = clock, log, replies, takes or {}
         self.region = Region.new(1 << 12)
@@ -70,8 +72,9 @@ def room(monkeypatch):
     def run(key, mode, calls):
         worker.takes["run"] += 10.0
         worker.takes["put"] += 1.0
-        seconds = {"seconds": worker.takes["run"] - 1}
-        return seconds | ({"queued": 0.25 * calls, "faults": 5} if mode == "throughput" else {})
+        seconds = worker.takes["run"] - 1
+        told = {"throughput": {"queued": 0.25 * calls, "faults": 5, "calls": [0.25] * calls}, "device": {}}
+        return {"seconds": seconds} | told.get(mode, {"calls": [seconds / calls] * calls})
 
     def take(key):
         worker.region.write([np.array([3.0, 1.0, 4.0])])
@@ -133,6 +136,8 @@ def test_a_visit_tells_each_clock_under_its_name(room):
         "throughput_seconds": 29.0,
         "dispatch_seconds": 1.0,
         "latency_seconds": 49.0,
+        "throughput_call_seconds": [0.25] * 4,
+        "latency_call_seconds": [49.0 / 4] * 4,
         "device_seconds": 59.0,
         "minor_faults": 5,
         "readback_seconds": pytest.approx(0.1),
@@ -145,10 +150,75 @@ def test_a_visit_tells_each_clock_under_its_name(room):
             "take_seconds": pytest.approx(0.4),
             "span_seconds": pytest.approx(2.0 + 20.0 + 0.1),
             "cpu_seconds": pytest.approx((2.0 + 20.0 + 0.1) / 2),
+            "run_cpu_seconds": pytest.approx(20.0 / 2),
             "audit_steps": 8,
             "audit_span_seconds": pytest.approx(3.0 + 30.0 + 0.2),
         },
     }
+
+
+def test_a_process_that_woke_while_it_was_suspended_is_refused_before_it_is_asked_for_anything(room):
+    visited, worker, log = room
+    worker.awake_seconds = 0.005
+    visited.visit(worker, audited=False, marks=False)
+    log.clear()
+    worker.awake_seconds = 0.006
+    with pytest.raises(Refused, match=r"^computes for 6\.00 ms while it is suspended and others are timed$") as caught:
+        visited.visit(worker, audited=False, marks=False)
+    assert (caught.value.status, log) == ("wrong", [])
+
+
+def test_the_processors_time_is_read_at_both_ends_of_a_run_and_outside_of_its_clock(room, monkeypatch):
+    """Reading it takes half a second here, which is in the span alone; half of what passes is computed."""
+    visited, worker, _ = room
+    monkeypatch.setattr(worker, "cpu_seconds", lambda: worker.ask("read") and worker.computed)
+    worker.takes["read"] = 0.5
+    outside = visited.round(worker, THROUGHPUT, 4).outside
+    assert outside == pytest.approx(
+        {
+            "put_seconds": 1.0,
+            "throughput_seconds": 10.0,
+            "take_seconds": 0.1,
+            "span_seconds": 1.0 + 10.0 + 0.1 + 2 * 0.5,
+            "run_cpu_seconds": 10.0 / 2 + 0.5 / 2,
+        }
+    )
+
+
+def _with_calls(worker, mode, **told):
+    run = worker.replies["run"]
+    worker.replies["run"] = lambda **asked: run(**asked) | (told if asked["mode"] == mode else {})
+
+
+@pytest.mark.parametrize(
+    ("mode", "told", "says"),
+    [
+        ("throughput", {"calls": [0.25] * 3}, "tells of 3 calls that take 0.75 s, 4 take 1 s"),
+        ("throughput", {"calls": [0.25] * 3 + [0.25 + 9e-9]}, "tells of 4 calls that take 1 s, 4 take 1 s"),
+        ("throughput", {"calls": [0.25] * 3 + [0.25 - 9e-9]}, "tells of 4 calls that take 1 s, 4 take 1 s"),
+        ("throughput", {"calls": [0.25] * 3 + [0.25 + 7e-9]}, None),
+        ("throughput", {"calls": None}, None),
+        ("throughput", {"seconds": 5.0}, None),
+        ("latency", {"calls": [1.0] * 4, "seconds": 5.0}, "tells of 4 calls that take 4 s, 4 take 5 s"),
+        ("latency", {"calls": [1.0] * 5, "seconds": 5.0}, "tells of 5 calls that take 5 s, 4 take 5 s"),
+        ("latency", {"calls": [1.0] * 4, "seconds": 4.0}, None),
+        ("latency", {"calls": ["much"] * 4}, None),
+        ("latency", {"calls": [-1.0] * 4}, None),
+        ("latency", {"calls": [1.0] * 4, "seconds": "long"}, None),
+    ],
+)
+def test_calls_that_were_timed_each_are_as_many_as_were_asked_for_and_add_up(room, mode, told, says):
+    """To two nanoseconds each, of what was queued and of what was waited for; what is no number is refused for what it is."""
+    visited, worker, log = room
+    worker.takes["run"] = 10.0
+    _with_calls(worker, mode, **told)
+    if says is None:
+        visited.visit(worker, audited=False, marks=False)
+        return
+    with pytest.raises(Refused) as caught:
+        visited.visit(worker, audited=False, marks=False)
+    assert (caught.value.status, str(caught.value)) == ("wrong", says)
+    assert log[-1] == ("settle", {})
 
 
 def test_weights_go_to_the_worker_and_answers_to_the_judge_as_they_are(room):

@@ -1,5 +1,7 @@
 """If these fail, a part of a round does something else than it was asked for, or tells another part's seconds."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,20 +55,31 @@ def test_weights_are_in_place_when_the_answer_goes_out(opened):
     assert (opened.step.w2 == 2).all()
 
 
-def test_throughput_tells_what_the_timed_region_measured_and_keeps_the_last_loss(opened, monkeypatch):
+@pytest.mark.parametrize(
+    ("device", "readings", "calls"), [("cpu", [8.0, 8.25, 8.5, 9.5], [0.25, 0.25, 1.0]), ("cuda", [8.0, 9.5], None)]
+)
+def test_throughput_tells_what_the_timed_region_measured_and_keeps_the_last_loss(opened, monkeypatch, device, readings, calls):
+    """Each call's seconds too, but for a queued device, whose clock is not read between them."""
     asked = []
-    monkeypatch.setattr(timing, "throughput", lambda *arguments: asked.append(arguments) or (0.25, 0.5, 7.0, 3))
-    assert visits.run(opened, "throughput", 4) == {"seconds": 0.5, "queued": 0.25, "faults": 3}
-    assert asked == [(opened.step, 4)]
+    ran = timing.Throughput(readings, 2.0, 7.0, 3)
+    monkeypatch.setattr(timing, "throughput", lambda *arguments: asked.append(arguments) or ran)
+    opened.case = replace(opened.case, device=device)
+    assert visits.run(opened, "throughput", 3) == {"seconds": 2.0, "queued": 1.5, "calls": calls, "faults": 3}
+    assert asked == [(opened.step, 3, device == "cpu")]
     assert opened.losses == [7.0]
 
 
-def test_latency_keeps_every_loss(opened, monkeypatch):
+def test_latency_tells_each_calls_seconds_and_keeps_every_loss(opened, monkeypatch):
     asked = []
-    monkeypatch.setattr(timing, "latency", lambda *arguments: asked.append(arguments) or (0.5, [1.0, 2.0]))
-    assert visits.run(opened, "latency", 2) == {"seconds": 0.5}
+    monkeypatch.setattr(timing, "latency", lambda *arguments: asked.append(arguments) or ([8.0, 8.5, 9.25], [1.0, 2.0]))
+    assert visits.run(opened, "latency", 2) == {"seconds": 1.25, "calls": [0.5, 0.75]}
     assert asked == [(opened.step, 2)]
     assert opened.losses == [1.0, 2.0]
+
+
+def test_a_call_is_told_to_the_nanosecond(opened, monkeypatch):
+    monkeypatch.setattr(timing, "latency", lambda *_: ([0.0, 1 / 3], [1.0]))
+    assert visits.run(opened, "latency", 1) == {"seconds": 1 / 3, "calls": [0.333333333]}
 
 
 def test_the_devices_clock_is_read_between_its_marks_and_the_last_loss_kept(opened):
