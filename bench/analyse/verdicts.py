@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import stdtr, stdtrit
 
 FASTER, SLOWER, EQUAL, UNDECIDED = "FASTER", "SLOWER", "EQUAL", "UNDECIDED"
 ALPHA = 0.01
@@ -70,16 +70,17 @@ def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN, alpha: float
 
 
 def more_data(estimate: Estimate, margin: float = MARGIN, rows: int = 1) -> float:
-    """About how many times the data would decide this row of a table of so many, its mean and spread staying as they are.
+    """How many times the data would decide this row of a table of so many, its mean and spread staying as they are, or a little
+    less, for more data also know their spread better.
 
     A mean of `margin` or more has to leave zero by the level's share of one row, one below it has to stay within the margin
     with its interval; at the margin itself nothing decides.
     """
     limit, mean = math.log1p(margin), abs(estimate.mean)
     if mean >= limit:
-        wanted = mean / float(ndtri(1 - ALPHA / (2 * rows)))
+        wanted = mean / float(stdtrit(estimate.freedom, 1 - ALPHA / (2 * rows)))
     else:
-        wanted = (limit - mean) / float(ndtri((1 + CONFIDENCE) / 2))
+        wanted = (limit - mean) / float(stdtrit(estimate.freedom, (1 + CONFIDENCE) / 2))
     return max(1.0, (estimate.error / wanted) ** 2) if wanted > 0 else math.inf
 
 

@@ -150,7 +150,6 @@ def test_a_visit_tells_each_clock_under_its_name(room):
             "take_seconds": pytest.approx(0.4),
             "span_seconds": pytest.approx(2.0 + 20.0 + 0.1),
             "cpu_seconds": pytest.approx((2.0 + 20.0 + 0.1) / 2),
-            "run_cpu_seconds": pytest.approx(20.0 / 2),
             "audit_steps": 8,
             "audit_span_seconds": pytest.approx(3.0 + 30.0 + 0.2),
         },
@@ -166,23 +165,6 @@ def test_a_process_that_woke_while_it_was_suspended_is_refused_before_it_is_aske
     with pytest.raises(Refused, match=r"^computes for 6\.00 ms while it is suspended and others are timed$") as caught:
         visited.visit(worker, audited=False, marks=False)
     assert (caught.value.status, log) == ("wrong", [])
-
-
-def test_the_processors_time_is_read_at_both_ends_of_a_run_and_outside_of_its_clock(room, monkeypatch):
-    """Reading it takes half a second here, which is in the span alone; half of what passes is computed."""
-    visited, worker, _ = room
-    monkeypatch.setattr(worker, "cpu_seconds", lambda: worker.ask("read") and worker.computed)
-    worker.takes["read"] = 0.5
-    outside = visited.round(worker, THROUGHPUT, 4).outside
-    assert outside == pytest.approx(
-        {
-            "put_seconds": 1.0,
-            "throughput_seconds": 10.0,
-            "take_seconds": 0.1,
-            "span_seconds": 1.0 + 10.0 + 0.1 + 2 * 0.5,
-            "run_cpu_seconds": 10.0 / 2 + 0.5 / 2,
-        }
-    )
 
 
 def _with_calls(worker, mode, **told):
