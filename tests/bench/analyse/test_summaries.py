@@ -58,13 +58,6 @@ def test_a_ratio_pairs_visits_of_one_block_only():
     assert table.loc["slow", "ratio"] == pytest.approx(1.5)
 
 
-def test_one_process_has_no_interval():
-    value, low, high = estimates.with_interval("x", Estimate.of([0.0])).values()
-    assert value == 1
-    assert np.isnan(low)
-    assert np.isnan(high)
-
-
 def test_missing_passes_are_incomplete_and_said():
     cut = story(lambda *_: 0.001, passes=7, end=False)
     table = summaries.summarise(cut)
