@@ -21,6 +21,7 @@ from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
 from bench.plan.cases import Plan, make_plan
+from bench.record.frame import samples
 from bench.schema.case import Case, Shape
 from bench.schema.records import Failure, Open
 from bench.session import run_plan
@@ -42,7 +43,8 @@ class Outcome:
     """What a case's test hands to the `benchmark` fixture."""
 
     rounds: list[float]
-    """Seconds per step of each throughput round, in measured order; a single 0 if nothing was to be measured."""
+    """Seconds per step of each throughput round, in measured order and as `samples.csv` has them; a single 0 if nothing was to
+    be measured."""
     facts: dict[str, Any]
     group: str | None = None
     failure: str | None = None
@@ -150,11 +152,11 @@ def outcome(
     row = run.row(case.key)
     if row["status"] in ("wrong", "failed"):
         return Outcome([], row, failure=str(row["reason"]))
-    visits = [visit for visit in run.story.visits if visit["case"] == case.key]
-    rounds = [visit["throughput_seconds"] / visit["steps"] for visit in visits]
+    rounds = samples(run.story)
+    mine = rounds[(rounds["case"] == case.key) & (rounds["mode"] == "throughput")]
     one_group = len({(c.dtype, c.threads, c.shape) for c in plan.cases}) == 1
     group = None if one_group else f"{dtype}, {threads} threads, {shape}"
-    return Outcome(rounds, row | {"shape": shape, "run": str(run.folder)}, group)
+    return Outcome(mine["seconds_per_step"].tolist(), row | {"shape": shape, "run": str(run.folder)}, group)
 
 
 def _measures(config: pytest.Config) -> bool:

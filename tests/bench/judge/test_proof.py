@@ -251,11 +251,14 @@ def _kinked():
     return problem, unsure, (problem.w1 - 0.01 * other.grad_w1, problem.w2 - 0.01 * other.grad_w2)
 
 
-def test_an_undecided_unit_may_take_the_other_side_and_is_counted():
+def test_an_undecided_unit_may_take_either_side_and_the_other_one_is_counted():
     problem, unsure, other = _kinked()
     assert unsure.undecided.sum() == 1
     assert proof.judge(problem, unsure, unsure.losses, other, "float64").kinks == 1
     assert proof.judge(problem, unsure, unsure.losses, (unsure.w1, unsure.w2), "float64").kinks == 0
+    twice = 2 * other[0] - problem.w1, other[1]
+    with pytest.raises(Wrong, match="updates w1 wrongly"):
+        proof.judge(problem, unsure, unsure.losses, twice, "float64")
     sure = reference.train(problem, 1)
     with pytest.raises(Wrong, match="updates w1 wrongly"):
         proof.judge(problem, sure, sure.losses, other, "float64")

@@ -98,10 +98,18 @@ def test_as_many_losses_are_told_as_there_were_calls_at_most(every, told, right)
             asked.judge(losses, weights, every)
 
 
-def test_losses_in_another_arrangement_are_no_losses():
+@pytest.mark.parametrize("told", [np.zeros(0), np.zeros((1, 10))])
+def test_losses_in_another_arrangement_and_none_at_all_are_no_losses(told):
     asked = Round.draw(CASE, 0, "nonce", "a", 10, True)
     with pytest.raises(Wrong, match="tells losses of shape"):
-        asked.judge(asked.expected.losses.reshape(1, 10), asked.given, 1)
+        asked.judge(told, asked.given, 1)
+
+
+def test_a_loss_that_is_no_number_is_wrong():
+    asked = Round.draw(CASE, 0, "nonce", "a", 2, True)
+    weights = asked.expected.w1.astype("float32"), asked.expected.w2.astype("float32")
+    with pytest.raises(Wrong, match="computes a wrong loss"):
+        asked.judge(np.array([np.nan]), weights, 1)
 
 
 @pytest.mark.parametrize(("steps_per_call", "calls"), [(1, 10), (2, 5), (3, 3), (4, 2), (10, 2)])

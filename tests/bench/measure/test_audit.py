@@ -180,21 +180,10 @@ def test_honest_rounds_do_not_hide_those_that_make_the_number(mode):
     assert "by its own clock" in _fault(visits)
 
 
-def test_a_little_everywhere_is_too_much_in_all():
-    assert "around them" in _fault(_visits(put=3.5 * ASKING, take=3.5 * ASKING, every=1000))
-
-
 def test_a_clock_at_half_speed_is_told_with_both_times():
     says = _fault(_visits(clock=0.5, noise=0))
     assert says == "says by its own clock that a step takes 175 µs, from outside it takes 365 µs"
     assert "from outside" in _fault(_visits(clock=0.85))
-
-
-def test_one_clock_of_two_is_enough_to_be_refused():
-    visits = _visits()
-    for visit in visits:
-        visit["latency_seconds"] /= 100
-    assert "from outside" in _fault(visits)
 
 
 @pytest.mark.parametrize(("where", "what"), [("put", "set_weights"), ("take", "get_weights")])
@@ -300,8 +289,8 @@ def test_weights_may_take_a_tenth_of_a_timed_round_two_steps_and_twice_what_cont
 
 @pytest.mark.parametrize(("share", "refused"), JUST)
 def test_all_that_is_outside_may_be_a_quarter_more_than_asking_takes_and_three_twentieths_of_a_round(share, refused):
-    wait = share * (1.25 * 300e-6 + INSIDE * math.expm1(0.15))
-    says = _says(_waiting(*[dict.fromkeys(NOWHERE, wait / 3)] * 4), _waiting(*[dict.fromkeys(NOWHERE, 100e-6)] * 4))
+    wait = share * (1.25 * 3e-3 + INSIDE * math.expm1(0.15))
+    says = _says(_waiting(*[dict.fromkeys(NOWHERE, wait / 3)] * 4), _waiting(*[dict.fromkeys(NOWHERE, 1e-3)] * 4))
     assert (says is not None) == refused
     assert not refused or says.startswith(f"says 10.0 ms for 20 steps and spends {seconds(wait)} around them")
 

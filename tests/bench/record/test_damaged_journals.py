@@ -111,14 +111,6 @@ def test_what_a_visit_has_to_be(change, says):
     assert fault(visit | change, Visit) == says
 
 
-def test_a_case_that_the_header_does_not_have_is_refused(tmp_path):
-    lines = _lines()
-    lines[-3] = lines[-3] | {"case": "absent-cpu-float32-1-64x1000x100x10"}
-    (tmp_path / journal.NAME).write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with pytest.raises(UsageError, match="case is 'absent-cpu-.*, which the header does not have"):
-        journal.read(tmp_path)
-
-
 def test_a_record_of_a_kind_that_is_not_known_is_passed_over(tmp_path):
     lines = _lines()
     lines.insert(3, {"record": "weather", "pass": "any"})
