@@ -27,7 +27,7 @@ PROVISIONAL = (
     "provisional: how much runs of this machine differ is known from other machines only; several runs a side, or a "
     "campaign, make it firm"
 )
-KAPPA, FLOOR, PRIOR_FREEDOM = 1.5, 0.004, 6
+KAPPA, FLOOR, PRIOR_FREEDOM = 1.5, 0.003, 6
 """What is known of a machine that was never seen: a run's log time lies off by `KAPPA` times the standard error that its own
 processes tell and by `FLOOR` beside, known as well as from so many degrees of freedom. docs/decisions says from where."""
 Key = tuple[Hashable, ...]
