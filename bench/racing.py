@@ -29,7 +29,8 @@ Verdicts = dict[str, tuple[str, Estimate, int]]
 def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: Console) -> ExitCode:
     """At most so many runs, and no new one that would not end in time. Raises `UsageError`, as a run does.
 
-    WRONG if a row is SLOWER by the share `fail_on`, or a step is wrong or fails; UNPROVEN if the A/A control is not EQUAL.
+    WRONG if a row is SLOWER by the share `fail_on`, or a step is wrong or fails, which ends it; UNPROVEN if the A/A control is
+    called different.
     """
     plan = replace(plan, settings=replace(plan.settings, processes=PROCESSES, blocks=BLOCKS))
     margin, first = plan.settings.margin, plan.sides[0].label
@@ -56,7 +57,7 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
         if apart := [verdict for verdict, *_ in controls.values() if verdict not in (UNDECIDED, EQUAL)]:
             console.print(f"UNPROVEN: the A/A control is {apart[0]} than its baseline; measure again.", style="bold red")
             return ExitCode.UNPROVEN
-        if verdicts and all(verdict != UNDECIDED for verdict, *_ in verdicts.values()):
+        if code or (verdicts and all(verdict != UNDECIDED for verdict, *_ in verdicts.values())):
             break
     if fail_on is not None and any(v == SLOWER and math.expm1(e.mean) >= fail_on for v, e, _ in verdicts.values()):
         code = ExitCode.WRONG

@@ -43,13 +43,13 @@ def after(later: np.ndarray, gained: np.ndarray) -> tuple[float, float, float]:
     The median start, for whoever uses a library first pays for all, divided by the mean gain. The median's interval is that of
     order statistics, without an assumption (Thompson 1936; Hahn & Meeker, *Statistical Intervals*, 1991), the mean's is
     Student's t; each at 97.5 %, so that both hold together with 95 % (Bonferroni). The upper end is infinite where the gain
-    may be none; all are NaN below seven processes, for no median of so few has such an interval.
+    may be none; all are NaN where the mean gain is none, and below seven processes: no median of so few has such an interval.
     """
     confidence = 1 - (1 - CONFIDENCE) / 2
     low, high = median_interval(later, confidence)
     gain = Estimate.of(gained)
     slow, quick = gain.interval(confidence)
-    if math.isnan(low + slow):
+    if math.isnan(low + slow) or gain.mean <= 0:
         return (math.nan,) * 3
     return _steps(float(np.median(later)), gain.mean), _steps(low, quick), _steps(high, slow)
 

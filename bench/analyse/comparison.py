@@ -202,7 +202,7 @@ def _why_not_judged(rows: Sequence[pd.DataFrame]) -> str | None:
     if len(machines) > 1 or "" in machines:
         return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
     if len({bool(singly) for of_side in rows for singly in _singly(of_side)}) > 1:
-        return "only one side is from when single steps were timed; measure the other one again"
+        return "only one side tells of single steps: give its journal or summary.csv, or measure an older run again"
     if any(of_side[QUIET].isna().any() for of_side in rows):
         return "a table was written before runs could be compared; run `python -m bench summary` on its run"
     return None

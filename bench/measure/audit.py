@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.schema.records import Visit, timed_singly, warm_up
+from bench.schema.records import Visit, seconds_per_step, timed_singly, warm_up
 
 FEW, FEW_PASSES = 6, 5
 """With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
@@ -30,7 +30,7 @@ NEIGHBOURS = 3.0
 AUDITS = 10
 """Visits of a case that have a further round of another length; with fewer, nothing is said of slopes."""
 Rounds = Sequence[Mapping[str, Any]]
-MODES = ("throughput_seconds", "latency_seconds", "device_seconds")
+MODES = ("throughput", "latency", "device")
 STEEPER, DEVIATIONS, SPREAD = 1.02, 5, 0.03
 """A slope is too steep if the ratio of a further step's time to that by the worker's clock is above the first in all audits but
 one, and their median by so many standard errors, from a spread of at least the third: neighbours make ratios high and low."""
@@ -43,20 +43,25 @@ FASTER_THAN_PEAK = 2.0
 
 
 def fault(
-    visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None, least_seconds: float
+    visits: Sequence[Visit],
+    controls: Sequence[Sequence[Visit]],
+    threads: int | None,
+    least_seconds: float,
+    wider: float = 1.0,
 ) -> str | None:
     """A phrase that says how a case's clock was bent or its work hidden; None for an honest one.
 
     `controls`: the visits of each, which tell what asking takes here. `threads`: None where the CPU's time says nothing of the
-    step. `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured.
+    step. `least_seconds`: of a step's arithmetic at the best rate seen in the run; 0 where no ceiling was measured. `wider`:
+    how many times the bytes of a control's weights have to go in and out, at least 1.
     """
     visits, *controls = ([visit for visit in some if "outside" in visit] for some in (visits, *controls))
     if len(visits) < FEW or len(_passes(visits)) < 2:
         return None
     return (
-        _cores(_quicker(visits, "throughput_seconds"), threads)
-        or _hidden(visits, controls)
-        or _uneven(visits, controls, threads)
+        _cores(_quicker(visits, "throughput"), threads)
+        or _hidden(visits, controls, wider)
+        or _uneven(visits, controls, threads, wider)
         or _bound(visits, least_seconds)
         or _slope(visits)
     )
@@ -64,9 +69,10 @@ def fault(
 
 def _quicker(visits: Sequence[Visit], mode: str) -> list[Any]:
     """Of each pass the half that makes its number, which is a median: who hides work in these alone has hidden it in all."""
-    some: Sequence[Any] = [visit for visit in visits if visit[mode] is not None]  # type: ignore[literal-required]
-    passes = [sorted((visit for visit in some if visit["pass"] == n), key=lambda visit: visit[mode]) for n in _passes(some)]
-    return [visit for visits in passes for visit in visits[: (len(visits) + 1) // 2]]
+    some: Sequence[Any] = [visit for visit in visits if visit[f"{mode}_seconds"] is not None]  # type: ignore[literal-required]
+    passes = [[visit for visit in some if visit["pass"] == number] for number in _passes(some)]
+    ordered = [sorted(each, key=lambda visit: seconds_per_step(visit, mode)) for each in passes]
+    return [visit for each in ordered for visit in each[: (len(each) + 1) // 2]]
 
 
 def _passes(visits: Sequence[Visit]) -> list[int]:
@@ -76,11 +82,12 @@ def _passes(visits: Sequence[Visit]) -> list[int]:
 def _waits(visit: Any, mode: str) -> dict[str, float]:
     """Seconds outside the worker's clock, by where they were spent, and all of them."""
     outside = visit["outside"]
-    waits = {"put": outside["put_seconds"], "take": outside["take_seconds"], "run": outside[mode] - visit[mode]}
+    run = outside[f"{mode}_seconds"] - visit[f"{mode}_seconds"]
+    waits = {"put": outside["put_seconds"], "take": outside["take_seconds"], "run": run}
     return waits | {"all": sum(waits.values())}
 
 
-def _hidden(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]]) -> str | None:
+def _hidden(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], wider: float) -> str | None:
     """A wait beyond what weights in and out take is work that the number lacks, as a share of the number.
 
     The number is a mean of the logarithms of the passes' medians, and so is the share. Of the rounds that make a median the one
@@ -91,11 +98,16 @@ def _hidden(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]]) -> str
     allowed = {"put": (2.0, moved), "take": (2.0, moved), "run": (2.0, APART), "all": (ALL_ASKING, ALL_ROUNDS)}
     for mode in MODES:
         quick = _quicker(visits, mode)
-        inside = {number: median(visit[mode] for visit in quick if visit["pass"] == number) for number in _passes(quick)}
+        inside = {
+            number: median(seconds_per_step(visit, mode) * steps for visit in quick if visit["pass"] == number)
+            for number in _passes(quick)
+        }
         others = [some for control in controls if (some := _quicker(control, mode))]
         for place, (times, share) in allowed.items():
             asking = max((median(_waits(visit, mode)[place] for visit in some) for some in others), default=1e-3)
-            mine, *theirs = (_share(_shortest(some, mode, place), times * asking, inside) for some in (quick, *others))
+            asked = times * asking * (1.0 if place == "run" else wider)
+            mine = _share(_shortest(quick, mode, place), asked, inside)
+            theirs = [_share(_shortest(some, mode, place), times * asking, inside) for some in others]
             if mine > share + NEIGHBOURS * max(theirs, default=0.0):
                 shortest = median(_shortest(quick, mode, place).values())
                 return _told(place, shortest, median(inside.values()), steps)
@@ -107,14 +119,16 @@ def _shortest(visits: Sequence[Visit], mode: str, place: str) -> dict[int, float
     return {n: min(_waits(visit, mode)[place] for visit in visits if visit["pass"] == n) for n in _passes(visits)}
 
 
-def _uneven(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None) -> str | None:
+def _uneven(
+    visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None, wider: float = 1.0
+) -> str | None:
     """Single steps are believed only as far as a round's add up: one that does the work of others makes them look quick."""
     found = _excess(visits, threads)
     if found is None:
         return None
     excess, step = found
     usual = max((other[0] for control in controls if (other := _excess(control, threads))), default=0.0)
-    if excess <= MOVED_STEPS * step + max(usual, 0.0):
+    if excess <= MOVED_STEPS * step + max(usual, 0.0) * wider:
         return None
     steps = visits[0]["steps"]
     return (

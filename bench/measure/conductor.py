@@ -23,7 +23,7 @@ from bench.measure import audit
 from bench.measure.process import Died, Process
 from bench.measure.rounds import THROUGHPUT, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
-from bench.schema.case import Case
+from bench.schema.case import DEFAULT_SHAPE, Case, Shape
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
@@ -286,6 +286,7 @@ class _Conductor:
                     [self.visits[other.key] for other in cases if not self.plan.backend(other).proven],
                     None if devices.kind_of(case.device).queued else case.threads,
                     self._least_seconds(case, cases),
+                    max(1.0, _weights(case.shape) / _weights(DEFAULT_SHAPE)),
                 )
             ):
                 yield self._failure(case, number, Refused("wrong", what), f"in pass {number + 1}, by all its rounds")
@@ -350,6 +351,11 @@ class _Conductor:
 
     def _record(self, kind: str, number: int, **fields: Any) -> Any:
         return {"record": kind, "pass": number, "at_seconds": round(time.monotonic() - self.started, 6), **fields}
+
+
+def _weights(shape: Shape) -> int:
+    """How many weights have to go in and out; those of controls are the default shape's."""
+    return shape.H * (shape.D_in + shape.D_out)
 
 
 def _with_answer(record: dict[str, Any], reply: Reply) -> Any:

@@ -17,12 +17,10 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import Open, Visit, queues, timed_singly, warm_up
+from bench.schema.records import GRAIN, Open, Visit, seconds_per_step, timed_singly, warm_up
 
 ERRORS = ["error_loss", "error_w1", "error_w2", "kinks"]
 MODES = ("throughput", "latency", "dispatch", "device")
-GRAIN = 1e-9
-"""Seconds that the clock counts in: a time below it is none."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
@@ -81,20 +79,11 @@ def _rows(visits: Iterable[Visit], cases: Mapping[str, Any], run: Mapping[str, s
                 **cases[visit["case"]],
                 "mode": mode,
                 "seconds": seconds,
-                "seconds_per_step": _seconds_per_step(visit, mode, seconds),
+                "seconds_per_step": seconds_per_step(visit, mode),
                 **({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}),
                 "readback_seconds": visit["readback_seconds"],
                 **error_columns(visit),
             }
-
-
-def _seconds_per_step(visit: Visit, mode: str, seconds: float) -> float:
-    """Of a round, its warm-up left out where that can be told apart."""
-    calls = visit.get("latency_call_seconds") if mode == "latency" else visit.get("throughput_call_seconds")
-    if not calls or mode == "device" or (mode != "latency" and queues(visit)):
-        return seconds / visit["steps"]
-    warm = warm_up(calls)
-    return (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))
 
 
 @dataclass(frozen=True)

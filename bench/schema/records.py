@@ -4,7 +4,7 @@ Fields are added and none is renamed; what an older journal lacks is `NotRequire
 """
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
@@ -232,7 +232,7 @@ class Visit(Timed):
     """Of each call of the throughput round, a wait at its end left out; none on a device that queues."""
     latency_call_seconds: NotRequired[list[AtLeast0]]
     """Likewise, its loss fetched."""
-    device_seconds: AtLeast0 | None
+    device_seconds: Above0 | None
     minor_faults: Count
     readback_seconds: float
     """Fetching the weights after the throughput round."""
@@ -240,6 +240,8 @@ class Visit(Timed):
     outside: NotRequired[Outside]
 
 
+GRAIN = 1e-9
+"""Seconds that the clock counts in: a time below it is none."""
 WARM_UP = 4
 """The first quarter of a round's calls warms up what the conductor's asking has let cool: timed, and not counted."""
 QUEUED = 0.2
@@ -254,6 +256,16 @@ def warm_up(calls: Sequence[float]) -> int:
 def queues(visit: Visit) -> bool:
     queued = visit["dispatch_seconds"]
     return queued is not None and visit["throughput_seconds"] - queued > QUEUED * visit["throughput_seconds"]
+
+
+def seconds_per_step(visit: Visit, mode: str) -> float:
+    """Of a round in the mode `throughput`, `latency`, `dispatch` or `device`, its warm-up left out where it is known."""
+    fields: Mapping[str, Any] = visit
+    seconds, calls = fields[f"{mode}_seconds"], fields.get(f"{'latency' if mode == 'latency' else 'throughput'}_call_seconds")
+    if not calls or mode == "device" or (mode != "latency" and queues(visit)):
+        return float(seconds / visit["steps"])
+    warm = warm_up(calls)
+    return float(max(GRAIN, (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))))
 
 
 def timed_singly(visits: Sequence[Visit]) -> bool:

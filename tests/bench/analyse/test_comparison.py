@@ -199,7 +199,7 @@ def test_two_runs_whose_steps_were_timed_singly_get_provisional_verdicts(rows):
 def test_runs_from_before_and_after_steps_were_timed_singly_are_not_judged(rows):
     found = judge(rows("a"), _singly(rows("b")), _campaign(rows))
     assert set(_verdicts(found).values()) == {UNDECIDED}
-    assert "only one side is from when single steps were timed" in found.table["reason"][0]
+    assert "only one side tells of single steps" in found.table["reason"][0]
 
 
 def test_an_undecided_row_says_how_many_runs_would_decide(rows):

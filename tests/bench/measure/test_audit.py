@@ -29,7 +29,7 @@ def _visits(number=100, step=STEP, noise=0.05, seed=0, *, clock=1.0, put=ASKING,
         if visit % every == 0:
             more = put + longer * (1 + hidden) + ASKING + take
             outside |= {"audit_steps": 2 * STEPS, "audit_span_seconds": more}
-        inner = {"throughput_call_seconds": [ran / STEPS] * STEPS, "steps": STEPS, "pass": visit // 5}
+        inner = {"throughput_call_seconds": [ran * clock / STEPS] * STEPS, "steps": STEPS, "pass": visit // 5}
         inner |= {"throughput_seconds": ran * clock, "latency_seconds": ran * clock, "device_seconds": None}
         inner["dispatch_seconds"] = inner["throughput_seconds"]
         visits.append(inner | {"outside": outside})
@@ -135,6 +135,29 @@ def test_a_slow_first_call_and_loud_neighbours_are_believed():
     for visit in visits[10:]:
         visit["throughput_call_seconds"][7] += 4e-3
     assert _fault(visits) is None
+
+
+@pytest.mark.parametrize("step", [2e-6, 50e-6, 20e-3])
+def test_wide_weights_may_take_as_much_longer_as_they_are_wider(step):
+    """Forty times the bytes of a control's; and no more than that."""
+    visits = _visits(step=step, put=12e-3, take=6e-3)
+    assert audit.fault(visits, [IDLE], 1, step * 0.7, wider=40.0) is None
+    if step < 1e-3:
+        assert audit.fault(visits, [IDLE], 1, step * 0.7) is not None
+        assert audit.fault(_visits(step=step, put=60e-3), [IDLE], 1, step * 0.7, wider=40.0) is not None
+
+
+def test_latency_is_ranked_by_what_its_number_counts():
+    """Three rounds of five are done while weights go in, and padded in the calls that warm up: they make the median."""
+    visits = _visits(noise=0)
+    for visit in visits:
+        visit["latency_call_seconds"] = [STEP] * STEPS
+        if visit["pass"] * 5 + 3 > visits.index(visit):
+            visit["latency_call_seconds"] = [10 * STEP] * 5 + [1e-6] * 15
+            visit["latency_seconds"] = sum(visit["latency_call_seconds"])
+            visit["outside"]["latency_seconds"] = visit["latency_seconds"] + ASKING
+            visit["outside"]["put_seconds"] = STEPS * STEP
+    assert "in set_weights()" in _fault(visits)
 
 
 @pytest.mark.parametrize("step", [2e-6, 50e-6, 20e-3])
