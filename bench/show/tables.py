@@ -66,7 +66,7 @@ def _legend(table: pd.DataFrame) -> list[str]:
     dtypes = dict.fromkeys((row["dtype"], baseline.dtype) for row, baseline in baselines)
     lines += [f"ratio of a {own} row: to the baseline in {other}." for own, other in dtypes if own != other]
     if later:
-        lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first} in the same block.")
+        lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first}.")
     controls = table[table["kind"].map(is_control)]
     if len(controls):
         listed = ", ".join(dict.fromkeys(controls["backend"]))
