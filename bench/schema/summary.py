@@ -88,7 +88,7 @@ COLUMNS = (
     Columns(("verdict",), "FASTER, SLOWER, EQUAL or UNDECIDED beside the baseline",
             "analyse/verdicts", only_ok=True, check="text"),
     Columns((SIDE,), "the label of an interpreter or a revision; empty where a run has no sides", "plan/sides", check="text"),
-    Columns(("quiet_seconds_per_step",), "mean over processes of the quicker half of the rounds, which older runs are compared by",
+    Columns(("quiet_seconds_per_step",), "mean over processes of the quicker half of the rounds; older runs are compared by it",
             "analyse/relative", unit="s", only_ok=True, check="time"),
     Columns(("yardsticks",), "the yardsticks that the row is relative to, equally weighted: `arithmetic:0.5 traffic:0.5`",
             "analyse/relative", only_ok=True, check="text"),
