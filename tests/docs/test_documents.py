@@ -57,9 +57,10 @@ def test_pictures_are_fresh():
 
 
 def test_the_page_shows_the_campaign_as_it_was_judged():
-    (file,) = (ROOT / "results").glob("*/instrument.csv")
+    tables = [pd.read_csv(file) for file in (ROOT / "results").glob("*/instrument.csv")]
+    (table,) = (table for table in tables if "weather" in table)  # an older one knew of none
     judge = runpy.run_path(str(ROOT / "tools" / "instrument" / "judge.py"))
-    shown = f"<!-- instrument -->\n{judge['told'](pd.read_csv(file))}<!-- end of instrument -->"
+    shown = f"<!-- instrument -->\n{judge['told'](table)}<!-- end of instrument -->"
     assert shown in (ROOT / "docs" / "comparing.md").read_text()
 
 
