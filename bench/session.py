@@ -20,7 +20,7 @@ from bench.record import journal
 from bench.record.header import header
 from bench.show import folder as run_folder
 
-BYTES_PER_VISIT = 1800
+BYTES_PER_VISIT = 2400
 """Of journal and samples together; used to see before measuring that the results will fit."""
 
 
