@@ -210,6 +210,8 @@ class Open(Timed):
     """Of the proof; a control has none."""
     threads: NotRequired[dict[str, int]]
     """Thread pool -> the threads that it computes with."""
+    marks: NotRequired[bool]
+    """Whether its device has a clock of its own."""
     nonce: NotRequired[str]
     """What its proof's problems were drawn from."""
     unclosed: NotRequired[list[str]]

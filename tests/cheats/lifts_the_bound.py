@@ -40,4 +40,4 @@ class LiftsTheBound(Right):
         self.begin()
 
 
-CAUGHT = r"of a step's arithmetic at most: it does something else"
+CAUGHT = r"of a step's arithmetic at most: it does something else|around them|something else does their work"

@@ -73,7 +73,9 @@ def test_a_run_that_was_not_disturbed_to_its_end_is_not_kept(tmp_path):
     """Its neighbour is ended from inside the run; no other may be recorded as disturbed either."""
     folder = tmp_path / "burst" / "stepbench" / "000"
     code = (
-        "import os, psutil; [one.kill() for one in psutil.Process(os.getppid()).children() if '--neighbour' in one.cmdline()]; "
+        "import os, psutil; "
+        "alive = [one for one in psutil.Process(os.getppid()).children() if one.status() != 'zombie']; "
+        "[one.kill() for one in alive if '--neighbour' in one.cmdline()]; "
         "import time; time.sleep(0.3)"
     )
     with pytest.raises(RuntimeError, match="a neighbour ended on its own"):

@@ -27,7 +27,8 @@ def _first(name, seed=0, number=0, run_seconds=80.0, turns=500):
 
 
 def _running():
-    return [child for child in psutil.Process().children() if "--neighbour" in child.cmdline()]
+    children = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in children if "--neighbour" in child.cmdline()]
 
 
 def _working(turns, start, end):

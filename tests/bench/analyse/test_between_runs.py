@@ -257,7 +257,7 @@ def test_of_a_machine_never_seen_a_run_is_trusted_as_others_were():
     assert estimate.mean == pytest.approx(0.05)
     assert estimate.freedom == 6
     within = (0.003**2 + 0.004**2) / 2
-    assert estimate.error == pytest.approx(math.sqrt(2 * (1.5**2 * within + 0.004**2)))
+    assert estimate.error == pytest.approx(math.sqrt(2 * (1.5**2 * within + 0.003**2)))
 
 
 def test_runs_of_the_machine_outweigh_what_others_were_like():

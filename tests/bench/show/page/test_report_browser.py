@@ -117,7 +117,7 @@ def test_two_choices_show_what_differs_and_what_it_costs(page):
     assert lines("differs", "right") == [f"+{mine}"]
     price = page.locator("#price").inner_text()
     assert "µs a step more than base: 400 µs and 300 µs. Beside its baseline" in price
-    assert "takes 1.33 times the baseline's time: SLOWER." in price
+    assert "takes 1.33 times as long: SLOWER." in price
 
 
 def test_a_click_on_a_bar_chooses(page):
