@@ -251,6 +251,13 @@ def test_cores_are_counted_in_the_rounds_that_make_the_number(quick, slow, says)
     assert _fault([others[n] if n % 5 > 2 else visits[n] for n in range(100)]) == says
 
 
+def test_a_child_that_a_list_missed_once_is_no_core():
+    """All that it ever computed seems to fall into one visit."""
+    visits = _visits()
+    visits[3]["outside"]["cpu_seconds"] += 5.0
+    assert _fault(visits) is None
+
+
 def test_less_time_than_the_arithmetic_needs_is_no_feat():
     says = _fault(_visits(step=60e-6, noise=0), least=300e-6)
     assert says.startswith("takes 60.0 µs a step, in which this machine can do 20% of a step's arithmetic at most")
@@ -419,7 +426,8 @@ def test_what_is_just_allowed_is_allowed():
         visit["throughput_call_seconds"] = None  # a span of its own
         visit["outside"] |= {"span_seconds": 0.5, "cpu_seconds": 0.625}
     assert _fault(visits) is None
-    visits[0]["outside"]["cpu_seconds"] += 0.01
+    for visit in visits:
+        visit["outside"]["cpu_seconds"] += 0.01
     assert _fault(visits) == "computes on 1.3 cores, asked for 1"
     still = [{"throughput_seconds": 0.0, "put_seconds": 0.0, "take_seconds": 0.0}]
     assert audit.moved(still, 20, [still]) is None
