@@ -25,7 +25,7 @@ def add(table: pd.DataFrame, opens: Sequence[Open], logs: pd.DataFrame) -> pd.Da
     the baseline is below 1, and where there are too few passes for an interval.
     """
     opened = pd.DataFrame(opens, columns=["case", "pass", "first_step_seconds"])
-    starts = opened.pivot(index="pass", columns="case", values="first_step_seconds")
+    starts = opened.drop_duplicates(["pass", "case"]).pivot(index="pass", columns="case", values="first_step_seconds")
     times = pd.DataFrame(np.exp(logs.groupby("pass").median()))
     pays = (table["ratio_high"].astype(float) < 1) & (table["baseline"] != table.index)
     found = {}

@@ -32,6 +32,8 @@ DAY = 86_400.0
 """Seconds that the judge may take: it computes as long as the shapes ask for, and never hangs on foreign code."""
 ENDING = 10
 """Seconds that a process may take to end once it was killed, or has closed the conversation."""
+STOPPING = 0.01
+"""Seconds of CPU time that the threads of a process may take until all of them have stopped: pools spin."""
 LONGEST = 1 << 26
 """Bytes of a reply; a description with its source takes some thousands."""
 UNPRINTABLE = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)} - set(map(ord, "\t\n\r\f")), "\ufffd")
@@ -193,7 +195,8 @@ class Process:
 
     def resume(self) -> None:
         if self._slept:
-            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0)) for pid, now in self._cpu_clocks().items())
+            clocks = self._cpu_clocks().items()
+            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0) - STOPPING) for pid, now in clocks)
         self._slept = {}
         self._signal(signal.SIGCONT)
 
