@@ -33,7 +33,7 @@ DAY = 86_400.0
 ENDING = 10
 """Seconds that a process may take to end once it was killed, or has closed the conversation."""
 STOPPING = 0.01
-"""Seconds of CPU time that the threads of a process may take until all of them have stopped: pools spin."""
+"""Seconds of CPU time that each further thread of a process may take until all of them have stopped: pools spin."""
 LONGEST = 1 << 26
 """Bytes of a reply; a description with its source takes some thousands."""
 UNPRINTABLE = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)} - set(map(ord, "\t\n\r\f")), "\ufffd")
@@ -86,7 +86,7 @@ class Process:
         python: str = sys.executable,
     ) -> None:
         self._timeout, self._printed_before = timeout, 0
-        self.awake_seconds, self._slept = 0.0, dict[int, float]()
+        self.awake_seconds, self._slept, self._stopping = 0.0, dict[int, float](), 0.0
         """CPU time that it took while it was suspended: a timer of its own can wake it."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
@@ -127,7 +127,7 @@ class Process:
         env = worker_environment(threads, settings.allocator, folder=side.folder)
         env |= sandbox.environment(folder.name) if folder else {}
         started = cls("bench.worker", setup, env, settings.timeout, size, side.python)
-        started._folder = folder
+        started._folder, started._stopping = folder, STOPPING * (threads - 1)
         return started
 
     @classmethod
@@ -196,7 +196,7 @@ class Process:
     def resume(self) -> None:
         if self._slept:
             clocks = self._cpu_clocks().items()
-            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0) - STOPPING) for pid, now in clocks)
+            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0) - self._stopping) for pid, now in clocks)
         self._slept = {}
         self._signal(signal.SIGCONT)
 
