@@ -94,3 +94,11 @@ def test_a_twin_that_differs_makes_the_run_unproven():
     assert summaries.doubts(apart, summaries.summarise(apart))[0].startswith("UNPROVEN: the twin, the same code as base")
     alike = story(lambda key, p, b: 0.001 * (1.005 if key == "twin" else 1))
     assert summaries.doubts(alike, summaries.summarise(alike)) == []
+
+
+def test_a_step_that_was_opened_again_in_a_pass_is_read_as_opened_first():
+    """As where another one of its process failed: the pass has it twice."""
+    whole = story(lambda name, *_: 5e-5 if name == "slow" else 1e-4)
+    again = [record | {"first_step_seconds": 9.0} for record in whole.records if record["record"] == "open"]
+    once, twice = (summaries.summarise(each) for each in (whole, replace(whole, records=(*whole.records, *again))))
+    assert twice["break_even_steps"].tolist() == pytest.approx(once["break_even_steps"].tolist(), nan_ok=True)
