@@ -59,14 +59,17 @@ def _shapes(text: str) -> tuple[Shape, ...]:
         ) from None
 
 
-def _seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise ValueError("a number of seconds above 0")
-    return value
+def above_0(unit: str) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not 0 < value < math.inf:
+            raise ValueError(f"a number of {unit} above 0")
+        return value
+
+    return parse
 
 
 def share(text: str) -> float:
@@ -140,7 +143,7 @@ class Settings:
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )
     results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
-    timeout: float = _setting("120", _seconds, "seconds after which a silent worker counts as hung")
+    timeout: float = _setting("120", above_0("seconds"), "seconds after which a silent worker counts as hung")
 
     @classmethod
     def variables(cls) -> dict[str, Field[Any]]:

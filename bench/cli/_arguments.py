@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from bench.settings import share, whole_number
+from bench.settings import above_0, share, whole_number
+
+T = TypeVar("T")
 
 
 class Parsers(Protocol):
@@ -35,33 +37,22 @@ def slower(text: str) -> float:
     return value
 
 
-def minutes(text: str) -> float:
-    """A number above 0."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a number of minutes above 0")
-    return value
+def parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """What a setting is parsed by, for an option."""
 
-
-def margin(text: str) -> float:
-    """A share such as `2%`."""
-    try:
-        return share(text)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected {error}") from None
-
-
-def number(low: int) -> Callable[[str], int]:
-    """Parses a whole number of at least `low`."""
-    parse = whole_number(low)
-
-    def whole(text: str) -> int:
+    def option(text: str) -> T:
         try:
             return parse(text)
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{text!r}: expected {error}") from None
 
-    return whole
+    return option
+
+
+def number(low: int) -> Callable[[str], int]:
+    """Parses a whole number of at least `low`."""
+    return parsed(whole_number(low))
+
+
+margin = parsed(share)
+minutes = parsed(above_0("minutes"))
