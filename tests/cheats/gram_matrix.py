@@ -36,4 +36,4 @@ class GramMatrix(Right):
         self.begin()
 
 
-CAUGHT = r"of a step's arithmetic at most: it does something else|around them|something else does their work|updates w1 wrongly in"
+CAUGHT = r"of a step's arithmetic at most|around them|something else does their work|updates w1 wrongly in"
