@@ -41,7 +41,7 @@ def test_a_cheat_gets_no_number_that_is_not_its_own(name, records):
     refused = [record["reason"] for record in mine if record["record"] == "failure"]
     assert mine
     if says is None:
-        assert not refused
+        assert not refused or "\nAT_TIMES = True" in (CHEATS / f"{name}.py").read_text()
     else:
         assert refused, "it got a number"
         assert re.search(says, refused[0]), refused[0]

@@ -61,3 +61,4 @@ class WorksAhead(Right):
 
 
 CAUGHT = None
+AT_TIMES = True  # refused where a loud machine lets it gain more than asking takes
