@@ -32,8 +32,8 @@ DAY = 86_400.0
 """Seconds that the judge may take: it computes as long as the shapes ask for, and never hangs on foreign code."""
 ENDING = 10
 """Seconds that a process may take to end once it was killed, or has closed the conversation."""
-STOPPING = 0.01
-"""Seconds of CPU time that each further thread of a process may take until all of them have stopped: pools spin."""
+STOPPING = 0.1
+"""Seconds to wait at most until every thread of a process has stopped: pools spin, and one that wakes itself never stops."""
 LONGEST = 1 << 26
 """Bytes of a reply; a description with its source takes some thousands."""
 UNPRINTABLE = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)} - set(map(ord, "\t\n\r\f")), "\ufffd")
@@ -86,7 +86,7 @@ class Process:
         python: str = sys.executable,
     ) -> None:
         self._timeout, self._printed_before = timeout, 0
-        self.awake_seconds, self._slept, self._stopping = 0.0, dict[int, float](), 0.0
+        self.awake_seconds, self._slept = 0.0, dict[int, float]()
         """CPU time that it took while it was suspended: a timer of its own can wake it."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
@@ -127,7 +127,7 @@ class Process:
         env = worker_environment(threads, settings.allocator, folder=side.folder)
         env |= sandbox.environment(folder.name) if folder else {}
         started = cls("bench.worker", setup, env, settings.timeout, size, side.python)
-        started._folder, started._stopping = folder, STOPPING * (threads - 1)
+        started._folder = folder
         return started
 
     @classmethod
@@ -191,12 +191,13 @@ class Process:
                     os.kill(pid, signal.SIGKILL)
                     ended.append(pid)
         self._signal(signal.SIGSTOP)
+        self._wait_until_stopped()
         self._slept = self._cpu_clocks() | dict.fromkeys(ended, math.inf)
 
     def resume(self) -> None:
         if self._slept:
             clocks = self._cpu_clocks().items()
-            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0) - self._stopping) for pid, now in clocks)
+            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0)) for pid, now in clocks)
         self._slept = {}
         self._signal(signal.SIGCONT)
 
@@ -233,6 +234,15 @@ class Process:
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)  # its session's group carries its pid
+
+    def _wait_until_stopped(self) -> None:
+        """A stop is reported once the last thread has stopped: until then they compute on, and not on the sly."""
+        deadline = time.monotonic() + STOPPING
+        with suppress(ChildProcessError):  # somebody else has waited for it: it is gone
+            while not os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(50e-6)
 
     def _cpu_clocks(self) -> dict[int, float]:
         clocks = {}

@@ -169,6 +169,23 @@ def test_a_process_that_wakes_itself_is_seen(code, awake):
         assert (saying.awake_seconds > AWAKE) == awake
 
 
+POOL = """
+import hashlib, threading
+for _ in range(4):
+    threading.Thread(target=hashlib.pbkdf2_hmac, args=("sha256", b"", b"", 2**30), daemon=True).start()
+"""
+
+
+def test_what_threads_compute_until_the_last_of_them_has_stopped_is_no_waking():
+    with _says(POOL + "\nos.write(1, b'{\"status\": \"ok\"}\\n')\nwhile True: time.sleep(1)") as saying:
+        saying.ask("anything")
+        for _ in range(100):
+            saying.suspend()
+            time.sleep(0.005)
+            saying.resume()
+        assert saying.awake_seconds < AWAKE
+
+
 def test_what_no_file_could_hold_is_replaced():
     said = r"""print('{"status": "ok", "a": [{"\ud800": "\u001b[2J\n\u00e9"}]}', flush=True)"""
     with _says(said.replace("\\", "\\\\")) as saying:
