@@ -44,7 +44,8 @@ gpu: ## on a machine with CUDA and nothing to install: its tests, then every way
 	BENCH_DEVICES=cpu,cuda BENCH_BACKENDS=all $(PYTHON) -m pytest --benchmark-only
 
 test: $(TOOLS) ## prove the project itself; warnings are errors
-	$(RUN) -m pytest -W error
+	$(RUN) -m pytest -W error -m 'not alone' --numprocesses 2 --dist loadfile
+	$(RUN) -m pytest -W error -m alone
 
 mutants: $(TOOLS) ## breaks what times, judges and compares in 2,700 places, and counts what the tests see; under half an hour
 	$(INSTALL) '.[mutants]'

@@ -29,15 +29,18 @@ correct autocast step gets w1's first update wrong by 3e-2, at most 7e-2 at the 
 reaches 3e-2 and 3e-3. The nearest sabotage that this tells apart at once is wrong by 0.5 (no factor 2). w2 updated first, wrong
 by 0.1, is left to the small shape of the gate, where fewer units are undecided."""
 
-KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13, "tf32": 2.5e-3, "bfloat16": 1e-2}
-"""An h smaller than this share of its terms' root sum of squares may get either sign from a product rounded in this dtype."""
-
 ROUNDING = {"float32": 2**-24, "float64": 2**-53, "tf32": 2**-10, "bfloat16": 2**-8}
 """What rounding a number does to it at most, relative to its size."""
 
 DEVIATIONS = 4
 """How many standard deviations of its rounding errors a step may be off. A product counts as off by √2 of `ROUNDING`, for both
 operands and the result, and by √(k/10) for k additions, each to the size of the sum so far."""
+
+KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13} | {
+    dtype: DEVIATIONS * math.sqrt(2 / 3) * ROUNDING[dtype] for dtype in ("tf32", "bfloat16")
+}
+"""An h smaller than this share of its terms' root sum of squares may get either sign from a product rounded in this dtype. Two
+rounded operands put it off by √(2/3) of `ROUNDING`, a standard deviation."""
 
 
 @dataclass(frozen=True)

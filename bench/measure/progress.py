@@ -47,7 +47,9 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
 def _warning(record: Record) -> str:
     """What a pass or a profile has to say; `bench.doctor` has told of any other load before."""
     if record["record"] == "pass" and record.get("other_runs"):
-        return f"busy: {record['other_runs']} other run of stepbench is measuring on this machine; both will be noisy."
+        others = record["other_runs"]
+        what = "1 other run of stepbench is" if others == 1 else f"{others} other runs of stepbench are"
+        return f"busy: {what} measuring on this machine; all will be noisy."
     if record["record"] == "open" and (unclosed := record.get("unclosed")):
         return f"not closed to foreign code here: {'; '.join(unclosed)}."
     return record.get("uncounted", "") if record["record"] == "profile" else ""

@@ -19,7 +19,7 @@ def test_each_warning_is_printed_once():
             advance(record)
     printed = out.getvalue().splitlines()[1:]
     assert printed == [
-        "busy: 1 other run of stepbench is measuring on this machine; both will be noisy.",
+        "busy: 1 other run of stepbench is measuring on this machine; all will be noisy.",
         "memory of a step: needs memray.",
     ]
 
