@@ -109,6 +109,8 @@ class Turns:
 
     def judge(self, answers: Arrays) -> None:
         """Raises `Wrong`."""
+        if len(answers) != 6:
+            raise Wrong(f"answers turns with {len(answers)} arrays, expected 6")
         try:
             for number, each in enumerate(self.rounds):
                 losses, w1, w2 = answers[3 * number : 3 * number + 3]

@@ -192,6 +192,8 @@ def test_each_array_of_both_turns_is_judged(spoilt):
     says = "^shares state between two instances: each is right alone, and wrong when they take turns$"
     with pytest.raises(Wrong, match=says):
         asked.judge(answers)
+    with pytest.raises(Wrong, match="answers turns with 7 arrays, expected 6"):
+        asked.judge([*answers, answers[0]])
 
 
 def test_a_worker_makes_the_same_problem_of_what_it_was_given():
