@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import accumulate, chain
 from statistics import median
 from typing import Any
 
 from bench import units
-from bench.schema.records import Visit, seconds_per_step, timed_singly, warm_up
+from bench.schema.records import Visit
+from bench.schema.steps import EVEN_STEPS, beside_calls, seconds_per_step, timed_singly
 
 FEW, FEW_PASSES = 6, 5
 """With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
@@ -21,9 +21,9 @@ APART = 0.05
 """Share of a round that its two clocks may differ by, beside twice what asking takes."""
 MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
 """What putting weights in may take, and taking them out, beside twice what that takes without work: in rounds and in steps."""
-EVEN_IN, EVEN_STEPS = 0.1, {True: 4.0, False: 8.0}
-"""Of the quickest calls so many have to be in rounds that add up, to so many steps more than their calls, of many passes and
-of few: beside a busy neighbour most rounds do not. Of honest steps 2.1 and 3.9 were seen."""
+EVEN_FEW = 2
+"""How many times more rounds may differ from their steps after few passes: beside a busy neighbour most rounds do. Of honest
+steps 2.1 of `EVEN_STEPS` were seen after many, 3.9 after few."""
 ALL_ASKING, ALL_ROUNDS = 1.25, 0.15
 """How often what asking takes may be spent outside the clock altogether, and in rounds what beside it."""
 NEIGHBOURS = 3.0
@@ -123,13 +123,17 @@ def _shortest(visits: Sequence[Visit], mode: str, place: str) -> dict[int, float
 def _uneven(
     visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None, wider: float = 1.0
 ) -> str | None:
-    """Single steps are believed only as far as a round's add up: one that does the work of others makes them look quick."""
-    found = _excess(visits, threads)
+    """Single steps are believed only as far as a round's add up: one that does the work of others makes them look quick.
+
+    On several threads nobody is accused: where they do not add up, the row's number is that of its rounds (`timed_singly`).
+    """
+    found = _excess(visits) if threads in (1, None) else None
     if found is None:
         return None
     excess, step = found
-    usual = max((other[0] for control in controls if (other := _excess(control, threads))), default=0.0)
-    if excess <= EVEN_STEPS[len(_passes(visits)) >= FEW_PASSES] * step + max(usual, 0.0) * wider:
+    usual = max((other[0] for control in controls if (other := _excess(control))), default=0.0)
+    few = 1 if len(_passes(visits)) >= FEW_PASSES else EVEN_FEW
+    if excess <= few * EVEN_STEPS * step + max(usual, 0.0) * wider:
         return None
     steps = visits[0]["steps"]
     return (
@@ -138,28 +142,13 @@ def _uneven(
     )
 
 
-def _excess(visits: Sequence[Visit], threads: int | None) -> tuple[float, float] | None:
-    """Seconds from weights in to weights out beside a round's calls at their median, and a step's in the quickest calls.
-
-    Of the rounds that hold the quickest calls, by CPU time where a neighbour took the core away, and that of the first tenth of
-    them: beside a neighbour most rounds hold more than their own. None where calls were not timed each.
+def _excess(visits: Sequence[Visit]) -> tuple[float, float] | None:
+    """Seconds from weights in to weights out beside a round's calls, by CPU time where a neighbour took the core away, and a
+    step's in the quickest calls. None where calls were not timed each.
     """
-    some: Sequence[Any] = visits
-    if not some or not timed_singly(visits):
+    if not visits or not timed_singly(visits):
         return None
-    calls = [visit["throughput_call_seconds"] for visit in some]
-    counted = [each[warm_up(each) :] for each in calls]
-    quickest = sorted(chain.from_iterable(counted))
-    quick = quickest[len(quickest) // 50]
-    computed = [min(each["outside"]["span_seconds"], each["outside"]["cpu_seconds"] / (threads or 1)) for each in some]
-    rounds = sorted(
-        (seconds - len(each) * median(late), sum(one <= quick for one in late))
-        for seconds, each, late in zip(computed, calls, counted, strict=True)
-    )
-    held = accumulate(number for _, number in rounds)
-    least = EVEN_IN * sum(number for _, number in rounds)
-    excess = next(excess for (excess, _), number in zip(rounds, held, strict=True) if number >= least)
-    return excess, quick * len(calls[0]) / some[0]["steps"]
+    return beside_calls(visits, [min(each["outside"]["span_seconds"], each["outside"]["cpu_seconds"]) for each in visits])
 
 
 def _share(shortest: Mapping[int, float], asking: float, inside: Mapping[int, float]) -> float:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import GRAIN, Open, Visit, seconds_per_step, timed_singly, warm_up
+from bench.schema.records import Open, Visit
+from bench.schema.steps import GRAIN, seconds_per_step, timed_singly, warm_up
 
 ERRORS = ["error_loss", "error_w1", "error_w2", "kinks"]
 MODES = ("throughput", "latency", "dispatch", "device")
@@ -93,7 +94,8 @@ class Singles:
     by_pass: Mapping[int, NDArray[np.float64]]
     """Pass → seconds per step of all that was timed in it, in measured order."""
     singly: bool
-    """Whether these are single steps, or single calls of several; otherwise throughput rounds, since the step is queued."""
+    """Whether these are single steps, or single calls of several; otherwise throughput rounds, since the step is queued or its
+    calls do not add up."""
 
 
 def singles(story: journal.Story) -> dict[str, Singles]:
@@ -102,11 +104,12 @@ def singles(story: journal.Story) -> dict[str, Singles]:
     for visit in story.visits:
         visits.setdefault(visit["case"], []).append(visit)
     timed = {case: some for case, some in visits.items() if all("throughput_call_seconds" in visit for visit in some)}
-    return {case: _singles(some) for case, some in timed.items()}
+    threads = {case["key"]: case["threads"] for case in story.header["cases"]}
+    return {case: _singles(some, threads[case]) for case, some in timed.items()}
 
 
-def _singles(visits: Sequence[Visit]) -> Singles:
-    singly = timed_singly(visits)
+def _singles(visits: Sequence[Visit], threads: int) -> Singles:
+    singly = timed_singly(visits, threads)
     by_pass: dict[int, list[float]] = {}
     for visit in visits:
         calls = visit["throughput_call_seconds"] if singly else None

@@ -4,7 +4,7 @@ Fields are added and none is renamed; what an older journal lacks is `NotRequire
 """
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
 
@@ -240,39 +240,6 @@ class Visit(Timed):
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
     outside: NotRequired[Outside]
-
-
-GRAIN = 1e-9
-"""Seconds that the clock counts in: a time below it is none."""
-WARM_UP = 4
-"""The first quarter of a round's calls warms up what the conductor's asking has let cool: timed, and not counted."""
-QUEUED = 0.2
-"""A round that spends so much of its time in the wait at its end is one of a library that queues, on whatever device."""
-
-
-def warm_up(calls: Sequence[float]) -> int:
-    """How many of a round's calls warm up."""
-    return len(calls) // WARM_UP
-
-
-def queues(visit: Visit) -> bool:
-    queued = visit["dispatch_seconds"]
-    return queued is not None and visit["throughput_seconds"] - queued > QUEUED * visit["throughput_seconds"]
-
-
-def seconds_per_step(visit: Visit, mode: str) -> float:
-    """Of a round in the mode `throughput`, `latency`, `dispatch` or `device`, its warm-up left out where it is known."""
-    fields: Mapping[str, Any] = visit
-    seconds, calls = fields[f"{mode}_seconds"], fields.get(f"{'latency' if mode == 'latency' else 'throughput'}_call_seconds")
-    if not calls or mode == "device" or (mode != "latency" and queues(visit)):
-        return float(seconds / visit["steps"])
-    warm = warm_up(calls)
-    return float(max(GRAIN, (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))))
-
-
-def timed_singly(visits: Sequence[Visit]) -> bool:
-    """Whether the calls of a case are its steps' own times: each was timed, and most rounds were not queued."""
-    return all(visit.get("throughput_call_seconds") for visit in visits) and 2 * sum(map(queues, visits)) < len(visits)
 
 
 class Block(Timed):

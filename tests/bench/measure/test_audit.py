@@ -108,8 +108,10 @@ def test_of_few_passes_eight_steps_are_allowed(more, refused):
 def test_what_a_neighbour_takes_the_core_away_for_is_computed_by_nobody():
     assert audit.fault(_heavy(10, computed=0.7), [], 1, 0.0) is None
     assert "something else does their work" in audit.fault(_heavy(10, computed=0.9), [], 1, 0.0)
-    assert "something else does their work" in audit.fault(_heavy(10, computed=1.7), [], 2, 0.0)
-    assert audit.fault(_heavy(10, computed=1.4), [], 2, 0.0) is None, "two threads compute twice as fast"
+
+
+def test_on_several_threads_nobody_is_accused_of_what_another_thread_may_have_waited_for():
+    assert audit.fault(_heavy(10, computed=1.7), [], 2, 0.0) is None
 
 
 @pytest.mark.parametrize(("even", "refused"), [(9, True), (10, False)])

@@ -1,0 +1,45 @@
+"""If these fail, a single step's time is believed that its round does not bear out, or an honest one is not."""
+
+import pytest
+
+from bench.schema.steps import EVEN_STEPS, beside_calls, timed_singly
+
+STEP, STEPS = 1e-3, 20
+
+
+def _visits(heavy=0.0, disturbed=lambda number: 0.0):
+    """Twenty rounds, of each the last call `heavy` and, where somebody disturbs, another one so many seconds longer."""
+    return [_visit([STEP] * (STEPS - 2) + [STEP + disturbed(number), STEP + heavy]) for number in range(20)]
+
+
+def _visit(calls):
+    seconds = sum(calls)
+    return {"steps": STEPS, "throughput_seconds": seconds, "dispatch_seconds": seconds, "throughput_call_seconds": calls}
+
+
+def test_what_calls_do_not_tell_is_that_of_rounds_with_the_quickest_calls():
+    assert beside_calls(_visits(heavy=5 * STEP), [STEPS * STEP + 7e-3] * 20) == pytest.approx((7e-3, STEP))
+    visits = _visits()
+    visits[3]["throughput_call_seconds"] = [2 * STEP] * STEPS
+    seconds = [0.0 if number == 3 else STEPS * STEP for number in range(20)]
+    assert beside_calls(visits, seconds) == pytest.approx((0.0, STEP)), "its calls are none of the quickest"
+
+
+@pytest.mark.parametrize(("heavy", "singly"), [(EVEN_STEPS - 0.1, True), (EVEN_STEPS + 0.1, False)])
+def test_on_several_threads_a_row_rests_on_its_rounds_where_calls_do_not_add_up(heavy, singly):
+    assert timed_singly(_visits(heavy * STEP), threads=2) is singly
+    assert timed_singly(_visits(heavy * STEP)), "on one thread the audit has refused it"
+
+
+def test_a_neighbour_in_most_rounds_leaves_single_steps_believed():
+    assert timed_singly(_visits(disturbed=lambda number: 10 * STEP if number > 2 else 0.0), threads=2)
+
+
+def test_queued_steps_and_those_that_nobody_timed_are_no_single_steps():
+    queued, untimed = _visits(), _visits()
+    for visit in queued[:10]:
+        visit["dispatch_seconds"] = 0.7 * visit["throughput_seconds"]
+    untimed[0]["throughput_call_seconds"] = None
+    assert not timed_singly(queued)
+    assert not timed_singly(untimed)
+    assert timed_singly(_visits())
