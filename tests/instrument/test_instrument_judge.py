@@ -6,7 +6,7 @@ import pytest
 import questions
 from judge import COLUMNS, main
 from ours import EXACT, SLOWED, TARGET, Run, compared, slower, teachers, without
-from questions import after_calm, between_runs, of_other_tools, within_runs
+from questions import after_calm, against_itself, between_runs, of_other_tools, within_runs
 from shown import END, NOT_YET, START, told
 from steps import SEED
 
@@ -184,6 +184,38 @@ def test_another_tools_pairs_are_disjoint_too():
     alarms = _alone(rows, "false alarm in a comparison")
     assert (alarms["count"], alarms["of"]) == (1, 2)
     assert _alone(rows, "slowdown found", slowdown=0.03)["count"] == 1
+
+
+def _sides(verdict, low, high, doubts=(), status="ok"):
+    """A run on two sides, of whose later one a row says so."""
+    key = "numpy_manual-cpu-float32-1-64x1000x100x10"
+    first = {"side": "then", "baseline": f"{key}@then", "kind": "seed", "status": "ok", "verdict": "", "ratio_low": 1.0}
+    first |= {"ratio_high": 1.0}
+    later = first | {"side": "now", "verdict": verdict, "ratio_low": low, "ratio_high": high, "status": status}
+    return Run("r", "m", 80.0, pd.DataFrame([first, later, later | {"kind": "twin"}]), {}, list(doubts), pd.DataFrame())
+
+
+def test_of_two_equal_sides_every_difference_is_a_false_alarm():
+    """One of four runs is UNPROVEN, one alarms, and one lost its row."""
+    runs = [
+        _sides("EQUAL", 0.99, 1.005),
+        _sides("SLOWER", 1.01, 1.02),
+        _sides("UNDECIDED", 1.0, 1.03, status="wrong"),
+        _sides("FASTER", 0.9, 0.95, doubts=["twin"]),
+    ]
+    rows = list(against_itself(runs))
+    said = {row["question"]: (row["count"], row["of"]) for row in rows}
+    assert said == {
+        "run UNPROVEN": (1, 4),
+        "false alarm in a comparison": (1, 3),
+        "false alarm in a row": (1, 2),
+        "row EQUAL": (1, 2),
+        "row UNDECIDED": (0, 2),
+        "95 % interval holds the truth": (1, 2),
+    }
+    about = {"tool": "stepbench, --against", "weather": "calm", "seconds_per_run": 90.0, "runs": 4}
+    page = told(pd.DataFrame([about | row for row in rows]).assign(learned=None, backend=None))
+    assert "| calm | 90 s | 4 | 1 of 4 | 1 of 3 | 1 of 2 | 0 of 2 | 1 of 2 |" in page
 
 
 def test_a_table_from_before_there_was_weather_shows_nothing():

@@ -41,6 +41,10 @@ def stepbench(folder: Path) -> list[str]:
     return ["-m", "bench", "run"]
 
 
+def against(folder: Path) -> list[str]:
+    return ["-m", "bench", "run", "--against", "HEAD"]
+
+
 def pytest_benchmark(folder: Path) -> list[str]:
     return ["-m", "pytest", "tools/instrument/plain_suite.py", "--benchmark-only", f"--benchmark-json={folder}/run.json"]
 
@@ -62,6 +66,7 @@ class Tool:
 
 TOOLS = {
     "stepbench": Tool(stepbench, 80),
+    "against": Tool(against, 90, weathers=("calm", "burst")),
     "pytest_benchmark": Tool(pytest_benchmark, 11),
     "pyperf": Tool(pyperf, 250, every=5, weathers=("calm", "burst")),  # minutes a run: the others have their turn more often
 }

@@ -30,7 +30,7 @@ from shown import draw, put, told  # noqa: E402
 
 from bench.analyse.comparison import CAMPAIGN  # noqa: E402  # the checkout's, however this file is called
 
-OURS, WITHIN = "stepbench", "stepbench, side by side"
+OURS, WITHIN, AGAINST = "stepbench", "stepbench, side by side", "against"
 CALM = "calm"
 __all__ = ["told"]
 
@@ -71,6 +71,10 @@ def rows(top: Path, runs: dict[str, list[Run]], learn: int) -> Iterator[question
                 yield from (about | row for row in questions.after_calm(mine, calm, learn))
             yield from (about | row for row in questions.spreads(mine))
             yield from (about | {"tool": WITHIN} | row for row in questions.within_runs(mine))
+        if both := [Run.of(path, seconds(path), exact=()) for path in finished(top / weather / AGAINST)]:
+            took = mean(run.seconds for run in both)
+            about = {"tool": "stepbench, --against", "weather": weather, "seconds_per_run": took, "runs": len(both)}
+            yield from (about | row for row in questions.against_itself(both))
         for tool in (PytestBenchmark(), Pyperf()):
             if folders := finished(top / weather / tool.name):
                 took = mean(map(seconds, folders))

@@ -44,8 +44,8 @@ class Run:
     """What `campaign.csv` keeps of it."""
 
     @classmethod
-    def of(cls, folder: Path, seconds: float) -> Run:
-        return cls.told(read(next(folder.rglob(NAME))), seconds)
+    def of(cls, folder: Path, seconds: float, exact: Sequence[float] = EXACT) -> Run:
+        return cls.told(read(next(folder.rglob(NAME))), seconds, exact)
 
     @classmethod
     def told(cls, story: Story, seconds: float = 0.0, exact: Sequence[float] = EXACT) -> Run:

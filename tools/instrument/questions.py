@@ -19,6 +19,7 @@ from steps import SEED
 
 from bench.analyse.between_runs import QUIET, UNDISTURBED
 from bench.analyse.verdicts import EQUAL, SLOWER, UNDECIDED
+from bench.schema.case import SIDE, Case
 
 LEARN = 10
 """Earlier runs from which on a pair is judged by what they taught."""
@@ -110,6 +111,30 @@ def within_runs(runs: Sequence[Run]) -> Iterator[Row]:
         yield about | {"backend": step} | row
     freedom = pd.DataFrame([table["processes"].reindex(steps).astype(float) - 1 for table in tables]).reset_index(drop=True)
     yield about | counted("table with a ratio far off its long-run mean", far_off(value, low, high, freedom))
+
+
+def against_itself(runs: Sequence[Run]) -> Iterator[Row]:
+    """Runs of identical code on two sides, in processes of their own: every ratio of the later side is 1 in truth."""
+    about: Row = {"pairs": "against itself", "slowdown": 0.0}
+    tables = [later_side(run.table) for run in runs]
+    sure = [table for run, table in zip(runs, tables, strict=True) if not run.doubts]
+    yield about | counted("run UNPROVEN", [bool(run.doubts) for run in runs])
+    yield about | counted("false alarm in a comparison", [bool(table["verdict"].isin(ALARMS).any()) for table in sure])
+    rows = pd.concat(sure, ignore_index=True) if sure else tables[0][:0]
+    for question, yes in {
+        "false alarm in a row": rows["verdict"].isin(ALARMS),
+        "row EQUAL": rows["verdict"] == EQUAL,
+        "row UNDECIDED": rows["verdict"] == UNDECIDED,
+        "95 % interval holds the truth": (rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1),
+    }.items():
+        yield about | counted(question, yes.tolist())
+
+
+def later_side(table: pd.DataFrame) -> pd.DataFrame:
+    """The rows with a number whose baseline is the same step on the first side."""
+    table = table[(table["kind"] == "seed") & (table["status"] == HAS_NUMBER)]
+    first = [Case.parse(baseline).side != side for baseline, side in zip(table["baseline"], table[SIDE], strict=True)]
+    return table[first]
 
 
 def ratio_is_known(table: pd.DataFrame, step: str) -> bool:

@@ -20,7 +20,26 @@ def told(table: pd.DataFrame) -> str:
         return NOT_YET
     between = table[table["pairs"].isin(["disjoint", "calm and disturbed"])]
     within = table[table["pairs"] == "within a run"]
-    return "\n".join([*_between(between), "", *_within(within), ""])
+    both = table[table["pairs"] == "against itself"]
+    return "\n".join([*_between(between), "", *_within(within), "", *(_against(both) if len(both) else [])])
+
+
+def _against(table: pd.DataFrame) -> list[str]:
+    questions = {
+        "run UNPROVEN": "UNPROVEN",
+        "false alarm in a comparison": "false alarms",
+        "row EQUAL": "rows EQUAL",
+        "row UNDECIDED": "rows UNDECIDED",
+        "95 % interval holds the truth": "intervals that hold 1",
+    }
+    heads = ["weather, `--against HEAD`", "a run", "runs", *questions.values()]
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
+    for weather, rows in table.groupby("weather", sort=False):
+        first = rows.iloc[0]
+        cells = [str(weather), f"{first['seconds_per_run']:.0f} s", f"{first['runs']:.0f}"]
+        cells += [_of(_row(rows, question)) for question in questions]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def _between(table: pd.DataFrame) -> list[str]:
