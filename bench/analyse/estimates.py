@@ -42,7 +42,8 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
 
 def counts(visits: Iterable[Visit]) -> dict[str, dict[str, float]]:
     """Hardware events per step, by case: the median over visits of what the further steps of a longer round add, so that what a
-    round costs beside its steps cancels. Nothing where none were counted.
+    round costs beside its steps cancels; at least 0, which a step that does next to nothing misses by what rounds differ.
+    Nothing where none were counted.
     """
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for visit in visits:
@@ -50,7 +51,7 @@ def counts(visits: Iterable[Visit]) -> dict[str, dict[str, float]]:
         for name, (one, other) in visit.get("counts", {}).items():
             if further:
                 found[visit["case"]][f"{name}_per_step"].append((other - one) / further)
-    return {case: {name: float(np.median(each)) for name, each in columns.items()} for case, columns in found.items()}
+    return {case: {name: max(0.0, float(np.median(each))) for name, each in columns.items()} for case, columns in found.items()}
 
 
 def first_step(opens: Sequence[Open]) -> dict[str, float]:

@@ -72,7 +72,7 @@ def test_hardware_events_are_what_further_steps_add_the_median_over_visits():
         {"case": "a", "steps": 20},
     ]
     assert estimates.counts(visits) == {
-        "a": {"instructions_per_step": 60.0, "cycles_per_step": -10.0}, "b": {"instructions_per_step": 0.05},
+        "a": {"instructions_per_step": 60.0, "cycles_per_step": 0.0}, "b": {"instructions_per_step": 0.05},
     }  # fmt: skip
 
 
