@@ -26,11 +26,13 @@ WEATHER = 0.10
 """Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
 MANY = 50
 """So many runs more are no advice."""
+INSTRUCTIONS = "instructions_per_step"
 CAMPAIGN = "campaign.csv"
 """In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
 COLUMNS = [
     *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE, "provisional",
+    "base_instructions_per_step", "head_instructions_per_step",
 ]  # fmt: skip
 Paths = str | Path | Sequence[str | Path]
 
@@ -169,6 +171,7 @@ def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, An
         row[f"{name}_runs"] = len(of_side)
         if len(of_side):
             row[f"{name}_seconds_per_step"] = float(np.exp(np.log(of_side["seconds_per_step"]).mean()))
+            row[f"{name}_{INSTRUCTIONS}"] = float(of_side[INSTRUCTIONS].mean()) if INSTRUCTIONS in of_side else math.nan
     if not all(map(len, rows)):
         return row
     row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import break_even, roofline
-from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
+from bench.analyse.estimates import counts, first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
 from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
@@ -38,7 +38,7 @@ def summarise(story: Story) -> pd.DataFrame:
     """
     header = story.header
     rounds, failures, profiles = samples(story), story.failures, story.profiles
-    logs, processes, timed = log_blocks(rounds), quiet(rounds), singles(story)
+    logs, processes, timed, counted = log_blocks(rounds), quiet(rounds), singles(story), counts(story.visits)
     kinds = {case["key"]: case["kind"] for case in header["cases"]}
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
@@ -49,7 +49,7 @@ def summarise(story: Story) -> pd.DataFrame:
         if mine.empty or key in failures:
             continue
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
-        row |= _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
+        row |= counted.get(key, {}) | _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
         if key in timed:
             row |= figures(timed[key])
         baseline = case["baseline"]

@@ -18,8 +18,8 @@ from bench.schema.records import Load, MachineFacts
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
 
 KERNEL_CHOICES = (
-    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES",
-    "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
+    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
+    "NPY_DISABLE_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
 )  # fmt: skip
 """Variables that tell a library which kernels to use. Workers inherit them, so a result cannot be read without them."""
 

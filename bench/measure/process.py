@@ -21,6 +21,7 @@ from typing import Any
 
 import psutil
 
+from bench.machine.counters import Counters
 from bench.paths import ROOT
 from bench.plan.sides import Side
 from bench.region import Region
@@ -106,6 +107,8 @@ class Process:
             self._printed.close()
             self.region.close()
             raise
+        self.counters = Counters(self._process.pid)
+        """Of hardware, from here on; where the kernel has none, empty."""
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._process.stdout, selectors.EVENT_READ)
         self._unread = b""
@@ -211,6 +214,7 @@ class Process:
         with suppress(psutil.TimeoutExpired):
             self._process.wait(timeout=ENDING)
         self._selector.close()
+        self.counters.close()
         self.region.close()
         for stream in (self._process.stdin, self._process.stdout, self._printed):
             with suppress(BrokenPipeError):

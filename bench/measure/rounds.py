@@ -5,12 +5,14 @@ The judge is asked before and after, never while a step runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from time import perf_counter
 from typing import Any
 
 from bench import units
+from bench.machine import counters
 from bench.measure.process import Died, Process
 from bench.plan.sides import Backend
 from bench.schema.case import Case
@@ -96,10 +98,12 @@ class Visited:
             raise Refused("wrong", f"computes for {units.seconds(awake)} while it is suspended and others are timed")
         self._put(worker, WARM, 1)
         answer(worker, "run", key=self.case.key, mode="throughput", calls=1)
-        cpu = worker.cpu_seconds()
+        counts, cpu = [worker.counters.read()], worker.cpu_seconds()
         throughput = self.round(worker, THROUGHPUT, self.calls)
         cpu = worker.cpu_seconds() - cpu
+        counts.append(worker.counters.read())
         longer = self.round(worker, AUDIT, self.longer) if audited else None
+        counts.append(worker.counters.read())
         latency = self.round(worker, LATENCY, self.calls)
         device = self.round(worker, DEVICE, self.calls) if marks else None
         answer(worker, "settle")
@@ -130,6 +134,7 @@ class Visited:
             "readback_seconds": throughput.taken.get("readback_seconds"),
             "errors": worst([each.errors for each in rounds]),
             "outside": outside,
+            **({"counts": counted} if longer and (counted := _counted(counts)) else {}),
         }
 
     def round(self, worker: Process, name: str, calls: int) -> Round:
@@ -180,6 +185,12 @@ class Round:
             return  # none, or what is refused for what it is
         if len(calls) != number or abs(sum(calls) - seconds) > number * GRAIN:
             raise Refused("wrong", f"tells of {len(calls)} calls that take {sum(calls):.3g} s, {number} take {seconds:.3g} s")
+
+
+def _counted(reads: Sequence[Mapping[str, int]]) -> dict[str, list[int]]:
+    """Of each event, what was counted from each read to the next."""
+    spans = [counters.between(*pair) for pair in pairwise(reads)]
+    return {name: counts for name in reads[0] if len(counts := [span[name] for span in spans if name in span]) == len(spans)}
 
 
 def worst(errors: list[Mapping[str, Any] | None]) -> Reply | None:

@@ -29,6 +29,7 @@ AtLeast0 = Annotated[float, Bound("a number of at least 0", lambda value: value 
 Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value >= 0)]
 Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
 Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
+Rounds = Annotated[list[Count], Bound("two whole numbers of at least 0", lambda value: len(value) == 2)]
 Sizes = Annotated[list[Number], Bound("four whole numbers of at least 1", lambda value: len(value) == 4)]
 
 
@@ -240,6 +241,9 @@ class Visit(Timed):
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
     outside: NotRequired[Outside]
+    counts: NotRequired[dict[str, Rounds]]
+    """Of each hardware event that could be counted: what the worker's processes did of it in the throughput round and in the
+    further one of another length, weights in and out included."""
 
 
 class Block(Timed):

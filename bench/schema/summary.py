@@ -111,6 +111,11 @@ COLUMNS = (
         " is set, empty where a run did not record it; only runs with the same ones speak for each other",
         "machine/environment", check="text",
     ),
+    Columns(("instructions_per_step",), "by the processor's own counter, in user space; empty where the kernel has none",
+            "analyse/estimates", check="amount"),
+    Columns(("cycles_per_step", "l1_misses_per_step", "cache_misses_per_step"), "likewise: cycles, loads that the first level"
+            " of the data cache does not have, misses of the level that the kernel counts by default, usually the last",
+            "analyse/estimates"),
 )  # fmt: skip
 SUMMARY = [name for columns in COLUMNS for name in columns.names]
 ONLY_OK = [name for columns in COLUMNS if columns.only_ok for name in columns.names]

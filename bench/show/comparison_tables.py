@@ -15,7 +15,14 @@ from bench.schema.case import SIDE
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import DIMENSIONS, common, records, with_shape
-from bench.units import seconds, span
+from bench.units import amount, seconds, span
+
+
+def _instructions(row: Row) -> str:
+    """Of a step on both sides, where both were counted: they hardly vary, so they tell of the code and not of the machine."""
+    counts = [row[f"{side}_instructions_per_step"] for side in ("base", "head")]
+    return " → ".join(map(amount, counts)) if all(map(math.isfinite, counts)) else ""
+
 
 _MEASURES = [
     Column("base", lambda r: seconds(r["base_seconds_per_step"]), 2),
@@ -23,6 +30,7 @@ _MEASURES = [
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
     Column("raw", lambda r: f"{r['raw_ratio']:.3f}" if math.isfinite(r["raw_ratio"]) else "", 3),
+    Column("instr.", _instructions, 3),
     Column("p", lambda r: f"{r['p']:.2g}" if math.isfinite(r["p"]) else "", 4),
     Column("runs", lambda r: f"{r['base_runs']}+{r['head_runs']}", 5),
     Column("yardsticks", lambda r: r["yardsticks"] if isinstance(r["yardsticks"], str) else "", 6),

@@ -15,7 +15,7 @@ from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import arranged, common, name_of, records, sides
-from bench.units import giga, seconds, size, span, spread
+from bench.units import amount, giga, seconds, size, span, spread
 
 MANY = 1000
 """So many passes are no advice."""
@@ -101,6 +101,12 @@ def _pays_after(row: Row) -> str:
     return f"{_count(steps)} ({_count(low)}–{_count(high) or '∞'})" if math.isfinite(steps) else ""
 
 
+def _per_cycle(row: Row) -> str:
+    """Instructions per cycle."""
+    share = row["instructions_per_step"] / row["cycles_per_step"] if row["cycles_per_step"] > 0 else math.nan
+    return f"{share:.2f}" if math.isfinite(share) else ""
+
+
 _MEASURES = [
     Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
     Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
@@ -120,6 +126,11 @@ _MEASURES = [
     Column("kernels", lambda r: _count(r["kernels_per_step"]), 8),
     Column("peak", lambda r: size(r["peak_bytes_per_step"]), 8),
     Column("allocates", lambda r: size(r["allocated_bytes_per_step"]), 10),
+    Column("instr.", lambda r: amount(r["instructions_per_step"]), 9),
+    Column("cycles", lambda r: amount(r["cycles_per_step"]), 10),
+    Column("IPC", _per_cycle, 9),
+    Column("L1 misses", lambda r: amount(r["l1_misses_per_step"]), 10),
+    Column("misses", lambda r: amount(r["cache_misses_per_step"]), 10),
     Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
     Column("error w1", lambda r: f"{r['error_w1']:.0e}" if math.isfinite(r["error_w1"]) else "", 9),

@@ -11,6 +11,7 @@ import bench
 from bench import __main__
 from bench.analyse.comparison import judge
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
+from bench.show import comparison_tables
 from tests.support import run_rows
 
 
@@ -200,6 +201,16 @@ def test_runs_from_before_and_after_steps_were_timed_singly_are_not_judged(rows)
     found = judge(rows("a"), _singly(rows("b")), _campaign(rows))
     assert set(_verdicts(found).values()) == {UNDECIDED}
     assert "only one side tells of single steps" in found.table["reason"][0]
+
+
+def test_instructions_stand_beside_the_times_where_both_sides_counted_them(rows):
+    base = pd.concat([rows("a").assign(instructions_per_step=2e6), rows("b").assign(instructions_per_step=2.2e6)])
+    shown = comparison_tables.markdown(judge(base, rows("c").assign(instructions_per_step=1e6)))
+    assert "| 2.1 M → 1 M |" in shown
+    assert "instr." not in comparison_tables.markdown(judge(base, rows("c")))
+    found = judge(base, rows("c")).table
+    assert found["base_instructions_per_step"].tolist() == [2.1e6, 2.1e6]
+    assert found["head_instructions_per_step"].isna().all()
 
 
 def test_an_undecided_row_says_how_many_runs_would_decide(rows):

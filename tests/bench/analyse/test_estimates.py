@@ -58,6 +58,24 @@ def test_page_faults_are_those_of_the_throughput_rounds_over_their_steps():
     assert estimates.times(also)["minor_faults_per_step"] == pytest.approx(6 / 40)
 
 
+def _visit(counts, steps=20, longer=40, case="a"):
+    return {"case": case, "steps": steps, "outside": {"audit_steps": longer} if longer else {}, "counts": counts}
+
+
+def test_hardware_events_are_what_further_steps_add_the_median_over_visits():
+    visits = [
+        _visit({"instructions": [1000 + 20 * 50, 1000 + 40 * 50], "cycles": [900, 700]}),
+        _visit({"instructions": [7000 + 20 * 60, 7000 + 10 * 60]}, longer=10),
+        _visit({"instructions": [20 * 90, 40 * 90]}),
+        _visit({"instructions": [1, 2]}, case="b"),
+        _visit({"instructions": [10**9, 10**9]}, longer=None),
+        {"case": "a", "steps": 20},
+    ]
+    assert estimates.counts(visits) == {
+        "a": {"instructions_per_step": 60.0, "cycles_per_step": 0.0}, "b": {"instructions_per_step": 0.05},
+    }  # fmt: skip
+
+
 def test_the_first_step_is_the_median_over_processes():
     assert estimates.first_step([{"first_step_seconds": value} for value in (9.0, 1.0, 2.0)]) == {"first_step_seconds": 2.0}
     assert math.isnan(estimates.first_step([])["first_step_seconds"])

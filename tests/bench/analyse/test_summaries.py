@@ -26,6 +26,20 @@ def test_exact_times_give_exact_rows():
     assert list(table.reset_index().columns)[:16] == SUMMARY[:16]
 
 
+def test_hardware_events_of_a_made_journal_have_columns_and_are_empty_elsewhere():
+    whole = story(lambda *_: 0.001)
+    counted = [
+        r | {"outside": {"audit_steps": 20}, "counts": {"instructions": [5_010, 10_010], "unheard_of": [1, 2]}}
+        if r["record"] == "visit" and r["case"] == key_of("slow")
+        else r
+        for r in whole.records
+    ]
+    table = summaries.summarise(replace(whole, records=tuple(counted))).set_index("backend")
+    assert table.loc["slow", "instructions_per_step"] == 500
+    assert table["cycles_per_step"].isna().all()
+    assert np.isnan(table.loc["base", "instructions_per_step"])
+
+
 def test_drift_that_hits_both_sides_of_a_block_leaves_the_ratio_alone():
     random = np.random.default_rng(0)
     drift = random.lognormal(sigma=0.3, size=(20, 3))

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from bench.doctor import clock, cpu, system, worker
+from bench.machine.counters import FORBIDDEN
 from bench.machine.files import Machine
 from tests.support import CPU, GOOD_MACHINE
 
@@ -99,6 +100,16 @@ def test_a_sample_is_the_difference_over_its_time(machine):
     sample = system.Sample.take(machine({"proc/vmstat": "pswpin 3\npswpout 4"}), seconds=0.01, times=times)
     assert (sample.cpu, sample.swapped) == ({"user": 0.5}, 0)
     assert sample.seconds >= 0.01
+
+
+def test_counters_are_no_fault_of_a_machine():
+    assert cpu.counters({}).state == "ok"
+    lacking = cpu.counters({"cycles": "no counter", "instructions": "no counter", "misses": "not so many"})
+    assert (lacking.state, lacking.value) == (
+        "unknown", "cannot be read: cycles, instructions: no counter; misses: not so many",
+    )  # fmt: skip
+    assert "perf_event_paranoid" not in lacking.advice
+    assert "perf_event_paranoid" in cpu.counters({"cycles": FORBIDDEN}).advice
 
 
 def test_the_clock():

@@ -17,7 +17,8 @@ from tests.support import CPU, GOOD_MACHINE
 
 CHECKS = (
     "load", "other processes", "CPU steal", "CPU quota", "hypervisor", "CPU governor", "CPU boost", "CPU throttling", "SMT",
-    "memory", "huge pages", "allocator", "threads, numpy", "threads, torch", "kernels, numpy", "clock source", "clock", "GPU",
+    "CPU counters", "memory", "huge pages", "allocator", "threads, numpy", "threads, torch", "kernels, numpy", "clock source",
+    "clock", "GPU",
 )  # fmt: skip
 GPU_CHECKS = ("GPU processes", "GPU throttling", "GPU persistence", "GPU clocks")
 

@@ -7,12 +7,16 @@ from dataclasses import replace
 import psutil
 import pytest
 
+from bench.analyse.estimates import counts
 from bench.machine import devices, resources
+from bench.machine.counters import EVENTS, Counters, Event
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
 from bench.settings import Settings
 from tests.support import LIGHT
+
+FAULTS = {"faults": Event(1, 2)}  # a software event: page faults
 
 
 @pytest.fixture
@@ -164,3 +168,36 @@ def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path, monkeypa
     assert told == ["its process ended with exit code 3"]
     assert [record["pass"] for record in records if record["record"] == "visit" and record["case"] == key] == [0, 1]
     assert not [record for record in records if record["record"] == "failure"]
+
+
+FAULTS_FIFTY_TIMES = """
+import mmap
+
+from backends.numpy_manual import NumpyManual
+
+
+class FaultsFiftyTimes(NumpyManual):
+    def step(self):
+        with mmap.mmap(-1, 50 * mmap.PAGESIZE) as memory:
+            memory[:: mmap.PAGESIZE] = bytes(50)
+        return super().step()
+"""
+
+
+@pytest.mark.skipif(
+    bool(Counters(os.getpid(), FAULTS).missing), reason="this kernel or container counts no events of a process"
+)
+def test_what_a_closed_process_does_is_counted_from_outside(tmp_path, monkeypatch):
+    """Page faults, which every kernel counts, stand in for instructions."""
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    for name in [*EVENTS]:
+        monkeypatch.delitem(EVENTS, name)
+    monkeypatch.setitem(EVENTS, "instructions", FAULTS["faults"])
+    (tmp_path / "faults_fifty_times.py").write_text(FAULTS_FIFTY_TIMES)
+    settings = Settings.from_env({"BENCH_BACKENDS": "faults_fifty_times", "BENCH_DEVICES": "cpu", "BENCH_PATH": str(tmp_path)})
+    settings = replace(settings, processes=1, blocks=3)
+    plan = make_plan(settings, *catalogue(settings))
+    (case,) = plan.cases
+    counted = counts(record for record in conductor.measure(plan) if record["record"] == "visit")
+    assert counted[case.key]["instructions_per_step"] == pytest.approx(50, abs=2)
+    assert all(counted[control.key]["instructions_per_step"] < 10 for control in plan.controls if control.name == "null")

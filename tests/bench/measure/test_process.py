@@ -28,7 +28,7 @@ def test_thread_and_allocator_settings_are_in_the_environment_before_start():
 
 def test_what_chooses_kernels_reaches_a_worker_and_is_recorded(monkeypatch):
     """Else two runs could differ twofold in every product, and neither would say why."""
-    chosen = {"OPENBLAS_CORETYPE": "SKYLAKEX", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    chosen = {"OPENBLAS_CORETYPE": "SKYLAKEX", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
     for name in environment.KERNEL_CHOICES:
         monkeypatch.delenv(name, raising=False)
     for name, value in chosen.items():

@@ -1,6 +1,7 @@
 """If these fail, the conductor's clock runs over something else than a request, or a round is judged by another's weights."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -37,6 +38,7 @@ class Asked:
         self.clock, self.log, self.replies, self.takes = clock, log, replies, takes or {}
         self.region = Region.new(1 << 12)
         self.computed = 1.0
+        self.counters = SimpleNamespace(read=dict)
 
     def ask(self, do, **request):
         self.log.append((do, request))
@@ -125,6 +127,34 @@ def test_without_audit_and_device_clock_there_are_two_rounds(room):
     assert said["device_seconds"] is None
     assert said["outside"]["device_seconds"] is None
     assert not [name for name in said["outside"] if name.startswith("audit")]
+
+
+def test_what_the_hardware_counts_is_read_between_rounds_and_told_of_both_lengths(room):
+    visited, worker, log = room
+    reads = iter([{"cycles": 5, "instructions": 100}, {"cycles": 7, "instructions": 140}, {"instructions": 220}])
+
+    def read():
+        log.append(("counters", {}))
+        return next(reads)
+
+    worker.counters.read = read
+    assert visited.visit(worker, audited=True, marks=False)["counts"] == {"instructions": [40, 80]}
+    assert log[len(WARMED) :] == [
+        ("counters", {}),
+        *_round(THROUGHPUT, "throughput", 4),
+        ("counters", {}),
+        *_round(AUDIT, "throughput", 8),
+        ("counters", {}),
+        *_round(LATENCY, "latency", 4),
+        ("settle", {}),
+    ]
+
+
+def test_where_nothing_can_be_counted_a_visit_tells_of_no_counts(room):
+    visited, worker, _ = room
+    assert "counts" not in visited.visit(worker, audited=True, marks=False)
+    worker.counters.read = lambda: {"instructions": 1}
+    assert "counts" not in visited.visit(worker, audited=False, marks=False)
 
 
 def test_a_visit_tells_each_clock_under_its_name(room):

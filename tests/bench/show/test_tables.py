@@ -43,6 +43,14 @@ def test_flop(value, text):
     assert units.flop(value) == text
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0, "0"), (12.5, "12.5"), (1500, "1.5 k"), (2_613_456.7, "2.613 M"), (9_999_999, "10 M"), (-3, "-3"), (float("nan"), "")],
+)
+def test_amount(value, text):
+    assert units.amount(value) == text
+
+
 def test_giga():
     assert [units.giga(value) for value in (1.5e9, 2e11, float("nan"))] == ["1.50", "200", ""]
 
@@ -96,6 +104,17 @@ def test_incomplete_rows_are_marked():
     lines = _shown(table, 100)
     assert any("base (incomplete)" in line for line in lines)
     assert "incomplete: base, slow, twin[cpu] 3 of 20 passes were finished" in lines
+
+
+def test_hardware_events_stand_in_the_table_where_there_are_any(table):
+    titles = {"instr.", "cycles", "IPC", "L1 misses", "misses"}
+    assert not titles & set(_shown(table, 400)[1].replace("L1 misses", "").split())
+    counts = {"instructions": 3e6, "cycles": 2e6, "l1_misses": 7000, "cache_misses": 12}
+    table.loc[key_of("slow"), [f"{name}_per_step" for name in counts]] = list(counts.values())
+    text = "\n".join(_shown(table, 400))
+    assert all(each in text for each in (*titles, "3 M", "2 M", "1.50", "7 k", "12"))
+    table.loc[key_of("slow"), "cycles_per_step"] = 0.0
+    assert "IPC" not in _shown(table, 400)[1]
 
 
 @pytest.mark.parametrize(("ends", "text"), [((6, 1, 12), "6 (1–12)"), ((38577, 14850, float("inf")), "38577 (14850–∞)")])
