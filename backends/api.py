@@ -61,6 +61,12 @@ class Problem:
         """(N, D_in, H, D_out)."""
         return (*self.x.shape, *self.w2.shape)
 
+    def part(self, rank: int, ranks: int) -> Problem:
+        """A rank's rows of the batch, as many as its neighbour's or one more or less, maybe none; weights are those of all."""
+        N = len(self.x)
+        rows = slice(rank * N // ranks, (rank + 1) * N // ranks)
+        return Problem(self.x[rows], self.y[rows], self.w1, self.w2, self.learning_rate)
+
     @property
     def flops(self) -> int:
         """Floating-point operations of one step on this problem."""
@@ -109,6 +115,10 @@ class TrainStep(ABC):
 
     steps_per_call: ClassVar[int] = 1
     """Training steps that one `step()` does, at most 10; its loss is that before the last one's update."""
+
+    parallel: ClassVar[bool] = False
+    """Whether ranks, processes that each have a part of the batch, can compute the step together. A rank's `Problem` and loss
+    are then those of its part, and the updates of its weights, like everybody's, those of the whole batch."""
 
     @classmethod
     def why_not(cls, device: str, dtype: str) -> str | None:

@@ -49,11 +49,17 @@ class Region:
             for dtype, shape, place in self._places(told)
         ]
 
-    def take(self, other: Region, told: Told) -> None:
-        """Copies what was told to lie in another region, without looking at it. Raises `ValueError` as `read` does."""
-        ends = [place + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, place in other._places(told)]
+    def take(self, other: Region, told: Told, place: int = 0) -> int:
+        """Copies what was told to lie in another region to this place, without looking at it; where what follows has its place.
+
+        Raises `ValueError` as `read` does.
+        """
+        ends = [start + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, start in other._places(told)]
         end = max(ends, default=0)
-        self._memory[:end] = other._memory[:end]
+        if place + end > len(self._memory):
+            raise ValueError(f"arrays of more than {len(self._memory)} bytes")
+        self._memory[place : place + end] = other._memory[:end]
+        return place + _aligned(end)
 
     def close(self) -> None:
         """Also a second time."""
@@ -70,4 +76,8 @@ class Region:
             if place + size > len(self._memory):
                 raise ValueError(f"arrays of more than {len(self._memory)} bytes")
             yield dtype, tuple(shape), place
-            place += -(-size // ALIGNED) * ALIGNED
+            place += _aligned(size)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNED) * ALIGNED

@@ -43,7 +43,7 @@ def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
     return parse
 
 
-def _threads(text: str) -> tuple[int, ...]:
+def _counts(text: str) -> tuple[int, ...]:
     try:
         return tuple(dict.fromkeys(whole_number(1)(part) for part in text.split(",")))
     except ValueError:
@@ -122,10 +122,11 @@ class Settings:
     devices: tuple[str, ...] = _setting("all", _names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
     backends: tuple[str, ...] = _setting("seed", _names, "names, `seed` for the first five ways, or `all`")
     dtypes: tuple[str, ...] = _setting("float32", _names, "`float32`, `float64`, `bfloat16`, `tf32`")
-    shapes: tuple[Shape, ...] = _setting(
-        "64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas"
+    shapes: tuple[Shape, ...] = _setting("64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas")
+    threads: tuple[int, ...] = _setting("1", _counts, "threads a worker may compute with, such as `1,2`")
+    ranks: tuple[int, ...] = _setting(
+        "1", _counts, "processes that compute a data-parallel step together, such as `1,2,4`; each has its threads"
     )
-    threads: tuple[int, ...] = _setting("1", _threads, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
     processes: int = _setting("10", whole_number(2), "passes; each measures in fresh processes")
     blocks: int = _setting("10", whole_number(1), "blocks a pass; each visits every case once, in random order")

@@ -6,7 +6,7 @@ A question must never be asked twice: a step that remembers answers would pass. 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import count
@@ -119,6 +119,28 @@ class Turns:
             raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
 
 
+def of_ranks(judge: Callable[[Arrays], Errors | None], answers: Arrays, ranks: int) -> Errors | None:
+    """The worst errors of the ranks of a step, whose answers come one after the other, each of losses, w1, w2 once or more.
+
+    A rank's losses are those of its part, and all together those of the whole batch; its weights are judged by themselves.
+    Raises `Wrong`, with the rank where there are several.
+    """
+    if ranks == 1:
+        return judge(answers)
+    each = [answers[rank * len(answers) // ranks : (rank + 1) * len(answers) // ranks] for rank in range(ranks)]
+    if len({tuple(array.shape for array in some) for some in each}) > 1:
+        raise Wrong("has ranks that hand out arrays of different shapes")
+    whole = [sum(arrays[1:], arrays[0]) if place % 3 == 0 else None for place, arrays in enumerate(zip(*each, strict=True))]
+    worst: Errors | None = None
+    for rank, some in enumerate(each):
+        try:
+            errors = judge([own if all_ is None else all_ for own, all_ in zip(some, whole, strict=True)])
+        except Wrong as wrong:
+            raise Wrong(f"rank {rank}: {wrong}") from None
+        worst = worst.worst(errors) if worst and errors else errors
+    return worst
+
+
 def arrays(problem: Problem) -> Arrays:
     """What a worker gets of a problem; `problem_from` makes it one again."""
     return problem.x, problem.y, problem.w1, problem.w2, np.array([problem.learning_rate])
@@ -159,7 +181,7 @@ def _train(problem: Problem, steps: int, dtype: str, start: Weights) -> Trajecto
 
 def _shared(case: Case) -> Case:
     """All backends and devices share problems and references."""
-    return replace(case, backend="", device="", twin=False, side="")
+    return replace(case, backend="", device="", twin=False, side="", ranks=1)
 
 
 def _seed(nonce: str, name: str, number: int) -> int:

@@ -21,7 +21,8 @@ from bench.judge.questions import SHAPES
 from bench.machine import devices, environment, gpu, resources
 from bench.measure import audit
 from bench.measure.process import Died, Process
-from bench.measure.rounds import THROUGHPUT, Refused, Visited, answer, forwarded, worst
+from bench.measure.ranks import Ranks
+from bench.measure.rounds import THROUGHPUT, Held, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
 from bench.schema.case import DEFAULT_SHAPE, Case, Shape
 from bench.schema.checking import fault
@@ -39,7 +40,7 @@ MEMORY_SHARE = 0.8
 def measure(plan: Plan, *, controls: bool = True) -> Iterator[Record]:
     """Runs the plan. Closing the generator, or an exception in whoever consumes it, ends every worker."""
     conductor = _Conductor(plan, (*plan.cases, *plan.controls) if controls else plan.cases)
-    with _off_cores(conductor.cores[-max((case.threads for case in plan.cases), default=1) :]):
+    with _off_cores(conductor.cores[-max((case.threads * case.ranks for case in plan.cases), default=1) :]):
         try:
             yield from conductor.run()
         finally:
@@ -71,7 +72,7 @@ class _Conductor:
         self.groups: dict[str, list[Case]] = {}
         for case in cases:
             self.groups.setdefault(plan.group(case), []).append(case)
-        self.workers: dict[str, Process] = {}
+        self.workers: dict[str, Held] = {}
         self.failed: set[str] = set()
         self.visits: dict[str, list[Any]] = {case.key: [] for case in cases}
         self.marks: dict[str, bool] = {}
@@ -154,20 +155,27 @@ class _Conductor:
     def _standing(self, group: str) -> list[Case]:
         return [case for case in self.groups[group] if case.key not in self.failed]
 
-    def _process(self, group: str) -> Process:
-        """A fresh process of the group. Libraries load on every core; foreign code never leaves those that it is timed on."""
+    def _process(self, group: str) -> Held:
+        """A fresh process of the group, or its ranks. Libraries load on every core; foreign code never leaves those that it is
+        timed on."""
         first = self._standing(group)[0]
         foreign, anywhere = self.plan.backend(first).foreign, [cpu for core in self.cores for cpu in core]
         memory = self.memory if devices.kind_of(first.device).limited else None
-        self.workers[group] = Process.worker(
-            self.plan.side(first), self.settings, first.threads, self._cpus(first) if foreign else anywhere, memory, self.size,
-            foreign,
-        )  # fmt: skip
+        cpus = self._cpus(first) if foreign else anywhere
+        if first.ranks > 1:
+            share = memory // first.ranks if memory else None
+            self.workers[group] = Ranks(
+                first.ranks, self.plan.side(first), self.settings, first.threads, cpus, share, self.size,
+            )  # fmt: skip
+        else:
+            self.workers[group] = Process.worker(
+                self.plan.side(first), self.settings, first.threads, cpus, memory, self.size, foreign,
+            )  # fmt: skip
         return self.workers[group]
 
     def _cpus(self, case: Case) -> list[int]:
         """All workers share one set of cores, the last ones: the first is where interrupts tend to go."""
-        return [core[0] for core in self.cores[-case.threads :]]
+        return [core[0] for core in self.cores[-case.threads * case.ranks :]]
 
     def _loading(self, cases: Sequence[Case]) -> dict[str, Any]:
         backends = [self.plan.backend(case) for case in cases]
@@ -193,7 +201,7 @@ class _Conductor:
                 worker.suspend()
                 return
 
-    def _opened(self, worker: Process, case: Case, number: int) -> Any:
+    def _opened(self, worker: Held, case: Case, number: int) -> Any:
         """Opens a case and has it proven; in the first pass elsewhere too, and with a rehearsal of what is timed."""
         backend = self.plan.backend(case)
         when = f"in pass {number + 1}, before timing"
@@ -210,7 +218,7 @@ class _Conductor:
             return self._failure(case, number, refused, when)
         return self._answer("open", number, when, case, reply)
 
-    def _proven(self, worker: Process, case: Case, this: dict[str, Any], elsewhere: bool) -> Reply:
+    def _proven(self, worker: Held, case: Case, this: dict[str, Any], elsewhere: bool) -> Reply:
         """The worst errors at the case's own shape, and what the problems were drawn from. Raises `Refused`."""
         backend = self.plan.backend(case)
         every = {"case": case.as_json(), "steps_per_call": backend.steps_per_call}
@@ -218,17 +226,17 @@ class _Conductor:
         for problem in range(1 + len(SHAPES) if elsewhere else 1):
             asked = self._judge("prove", number=problem, **every)
             given = forwarded(self.judge, asked, worker, "prove", calls=asked["calls"], **this)
-            found = forwarded(worker, given, self.judge, "proven")["errors"]
+            found = forwarded(worker, given, self.judge, "proven", ranks=case.ranks)["errors"]
             errors = errors or found
         nonce = asked["nonce"]
         if elsewhere:
             asked = self._judge("turns", **every)
             given = forwarded(self.judge, asked, worker, "turns", calls=asked["calls"], **this)
-            forwarded(worker, given, self.judge, "proven")
+            forwarded(worker, given, self.judge, "proven", ranks=case.ranks)
             errors = worst([errors, self._rehearsed(worker, case)])
         return {"errors": errors, "nonce": nonce}
 
-    def _rehearsed(self, worker: Process, case: Case) -> Any:
+    def _rehearsed(self, worker: Held, case: Case) -> Any:
         """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
         visited = self._visited(case, "rehearsal")
         lengths = (1, visited.calls)
@@ -283,8 +291,8 @@ class _Conductor:
             if self.plan.backend(case).proven and (
                 what := audit.fault(
                     self.visits[case.key],
-                    [self.visits[other.key] for other in cases if not self.plan.backend(other).proven],
-                    None if devices.kind_of(case.device).queued else case.threads,
+                    [self.visits[c.key] for c in cases if c.ranks == case.ranks and not self.plan.backend(c).proven],
+                    None if devices.kind_of(case.device).queued else case.threads * case.ranks,
                     self._least_seconds(case, cases),
                     max(1.0, _weights(case.shape) / _weights(DEFAULT_SHAPE)),
                 )
@@ -302,7 +310,7 @@ class _Conductor:
             if (work := self.plan.backend(other).work.get(other.device, {}).get(other.dtype, (0, 0))[0])
             for visit in self.visits[other.key]
         ]
-        return step_flops(*case.shape) / max(rates) if rates else 0.0
+        return step_flops(*case.shape) / (case.ranks * max(rates)) if rates else 0.0
 
     def _profiles(self, number: int) -> Iterator[Record]:
         """What each step consists of, asked of processes that have been timed and are ended next."""
@@ -366,4 +374,4 @@ def _with_answer(record: dict[str, Any], reply: Reply) -> Any:
 def _bytes(case: Case) -> int:
     """What the largest request of a case has to hold: a problem, other weights, losses; in float64."""
     N, D_in, H, D_out = case.shape
-    return 8 * (N * (D_in + D_out) + 4 * H * (D_in + D_out)) + (1 << 20)
+    return 8 * (N * (D_in + D_out) + 4 * case.ranks * H * (D_in + D_out)) + (1 << 20)

@@ -24,7 +24,7 @@ import psutil
 from bench.machine.counters import Counters
 from bench.paths import ROOT
 from bench.plan.sides import Side
-from bench.region import Region
+from bench.region import Region, Told
 from bench.settings import Settings
 from bench.worker import sandbox
 
@@ -123,13 +123,19 @@ class Process:
         memory: int | None = None,
         size: int = 1 << 20,
         foreign: bool = False,
+        place: tuple[int, int] = (0, 1),
+        env: Mapping[str, str] | None = None,
     ) -> Process:
-        """`foreign`: closed to all but a temporary folder of its own, as far as the kernel can."""
+        """`foreign`: closed to all but a temporary folder of its own, as far as the kernel can. `place`: which rank, of how
+        many; each takes its own of `cpus`. `env`: further variables."""
         folder = tempfile.TemporaryDirectory(prefix="stepbench-") if foreign and settings.sandbox == "foreign" else None
-        setup = {"cpus": list(cpus), "memory": memory, "threads": threads, "writable": folder.name if folder else None}
-        env = worker_environment(threads, settings.allocator, folder=side.folder)
-        env |= sandbox.environment(folder.name) if folder else {}
-        started = cls("bench.worker", setup, env, settings.timeout, size, side.python)
+        setup = {
+            "cpus": list(cpus), "memory": memory, "threads": threads, "place": place,
+            "writable": folder.name if folder else None,
+        }  # fmt: skip
+        variables = worker_environment(threads, settings.allocator, folder=side.folder) | dict(env or {})
+        variables |= sandbox.environment(folder.name) if folder else {}
+        started = cls("bench.worker", setup, variables, settings.timeout, size, side.python)
         started._folder = folder
         return started
 
@@ -180,6 +186,20 @@ class Process:
         if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
             raise Died("answers with something else than one reply, so its process was ended")
         return reply
+
+    def fileno(self) -> int:
+        """Where replies come: to be waited for beside others'."""
+        return int(self._process.stdout.fileno())
+
+    def given(self, reply: Mapping[str, Any]) -> list[tuple[Region, Told]]:
+        """Where the arrays lie that a reply tells of. Raises `KeyError`."""
+        return [(self.region, reply["arrays"])]
+
+    def take(self, given: Sequence[tuple[Region, Told]]) -> None:
+        """Copies arrays of other processes, one after the other. Raises `ValueError` for what cannot be arrays."""
+        place = 0
+        for region, told in given:
+            place = self.region.take(region, told, place)
 
     def cpu_seconds(self) -> float:
         """CPU time of the process and those below it, with what it waited for; of one nobody waited for, until it ended."""

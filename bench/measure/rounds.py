@@ -14,12 +14,15 @@ from typing import Any
 from bench import units
 from bench.machine import counters
 from bench.measure.process import Died, Process
+from bench.measure.ranks import Ranks
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
 from bench.schema.records import AtLeast0
 
 Reply = dict[str, Any]
+Held = Process | Ranks
+"""Whoever is asked: a process, or the ranks of a step as one."""
 GRAIN = 2e-9
 """Seconds by which a call that is told to the nanosecond may be off."""
 AWAKE = 0.005
@@ -35,7 +38,7 @@ class Refused(Exception):
         self.status = "wrong" if status == "wrong" else "failed"
 
 
-def answer(process: Process, do: str = "", **request: Any) -> Reply:
+def answer(process: Held, do: str = "", **request: Any) -> Reply:
     """What a process replies, to what it was sent before where nothing is asked now. Raises `Refused`."""
     try:
         reply = process.ask(do, **request) if do else process.receive()
@@ -46,10 +49,10 @@ def answer(process: Process, do: str = "", **request: Any) -> Reply:
     return reply
 
 
-def forwarded(sender: Process, reply: Reply, receiver: Process, do: str, **request: Any) -> Reply:
+def forwarded(sender: Held, reply: Reply, receiver: Held, do: str, **request: Any) -> Reply:
     """Asks one process with the arrays that another one gave. Raises `Refused`."""
     try:
-        receiver.region.take(sender.region, reply["arrays"])
+        receiver.take(sender.given(reply))
     except (KeyError, TypeError, ValueError) as error:
         raise Refused("failed", f"answers with {error}") from None
     return answer(receiver, do, arrays=reply["arrays"], **request)
@@ -92,7 +95,7 @@ class Visited:
                 "proven": self.backend.proven and name != WARM,
             }
 
-    def visit(self, worker: Process, audited: bool, marks: bool) -> Reply:
+    def visit(self, worker: Held, audited: bool, marks: bool) -> Reply:
         """Every round of a visit, the throughput's first; what a journal's visit has of it. Raises `Refused`."""
         if (awake := worker.awake_seconds) > AWAKE:
             raise Refused("wrong", f"computes for {units.seconds(awake)} while it is suspended and others are timed")
@@ -137,7 +140,7 @@ class Visited:
             **({"counts": counted} if longer and (counted := _counted(counts)) else {}),
         }
 
-    def round(self, worker: Process, name: str, calls: int) -> Round:
+    def round(self, worker: Held, name: str, calls: int) -> Round:
         """Weights in, calls and a wait, losses and weights out, each timed from outside; then the judge's word."""
         mode = THROUGHPUT if name == AUDIT else name
         placed, start = self._put(worker, name, calls)
@@ -148,7 +151,8 @@ class Visited:
         errors = None
         if self.backend.proven:
             every = self.backend.steps_per_call
-            said = forwarded(worker, taken, self.judge, "judged", name=self._name(name, calls), every=every)
+            asked: dict[str, Any] = {"name": self._name(name, calls), "every": every, "ranks": self.case.ranks}
+            said = forwarded(worker, taken, self.judge, "judged", **asked)
             errors = said["errors"]
         outside = {
             "put_seconds": placed - start,
@@ -158,12 +162,12 @@ class Visited:
         }
         return Round(reply, taken, errors, outside)
 
-    def _put(self, worker: Process, name: str, calls: int) -> tuple[float, float]:
+    def _put(self, worker: Held, name: str, calls: int) -> tuple[float, float]:
         """When the weights were in place, and when they began to be put there."""
-        told = answer(self.judge, "weights", name=self._name(name, calls))["arrays"]
-        worker.region.take(self.judge.region, told)
+        reply = answer(self.judge, "weights", name=self._name(name, calls))
+        worker.take(self.judge.given(reply))
         start = perf_counter()
-        answer(worker, "put", key=self.case.key, arrays=told)
+        answer(worker, "put", key=self.case.key, arrays=reply["arrays"])
         return perf_counter(), start
 
     def _name(self, name: str, calls: int) -> str:

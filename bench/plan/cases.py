@@ -6,7 +6,7 @@ A plan is a value, made before anything runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from backends.api import weights_dtype
@@ -14,7 +14,7 @@ from bench.errors import UsageError, unknown
 from bench.machine import resources
 from bench.machine.devices import chosen, kind_of
 from bench.plan.sides import Backend, Side
-from bench.schema.case import CEILING, DEFAULT_SHAPE, TWIN, Case, at
+from bench.schema.case import CEILING, DEFAULT_SHAPE, TWIN, Case, Shape, at
 from bench.settings import Settings
 
 
@@ -37,32 +37,38 @@ class Plan:
 
     @property
     def controls(self) -> tuple[Case, ...]:
-        """What is measured with the cases: baselines and, on the first side alone, their twins, null, yardsticks, ceilings."""
+        """What is measured with the cases: baselines and, on the first side alone, their twins, null, yardsticks, ceilings; of
+        steps in ranks also one rank's part alone."""
         first = self.sides[0].label
         opposite = self._baselines(case for case in self.cases if case.side != first)
         baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
         twins = [replace(base, twin=True) for base in baselines]
-        return tuple(dict.fromkeys(c for c in (*opposite, *baselines, *twins, *self._fixed_work()) if c not in self.cases))
+        parts = [part_of(case) for case in self.cases if case.ranks > 1 and self.backend(case).proven]
+        others = (*opposite, *baselines, *twins, *parts, *self._fixed_work())
+        return tuple(dict.fromkeys(case for case in others if case not in self.cases))
 
     def _baselines(self, cases: Iterable[Case]) -> list[Case]:
         """What the ratios of these cases refer to, each once."""
         return [base for base in dict.fromkeys(map(self.baseline_of, cases)) if base]
 
     def _fixed_work(self) -> Iterator[Case]:
-        """Of the first side: ceilings in every dtype that is measured, everything else in its own first one."""
+        """Of the first side: ceilings in every dtype that is measured, everything else in its own first one; what ranks do only
+        where a step is measured that they compute."""
         first = self.sides[0]
-        places = dict.fromkeys((device, c.dtype, c.threads) for c in self.cases for device in ("cpu", c.device))
+        places = dict.fromkeys((device, c.dtype, c.threads, 1) for c in self.cases for device in ("cpu", c.device))
+        shared = dict.fromkeys((c.device, c.dtype, c.threads, c.ranks) for c in self.cases if self.backend(c).parallel)
         for backend in first.backends.values():
             if backend.proven or backend.missing:
                 continue
-            for device, dtype, threads in places:
+            for device, dtype, threads, ranks in shared if backend.parallel else places:
                 own = dtype if backend.kind == CEILING else backend.dtypes[0]
                 if backend.reason(device, own) is None:
-                    yield Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label)
+                    yield Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label, ranks=ranks)
 
     def baseline_of(self, case: Case) -> Case | None:
         """The case that this one's ratio refers to: the baseline on the same device, else on the CPU, else none; in the row's
-        dtype where it has that, else in that of the row's weights. On a later side it is the same backend on the first one."""
+        dtype where it has that, else in that of the row's weights; in one process. On a later side it is the same backend on
+        the first one."""
         first = self.sides[0]
         later = case.side != first.label
         name = case.backend if later else self.settings.baseline
@@ -70,7 +76,8 @@ class Plan:
         places = [(case.device, case.dtype)] if later else itertools.product(devices, dtypes)
         for device, dtype in places:
             if first.reason(name, device, dtype) is None:
-                return replace(case, backend=name, device=device, dtype=dtype, twin=False, side=first.label)
+                ranks = case.ranks if later else 1
+                return replace(case, backend=name, device=device, dtype=dtype, twin=False, side=first.label, ranks=ranks)
         return None
 
     def side(self, case: Case) -> Side:
@@ -86,10 +93,10 @@ class Plan:
 
     def group(self, case: Case) -> str:
         """Cases of one group share a worker process: those of one library, but a foreign backend's alone; so the twins, which
-        tell what differs from process to process too."""
+        tell what differs from process to process too, and steps for ranks, which keep threads of their own."""
         backend = self.backend(case)
         own = f"{backend.name}.py" if backend.foreign else "+".join(backend.libraries)  # a file may be called numpy.py
-        who = f"{own}, twin" if case.twin else own
+        who = f"{own}, twin" if case.twin else f"{own}, ranks {case.ranks}" if backend.parallel else own
         return at(f"{who} on {kind_of(case.device).name}, threads {case.threads}", case.side)
 
     def narrowed(self, keys: Collection[str]) -> Plan:
@@ -115,21 +122,51 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
             "install it or choose another baseline."
         )
     _check_threads(settings)
-    _check_memory(settings, len(selected) * len(sides))
+    _check_memory(settings, len(selected) * len(sides), any(backend.parallel for backend in selected))
     cases, holes = [], []
-    for backend, device, dtype, threads, shape, side in itertools.product(
-        selected, devices, settings.dtypes, settings.threads, settings.shapes, sides
-    ):
-        if side is not first and not backend.proven:
-            continue  # fixed work tells of the machine, which is the same on every side
-        case = Case(backend.name, device, dtype, threads, shape, side=side.label)
-        reason = side.reason(backend.name, device, dtype)
-        if reason is None:
-            cases.append(case)
-        else:
-            nowhere = all(s.reason(backend.name, d, t) for s in sides for d in devices for t in settings.dtypes)
-            holes.append(Hole(case, reason, asked_for=nowhere and backend.name in settings.backends))
+    for backend, device, dtype, threads in itertools.product(selected, devices, settings.dtypes, settings.threads):
+        for (shape, ranks), side in itertools.product(_batches(settings, backend), sides):
+            if side is not first and not backend.proven:
+                continue  # fixed work tells of the machine, which is the same on every side
+            case = Case(backend.name, device, dtype, threads, shape, side=side.label, ranks=ranks)
+            reason = side.reason(backend.name, device, dtype) or _alone(settings, backend, case, present)
+            if reason is None:
+                cases.append(case)
+            else:
+                nowhere = all(s.reason(backend.name, d, t) for s in sides for d in devices for t in settings.dtypes)
+                holes.append(Hole(case, reason, asked_for=nowhere and backend.name in settings.backends))
     return Plan(settings, sides, tuple(cases), tuple(holes))
+
+
+def part_of(case: Case) -> Case:
+    """The step of one rank's part of the batch, the largest, in one process: what a rank computes, without the others."""
+    return replace(case, ranks=1, shape=case.shape._replace(N=-(-case.shape.N // case.ranks)))
+
+
+def _batches(settings: Settings, backend: Backend) -> list[tuple[Shape, int]]:
+    """The batches that are trained on, and how many ranks share each: the same one for strong scaling, for weak as many times
+    it as there are ranks."""
+    batches = [(shape, ranks) for shape in settings.shapes for ranks in settings.ranks]
+    weak = [(shape._replace(N=shape.N * ranks), ranks) for shape, ranks in batches] if backend.parallel else []
+    return [*dict.fromkeys([*batches, *weak])]
+
+
+def _alone(settings: Settings, backend: Backend, case: Case, present: Sequence[str]) -> str | None:
+    """Why as many ranks cannot compute this step here; None if they can."""
+    if case.ranks == 1:
+        return None
+    if not backend.parallel:
+        return f"computes in one process, not in {case.ranks} ranks"
+    if backend.foreign and settings.sandbox == "foreign":
+        return "is closed to the network, through which ranks reduce; BENCH_SANDBOX=off opens it"
+    cores, kind = len(resources.cores()), kind_of(case.device)
+    if case.ranks * case.threads > cores:
+        return f"needs {case.ranks * case.threads} cores for {case.ranks} ranks, each with its own; this machine offers {cores}"
+    index = int(case.device.partition(":")[2] or 0)
+    here = sum(kind_of(device) is kind for device in present)
+    if kind.queued and index + case.ranks > here:
+        return f"needs {case.ranks} {kind.name} devices from {case.device} on, this machine has {here}"
+    return None
 
 
 def _backends(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
@@ -153,11 +190,12 @@ def _check_threads(settings: Settings) -> None:
             raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
 
 
-def _check_memory(settings: Settings, selected: int) -> None:
+def _check_memory(settings: Settings, selected: int, parallel: bool) -> None:
     available = resources.available_memory()
     steps = selected + 3  # each has its own data; the baseline, its twin and the reference come along
     for N, D_in, H, D_out in settings.shapes:
-        arrays = N * D_in + N * D_out + 2 * (D_in * H + H * D_out) + 4 * N * H
+        batch = N * max(settings.ranks) if parallel else N  # that of weak scaling
+        arrays = batch * (D_in + D_out + 4 * H) + 2 * (D_in * H + H * D_out)
         needed = 8 * arrays * 3 * steps
         if needed > available:
             raise UsageError(

@@ -36,6 +36,8 @@ class Backend:
     """By device and dtype: what a control's step does, in floating-point operations and bytes; of a training step nothing."""
     idea: str = ""
     steps_per_call: int = 1
+    parallel: bool = False
+    """Whether ranks can compute its step together."""
     foreign: bool = False
     """From a folder that `BENCH_PATH` names: it has a process of its own, and can spoil nobody's numbers."""
 

@@ -32,7 +32,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "machine_name": machine_name,
         "settings": plan.settings.as_json(),
         "machine": machine,
-        "cases": [_case(plan, case) for case in measured],
+        "cases": [_case(plan, case, measured) for case in measured],
         "holes": [{**_named(plan, hole.case), "reason": hole.reason} for hole in plan.holes],
         "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
@@ -42,8 +42,9 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
     return first
 
 
-def _case(plan: Plan, case: Case) -> CaseRecord:
+def _case(plan: Plan, case: Case, measured: Sequence[Case]) -> CaseRecord:
     baseline, backend = plan.baseline_of(case), plan.backend(case)
+    baseline = baseline if baseline in measured else None  # a part of a batch that nobody asked for is beside nothing
     flops, moved = _work(case, backend)
     return {
         **_named(plan, case),
@@ -70,6 +71,7 @@ def _named(plan: Plan, case: Case) -> Named:
         "shape": list(case.shape),
         "twin": case.twin,
         "side": case.side,
+        "ranks": case.ranks,
         "key": case.key,
         "name": case.name,
         "kind": plan.kind(case),

@@ -43,9 +43,11 @@ DEFAULT_SHAPE = Shape(64, 1000, 100, 10)
 """Of the controls, whatever is swept: their work is fixed."""
 SIDE = "side"
 """Of a run with several interpreters or revisions the label; empty in any other."""
+RANKS = "ranks"
+"""Processes that compute a step together; one in files that do not tell."""
 CASE_COLUMNS = ["backend", "device", "dtype", "threads", *Shape._fields]
-"""The columns that name a case in a table, but for its side."""
-_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+x\d+x\d+x\d+)(?:@(.+))?")
+"""The columns that name a case in a table, but for its side and its ranks."""
+_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+x\d+x\d+x\d+)(?:-(\d+)ranks)?(?:@(.+))?")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ class Case:
     twin: bool = False
     side: str = ""
     """Label of the `Side` it runs on."""
+    ranks: int = 1
+    """Processes that compute the step together; the shape is that of the whole batch."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Case:
@@ -69,17 +73,23 @@ class Case:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Case:
-        """From a row of a table with the columns `CASE_COLUMNS` and `side`. A twin has its baseline's work and its own name."""
+        """From a row of a table with the columns `CASE_COLUMNS`, `side` and `ranks`. A twin has its baseline's work and its own
+        name."""
         shape = Shape(*(int(row[size]) for size in Shape._fields))
-        return cls(row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE])
+        return cls(
+            row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE], ranks=int(row[RANKS])
+        )
 
     @classmethod
     def parse(cls, key: str) -> Case:
         """From a key; a twin's names no backend but itself. Raises `ValueError` for a text that is none."""
         if not (match := _KEY.fullmatch(key)):
-            raise ValueError(f"{key!r}: expected backend-device-dtype-threads-shape, then @side where a run has sides")
-        name, device, dtype, threads, shape, side = match.groups()
-        return cls(name, device, dtype, int(threads), Shape.parse(shape), side=side or "")
+            raise ValueError(
+                f"{key!r}: expected backend-device-dtype-threads-shape, then -2ranks where there are several, then @side where "
+                "a run has sides"
+            )
+        name, device, dtype, threads, shape, ranks, side = match.groups()
+        return cls(name, device, dtype, int(threads), Shape.parse(shape), side=side or "", ranks=int(ranks or 1))
 
     @property
     def name(self) -> str:
@@ -87,28 +97,35 @@ class Case:
 
     @property
     def key(self) -> str:
-        return at(f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{self.shape}", self.side)
+        together = f"-{self.ranks}ranks" if self.ranks > 1 else ""
+        return at(f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{self.shape}{together}", self.side)
 
     @property
     def path(self) -> str:
-        """The case for other tools, which split names at slashes: `backend/device/dtype/threads/shape@side`."""
-        return at(f"{self.name}/{self.device}/{self.dtype}/{self.threads}/{self.shape}", self.side)
+        """The case for other tools, which split names at slashes: `backend/device/dtype/threads/shape@side`, several ranks
+        behind the shape."""
+        together = f"/{self.ranks}ranks" if self.ranks > 1 else ""
+        return at(f"{self.name}/{self.device}/{self.dtype}/{self.threads}/{self.shape}{together}", self.side)
 
     def __str__(self) -> str:
         """For a sentence about a run whose shape and threads the reader knows."""
-        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
+        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self._together, self.side)))}]"
 
     @property
     def label(self) -> str:
         """For a sentence that has to name the case in full."""
-        parts = (self.device, self.dtype, f"threads {self.threads}", str(self.shape), self.side)
+        parts = (self.device, self.dtype, f"threads {self.threads}", str(self.shape), self._together, self.side)
         return f"{self.name}[{', '.join(filter(None, parts))}]"
 
     @property
+    def _together(self) -> str:
+        return f"{self.ranks} ranks" if self.ranks > 1 else ""
+
+    @property
     def columns(self) -> dict[str, Any]:
-        """The values of `CASE_COLUMNS` and `side`."""
+        """The values of `CASE_COLUMNS`, `side` and `ranks`."""
         values = (self.name, self.device, self.dtype, self.threads, *self.shape)
-        return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side}
+        return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side, RANKS: self.ranks}
 
     @property
     def learning_rate(self) -> float:

@@ -46,6 +46,8 @@ class Named(TypedDict):
     twin: bool
     side: str
     """The label of an interpreter or a revision; empty where a run has no sides."""
+    ranks: NotRequired[Number]
+    """Processes that compute the step together; one where an older journal does not tell."""
     key: str
     kind: str
 
@@ -87,6 +89,7 @@ class Described(TypedDict):
     idea: str
     libraries: list[str]
     steps_per_call: NotRequired[Together]
+    parallel: NotRequired[bool]
     dtypes: NotRequired[list[str]]
     versions: NotRequired[dict[str, str]]
     work: NotRequired[dict[str, dict[str, Operations]]]

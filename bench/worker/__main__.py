@@ -35,8 +35,10 @@ def about(needed: list[str], packages: list[str]) -> dict[str, Any]:
 class Worker:
     """Answers requests by their names; arrays come and go in the memory of this descriptor."""
 
-    def __init__(self, threads: int, descriptor: int = -1, unclosed: Sequence[str] = ()) -> None:
-        self.threads, self.descriptor, self.unclosed = threads, descriptor, list(unclosed)
+    def __init__(
+        self, threads: int, descriptor: int = -1, unclosed: Sequence[str] = (), place: tuple[int, int] = (0, 1)
+    ) -> None:
+        self.threads, self.descriptor, self.unclosed, self.place = threads, descriptor, list(unclosed), place
         self.requests: Any = None
         self.region: Any = None
 
@@ -45,7 +47,7 @@ class Worker:
         if name == "about":
             return conversation.answer(about, request)
         if self.requests is None:
-            self.requests = importlib.import_module("bench.worker.requests").Requests(self.threads, self.unclosed)
+            self.requests = importlib.import_module("bench.worker.requests").Requests(self.threads, self.unclosed, self.place)
             if self.descriptor >= 0:
                 self.region = importlib.import_module("bench.region").Region(self.descriptor)
         return conversation.answer(getattr(self.requests, name), request, self.region)
@@ -64,7 +66,7 @@ def main(arguments: str) -> None:
     unclosed = sandbox.enter(setup["writable"]) if setup["writable"] else []
     faulthandler.enable()
     streams = conversation.streams()
-    conversation.serve(Worker(setup["threads"], setup["region"], unclosed).answer, *streams)
+    conversation.serve(Worker(setup["threads"], setup["region"], unclosed, setup["place"]).answer, *streams)
 
 
 if __name__ == "__main__":

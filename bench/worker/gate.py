@@ -14,9 +14,10 @@ from bench.errors import Wrong
 Arrays = Sequence[NDArray[Any]]
 
 
-def problem_from(arrays: Arrays) -> Problem:
+def problem_from(arrays: Arrays, rank: int = 0, ranks: int = 1) -> Problem:
+    """A rank's part of the problem that the arrays are."""
     x, y, w1, w2, learning_rate = arrays
-    return Problem(x, y, w1, w2, float(learning_rate[0]))
+    return Problem(x, y, w1, w2, float(learning_rate[0])).part(rank, ranks)
 
 
 def handed_out(step: TrainStep, losses: Sequence[Any], dtype: str) -> list[NDArray[Any]]:
@@ -29,12 +30,14 @@ def handed_out(step: TrainStep, losses: Sequence[Any], dtype: str) -> list[NDArr
     return [np.array([float(loss) for loss in losses]), *weights]
 
 
-def prove(build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int) -> list[NDArray[Any]]:
+def prove(
+    build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int, rank: int = 0, ranks: int = 1
+) -> list[NDArray[Any]]:
     """A call on a fresh problem, then `calls` from other weights: losses and weights after each.
 
     Raises `Wrong` for what only this process can see: an input that changes, arrays that are kept or shared.
     """
-    problem = problem_from(arrays[:5])
+    problem = problem_from(arrays[:5], rank, ranks)
     inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
     step = build(problem, device, dtype)
     loss = step.step()
@@ -60,9 +63,11 @@ def prove(build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls
     return [*once, *kept]
 
 
-def take_turns(build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int) -> list[NDArray[Any]]:
+def take_turns(
+    build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int, rank: int = 0, ranks: int = 1
+) -> list[NDArray[Any]]:
     """Two steps of one class must not know of each other: losses and weights of both."""
-    steps = [build(problem_from(arrays[start : start + 5]), device, dtype) for start in (0, 5)]
+    steps = [build(problem_from(arrays[start : start + 5], rank, ranks), device, dtype) for start in (0, 5)]
     losses: list[list[float]] = [[], []]
     for _ in range(calls):
         for step, seen in zip(steps, losses, strict=True):

@@ -26,8 +26,10 @@ Arrays = Sequence[NDArray[Any]]
 class Requests:
     """The steps of one process; `bench.measure` asks."""
 
-    def __init__(self, threads: int, unclosed: Sequence[str] = ()) -> None:
+    def __init__(self, threads: int, unclosed: Sequence[str] = (), place: tuple[int, int] = (0, 1)) -> None:
         self.threads = threads
+        self.rank, self.ranks = place
+        """Of a step that several processes compute together; each opens, proves and runs it with its part of the batch."""
         self.unclosed = list(unclosed)
         """What this process, which runs foreign code, could not be kept from."""
         self.builds: dict[str, type[TrainStep]] = {}
@@ -43,14 +45,15 @@ class Requests:
     def load(self, paths: list[str], libraries: list[str], cpus: list[int]) -> Reply:
         """Imports libraries, goes to the cores that steps are timed on, then imports backends' files.
 
-        Raises `Wrong` if a file changes process-wide state.
+        Of the cores a rank takes its own. Raises `Wrong` if a file changes process-wide state.
         """
+        own = cpus[self.rank * self.threads : (self.rank + 1) * self.threads] if self.ranks > 1 else cpus
         for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
             with suppress(ImportError):  # a distribution's name need not be a module's
                 importlib.import_module(library)
         for thread in os.listdir("/proc/self/task"):  # those that libraries have started; later ones inherit it
             with suppress(ProcessLookupError):
-                os.sched_setaffinity(int(thread), cpus)
+                os.sched_setaffinity(int(thread), own)
         self.before = isolation.snapshot()
         for path in paths:
             self.builds[path] = discovery.load(Path(path))
@@ -59,7 +62,7 @@ class Requests:
     def open(self, path: str, case: dict[str, Any], arrays: Arrays) -> Reply:
         """Times construction and first step. Raises `Wrong` for other threads than this process was given."""
         this = Case.from_json(case)
-        problem = gate.problem_from(arrays)
+        problem = gate.problem_from(arrays, self.rank, self.ranks)
         start = perf_counter()
         step = self.builds[path](problem, this.device, this.dtype)
         float(step.step())
@@ -74,10 +77,12 @@ class Requests:
         )
 
     def prove(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
-        return {"arrays": gate.prove(self.builds[path], case["device"], case["dtype"], arrays, calls)}
+        return {"arrays": gate.prove(self.builds[path], case["device"], case["dtype"], arrays, calls, self.rank, self.ranks)}
 
     def turns(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
-        return {"arrays": gate.take_turns(self.builds[path], case["device"], case["dtype"], arrays, calls)}
+        return {
+            "arrays": gate.take_turns(self.builds[path], case["device"], case["dtype"], arrays, calls, self.rank, self.ranks)
+        }
 
     def put(self, key: str, arrays: Arrays) -> Reply:
         return visits.put(self.opened[key], arrays)
