@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.verdicts import Estimate
-from bench.schema.case import CASE_COLUMNS, SIDE, YARDSTICK, is_control
+from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, YARDSTICK, is_control
 
-KEY = [*CASE_COLUMNS, SIDE]
+KEY = [*CASE_COLUMNS, SIDE, RANKS]
 QUIET, UNDISTURBED = "quiet_seconds_per_step", "undisturbed_seconds_per_step"
 """The columns that runs are compared by: older ones by the first, since their steps were not timed singly."""
 ALIKE = ("machine", "kernels", "allocator", "steps_per_round", "processes", "rounds")

@@ -20,9 +20,11 @@ from bench.analyse import summaries
 from bench.analyse.validation import COLUMNS, EXPECTED, TEXTS, checked
 from bench.errors import UsageError
 from bench.record import journal
-from bench.schema.case import CASE_COLUMNS, SIDE, Case
+from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, Case
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
+LATER: dict[str, Any] = {SIDE: "", RANKS: 1}
+"""Columns that older files lack, and what they mean by it."""
 MAX_BYTES = 400_000_000
 """No report of ours comes near it; a larger file is not read."""
 
@@ -101,6 +103,7 @@ def _read_file(file: Path) -> pd.DataFrame:
         file=str(file),
         line=range(2, len(table) + 2),
         run=(machine + "/" + run).where(run != "", str(file)),
+        ranks=table[RANKS].where(table[RANKS].notna() & (table[RANKS] != ""), 1),
         replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
     )
 
@@ -159,7 +162,7 @@ def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     if bad.any():
         place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
         raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
-    rounds = (table if SIDE in table else table.assign(**{SIDE: ""})).assign(**numbers)
+    rounds = table.assign(**{name: value for name, value in LATER.items() if name not in table}).assign(**numbers)
     for key in rounds["case"].unique():
         try:
             Case.parse(key)

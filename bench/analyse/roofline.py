@@ -36,6 +36,7 @@ def add(table: pd.DataFrame) -> pd.DataFrame:
             continue
         best = ceilings.loc[place]
         floor = float(floors.get((row["device"], row["threads"]), 0.0))
-        bounds = [row["flops"] / best["flop_per_second"], row["bytes"] / best["byte_per_second"]]
+        own = row["flops"] / row["ranks"], row["bytes"] / row["ranks"]  # a rank's; what they exchange takes time beside it
+        bounds = [own[0] / best["flop_per_second"], own[1] / best["byte_per_second"]]
         limits.append(max([bound for bound in bounds if np.isfinite(bound)], default=np.nan) + floor)
     return table.assign(limit_seconds_per_step=limits, limit_share=np.array(limits) / seconds)

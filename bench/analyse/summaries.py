@@ -8,19 +8,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.analyse import break_even, roofline
+from bench.analyse import break_even, parallel, roofline
 from bench.analyse.estimates import counts, first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
 from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
-from bench.schema.case import CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, YARDSTICK, Case
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case
 from bench.schema.records import CaseRecord, Failure, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -40,6 +41,7 @@ def summarise(story: Story) -> pd.DataFrame:
     rounds, failures, profiles = samples(story), story.failures, story.profiles
     logs, processes, timed, counted = log_blocks(rounds), quiet(rounds), singles(story), counts(story.visits)
     kinds = {case["key"]: case["kind"] for case in header["cases"]}
+    right = {key: kind for key, kind in kinds.items() if key not in failures}
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
     for case in header["cases"]:
@@ -52,6 +54,7 @@ def summarise(story: Story) -> pd.DataFrame:
         row |= counted.get(key, {}) | _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
         if key in timed:
             row |= figures(timed[key])
+        row |= parallel.columns(Case.from_json(case), right, timed, partial(_ratio, key, logs=logs, timed=timed))
         baseline = case["baseline"]
         if case["proven"] and baseline and baseline not in failures and (ratio := _ratio(key, baseline, logs, timed)):
             row |= with_interval("ratio", ratio)
@@ -78,7 +81,7 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     kinds = {str(key): str(kind) for key, kind in first["kind"].items()}
     rows = []
     for key in kinds:
-        row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE)}
+        row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE, RANKS)}
         medians = logs[key].dropna().groupby("pass").median().to_numpy()
         row |= with_interval("seconds_per_step", Estimate.of(medians))
         row |= {"processes": len(medians), "rounds": int(logs[key].count())}

@@ -14,7 +14,7 @@ from bench.errors import UsageError, unknown
 from bench.machine import resources
 from bench.machine.devices import chosen, kind_of
 from bench.plan.sides import Backend, Side
-from bench.schema.case import CEILING, DEFAULT_SHAPE, TWIN, Case, Shape, at
+from bench.schema.case import CEILING, COLLECTIVE, DEFAULT_SHAPE, TWIN, Case, Shape, at
 from bench.settings import Settings
 
 
@@ -43,7 +43,7 @@ class Plan:
         opposite = self._baselines(case for case in self.cases if case.side != first)
         baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
         twins = [replace(base, twin=True) for base in baselines]
-        parts = [part_of(case) for case in self.cases if case.ranks > 1 and self.backend(case).proven]
+        parts = [case.part for case in self.cases if case.ranks > 1 and self.backend(case).proven]
         others = (*opposite, *baselines, *twins, *parts, *self._fixed_work())
         return tuple(dict.fromkeys(case for case in others if case not in self.cases))
 
@@ -52,8 +52,8 @@ class Plan:
         return [base for base in dict.fromkeys(map(self.baseline_of, cases)) if base]
 
     def _fixed_work(self) -> Iterator[Case]:
-        """Of the first side: ceilings in every dtype that is measured, everything else in its own first one; what ranks do only
-        where a step is measured that they compute."""
+        """Of the first side: ceilings and collectives in every dtype that is measured, everything else in its own first one;
+        what ranks do only where a step is measured that they compute."""
         first = self.sides[0]
         places = dict.fromkeys((device, c.dtype, c.threads, 1) for c in self.cases for device in ("cpu", c.device))
         shared = dict.fromkeys((c.device, c.dtype, c.threads, c.ranks) for c in self.cases if self.backend(c).parallel)
@@ -61,7 +61,7 @@ class Plan:
             if backend.proven or backend.missing:
                 continue
             for device, dtype, threads, ranks in shared if backend.parallel else places:
-                own = dtype if backend.kind == CEILING else backend.dtypes[0]
+                own = dtype if backend.kind in (CEILING, COLLECTIVE) else backend.dtypes[0]
                 if backend.reason(device, own) is None:
                     yield Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label, ranks=ranks)
 
@@ -136,11 +136,6 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
                 nowhere = all(s.reason(backend.name, d, t) for s in sides for d in devices for t in settings.dtypes)
                 holes.append(Hole(case, reason, asked_for=nowhere and backend.name in settings.backends))
     return Plan(settings, sides, tuple(cases), tuple(holes))
-
-
-def part_of(case: Case) -> Case:
-    """The step of one rank's part of the batch, the largest, in one process: what a rank computes, without the others."""
-    return replace(case, ranks=1, shape=case.shape._replace(N=-(-case.shape.N // case.ranks)))
 
 
 def _batches(settings: Settings, backend: Backend) -> list[tuple[Shape, int]]:

@@ -21,7 +21,7 @@ from backends import api, reference
 from bench.errors import UsageError, unknown
 from bench.plan import controls
 
-RESERVED = ("all", "seed", "rung", "control", "yardstick", "twin")
+RESERVED = ("all", "seed", "rung", "control", "yardstick", "collective", "twin")
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
 _CONTRACT = {Path(module.__file__ or "").resolve() for module in (api, reference)}
 

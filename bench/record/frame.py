@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.errors import UsageError
 from bench.record import journal
-from bench.schema.case import CASE_COLUMNS, SIDE, Case
+from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, Case
 from bench.schema.records import Open, Visit
 from bench.schema.steps import GRAIN, seconds_per_step, timed_singly, warm_up
 
@@ -25,7 +25,7 @@ MODES = ("throughput", "latency", "dispatch", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    *ERRORS, SIDE,
+    *ERRORS, SIDE, RANKS,
 ]  # fmt: skip
 
 

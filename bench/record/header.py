@@ -83,4 +83,4 @@ def _work(case: Case, backend: Backend) -> tuple[int, int]:
     if not backend.proven:
         return backend.work.get(case.device, {}).get(case.dtype, (0, 0))
     itemsize = np.dtype(weights_dtype(case.dtype)).itemsize
-    return step_flops(*case.shape), step_bytes(*case.shape, itemsize=itemsize)
+    return step_flops(*case.shape), case.ranks * step_bytes(*case.part.shape, itemsize=itemsize)  # each has all weights

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
 from backends.api import Problem, steady_learning_rate
 
-TWIN, YARDSTICK, CEILING, CONTROL = "twin", "yardstick", "ceiling", "control"
-FIXED_WORK = (CONTROL, YARDSTICK, CEILING)
+TWIN, YARDSTICK, CEILING, CONTROL, COLLECTIVE = "twin", "yardstick", "ceiling", "control", "collective"
+FIXED_WORK = (CONTROL, YARDSTICK, CEILING, COLLECTIVE)
 """Kinds of backends that do no training step: measured with every plan, never proven."""
 CONTROLS = (TWIN, *FIXED_WORK)
 """Kinds of rows that a reader needs only to trust the others. Every other kind is a way of writing the step."""
@@ -126,6 +126,11 @@ class Case:
         """The values of `CASE_COLUMNS`, `side` and `ranks`."""
         values = (self.name, self.device, self.dtype, self.threads, *self.shape)
         return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side, RANKS: self.ranks}
+
+    @property
+    def part(self) -> Case:
+        """The step of one rank's part of the batch, the largest, in one process: what a rank computes, without the others."""
+        return replace(self, ranks=1, shape=self.shape._replace(N=-(-self.shape.N // self.ranks)))
 
     @property
     def learning_rate(self) -> float:

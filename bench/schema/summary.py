@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.schema.case import SIDE, Shape
+from bench.schema.case import RANKS, SIDE, Shape
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ COLUMNS = (
             " the first quarter of a round, which warms up", "analyse/estimates", unit="s", only_ok=True, check="time"),
     Columns(_interval("ratio"), "undisturbed time over the baseline's; of rounds in the same block where one of them is queued"
             " or its calls were not timed", "analyse/estimates", only_ok=True, check="time"),
-    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick` or `ceiling`", "plan/cases", check="text"),
+    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick`, `ceiling` or `collective`", "plan/cases", check="text"),
     Columns(("baseline",), "the key of the case that the ratio refers to", "plan/cases"),
     Columns(_interval("latency_seconds_per_step"), "the loss fetched after every step",
             "analyse/estimates", unit="s", only_ok=True),
@@ -116,6 +116,16 @@ COLUMNS = (
     Columns(("cycles_per_step", "l1_misses_per_step", "cache_misses_per_step"), "likewise: cycles, loads that the first level"
             " of the data cache does not have, misses of the level that the kernel counts by default, usually the last",
             "analyse/estimates"),
+    Columns((RANKS,), "processes that compute a step together, each a part of the batch, which the shape tells as a whole",
+            "plan/cases", check="count"),
+    Columns(_interval("strong_efficiency"), "strong scaling: the undisturbed time of the same batch in one process, over that"
+            " of the ranks added up", "analyse/parallel", only_ok=True),
+    Columns(_interval("weak_efficiency"), "weak scaling: the undisturbed time of one rank's part in one process, over that of"
+            " the step", "analyse/parallel", only_ok=True),
+    Columns(("local_seconds_per_step",), "undisturbed, of one rank's part in one process: what a rank computes",
+            "analyse/parallel", unit="s", only_ok=True),
+    Columns(("collective_seconds_per_step",), "undisturbed, of the gradients' sum over the ranks alone, where there are as"
+            " many as at the default shape", "analyse/parallel", unit="s", only_ok=True),
 )  # fmt: skip
 SUMMARY = [name for columns in COLUMNS for name in columns.names]
 ONLY_OK = [name for columns in COLUMNS if columns.only_ok for name in columns.names]

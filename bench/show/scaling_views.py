@@ -13,11 +13,11 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.scaling import LINE, TOLERATED, Scaling
-from bench.schema.case import SIDE, Shape
+from bench.schema.case import RANKS, SIDE, Shape
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.pictures import COLOURS, MARKERS
-from bench.show.rows import records, with_shape
+from bench.show.rows import name_of, records, with_shape
 from bench.units import flop, giga, seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
@@ -64,7 +64,7 @@ def crossed(rows: list[Row], shapes: dict[str, str]) -> str:
         where = f"from {low} on" if not next_low else f"at {low}" if low == next_low else f"from {low} to {next_low}"
         parts.append(f"{words[(number + 1) % 2]} {where}")
     undecided = ", ".join(map(name, rows[0]["undecided"].split()))
-    line = f"{rows[0]['backend']}[{rows[0]['device']}, {rows[0]['dtype']}] beside {rows[0]['than']}"
+    line = f"{name_of(rows[0])}[{rows[0]['device']}, {rows[0]['dtype']}] beside {rows[0]['than']}"
     return f"{line}: {', '.join(parts)}{f'; undecided at {undecided}' if undecided else ''}"
 
 
@@ -112,7 +112,7 @@ def draw(sweep: Scaling, target: Path) -> list[Path]:
 
 def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
     rows = records(table)
-    varying = [grid.dimension(name) for name in ("device", "dtype", "threads", SIDE) if table[name].nunique() > 1]
+    varying = [grid.dimension(name) for name in ("device", "dtype", "threads", RANKS, SIDE) if table[name].nunique() > 1]
     columns = [grid.plain("backend"), *varying, *measures]
     grid.show(grid.fit(columns, rows, to.width), rows, to)
 

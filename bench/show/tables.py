@@ -95,6 +95,10 @@ def _count(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else ""
 
 
+def _share(value: float) -> str:
+    return f"{value:.0%}" if math.isfinite(value) else ""
+
+
 def _pays_after(row: Row) -> str:
     """The break-even step with its interval: `6 (1–12)`."""
     steps, low, high = (row[f"break_even_steps{end}"] for end in ("", "_low", "_high"))
@@ -115,10 +119,14 @@ _MEASURES = [
     Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
     Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]), 9),
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
+    Column("part alone", lambda r: seconds(r["local_seconds_per_step"]), 3),
+    Column("collective", lambda r: seconds(r["collective_seconds_per_step"]), 3),
+    Column("strong", lambda r: _share(r["strong_efficiency"]), 3),
+    Column("weak", lambda r: _share(r["weak_efficiency"]), 3),
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
     Column("GF/s", lambda r: giga(r["flop_per_second"]), 5),
-    Column("of limit", lambda r: f"{r['limit_share']:.0%}" if math.isfinite(r["limit_share"]) else "", 4),
+    Column("of limit", lambda r: _share(r["limit_share"]), 4),
     Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
     Column("pays after", _pays_after, 8),

@@ -11,7 +11,7 @@ from backends.api import Problem
 
 
 class AllReduceTorch(TorchRankStep):
-    kind = "control"
+    kind = "collective"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)
