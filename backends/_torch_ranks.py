@@ -4,6 +4,7 @@ A rank learns of the others as torchrun tells it: RANK, LOCAL_RANK, WORLD_SIZE a
 `step()`.
 """
 
+import atexit
 import os
 
 import torch
@@ -42,6 +43,7 @@ def _join(library: str) -> None:
     """The group of all ranks, which the steps of a process share; of this process alone where nobody told it of others."""
     if dist.is_initialized():
         return
+    atexit.register(dist.destroy_process_group)  # its threads would end the interpreter with a signal
     if "RANK" not in os.environ:
         dist.init_process_group(library, store=dist.HashStore(), rank=0, world_size=1)
         return

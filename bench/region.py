@@ -10,6 +10,7 @@ import math
 import mmap
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -49,17 +50,20 @@ class Region:
             for dtype, shape, place in self._places(told)
         ]
 
-    def take(self, other: Region, told: Told, place: int = 0) -> int:
-        """Copies what was told to lie in another region to this place, without looking at it; where what follows has its place.
+    def take(self, other: Region | Regions, told: Told) -> None:
+        """Copies what was told to lie elsewhere, without looking at it. Raises `ValueError` as `read` does."""
+        place = 0
+        for region, part in other.holding(told):
+            ends = [start + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, start in region._places(part)]
+            end = max(ends, default=0)
+            if place + end > len(self._memory):
+                raise ValueError(f"arrays of more than {len(self._memory)} bytes")
+            self._memory[place : place + end] = region._memory[:end]
+            place += _aligned(end)
 
-        Raises `ValueError` as `read` does.
-        """
-        ends = [start + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, start in other._places(told)]
-        end = max(ends, default=0)
-        if place + end > len(self._memory):
-            raise ValueError(f"arrays of more than {len(self._memory)} bytes")
-        self._memory[place : place + end] = other._memory[:end]
-        return place + _aligned(end)
+    def holding(self, told: Told) -> list[tuple[Region, Told]]:
+        """Where arrays lie that were told of."""
+        return [(self, told)]
 
     def close(self) -> None:
         """Also a second time."""
@@ -77,6 +81,21 @@ class Region:
                 raise ValueError(f"arrays of more than {len(self._memory)} bytes")
             yield dtype, tuple(shape), place
             place += _aligned(size)
+
+
+@dataclass(frozen=True)
+class Regions:
+    """Those of several processes: all are given the same, and each has its own part of what they tell of together."""
+
+    each: Sequence[Region]
+
+    def take(self, other: Region | Regions, told: Told) -> None:
+        for region in self.each:
+            region.take(other, told)
+
+    def holding(self, told: Told) -> list[tuple[Region, Told]]:
+        own = -(-len(told) // len(self.each))
+        return [(region, told[own * number : own * (number + 1)]) for number, region in enumerate(self.each)]
 
 
 def _aligned(size: int) -> int:

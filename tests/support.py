@@ -63,6 +63,7 @@ def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m")
                 "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
                 "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
                 "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7", "side": "",
+                "ranks": 1,
             }
         )  # fmt: skip
     return pd.DataFrame(rows).assign(replicated=True)

@@ -6,9 +6,9 @@ A question must never be asked twice: a step that remembers answers would pass. 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from itertools import count
 from typing import Any
 
@@ -59,6 +59,16 @@ class Round:
             raise Wrong(f"tells losses of shape {losses.shape} after {len(expected.losses)} steps")
         return proof.judge(self.problem, expected, losses.tolist(), weights, self.dtype)
 
+    def judge_each(self, losses: NDArray[Any], weights: Sequence[Weights], every: int) -> Errors:
+        """The worst errors of every rank's weights. Raises `Wrong`, with the rank where there are several."""
+        found = []
+        for rank, own in enumerate(weights):
+            try:
+                found.append(self.judge(losses, own, every))
+            except Wrong as wrong:
+                raise Wrong(f"rank {rank}: {wrong}") if len(weights) > 1 else wrong from None
+        return reduce(Errors.worst, found)
+
 
 class Proof:
     """One fresh problem: a step from its own weights, then ten from others."""
@@ -79,13 +89,13 @@ class Proof:
     def given(self) -> Arrays:
         return (*arrays(self.problem), *self.rounds[1].given)
 
-    def judge(self, answers: Arrays) -> Errors:
-        """Of losses and weights after the first call, and after the others. Raises `Wrong`."""
-        if len(answers) != 6:
-            raise Wrong(f"answers a proof with {len(answers)} arrays, expected 6")
+    def judge(self, answers: Arrays, ranks: int = 1) -> Errors:
+        """Of losses and each rank's weights after the first call, and after the others. Raises `Wrong`."""
+        if len(answers) != 6 * ranks:
+            raise Wrong(f"answers a proof with {len(answers)} arrays, expected {6 * ranks}")
         once, ten = (
-            each.judge(losses, (w1, w2), self.every)
-            for each, (losses, w1, w2) in zip(self.rounds, (answers[:3], answers[3:]), strict=True)
+            each.judge_each(losses, weights, self.every)
+            for each, (losses, weights) in zip(self.rounds, told_by(answers, ranks), strict=True)
         )
         return once.worst(ten)
 
@@ -107,38 +117,27 @@ class Turns:
     def given(self) -> Arrays:
         return [array for problem in self.problems for array in arrays(problem)]
 
-    def judge(self, answers: Arrays) -> None:
+    def judge(self, answers: Arrays, ranks: int = 1) -> None:
         """Raises `Wrong`."""
         if len(answers) != 6:
             raise Wrong(f"answers turns with {len(answers)} arrays, expected 6")
         try:
-            for number, each in enumerate(self.rounds):
-                losses, w1, w2 = answers[3 * number : 3 * number + 3]
-                each.judge(losses, (w1, w2), self.every)
+            for each, (losses, weights) in zip(self.rounds, told_by(answers, ranks), strict=True):
+                each.judge_each(losses, weights, self.every)
         except Wrong:
             raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
 
 
-def of_ranks(judge: Callable[[Arrays], Errors | None], answers: Arrays, ranks: int) -> Errors | None:
-    """The worst errors of the ranks of a step, whose answers come one after the other, each of losses, w1, w2 once or more.
+def told_by(answers: Arrays, ranks: int) -> Iterator[tuple[NDArray[Any], list[Weights]]]:
+    """Losses and every rank's weights, round by round, of answers that come rank by rank, each of losses, w1, w2 once or more.
 
-    A rank's losses are those of its part, and all together those of the whole batch; its weights are judged by themselves.
-    Raises `Wrong`, with the rank where there are several.
+    A rank's losses are those of its part of the batch, and all together those of the whole. Raises `Wrong`.
     """
-    if ranks == 1:
-        return judge(answers)
     each = [answers[rank * len(answers) // ranks : (rank + 1) * len(answers) // ranks] for rank in range(ranks)]
     if len({tuple(array.shape for array in some) for some in each}) > 1:
         raise Wrong("has ranks that hand out arrays of different shapes")
-    whole = [sum(arrays[1:], arrays[0]) if place % 3 == 0 else None for place, arrays in enumerate(zip(*each, strict=True))]
-    worst: Errors | None = None
-    for rank, some in enumerate(each):
-        try:
-            errors = judge([own if all_ is None else all_ for own, all_ in zip(some, whole, strict=True)])
-        except Wrong as wrong:
-            raise Wrong(f"rank {rank}: {wrong}") from None
-        worst = worst.worst(errors) if worst and errors else errors
-    return worst
+    for place in range(0, len(each[0]), 3):
+        yield sum(some[place] for some in each[1:]) + each[0][place], [(some[place + 1], some[place + 2]) for some in each]
 
 
 def arrays(problem: Problem) -> Arrays:

@@ -11,7 +11,7 @@ from backends.api import weights_dtype
 from backends.reference import train
 from bench.errors import Wrong
 from bench.judge.proof import Errors
-from bench.judge.questions import SHAPES, Arrays, Proof, Round, Turns, arrays, of_ranks, timed
+from bench.judge.questions import SHAPES, Arrays, Proof, Round, Turns, arrays, timed, told_by
 from bench.schema.case import Case
 
 Reply = dict[str, Any]
@@ -46,7 +46,7 @@ class Requests:
     def proven(self, arrays: Arrays, ranks: int = 1) -> Reply:
         """Judges what each rank answered to the latest `prove` or `turns`. Raises `Wrong`."""
         assert self.proof is not None
-        return {"errors": _plain(of_ranks(self.proof.judge, arrays, ranks))}
+        return {"errors": _plain(self.proof.judge(arrays, ranks))}
 
     def draw(self, blocks: Sequence[Sequence[dict[str, Any]]]) -> Reply:
         """The rounds of some blocks, trained ahead; a nonce of each is for the journal, once the block is over."""
@@ -69,14 +69,12 @@ class Requests:
 
     def judged(self, name: str, every: int, arrays: Arrays, ranks: int = 1) -> Reply:
         """Judges the losses and each rank's weights of a round. Raises `Wrong`."""
-
-        def judge(answers: Arrays) -> Errors:
-            if len(answers) != 3:
-                raise Wrong(f"hands out {len(answers)} arrays after a round, expected losses, w1 and w2")
-            losses, w1, w2 = answers
-            return self.rounds[name].judge(losses, (w1, w2), every)
-
-        return {"errors": _plain(of_ranks(judge, arrays, ranks))}
+        if len(arrays) != 3 * ranks:
+            raise Wrong(
+                f"hands out {len(arrays)} arrays after a round, expected losses, w1 and w2{' of each rank' * (ranks > 1)}"
+            )
+        ((losses, weights),) = told_by(arrays, ranks)
+        return {"errors": _plain(self.rounds[name].judge_each(losses, weights, every))}
 
     def losses(self, case: dict[str, Any], steps: int, every: int) -> Reply:
         """The timed problem's own weights, and every `every`-th loss of right steps from them."""

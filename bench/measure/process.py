@@ -24,7 +24,7 @@ import psutil
 from bench.machine.counters import Counters
 from bench.paths import ROOT
 from bench.plan.sides import Side
-from bench.region import Region, Told
+from bench.region import Region
 from bench.settings import Settings
 from bench.worker import sandbox
 
@@ -190,16 +190,6 @@ class Process:
     def fileno(self) -> int:
         """Where replies come: to be waited for beside others'."""
         return int(self._process.stdout.fileno())
-
-    def given(self, reply: Mapping[str, Any]) -> list[tuple[Region, Told]]:
-        """Where the arrays lie that a reply tells of. Raises `KeyError`."""
-        return [(self.region, reply["arrays"])]
-
-    def take(self, given: Sequence[tuple[Region, Told]]) -> None:
-        """Copies arrays of other processes, one after the other. Raises `ValueError` for what cannot be arrays."""
-        place = 0
-        for region, told in given:
-            place = self.region.take(region, told, place)
 
     def cpu_seconds(self) -> float:
         """CPU time of the process and those below it, with what it waited for; of one nobody waited for, until it ended."""

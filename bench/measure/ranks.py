@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.measure.process import Died, Process
 from bench.plan.sides import Side
-from bench.region import Region, Told
+from bench.region import Regions
 from bench.settings import Settings
 
 TIMES = ("seconds", "first_step_seconds", "readback_seconds")
@@ -52,7 +52,6 @@ class Ranks:
         self._folder = tempfile.TemporaryDirectory(prefix="stepbench-")
         self._members: list[Process] = []
         self._selector = selectors.DefaultSelector()
-        self._told: list[Told] = []
         try:
             for rank in range(ranks):
                 env = environment(rank, ranks, Path(self._folder.name))
@@ -61,6 +60,7 @@ class Ranks:
         except OSError:
             self.end()
             raise
+        self.region = Regions([each.region for each in self._members])
 
     @property
     def pids(self) -> list[int]:
@@ -97,7 +97,6 @@ class Ranks:
                 rank = min(rank for rank, reply in replies.items() if reply["status"] != "ok")
                 return {**replies[rank], "reason": f"rank {rank}: {replies[rank].get('reason')}"}
         ordered = [replies[rank] for rank in range(len(self._members))]
-        self._told = [reply["arrays"] for reply in ordered if isinstance(reply.get("arrays"), list)]
         return together(ordered)
 
     def _next(self, replies: dict[int, Reply], deadline: float) -> bool:
@@ -112,15 +111,6 @@ class Ranks:
             except Died as died:
                 raise Died(f"rank {rank}: {died}") from None
         return bool(ready)
-
-    def given(self, reply: Reply) -> list[tuple[Region, Told]]:
-        """Where the arrays of the latest reply lie."""
-        return [(member.region, told) for member, told in zip(self._members, self._told, strict=True)]
-
-    def take(self, given: Sequence[tuple[Region, Told]]) -> None:
-        """Puts the same arrays before every rank. Raises `ValueError` for what cannot be arrays."""
-        for member in self._members:
-            member.take(given)
 
     def cpu_seconds(self) -> float:
         return sum(each.cpu_seconds() for each in self._members)

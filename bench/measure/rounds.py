@@ -52,7 +52,7 @@ def answer(process: Held, do: str = "", **request: Any) -> Reply:
 def forwarded(sender: Held, reply: Reply, receiver: Held, do: str, **request: Any) -> Reply:
     """Asks one process with the arrays that another one gave. Raises `Refused`."""
     try:
-        receiver.take(sender.given(reply))
+        receiver.region.take(sender.region, reply["arrays"])
     except (KeyError, TypeError, ValueError) as error:
         raise Refused("failed", f"answers with {error}") from None
     return answer(receiver, do, arrays=reply["arrays"], **request)
@@ -164,10 +164,10 @@ class Visited:
 
     def _put(self, worker: Held, name: str, calls: int) -> tuple[float, float]:
         """When the weights were in place, and when they began to be put there."""
-        reply = answer(self.judge, "weights", name=self._name(name, calls))
-        worker.take(self.judge.given(reply))
+        told = answer(self.judge, "weights", name=self._name(name, calls))["arrays"]
+        worker.region.take(self.judge.region, told)
         start = perf_counter()
-        answer(worker, "put", key=self.case.key, arrays=reply["arrays"])
+        answer(worker, "put", key=self.case.key, arrays=told)
         return perf_counter(), start
 
     def _name(self, name: str, calls: int) -> str:

@@ -1,14 +1,18 @@
 """If these fail, a case is not found again by the texts that name it."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from bench.schema.case import CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, Case, Shape, is_control
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, Case, Shape, is_control
 
 SHAPE = Shape(64, 1000, 100, 10)
 CASES = [
     Case("numpy_manual", "cpu", "float32", 1, SHAPE),
     Case("torch_manual", "cuda:1", "bfloat16", 12, Shape(1, 2, 3, 4)),
+    Case("shared", "cpu", "float32", 1, SHAPE, ranks=4),
+    Case("torch_manual", "cpu", "float64", 2, SHAPE, side="v1.2-x@y", ranks=2),
     Case("torch_manual", "cpu", "float64", 2, SHAPE, side="v1.2-x@y"),
 ]
 
@@ -19,7 +23,30 @@ def test_a_key_a_record_and_a_row_tell_the_same_case(case):
     assert Case.from_json(case.as_json()) == case
     (row,) = pd.DataFrame([case.columns]).to_dict("records")
     assert Case.of_row(row) == case
-    assert [*case.columns] == [*CASE_COLUMNS, SIDE]
+    assert [*case.columns] == [*CASE_COLUMNS, SIDE, RANKS]
+
+
+def test_ranks_are_in_every_name_and_one_in_none():
+    case = Case("shared", "cpu", "float32", 1, SHAPE, side="new", ranks=2)
+    assert case.key == "shared-cpu-float32-1-64x1000x100x10-2ranks@new"
+    assert case.path == "shared/cpu/float32/1/64x1000x100x10/2ranks@new"
+    assert str(case) == "shared[cpu, float32, 2 ranks, new]"
+    assert case.label == "shared[cpu, float32, threads 1, 64x1000x100x10, 2 ranks, new]"
+    alone = replace(case, ranks=1)
+    assert not [text for text in (alone.key, alone.path, str(alone), alone.label) if "rank" in text]
+
+
+def test_a_record_from_before_there_were_ranks_is_of_one():
+    case = CASES[0]
+    old = {name: value for name, value in case.as_json().items() if name != RANKS}
+    assert Case.from_json(old) == case
+
+
+@pytest.mark.parametrize(("ranks", "N"), [(1, 7), (2, 4), (3, 3), (7, 1), (8, 1)])
+def test_a_part_is_the_largest_share_of_a_rank(ranks, N):
+    case = Case("shared", "cpu", "float32", 1, Shape(7, 13, 5, 3), ranks=ranks)
+    assert case.part == replace(case, shape=Shape(N, 13, 5, 3), ranks=1)
+    assert N == max(len(case.problem(0).part(rank, ranks).x) for rank in range(ranks))
 
 
 def test_a_twin_has_its_own_name_and_its_baselines_work():

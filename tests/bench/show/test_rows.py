@@ -16,8 +16,9 @@ def test_a_row_has_the_key_that_the_journal_gave_its_case():
 
 
 def test_a_place_is_what_varies_and_a_name_tells_the_side():
-    row = {"backend": "a", "side": "new", "device": "cuda", "threads": 2}
+    row = {"backend": "a", "ranks": 1, "side": "new", "device": "cuda", "threads": 2}
     assert rows.place_of(row, ["device", "threads", "side"]) == "device cuda · threads 2"
     assert rows.place_of(row, ["side"]) == ""
     assert rows.name_of(row) == "a@new"
     assert rows.name_of(row | {"side": ""}) == "a"
+    assert rows.name_of(row | {"ranks": 2}) == "a (2 ranks)@new"

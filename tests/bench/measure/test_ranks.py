@@ -1,0 +1,129 @@
+"""If these fail, a data-parallel step is timed that is wrong in some rank, or its ranks outlive it."""
+
+import os
+import re
+import signal
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.errors import UsageError
+from bench.machine import resources
+from bench.measure import conductor
+from bench.measure.catalogue import catalogue
+from bench.measure.ranks import together
+from bench.plan.cases import make_plan
+from bench.settings import Settings
+from tests.support import LIGHT
+
+RANKS = Path(__file__).parents[2] / "ranks"
+NAMES = sorted(path.stem for path in RANKS.glob("[a-z]*.py") if "SAYS" in path.read_text())
+SLOW = [name for name in NAMES if "BENCH_TIMEOUT" in (RANKS / f"{name}.py").read_text()]
+TWO_CORES = pytest.mark.skipif(len(resources.cores()) < 2, reason="two ranks need two cores")
+
+
+def _plan(monkeypatch, *names, **changes):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    settings = replace(
+        Settings.from_env({}), path=tuple(RANKS / f"{name}.py" for name in names), backends=names, devices=("cpu",), processes=2, blocks=1, steps=4, ranks=(2,),
+        sandbox="off", **changes,
+    )  # fmt: skip
+    plan = make_plan(settings, *catalogue(settings))
+    return replace(plan, cases=tuple(case for case in plan.cases if case.shape.N == 64))
+
+
+@pytest.fixture(scope="module")
+def verdicts():
+    with pytest.MonkeyPatch.context() as patch:
+        others = [name for name in NAMES if name not in SLOW]
+        plans = [_plan(patch, "right_in_ranks", *others), _plan(patch, *SLOW, timeout=2.0)]
+        return {key.partition("-")[0]: record for plan in plans for key, record in conductor.prove(plan).items()}
+
+
+@TWO_CORES
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sabotaged_rank_is_rejected_for_what_is_wrong_with_it(name, verdicts):
+    says = re.search(r'SAYS = r"(.*)"', (RANKS / f"{name}.py").read_text())[1]
+    record = verdicts[name]
+    assert record["record"] == "failure", f"{name} went through the gate"
+    assert re.search(says, record["reason"]), record["reason"]
+    assert record["reason"].startswith(f"{name}[cpu, float32, 2 ranks] ")
+    assert record["status"] == ("wrong" if "updates" in says else "failed")
+
+
+@TWO_CORES
+def test_right_ranks_are_right(verdicts):
+    assert verdicts["right_in_ranks"]["record"] == "open"
+    assert verdicts["right_in_ranks"]["errors"]["w1"] < 1e-5
+
+
+def _ranks():
+    """Rank → process."""
+    found = {}
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):  # one that was killed a moment ago
+            if "bench.worker" in process.cmdline() and process.environ().get("WORLD_SIZE"):
+                found[int(process.environ()["RANK"])] = process
+    return found
+
+
+@TWO_CORES
+@pytest.mark.parametrize("killed", [0, 1])
+def test_a_rank_that_is_killed_fails_its_case_and_leaves_nobody(killed, monkeypatch):
+    plan = _plan(monkeypatch, "right_in_ranks")
+    records, pids = [], set()
+    for record in conductor.measure(plan, controls=False):
+        records.append(record)
+        ranks = _ranks()
+        pids |= {process.pid for process in ranks.values()}
+        if record["record"] == "open" and record["case"].startswith("right_in_ranks") and record["case"].endswith("2ranks"):
+            assert sorted(ranks) == [0, 1]
+            os.kill(ranks[killed].pid, signal.SIGKILL)
+    assert len(pids) == 2, "and no others were started for it"
+    assert not any(map(psutil.pid_exists, pids))
+    (failure,) = [record for record in records if record["record"] == "failure"]
+    assert f"[cpu, float32, 2 ranks] rank {killed}: its process died of SIGKILL" in failure["reason"]
+    assert records[-1]["record"] == "end"
+
+
+@TWO_CORES
+def test_each_rank_has_cores_of_its_own_and_nobody_is_left(monkeypatch):
+    plan = _plan(monkeypatch, "right_in_ranks")
+    cores = [core[0] for core in resources.cores()]
+    visits = []
+    for record in conductor.measure(plan, controls=False):
+        if record["record"] == "visit":
+            visits.append(record)
+            assert {rank: each.cpu_affinity() for rank, each in _ranks().items()} == {0: cores[-2:-1], 1: cores[-1:]}
+    assert len(visits) == 2
+    assert all(visit["errors"]["w1"] < 1e-5 for visit in visits)
+    assert not _ranks()
+
+
+def test_the_slowest_rank_speaks_for_all():
+    replies = [{"seconds": 2.0, "calls": [2.0]}, {"seconds": 3.0, "calls": [3.0]}, {"seconds": 1.0, "calls": [1.0]}]
+    assert together(replies) == replies[1]
+    assert together([{"first_step_seconds": 1.0, "marks": True}, {"first_step_seconds": 2.0, "marks": False}])["marks"] is False
+
+
+def test_arrays_come_one_after_the_other_and_losses_add_up():
+    replies = [{"arrays": [["float32", [number]]], "losses": [1.0, number], "readback_seconds": 0.1} for number in (1, 2)]
+    assert together(replies) == {"arrays": [["float32", [1]], ["float32", [2]]], "losses": [2.0, 3.0], "readback_seconds": 0.1}
+
+
+@pytest.mark.parametrize("told", ["soon", None, True, [1.0]])
+def test_a_time_that_is_none_speaks_for_all_so_that_it_is_refused(told):
+    assert together([{"seconds": 5.0}, {"seconds": told}])["seconds"] is told
+
+
+@pytest.mark.parametrize("losses", [5, ["a"], [1.0, 2.0]])
+def test_losses_that_do_not_add_up_are_none(losses):
+    assert together([{"losses": [1.0]}, {"losses": losses}])["losses"] is None
+
+
+def test_ranks_are_whole_numbers():
+    with pytest.raises(UsageError, match="BENCH_RANKS=0: expected whole numbers of at least 1"):
+        Settings.from_env({"BENCH_RANKS": "0"})

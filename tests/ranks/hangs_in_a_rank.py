@@ -1,0 +1,14 @@
+"""The first rank never answers; the other has no need of it yet."""
+
+from time import sleep
+
+from _right import RANK, RANKS, Right
+
+if RANKS > 1:
+    sleep(60 * (1 - RANK))
+
+
+class HangsInARank(Right):
+    pass
+
+SAYS = r"hung: rank 0 gives no answer within 2 s \(BENCH_TIMEOUT\), so all were ended"

@@ -1,0 +1,7 @@
+"""Every piece is right."""
+
+from _right import Right
+
+
+class RightInRanks(Right):
+    pass
