@@ -27,8 +27,9 @@ TWO_CORES = pytest.mark.skipif(len(resources.cores()) < 2, reason="two ranks nee
 
 def _plan(monkeypatch, *names, **changes):
     monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    files = tuple(RANKS / f"{name}.py" for name in names)
     settings = replace(
-        Settings.from_env({}), path=tuple(RANKS / f"{name}.py" for name in names), backends=names, devices=("cpu",), processes=2, blocks=1, steps=4, ranks=(2,),
+        Settings.from_env({}), path=files, backends=names, devices=("cpu",), processes=2, blocks=1, steps=4, ranks=(2,),
         sandbox="off", **changes,
     )  # fmt: skip
     plan = make_plan(settings, *catalogue(settings))
