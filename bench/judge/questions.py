@@ -119,8 +119,8 @@ class Turns:
 
     def judge(self, answers: Arrays, ranks: int = 1) -> None:
         """Raises `Wrong`."""
-        if len(answers) != 6:
-            raise Wrong(f"answers turns with {len(answers)} arrays, expected 6")
+        if len(answers) != 6 * ranks:
+            raise Wrong(f"answers turns with {len(answers)} arrays, expected {6 * ranks}")
         try:
             for each, (losses, weights) in zip(self.rounds, told_by(answers, ranks), strict=True):
                 each.judge_each(losses, weights, self.every)
