@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-from bench.region import Region
+from bench.region import Region, Regions
 
 SIZE = 1 << 16
 
@@ -60,3 +60,29 @@ def test_nobody_can_make_it_shorter(region):
     """Whoever reads beyond the end of a file dies of it."""
     with pytest.raises(PermissionError):
         os.ftruncate(region.descriptor, 0)
+
+
+def test_several_are_given_the_same_and_tell_one_after_the_other(region):
+    whole, each = Region.new(4096), [Region.new(4096), Region.new(4096)]
+    try:
+        several = Regions(each)
+        several.take(region, region.write([np.arange(3.0)]))
+        assert [one.read([["float64", [3]]])[0].tolist() for one in each] == [[0, 1, 2]] * 2
+        told = [each[0].write([np.array([1.0]), np.array([2.0])]), each[1].write([np.array([3.0]), np.array([4.0])])]
+        whole.take(several, [*told[0], *told[1]])
+        assert [array.tolist() for array in whole.read([*told[0], *told[1]])] == [[1], [2], [3], [4]]
+    finally:
+        for one in (whole, *each):
+            one.close()
+
+
+def test_several_that_have_no_room_together_are_refused():
+    each = [Region.new(4096), Region.new(4096)]
+    whole = Region.new(4096)
+    try:
+        told = [array for one in each for array in one.write([np.zeros(300)])]
+        with pytest.raises(ValueError, match="arrays of more than 4096 bytes"):
+            whole.take(Regions(each), told)
+    finally:
+        for one in (whole, *each):
+            one.close()

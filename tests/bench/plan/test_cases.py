@@ -27,6 +27,11 @@ BACKENDS = {
         _backend("work", kind="yardstick"),
     )
 }
+SHARED = {
+    **BACKENDS,
+    "shared": replace(_backend("shared", kind="rung", devices=("cpu", "cuda")), parallel=True),
+    "sum": replace(_backend("sum", kind="collective"), parallel=True),
+}
 
 
 def _plan(present=("cpu", "cuda"), **changes):
@@ -127,3 +132,81 @@ def test_a_reduced_precision_is_compared_with_the_baseline_in_its_weights_dtype(
     settings = replace(Settings.from_env({}), baseline="plain", backends=("reduced",), dtypes=("bfloat16",), devices=("cpu",))
     plan = make_plan(settings, (Side(backends=BACKENDS | {"reduced": reduced}),), ("cpu",))
     assert [plan.baseline_of(case).key for case in plan.cases] == ["plain-cpu-float32-1-64x1000x100x10"]
+
+
+def _shared(monkeypatch, cores=8, present=("cpu",), backends=SHARED, chosen=("plain", "shared"), **changes):
+    monkeypatch.setattr("bench.plan.cases.resources.cores", lambda: [[number] for number in range(cores)])
+    settings = replace(Settings.from_env({}), **{"baseline": "plain", "backends": chosen, "ranks": (1, 2), **changes})
+    return make_plan(settings, (Side(backends=backends),), present)
+
+
+def test_a_batch_is_shared_by_ranks_and_grows_with_them(monkeypatch):
+    plan = _shared(monkeypatch)
+    assert [case.key for case in plan.cases] == [
+        "plain-cpu-float32-1-64x1000x100x10",
+        "shared-cpu-float32-1-64x1000x100x10",
+        "shared-cpu-float32-1-64x1000x100x10-2ranks",
+        "shared-cpu-float32-1-128x1000x100x10-2ranks",
+    ]
+    assert [(hole.case.key, hole.reason) for hole in plan.holes] == [
+        ("plain-cpu-float32-1-64x1000x100x10-2ranks", "computes in one process, not in 2 ranks")
+    ]
+
+
+def test_with_ranks_come_their_parts_alone_the_collective_and_baselines_of_the_whole_batch(monkeypatch):
+    plan = _shared(monkeypatch)
+    assert [case.key for case in plan.controls] == [
+        "plain-cpu-float32-1-128x1000x100x10",
+        "twin-cpu-float32-1-64x1000x100x10",
+        "twin-cpu-float32-1-128x1000x100x10",
+        "shared-cpu-float32-1-32x1000x100x10",
+        "null-cpu-float32-1-64x1000x100x10",
+        "work-cpu-float32-1-64x1000x100x10",
+        "sum-cpu-float32-1-64x1000x100x10",
+        "sum-cpu-float32-1-64x1000x100x10-2ranks",
+    ]
+    assert {plan.baseline_of(case).ranks for case in plan.cases} == {1}
+
+
+def test_what_ranks_exchange_is_measured_only_with_steps_that_do(monkeypatch):
+    plan = _shared(monkeypatch, ranks=(1,))
+    assert [case.name for case in plan.controls] == ["twin", "null", "work", "sum"]
+    plan = _shared(monkeypatch, ranks=(1, 2), chosen=("plain",))
+    assert [case.name for case in plan.controls] == ["twin", "null", "work"]
+
+
+def test_ranks_have_processes_of_their_own(monkeypatch):
+    plan = _shared(monkeypatch)
+    groups = [plan.group(case) for case in plan.cases]
+    assert groups == [
+        "numpy on cpu, threads 1", "numpy, ranks 1 on cpu, threads 1", *["numpy, ranks 2 on cpu, threads 1"] * 2,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"cores": 1}, "needs 2 cores for 2 ranks, each with its own; this machine offers 1"),
+        ({"cores": 3, "threads": (2,)}, "needs 4 cores for 2 ranks, each with its own; this machine offers 3"),
+        ({"present": ("cpu", "cuda"), "devices": ("cuda",)}, "needs 2 cuda devices from cuda on, this machine has 1"),
+        (
+            {"present": ("cpu", "cuda:0", "cuda:1"), "devices": ("cuda:1",)},
+            "needs 2 cuda devices from cuda:1 on, this machine has 2",
+        ),
+    ],
+)
+def test_ranks_that_have_no_place_say_so(changes, reason, monkeypatch):
+    known = {**SHARED["shared"].why_not, "cuda:1": {"float32": None}}
+    backends = {**SHARED, "shared": replace(SHARED["shared"], why_not=known)}
+    plan = _shared(monkeypatch, backends=backends, **changes)
+    assert {hole.reason for hole in plan.holes if hole.case.backend == "shared"} == {reason}
+    assert [case.ranks for case in plan.cases if case.backend == "shared"] == [1]
+
+
+def test_a_foreign_backend_needs_the_network_to_reduce(monkeypatch):
+    backends = {**SHARED, "shared": replace(SHARED["shared"], foreign=True)}
+    plan = _shared(monkeypatch, backends=backends)
+    assert {hole.reason for hole in plan.holes if hole.case.backend == "shared"} == {
+        "is closed to the network, through which ranks reduce; BENCH_SANDBOX=off opens it"
+    }
+    assert _shared(monkeypatch, backends=backends, sandbox="off").cases[-1].ranks == 2
