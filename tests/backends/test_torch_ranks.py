@@ -64,7 +64,8 @@ def test_without_torchrun_the_nodes_say_what_starts_them(monkeypatch, capsys):
 
     monkeypatch.delenv("RANK", raising=False)
     assert nodes.main(["torch_ddp"]) == 2
-    assert capsys.readouterr().err == "tools.nodes: no RANK in the environment; start it with torchrun, as its first lines show.\n"
+    problem = "tools.nodes: no RANK in the environment; start it with torchrun, as its first lines show.\n"
+    assert capsys.readouterr() == ("", problem)
 
 
 def test_a_step_of_one_process_is_not_spread_over_nodes(monkeypatch, capsys):

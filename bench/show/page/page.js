@@ -154,6 +154,7 @@ function showFigures(view) {
     limit: { limit: limitFigure(view) },
     scaling: { scaling, residuals },
     threads: { threads: threadsFigure(view) },
+    ranks: { ranks: ranksFigure(view) },
     runs: { comparison: comparisonFigure(view), history: historyFigure(view) },
   };
   for (const [section, byName] of Object.entries(figures)) {

@@ -4,7 +4,7 @@ function historyFigure(view) {
   const rows = objects(DATA.history).filter((row) => view.fits(row));
   const runs = [...new Set(rows.map((row) => row.run))];
   if (runs.length < 2) return null;
-  const varying = unlike(rows, [...DATA.dimensions, "side"]);
+  const varying = unlike(rows, [...DATA.dimensions, "ranks", "side"]);
   const place = new Map(runs.map((run, i) => [run, i + 1]));
   const plot = () => ({
     height: 380,
@@ -42,7 +42,7 @@ function comparisonFigure(view) {
   if (!found) return null;
   const rows = objects(found.table).filter((row) => view.fits(row));
   const judged = rows.filter((row) => isNumber(row.ratio));
-  const varying = unlike(judged, [...DATA.dimensions, "side"]);
+  const varying = unlike(judged, [...DATA.dimensions, "ranks", "side"]);
   const counts = grouped(rows, (row) => row.verdict || "not judged")
     .map(([verdict, mine]) => `${mine.length} ${verdict}`)
     .join(", ");
