@@ -9,7 +9,7 @@ import pytest
 from bench.analyse.between_runs import FLOOR, KAPPA, KEY, PRIOR_FREEDOM, UNDISTURBED, Runs, difference, place_of
 from tests.support import run_rows
 
-CASE = ("base", "cpu", "float32", 1, 64, 1000, 100, 10, "")
+CASE = ("base", "cpu", "float32", 1, 64, 1000, 100, 10, "", 1)
 
 
 def _runs(times, error=0.0, prefix="r", **changes):

@@ -97,10 +97,21 @@ def test_a_damaged_file_leaves_the_others_to_be_used(fine, damage, capsys):
 
 def test_extra_and_missing_later_columns_are_no_damage(fine):
     table = pd.read_csv(fine, keep_default_na=False)
-    table.assign(newer="x").drop(columns=["yardsticks", "machine", "relative_error"]).to_csv(fine, index=False)
+    table.assign(newer="x").drop(columns=["yardsticks", "machine", "relative_error", "ranks"]).to_csv(fine, index=False)
     rows = reading.read([fine]).table
     assert len(rows) == 6
     assert set(rows["machine"]) == {""}
+    assert set(rows["ranks"]) == {1}
+
+
+def test_other_ranks_are_another_case(fine):
+    table = pd.read_csv(fine, keep_default_na=False)
+    both = pd.concat([table, table.assign(ranks=2)])
+    both.to_csv(fine, index=False)
+    assert len(reading.read([fine]).table) == 2 * len(table)
+    pd.concat([both, table.assign(ranks=2)]).to_csv(fine, index=False)
+    with pytest.raises(UsageError, match="holds a case of this run once more"):
+        reading.read([fine])
 
 
 def test_a_run_given_twice_counts_once(fine):

@@ -7,8 +7,11 @@ import pytest
 from bench.analyse import roofline
 
 
-def _row(backend, kind, seconds, device="cpu", dtype="float32", threads=1):
-    return {"backend": backend, "kind": kind, "device": device, "dtype": dtype, "threads": threads, "seconds_per_step": seconds}
+def _row(backend, kind, seconds, device="cpu", dtype="float32", threads=1, ranks=1):
+    return {
+        "backend": backend, "kind": kind, "device": device, "dtype": dtype, "threads": threads, "seconds_per_step": seconds,
+        "ranks": ranks,
+    }  # fmt: skip
 
 
 def _limits(rows):
@@ -35,6 +38,12 @@ def test_arithmetic_by_hand():
 def test_traffic_bounds_where_arithmetic_does_not():
     heavy = (STEP[0], (1_000, 30_000))
     assert _limits([heavy, GEMM, COPY])["limit_seconds_per_step"]["step"] == pytest.approx(3e-3)
+
+
+def test_ranks_share_the_work_and_nothing_else():
+    for ranks, work, limit in ((2, STEP[1], 1.1e-3), (4, STEP[1], 0.6e-3), (2, (1_000, 30_000), 1.6e-3)):
+        table = _limits([(_row("step", "rung", 4e-3, ranks=ranks), work), GEMM, COPY, NULL])
+        assert table.loc["step", "limit_seconds_per_step"] == pytest.approx(limit)
 
 
 def test_the_best_ceiling_counts():

@@ -1,6 +1,7 @@
 """If these fail, a sweep tells an overhead, a rate or a crossover that its times do not hold."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.analyse.scaling import TOLERATED, fit, scale
@@ -146,6 +147,18 @@ def test_what_noise_cannot_tell_apart_does_not_cross():
 
 def test_lines_that_do_not_meet_have_no_crossover():
     assert scale(rounds({"base": line(10e-6, 100e9), "slow": line(20e-6, 90e9)}), "base").crossings.empty
+
+
+def test_each_number_of_ranks_is_a_line_and_crosses_one_process():
+    base = line(10e-6, 100e9)
+    made = rounds({"base": base, "shared": line(100e-6, 190e9)})
+    made.loc[made["backend"] == "shared", "ranks"] = 2
+    alone = rounds({"shared": {N: 1.2 * seconds for N, seconds in base.items()}})
+    found = scale(pd.concat([made, alone]), "base")
+    assert sorted(zip(found.fits["backend"], found.fits["ranks"], strict=True)) == [("base", 1), ("shared", 1), ("shared", 2)]
+    (crossing,) = found.crossings.to_dict("records")
+    assert (crossing["backend"], crossing["ranks"], crossing["faster"], crossing["than"]) == ("shared", 2, "above", "base")
+    assert crossing["flops_low"] < 19e6 < crossing["flops_high"]
 
 
 def test_two_shapes_are_no_line():
