@@ -157,8 +157,7 @@ class Process:
         """A request alone: `receive` has to follow. Raises `Died` for a process that has said something unasked."""
         self._printed_before = os.fstat(self._printed.fileno()).st_size
         if self._unread or self._selector.select(0):
-            ended = self._process.poll() is not None
-            raise Died(self._cause() if ended else "spoke without being asked, so its process was ended")
+            raise Died(self.unasked())
         try:
             self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._process.stdin.flush()
@@ -186,6 +185,11 @@ class Process:
         if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
             raise Died("answers with something else than one reply, so its process was ended")
         return reply
+
+    def unasked(self) -> str:
+        """Why there is something to be read that nobody asked for. Who asks ends the process."""
+        ended = self._process.poll() is not None or not (self._unread or os.read(self.fileno(), 1))
+        return self._cause() if ended else "spoke without being asked, so its process was ended"
 
     def fileno(self) -> int:
         """Where replies come: to be waited for beside others'."""

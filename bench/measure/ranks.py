@@ -57,7 +57,7 @@ class Ranks:
                 env = environment(rank, ranks, Path(self._folder.name))
                 self._members.append(Process.worker(side, settings, threads, cpus, memory, size, place=(rank, ranks), env=env))
                 self._selector.register(self._members[rank].fileno(), selectors.EVENT_READ, rank)
-        except OSError:
+        except BaseException:
             self.end()
             raise
         self.region = Regions([each.region for each in self._members])
@@ -88,7 +88,8 @@ class Ranks:
         deadline = time.monotonic() + self._timeout
         while missing := [rank for rank in range(len(self._members)) if rank not in replies]:
             if not self._next(replies, deadline):
-                who = "no rank answers" if not replies else f"rank {_listed(missing)} gives no answer"
+                names = " and ".join(f"rank {rank}" for rank in missing)
+                who = f"no answer from {names}" if replies else "no answer from any rank"
                 raise Died(f"hung: {who} within {self._timeout:g} s (BENCH_TIMEOUT), so all were ended")
             if any(reply["status"] != "ok" for reply in replies.values()):
                 until = time.monotonic() + CAUSE
@@ -96,17 +97,16 @@ class Ranks:
                     pass  # a rank that died is told before one that missed it
                 rank = min(rank for rank, reply in replies.items() if reply["status"] != "ok")
                 return {**replies[rank], "reason": f"rank {rank}: {replies[rank].get('reason')}"}
-        ordered = [replies[rank] for rank in range(len(self._members))]
-        return together(ordered)
+        return together([replies[rank] for rank in range(len(self._members))])
 
     def _next(self, replies: dict[int, Reply], deadline: float) -> bool:
         """Adds what has come; False if nothing does in time."""
         ready = self._selector.select(max(0.0, deadline - time.monotonic()))
         for key, _ in ready:
             rank = key.data
-            if rank in replies:
-                continue
             try:
+                if rank in replies:  # it has answered, so that there is nothing more to come
+                    raise Died(self._members[rank].unasked())
                 replies[rank] = self._members[rank].receive()
             except Died as died:
                 raise Died(f"rank {rank}: {died}") from None
@@ -156,7 +156,3 @@ def _sums(losses: Sequence[Any]) -> Any:
         return [sum(each) for each in zip(*losses, strict=True)]
     except (TypeError, ValueError):
         return None
-
-
-def _listed(ranks: Sequence[int]) -> str:
-    return " and ".join(map(str, ranks))

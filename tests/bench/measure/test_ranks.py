@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 
 from bench.errors import UsageError
 from bench.machine import resources
-from bench.measure import conductor
+from bench.measure import conductor, ranks
 from bench.measure.catalogue import catalogue
-from bench.measure.ranks import together
+from bench.measure.process import Died, Process
+from bench.measure.ranks import Ranks, together
 from bench.plan.cases import make_plan
+from bench.plan.sides import Side
 from bench.settings import Settings
 from tests.support import LIGHT
 
@@ -78,11 +81,11 @@ def test_a_rank_that_is_killed_fails_its_case_and_leaves_nobody(killed, monkeypa
     records, pids = [], set()
     for record in conductor.measure(plan, controls=False):
         records.append(record)
-        ranks = _ranks()
-        pids |= {process.pid for process in ranks.values()}
+        found = _ranks()
+        pids |= {process.pid for process in found.values()}
         if record["record"] == "open" and record["case"].startswith("right_in_ranks") and record["case"].endswith("2ranks"):
-            assert sorted(ranks) == [0, 1]
-            os.kill(ranks[killed].pid, signal.SIGKILL)
+            assert sorted(found) == [0, 1]
+            os.kill(found[killed].pid, signal.SIGKILL)
     assert len(pids) == 2, "and no others were started for it"
     assert not any(map(psutil.pid_exists, pids))
     (failure,) = [record for record in records if record["record"] == "failure"]
@@ -102,6 +105,88 @@ def test_each_rank_has_cores_of_its_own_and_nobody_is_left(monkeypatch):
     assert len(visits) == 2
     assert all(visit["errors"]["w1"] < 1e-5 for visit in visits)
     assert not _ranks()
+
+
+class Answers:
+    """A rank that answers once, and then closes the conversation or speaks on."""
+
+    def __init__(self, *lines, silent=False):
+        self.out, self.into = os.pipe()
+        self.lines, self.awake_seconds, self.pid, self.region = [*lines], 0.0, 0, None
+        if not silent:
+            os.write(self.into, b"x" * len(lines))
+
+    def fileno(self):
+        return self.out
+
+    def receive(self):
+        os.read(self.out, 1)
+        line = self.lines.pop(0)
+        if isinstance(line, Died):
+            raise line
+        return line
+
+    def unasked(self):
+        return "spoke unasked"
+
+    def end(self):
+        os.close(self.out)
+        os.close(self.into)
+
+
+def _held(monkeypatch, *members, timeout=0.2):
+    waiting = iter(members)
+    monkeypatch.setattr(Process, "worker", lambda *_, **__: next(waiting))
+    monkeypatch.setattr(ranks, "CAUSE", 0.1)
+    return Ranks(len(members), Side(), replace(Settings.from_env({}), timeout=timeout), 1, [0], None, 64)
+
+
+OK, WRONG, FAILED = {"status": "ok"}, {"status": "wrong", "reason": "is wrong"}, {"status": "failed", "reason": "raised"}
+
+
+@pytest.mark.parametrize(
+    ("members", "says"),
+    [
+        (lambda: [Answers(OK, OK), Answers(silent=True)], "rank 0: spoke unasked"),
+        (lambda: [Answers(OK), Answers(silent=True), Answers(silent=True)], "hung: no answer from rank 1 and rank 2 within 0.2 s"),
+        (lambda: [Answers(silent=True), Answers(silent=True)], "hung: no answer from any rank within 0.2 s"),
+        (lambda: [Answers(FAILED), Answers(Died("died"))], "rank 1: died"),
+    ],
+)
+def test_nobody_waits_for_a_rank_longer_than_was_said(members, says, monkeypatch):
+    held = _held(monkeypatch, *members())
+    try:
+        with pytest.raises(Died, match=says):
+            held.receive()
+    finally:
+        held.end()
+
+
+def test_the_first_rank_that_failed_is_told_and_nobody_waits_for_the_others(monkeypatch):
+    held = _held(monkeypatch, Answers(silent=True), Answers(WRONG), Answers(FAILED), timeout=60.0)
+    try:
+        before = time.monotonic()
+        assert held.receive() == {"status": "wrong", "reason": "rank 1: is wrong"}
+        assert time.monotonic() - before < 10
+    finally:
+        held.end()
+
+
+def test_ranks_that_cannot_all_be_started_are_ended(monkeypatch):
+    started = Answers(silent=True)
+    ended = []
+    monkeypatch.setattr(started, "end", lambda: ended.append(started))
+
+    def worker(*_, place, **__):
+        if place[0]:
+            raise OSError("no more processes")
+        return started
+
+    monkeypatch.setattr(Process, "worker", worker)
+    with pytest.raises(OSError, match="no more processes"):
+        Ranks(2, Side(), Settings.from_env({}), 1, [0], None, 64)
+    assert ended == [started]
+    Answers.end(started)
 
 
 def test_the_slowest_rank_speaks_for_all():
