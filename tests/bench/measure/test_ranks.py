@@ -148,7 +148,7 @@ OK, WRONG, FAILED = {"status": "ok"}, {"status": "wrong", "reason": "is wrong"},
     ("members", "says"),
     [
         (lambda: [Answers(OK, OK), Answers(silent=True)], "rank 0: spoke unasked"),
-        (lambda: [Answers(OK), Answers(silent=True), Answers(silent=True)], "hung: no answer from rank 1 and rank 2 within 0.2 s"),
+        (lambda: [Answers(OK), *(Answers(silent=True) for _ in range(2))], "hung: no answer from rank 1 and rank 2 within 0.2"),
         (lambda: [Answers(silent=True), Answers(silent=True)], "hung: no answer from any rank within 0.2 s"),
         (lambda: [Answers(FAILED), Answers(Died("died"))], "rank 1: died"),
     ],

@@ -121,6 +121,14 @@ def test_plain_pytest_proves_each_case_and_measures_nothing(run_pytest, environ)
     assert not Path(environ["BENCH_RESULTS"]).exists()
 
 
+def test_ranks_are_in_the_names_of_tests_and_a_step_of_one_process_says_why_not(run_pytest):
+    done = run_pytest("bench", "-v", "-rs", BENCH_RANKS="1,2", BENCH_BACKENDS="numpy_manual")
+    assert done.returncode == 0, done.stdout
+    assert "[numpy_manual-cpu-float32-1-64x1000x100x10] PASSED" in done.stdout
+    assert "[numpy_manual-cpu-float32-1-64x1000x100x10-2ranks] SKIPPED" in done.stdout
+    assert "numpy_manual[cpu, float32, 2 ranks] computes in one process, not in 2 ranks." in done.stdout
+
+
 def test_a_wrong_backend_fails_under_plain_pytest_with_its_reason(run_pytest):
     done = run_pytest("bench", BENCH_PATH=str(BROKEN.parent / "sabotaged"), BENCH_BACKENDS="no_mask,numpy_manual")
     assert done.returncode == 1

@@ -105,3 +105,27 @@ def hole(reason: str, backend="absent") -> dict:
         "backend": backend, "name": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": False,
         "side": "", "kind": "rung", "key": f"{backend}-cpu-float32-1-64x1000x100x10", "reason": reason,
     }  # fmt: skip
+
+
+def in_ranks(path: Path, name: str, slower: float) -> Path:
+    """The same journal with a step of this name in two ranks too, which takes so many times one process's time.
+
+    It has to hold the shape of half the batch; every step is timed by itself.
+    """
+    header, *records = map(json.loads, path.read_text().splitlines())
+    whole = next(case for case in header["cases"] if case["name"] == name)
+    shared = {**whole, "ranks": 2, "key": f"{whole['key']}-2ranks"}
+    header["cases"].append(shared)
+    kept = []
+    for record in records:
+        if record["record"] == "visit":
+            record |= {"dispatch_seconds": None, "throughput_call_seconds": [record["throughput_seconds"] / 10] * 10}
+        kept.append(record)
+        if record.get("case") == whole["key"]:
+            record = {**record, "case": shared["key"]}
+            if record["record"] == "visit":
+                seconds = record["throughput_seconds"] * slower
+                record |= {"throughput_seconds": seconds, "throughput_call_seconds": [seconds / 10] * 10, "position": 99}
+            kept.append(record)
+    path.write_text("\n".join(map(json.dumps, [header, *kept])) + "\n")
+    return path
