@@ -60,6 +60,8 @@ def worker_environment(
     env |= {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
     for name in ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"):
         env.pop(name, None)  # float32 means float32, unless a backend asks for TF32 itself
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "INIT_METHOD"):
+        env.pop(name, None)  # whoever started this run in ranks did not mean its workers
     eigen = "true" if threads > 1 else "false"
     env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
     env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"

@@ -26,6 +26,11 @@ def test_thread_and_allocator_settings_are_in_the_environment_before_start():
     assert "MALLOC_TRIM_THRESHOLD_" not in worker_environment(1, "system", {"MALLOC_TRIM_THRESHOLD_": "1"})
 
 
+def test_a_worker_is_no_rank_of_those_that_its_run_was_started_in():
+    env = worker_environment(1, "pinned", {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "HOME": "/"})
+    assert not {"RANK", "WORLD_SIZE", "LOCAL_RANK"} & set(env)
+
+
 def test_what_chooses_kernels_reaches_a_worker_and_is_recorded(monkeypatch):
     """Else two runs could differ twofold in every product, and neither would say why."""
     chosen = {"OPENBLAS_CORETYPE": "SKYLAKEX", "ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2"}
