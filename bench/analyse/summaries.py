@@ -54,7 +54,8 @@ def summarise(story: Story) -> pd.DataFrame:
         row |= counted.get(key, {}) | _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
         if key in timed:
             row |= figures(timed[key])
-        row |= parallel.columns(Case.from_json(case), right, timed, partial(_ratio, key, logs=logs, timed=timed))
+        if case["proven"]:
+            row |= parallel.columns(Case.from_json(case), right, timed, partial(_ratio, key, logs=logs, timed=timed))
         baseline = case["baseline"]
         if case["proven"] and baseline and baseline not in failures and (ratio := _ratio(key, baseline, logs, timed)):
             row |= with_interval("ratio", ratio)
