@@ -97,13 +97,15 @@ def test_a_rank_that_is_killed_fails_its_case_and_leaves_nobody(killed, monkeypa
 def test_each_rank_has_cores_of_its_own_and_nobody_is_left(monkeypatch):
     plan = _plan(monkeypatch, "right_in_ranks")
     cores = [core[0] for core in resources.cores()]
-    visits = []
+    visits, audited = [], []
+    monkeypatch.setattr(conductor.audit, "fault", lambda *told: audited.append(told[2]))
     for record in conductor.measure(plan, controls=False):
         if record["record"] == "visit":
             visits.append(record)
             assert {rank: each.cpu_affinity() for rank, each in _ranks().items()} == {0: cores[-2:-1], 1: cores[-1:]}
     assert len(visits) == 2
     assert all(visit["errors"]["w1"] < 1e-5 for visit in visits)
+    assert audited == [2, 2], "after each pass, ranks times threads"
     assert not _ranks()
 
 
