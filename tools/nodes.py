@@ -22,7 +22,7 @@ from bench.judge.questions import Proof, Round, told_by
 from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.schema.case import Case, Shape
-from bench.schema.records import warm_up
+from bench.schema.steps import warm_up
 from bench.units import seconds
 from bench.worker import gate, timing
 

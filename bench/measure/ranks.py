@@ -11,9 +11,11 @@ import selectors
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.machine.counters import Counters
 from bench.measure.process import Died, Process
 from bench.plan.sides import Side
 from bench.region import Regions
@@ -32,6 +34,18 @@ def environment(rank: int, ranks: int, folder: Path) -> dict[str, str]:
         "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(ranks), "LOCAL_WORLD_SIZE": str(ranks),
         "INIT_METHOD": f"file://{folder}/ranks", "GLOO_SOCKET_IFNAME": "lo",
     }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Hardware events of all ranks together."""
+
+    each: Sequence[Counters]
+
+    def read(self) -> dict[str, int]:
+        """Of the events that were counted in every rank."""
+        counts = [counters.read() for counters in self.each]
+        return {name: sum(one[name] for one in counts) for name in counts[0] if all(name in one for one in counts)}
 
 
 class Ranks:
@@ -61,6 +75,7 @@ class Ranks:
             self.end()
             raise
         self.region = Regions([each.region for each in self._members])
+        self.counters = Sum([each.counters for each in self._members])
 
     @property
     def pids(self) -> list[int]:

@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -16,7 +17,7 @@ from bench.machine import resources
 from bench.measure import conductor, ranks
 from bench.measure.catalogue import catalogue
 from bench.measure.process import Died, Process
-from bench.measure.ranks import Ranks, together
+from bench.measure.ranks import Ranks, Sum, together
 from bench.plan.cases import make_plan
 from bench.plan.sides import Side
 from bench.settings import Settings
@@ -114,7 +115,7 @@ class Answers:
 
     def __init__(self, *lines, silent=False):
         self.out, self.into = os.pipe()
-        self.lines, self.awake_seconds, self.pid, self.region = [*lines], 0.0, 0, None
+        self.lines, self.awake_seconds, self.pid, self.region, self.counters = [*lines], 0.0, 0, None, None
         if not silent:
             os.write(self.into, b"x" * len(lines))
 
@@ -189,6 +190,11 @@ def test_ranks_that_cannot_all_be_started_are_ended(monkeypatch):
         Ranks(2, Side(), Settings.from_env({}), 1, [0], None, 64)
     assert ended == [started]
     Answers.end(started)
+
+
+def test_events_of_all_ranks_add_up_where_all_counted_them():
+    reads = ({"instructions": 3, "cycles": 5}, {"instructions": 4})
+    assert Sum([SimpleNamespace(read=lambda read=read: read) for read in reads]).read() == {"instructions": 7}
 
 
 def test_the_slowest_rank_speaks_for_all():
