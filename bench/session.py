@@ -53,7 +53,7 @@ def new_folder(plan: Plan, machine: str) -> Path:
     """A folder that no other run has, checked for room before anything is measured. Raises `UsageError`."""
     settings = plan.settings
     parent = settings.results / machine
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = "-".join(filter(None, (datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), settings.node)))
     cases = len(plan.cases) + len(plan.controls)
     needed = 1_000_000 + BYTES_PER_VISIT * settings.processes * settings.blocks * cases
     try:

@@ -21,11 +21,12 @@ MAX_STEPS = 100
 """float32 and float64 part ways after about this many steps, so nothing longer can be proven."""
 
 
-def _names(text: str) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if not all(names):
+def names(text: str) -> tuple[str, ...]:
+    """Names separated by commas, each once. Raises `ValueError`."""
+    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(found):
         raise ValueError("names separated by commas")
-    return names
+    return found
 
 
 def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
@@ -111,6 +112,12 @@ def _pythons(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((label, os.path.expanduser(path)) for label, path in pairs)
 
 
+def _node(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]{0,16}", text):
+        raise ValueError("up to 16 small letters and digits, and no name of a host")
+    return text
+
+
 def _setting(default: str, parse: Callable[[str], Any], help: str) -> Any:
     return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "help": help})
 
@@ -119,9 +126,9 @@ def _setting(default: str, parse: Callable[[str], Any], help: str) -> Any:
 class Settings:
     """What to run and how; every field is the environment variable `BENCH_<FIELD>`."""
 
-    devices: tuple[str, ...] = _setting("all", _names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
-    backends: tuple[str, ...] = _setting("seed", _names, "names, `seed` for the first five ways, or `all`")
-    dtypes: tuple[str, ...] = _setting("float32", _names, "`float32`, `float64`, `bfloat16`, `tf32`")
+    devices: tuple[str, ...] = _setting("all", names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
+    backends: tuple[str, ...] = _setting("seed", names, "names, `seed` for the first five ways, or `all`")
+    dtypes: tuple[str, ...] = _setting("float32", names, "`float32`, `float64`, `bfloat16`, `tf32`")
     shapes: tuple[Shape, ...] = _setting("64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas")
     threads: tuple[int, ...] = _setting("1", _counts, "threads a worker may compute with, such as `1,2`")
     ranks: tuple[int, ...] = _setting(
@@ -144,6 +151,7 @@ class Settings:
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )
     results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
+    node: str = _setting("", _node, "what tells machines of one model apart, in the names of runs; `bench fleet` sets it")
     timeout: float = _setting("120", above_0("seconds"), "seconds after which a silent worker counts as hung")
 
     @classmethod
@@ -187,11 +195,11 @@ class Settings:
 
     @classmethod
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
-        """The variables that repeat settings as a journal's header keeps them; where results go is left out."""
+        """The variables that repeat settings as a journal's header keeps them, but where results go, and of which node."""
         usual: Mapping[str, Any] = cls().as_json()
         variables = {}
         for name, value in plain.items():
-            if name != "results" and name in usual and value != usual[name]:
+            if name not in ("results", "node") and name in usual and value != usual[name]:
                 comma = os.pathsep if name == "path" else ","
                 variables[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
         return variables

@@ -33,6 +33,11 @@ processes tell and by `FLOOR` beside, known as well as from so many degrees of f
 Key = tuple[Hashable, ...]
 
 
+def expected(within: float) -> float:
+    """The variance of a run's log time on a machine never seen, from what its own processes predict."""
+    return KAPPA**2 * within + FLOOR**2
+
+
 def place_of(key: Key) -> Key:
     """Device and threads, which a case shares with its yardsticks."""
     return key[KEY.index("device")], key[KEY.index("threads")]
@@ -111,7 +116,7 @@ def difference(key: Key, sides: Sequence[Runs], rows: Sequence[pd.DataFrame], ca
     known = PRIOR_FREEDOM if sides[0].time == UNDISTURBED and math.isfinite(within) else 0
     if not seen + known:
         return Difference(Estimate(mean, math.inf, 1), workloads, [*notes, UNLIKE if campaign else ALONE])
-    prior = KAPPA**2 * within + FLOOR**2 if known else 0.0
+    prior = expected(within) if known else 0.0
     squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups)
     variance = max((squares + known * prior) / (seen + known), within if math.isfinite(within) else 0.0)
     if not seen:
