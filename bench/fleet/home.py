@@ -139,16 +139,16 @@ class Fleet:
         patience = self.patience
         length = patience.wait + patience.run + ENDING + COLLECTING if do == "run" else COLLECTING
         begun = time.monotonic()
-        last, came = begun, not self.launcher.streams
+        last, came = begun, False
         while True:
             now = time.monotonic()
             limit = begun + (length if came else min(patience.wait, length))
-            if came and self.launcher.streams:
+            if came:
                 limit = min(limit, last + patience.silence)
             try:
                 more = job.read(limit - now)
             except TimeoutError:
-                raise UsageError(self._late(now, begun, last, came, length)) from None
+                raise UsageError(self._late(begun, last, came, length)) from None
             if not more:
                 return
             last = time.monotonic()
@@ -175,10 +175,10 @@ class Fleet:
             outcome.reason = message.get("reason", "")
         return kind == "end"
 
-    def _late(self, now: float, begun: float, last: float, came: bool, length: float) -> str:
+    def _late(self, begun: float, last: float, came: bool, length: float) -> str:
         if not came:
             return f"never came: said nothing within {self.patience.wait / 60:g} minutes (--wait)"
-        if self.launcher.streams and now - last < length and last + self.patience.silence < begun + length:
+        if last + self.patience.silence < begun + length:
             return f"hangs: no sign of life for {self.patience.silence:g} s"
         return f"has not ended within {length / 60:.3g} minutes (--wait, --minutes)"
 

@@ -67,12 +67,12 @@ def without_names(text: str, known: Mapping[str, str]) -> str:
 
 def remember(asked: Asked) -> None:
     """Raises `UsageError`."""
-    _write(_folder() / f"{asked.fleet}.json", json.dumps(asdict(asked), indent=2).encode() + b"\n")
+    _write(place() / f"{asked.fleet}.json", json.dumps(asdict(asked), indent=2).encode() + b"\n")
 
 
 def recall(fleet: str) -> Asked:
     """Raises `UsageError`."""
-    path = _folder() / f"{fleet}.json"
+    path = place() / f"{fleet}.json"
     try:
         return Asked(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
@@ -84,20 +84,21 @@ def recall(fleet: str) -> Asked:
 
 def latest() -> str:
     """The fleet that was begun last. Raises `UsageError`."""
-    files = sorted(_folder().glob("*.json"), key=lambda path: path.name)
+    files = sorted(place().glob("*.json"), key=lambda path: path.name)
     if not files:
-        raise UsageError(f"--resume: no fleet was begun here: {_folder()} knows of none; begin one with --command, say.")
+        raise UsageError(f"--resume: no fleet was begun here: {place()} knows of none; begin one with --command, say.")
     return files[-1].stem
 
 
 def _salt() -> bytes:
-    path = _folder() / "salt"
+    path = place() / "salt"
     if not path.exists():
         _write(path, secrets.token_hex(16).encode())
     return path.read_bytes()
 
 
-def _folder() -> Path:
+def place() -> Path:
+    """Where all of this lies."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "stepbench"
 
 

@@ -18,7 +18,7 @@ class Job(Protocol):
     """`python -m bench node` on one node."""
 
     def read(self, seconds: float) -> bytes:
-        """Some of what it has written, b"" once that is all. Raises `TimeoutError` if nothing came in so many seconds."""
+        """Some bytes of what it has written, b"" once that is all. Raises `TimeoutError` if nothing came in so many seconds."""
         ...
 
     def stop(self, gently: bool) -> None:
@@ -35,8 +35,6 @@ class Launcher(Protocol):
 
     nodes: Sequence[str]
     """By the names that the engine has for them."""
-    streams: bool
-    """Whether bytes arrive as they are written; else when the job has ended."""
     outlives: bool
     """Whether a node may measure on when home is gone, the engine still holding it."""
 

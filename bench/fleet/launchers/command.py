@@ -24,7 +24,6 @@ ENDING = 5
 class Commands:
     """A command for each node."""
 
-    streams = True
     outlives = True
 
     def __init__(self, template: str, nodes: Sequence[str]) -> None:
