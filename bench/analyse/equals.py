@@ -41,6 +41,8 @@ def judge(rows: pd.DataFrame, known: Mapping[str, Mapping[str, str]], margin: fl
     time over the median of its equals', the geometric mean over all cases that they share; `apart` says what makes it no equal
     of the most of its model.
     """
+    if rows.empty:
+        return pd.DataFrame(columns=COLUMNS)
     steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control) & rows[UNDISTURBED].notna()]
     apart: dict[str, str] = {}
     for _, part in rows.groupby("machine"):

@@ -47,6 +47,12 @@ class Log:
         self._file.flush()
         os.fsync(self._file.fileno())
 
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
 
 @dataclass(frozen=True)
 class Fleet:

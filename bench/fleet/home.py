@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +31,8 @@ SILENCE = 90.0
 """Seconds without one after which a node counts as hung."""
 COLLECTING = 60.0
 """Seconds that handing over may take."""
+LEAVING = 5.0
+"""Seconds for a job to end after its last word."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,6 @@ class Fleet:
     def measure(self) -> dict[str, Outcome]:
         """Every node that has no complete run at home yet, all at once. Ctrl-C asks them to stop and takes what they have."""
         begin(self.folder, self.asked, list(self.ids.values()))
-        log = folder.Log(self.folder)
         open_ = [node for node in self.asked.nodes if not self._at_home(node)]
         outcomes: dict[str, Outcome] = {}
 
@@ -86,7 +88,7 @@ class Fleet:
                 log.write(_record(self.ids[node], outcome, time.monotonic() - start))
             self._say(node, f"{outcome.state}{': ' + outcome.reason if outcome.reason else ''}")
 
-        with ThreadPoolExecutor(max_workers=max(1, len(open_))) as pool:
+        with folder.Log(self.folder) as log, ThreadPoolExecutor(max_workers=max(1, len(open_))) as pool:
             futures = [pool.submit(one, node) for node in open_]
             try:
                 for future in futures:
@@ -117,12 +119,12 @@ class Fleet:
         outcome, reader = Outcome(), wire.Reader()
         job = None
         try:
-            job = self.launcher.start(node, json.dumps(self._request(node, do)))
+            job = self.launcher.start(node, json.dumps(self._request(node, do)), self._length(do))
             with self._lock:
                 self._jobs[node] = job
             if self._stopping.is_set():
                 job.stop(gently=True)
-            self._follow(node, job, reader, outcome, do)
+            self._follow(node, job, reader, outcome, self._length(do))
         except (UsageError, OSError) as error:
             outcome.reason = outcome.reason or str(error)
         finally:
@@ -134,10 +136,9 @@ class Fleet:
             outcome.state = "done"
         return outcome
 
-    def _follow(self, node: str, job: Job, reader: wire.Reader, outcome: Outcome, do: str) -> None:
+    def _follow(self, node: str, job: Job, reader: wire.Reader, outcome: Outcome, length: float) -> None:
         """Takes what a node says until it has ended, hangs or is too late. Raises `UsageError` with the reason."""
         patience = self.patience
-        length = patience.wait + patience.run + ENDING + COLLECTING if do == "run" else COLLECTING
         begun = time.monotonic()
         last, came = begun, False
         while True:
@@ -156,7 +157,14 @@ class Fleet:
                 if not came:  # what it may take counts from when it came
                     came, begun = True, last
                 if self._heard(node, message, body, outcome):
+                    with suppress(TimeoutError):  # its engine may see it end by itself
+                        while job.read(LEAVING):
+                            pass
                     return
+
+    def _length(self, do: str) -> float:
+        """Seconds that a conversation may take once the node has come."""
+        return self.patience.wait + self.patience.run + ENDING + COLLECTING if do == "run" else COLLECTING
 
     def _heard(self, node: str, message: wire.Message, body: bytes, outcome: Outcome) -> bool:
         """Whether that was the last message."""
@@ -226,7 +234,8 @@ def begin(place: Path, asked: private.Asked, nodes: list[str]) -> None:
                 "settings": dict(asked.settings), "version": __version__, "source": source(),
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }  # fmt: skip
-            folder.Log(place).write(header)
+            with folder.Log(place) as log:
+                log.write(header)
     except OSError as error:
         raise UsageError(f"{place}: cannot be written: {error.strerror}; BENCH_RESULTS names another folder.") from None
 

@@ -56,7 +56,7 @@ def machine(boot: str) -> str:
 def without_names(text: str, known: Mapping[str, str]) -> str:
     """A text with the names of nodes, and of this host, replaced: by ids, and `home`."""
     spoken: dict[str, str] = {}
-    for name, id_ in [*known.items(), (socket.gethostname(), "home"), (socket.getfqdn(), "home")]:
+    for name, id_ in [*known.items(), (socket.gethostname(), "home")]:
         host = name.rpartition("@")[2]
         short = host.partition(".")[0]
         spoken |= {part: id_ for part in (name, host, *([short] if not short.isdigit() else [])) if len(part) > 2}

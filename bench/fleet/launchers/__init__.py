@@ -38,8 +38,8 @@ class Launcher(Protocol):
     outlives: bool
     """Whether a node may measure on when home is gone, the engine still holding it."""
 
-    def start(self, node: str, request: str) -> Job:
-        """Hands the node this line. Raises `OSError` or `UsageError`."""
+    def start(self, node: str, request: str, seconds: float) -> Job:
+        """Hands the node this line; it may take so many seconds once it has begun. Raises `OSError` or `UsageError`."""
         ...
 
 

@@ -29,7 +29,7 @@ class Commands:
     def __init__(self, template: str, nodes: Sequence[str]) -> None:
         self.template, self.nodes = template, nodes
 
-    def start(self, node: str, request: str) -> Job:
+    def start(self, node: str, request: str, seconds: float) -> Job:
         return _Command(self.template.replace("{node}", shlex.quote(node)), request)
 
 

@@ -36,7 +36,7 @@ class Ray:
             raise UsageError(f"--ray {address}: no cluster answers there: {str(error).splitlines()[0]}") from None
         self.nodes = nodes or [*self._alive()]
 
-    def start(self, node: str, request: str) -> Job:
+    def start(self, node: str, request: str, seconds: float) -> Job:
         known = self._alive()
         if node not in known:
             raise UsageError(f"is no living node of the Ray cluster, which has {', '.join(known)}")
@@ -55,8 +55,11 @@ class Ray:
         """Name → what Ray knows of each node that lives: its host's name, with the node's id where a host has several."""
         alive = [node for node in self._ray.nodes() if node["Alive"]]
         hosts = [node["NodeManagerHostname"] for node in alive]
-        names = [f"{host}-{node['NodeID'][:6]}" if hosts.count(host) > 1 else host for host, node in zip(hosts, alive, strict=True)]
-        return {name: node for name, node in zip(names, alive, strict=True) if node["Resources"].get("CPU")}
+        found = {}
+        for host, node in zip(hosts, alive, strict=True):
+            if node["Resources"].get("CPU"):
+                found[f"{host}-{node['NodeID'][:6]}" if hosts.count(host) > 1 else host] = node
+        return found
 
 
 class _Task:
@@ -102,7 +105,11 @@ def _on_node() -> Callable[[str], Iterator[bytes]]:
         env = {name: text for name, text in os.environ.items() if name not in ours and not name.startswith("RAY_")}
         env["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
         process = subprocess.Popen(
-            [sys.executable, "-m", "bench", "node"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env
+            [sys.executable, "-m", "bench", "node"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=env,
         )
         assert process.stdin is not None
         assert process.stdout is not None

@@ -5,7 +5,7 @@ submitit needs a folder that home and nodes share; the answers of a node come th
 
 from __future__ import annotations
 
-import os
+import math
 import subprocess
 import tempfile
 import time
@@ -41,19 +41,19 @@ class Slurm:
             import submitit
         except ModuleNotFoundError:
             raise missing("submitit", "--slurm", extra="slurm") from None
+        self._submitit: Any = submitit
         place = private.place() / "slurm"
         place.mkdir(parents=True, exist_ok=True)
         self._folder = Path(tempfile.mkdtemp(dir=place))
-        self._local, self._partition = cluster == "local", partition
+        self._cluster, self._partition = cluster, partition
         self.nodes = nodes or _every_node(partition)
-        self._executor = lambda: submitit.AutoExecutor(folder=self._folder / "%j", cluster=cluster)
 
-    def start(self, node: str, request: str) -> Job:
+    def start(self, node: str, request: str, seconds: float) -> Job:
         stream = self._folder / f"stream-{time.monotonic_ns()}"
         stream.touch()
-        executor = self._executor()
-        executor.update_parameters(name="stepbench", timeout_min=24 * 60)
-        if not self._local:
+        executor = self._submitit.AutoExecutor(folder=self._folder / "%j", cluster=self._cluster)
+        executor.update_parameters(name="stepbench", timeout_min=math.ceil(seconds / 60))
+        if self._cluster != "local":
             only = {"nodelist": node, "nodes": 1, "no-requeue": True}
             executor.update_parameters(slurm_exclusive=True, slurm_additional_parameters=only)
             if self._partition:
@@ -62,7 +62,7 @@ class Slurm:
             job = executor.submit(_on_node(), request, str(stream), str(ROOT))
         except Exception as error:  # submitit's own, which are as many as SLURM has ways to refuse
             raise UsageError(f"SLURM took no job for it: {_line(str(error))}") from None
-        return _Job(job, stream, self._local)
+        return _Job(job, stream, self._cluster == "local")
 
 
 class _Job:

@@ -1,0 +1,122 @@
+"""If these fail, a sick node passes for a sound one, or a sound one is called slow because it was measured another way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bench.analyse import equals
+from bench.analyse.verdicts import verdicts
+
+WITHIN = 0.0015**2
+"""What the processes of a run predict, as on the machines whose runs are committed."""
+
+
+def rows(times, machine="m", device="cpu", backends=("numpy_manual", "torch_manual"), status="ok"):
+    """A row for each node and backend; `times` maps a node to its seconds, the second backend takes twice as long."""
+    return pd.DataFrame(
+        {
+            "node": node, "machine": machine, "run": f"{machine}/{node}", "backend": backend, "device": device,
+            "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100, "D_out": 10, "side": "", "kind": "seed",
+            "status": status, "undisturbed_seconds_per_step": seconds * (1 + number), "relative_error": 0.0015,
+        }
+        for node, seconds in times.items() for number, backend in enumerate(backends)
+    )  # fmt: skip
+
+
+def judge(table, known=None, margin=0.02):
+    """Within a margin in which a handful of nodes can be called equal."""
+    known = {node: {} for node in table["node"]} | (known or {})
+    return equals.judge(table, known, margin).set_index("node")
+
+
+def called(seed, nodes, spread, slow=0.0, slowed=1):
+    """The verdicts on nodes whose runs differ by so much, the first of which are slower."""
+    logs = np.random.default_rng(seed).normal(0, spread, nodes)
+    logs[:slowed] += np.log1p(slow)
+    return [verdict for verdict, _ in verdicts(equals.beside([*logs], WITHIN))]
+
+
+@pytest.mark.parametrize("nodes", [3, 5, 8, 40])
+def test_a_node_that_is_3_percent_slower_is_named_and_no_other(nodes):
+    found = [called(seed, nodes, 0.002, 0.03) for seed in range(200)]
+    assert np.mean([each[0] == "SLOWER" for each in found]) > 0.9
+    assert np.mean([bool({"SLOWER", "FASTER"} & {*each[1:]}) for each in found]) < 0.03
+
+
+def test_two_slow_nodes_do_not_hide_each_other():
+    found = [called(seed, 8, 0.002, 0.03, slowed=2) for seed in range(200)]
+    assert np.mean([each[:2] == ["SLOWER"] * 2 for each in found]) > 0.95
+
+
+@pytest.mark.parametrize("nodes", [2, 3, 5, 8, 40])
+def test_equal_nodes_are_called_different_in_one_table_of_a_hundred_at_most(nodes):
+    """At the spread that the prior expects of runs; a simulation of 400 tables, so that 3 % are beyond chance."""
+    spread = np.sqrt(1.5**2 * WITHIN + 0.003**2)
+    found = [called(seed, nodes, spread) for seed in range(400)]
+    assert np.mean([bool({"SLOWER", "FASTER"} & {*each}) for each in found]) < 0.03
+
+
+def test_where_equals_differ_a_lot_nobody_stands_out():
+    """Of 16 virtual machines whose neighbours make their runs differ by 3 %, one that is 3 % slower is nobody's fault."""
+    assert np.mean(["SLOWER" in called(seed, 16, 0.03, 0.03) for seed in range(100)]) < 0.1
+
+
+def test_the_ratio_is_to_the_median_of_the_others_over_all_their_steps():
+    found = judge(rows({"a": 1.00e-4, "b": 1.01e-4, "c": 1.02e-4, "d": 1.30e-4}))
+    assert found.loc["d", "ratio"] == pytest.approx(1.30 / 1.01)
+    assert found.loc["a", "ratio"] == pytest.approx(1.00 / 1.02)
+    assert found.loc["d", ["verdict", "equals", "cases"]].tolist() == ["SLOWER", 3, 2]
+    assert found.loc["d", "ratio_low"] < 1.30 / 1.01 < found.loc["d", "ratio_high"]
+
+
+def test_what_slows_the_calibration_workloads_as_well_does_not_go_out():
+    """Relative to them a throttled machine is as quick as ever: that is what they are for, between two runs of one machine."""
+    table = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4})
+    work = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4}, backends=("arithmetic",)).assign(kind="yardstick")
+    assert judge(pd.concat([table, work]))["verdict"].to_dict() == {"a": "EQUAL", "b": "EQUAL", "c": "EQUAL", "d": "SLOWER"}
+
+
+def test_times_of_two_models_or_devices_are_not_judged_by_each_other():
+    table = pd.concat([rows({"a": 1e-4, "b": 1e-4, "c": 1e-4}), rows({"x": 9e-4}, machine="other")])
+    found = judge(table)
+    assert found.loc["x", ["verdict", "reason", "equals"]].tolist() == ["", equals.ALONE, 0]
+    assert np.isnan(found.loc["x", "ratio"])
+    gpus = judge(pd.concat([rows({"a": 1e-4, "b": 1e-4}), rows({"a": 1e-5, "b": 1.1e-5}, device="cuda:0")])).reset_index()
+    assert gpus.set_index(["node", "device"]).loc[("b", "cuda:0"), "verdict"] == "SLOWER"
+    assert gpus.set_index(["node", "device"]).loc[("b", "cpu"), "verdict"] == "EQUAL"
+
+
+def test_of_two_it_is_said_that_nobody_can_tell_which():
+    found = judge(rows({"a": 1e-4, "b": 1.1e-4}))
+    assert found["verdict"].to_dict() == {"a": "FASTER", "b": "SLOWER"}
+    assert set(found["reason"]) == {equals.TWO}
+
+
+def test_a_node_with_another_library_is_judged_apart_and_that_is_said():
+    known = {node: {"torch": "2.13"} for node in "abcd"} | {"e": {"torch": "2.12"}, "f": {"torch": "2.12", "jax": "1"}}
+    found = judge(rows(dict.fromkeys("abcd", 1e-4) | {"e": 1.2e-4, "f": 1.2e-4}), known)
+    assert found["apart"].to_dict() == dict.fromkeys("abcd", "") | dict.fromkeys(
+        "ef", "torch 2.12 where most of its model have 2.13"
+    )
+    assert found["verdict"].to_dict() == dict.fromkeys("abcdef", "EQUAL"), "f has jax, which no other one says anything about"
+    assert found["equals"].to_dict() == dict.fromkeys("abcd", 3) | dict.fromkeys("ef", 1)
+
+
+def test_a_step_that_one_node_lacks_counts_for_nobody():
+    table = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4})
+    table = table[(table["node"] != "c") | (table["backend"] != "torch_manual")]
+    table.loc[(table["node"] == "b") & (table["backend"] == "torch_manual"), "undisturbed_seconds_per_step"] *= 2
+    assert judge(table)["cases"].to_dict() == {"a": 1, "b": 1, "c": 1}
+    assert judge(table)["verdict"].to_dict() == {"a": "EQUAL", "b": "EQUAL", "c": "EQUAL"}
+
+
+def test_only_steps_that_were_proven_count():
+    table = pd.concat([rows({"a": 1e-4, "b": 1e-4}), rows({"c": 1e-4}, status="wrong")])
+    assert [*judge(table).index] == ["a", "b"]
+    assert judge(table.iloc[:0].assign(node=[])).empty
+
+
+def test_several_runs_of_a_node_are_its_mean():
+    again = rows({"d": 1.3e-4}).assign(run="m/d2")
+    found = judge(pd.concat([rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1e-4}), again]))
+    assert found.loc["d", "ratio"] == pytest.approx(1.3**0.5)

@@ -1,0 +1,119 @@
+"""Real clusters on this machine, for the tests: slurmctld with two slurmd behind a munged of their own, and raylets.
+
+Everything listens on 127.0.0.1 or in a folder of the test, and ends with it.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
+CONF = """ClusterName=made
+SlurmctldHost={host}(127.0.0.1)
+SlurmctldPort={port}
+SlurmUser={user}
+SlurmdUser={user}
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.socket
+CredType=cred/munge
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool-%n
+SlurmctldPidFile={folder}/slurmctld.pid
+SlurmdPidFile={folder}/slurmd-%n.pid
+SlurmctldLogFile={folder}/slurmctld.log
+SlurmdLogFile={folder}/slurmd-%n.log
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SelectType=select/cons_tres
+SchedulerType=sched/builtin
+MpiDefault=none
+ReturnToService=2
+SlurmdTimeout=10
+KillWait=2
+NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={port1} CPUs=1
+NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={port2} CPUs=1
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+"""
+
+
+def why_no_slurm():
+    lacking = [name for name in PROGRAMS if not _program(name)]
+    return f"no {', '.join(lacking)} here: Debian has them in slurm-wlm and munge" if lacking else ""
+
+
+def _program(name):
+    return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+
+
+def free_ports(count):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
+
+
+@contextmanager
+def slurm(folder: Path):
+    """Yields the environment to use it with, and node → its slurmd's pid."""
+    for name in ("state", "spool-node1", "spool-node2"):
+        (folder / name).mkdir()
+    folder.chmod(0o755)
+    port, port1, port2 = free_ports(3)
+    user = subprocess.run(["id", "-un"], capture_output=True, text=True).stdout.strip()
+    host = socket.gethostname().partition(".")[0]
+    (folder / "slurm.conf").write_text(
+        CONF.format(folder=folder, port=port, port1=port1, port2=port2, user=user, host=host), encoding="utf-8"
+    )
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(128))
+    key.chmod(0o600)
+    env = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "MUNGE_SOCKET": str(folder / "munge.socket")}
+    files = [f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")]
+    started = []
+    try:
+        started.append(_start("munged", "--foreground", "--force", f"--socket={folder}/munge.socket", *files, env=env))
+        _until(lambda: (folder / "munge.socket").exists(), "munged does not answer")
+        started.append(_start("slurmctld", "-D", "-f", str(folder / "slurm.conf"), env=env))
+        daemons = {}
+        for node in ("node1", "node2"):
+            process = _start("slurmd", "-D", "-N", node, "-f", str(folder / "slurm.conf"), env=env)
+            started.append(process)
+            daemons[node] = process.pid
+
+        def ready():
+            told = subprocess.run(["sinfo", "-h", "-N", "-o", "%T"], env=env, capture_output=True, text=True).stdout.split()
+            return told == ["idle", "idle"]
+
+        _until(ready, "the nodes do not come up")
+        yield env, daemons
+    finally:
+        subprocess.run(["scancel", "--user", user], env=env, capture_output=True, timeout=20)
+        for process in reversed(started):
+            with suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+                process.terminate()
+        for process in started:
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _start(name, *arguments, env):
+    log = open(Path(env["SLURM_CONF"]).parent / f"{name}.printed", "ab")  # noqa: SIM115  # the process's own
+    return subprocess.Popen([_program(name), *arguments], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def _until(true, otherwise, seconds=30):
+    end = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > end:
+            raise TimeoutError(otherwise)
+        time.sleep(0.2)
