@@ -10,7 +10,6 @@ import json
 import os
 import tarfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -83,13 +82,6 @@ def of_node(folder: Path, node: str) -> list[Path]:
     return sorted((path.parent for path in (folder / node).glob(f"*/*/{journal.NAME}")), key=lambda path: path.name)
 
 
-def complete(run: Path) -> bool:
-    """Whether it was measured to its end."""
-    with suppress(UsageError):
-        return journal.read(run).complete
-    return False
-
-
 def unpack(archive: bytes, target: Path) -> Arrival:
     """Puts what a node delivers below `target`, run by run: each in a folder of its own first, then under its name.
 
@@ -111,7 +103,7 @@ def unpack(archive: bytes, target: Path) -> Arrival:
         else:
             _put(mine, place)
         arrival.runs.append(place.relative_to(target).as_posix())
-        if complete(place):
+        if journal.ended(place):
             arrival.complete.append(arrival.runs[-1])
     _put({path.name: content for path, content in files.items() if len(path.parts) == 1}, target)
     return arrival

@@ -23,6 +23,7 @@ from bench.errors import ExitCode, UsageError
 from bench.fleet import folder, private, wire
 from bench.fleet.launchers import Engine, Job, Launcher
 from bench.fleet.node import ENDING, source
+from bench.record import journal
 from bench.settings import Settings
 
 BEAT = 10.0
@@ -56,6 +57,8 @@ class Outcome:
     runs: list[str] = field(default_factory=list)
     complete: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+    ended: bool = False
+    """Whether it said all that it had to say."""
     told: dict[str, str] = field(default_factory=dict)
     """What it said of itself: `version`, `source`, and `machine`, which tells whether two nodes are one."""
 
@@ -104,14 +107,14 @@ class Fleet:
         return outcomes
 
     def _at_home(self, node: str) -> bool:
-        return any(map(folder.complete, folder.of_node(self.folder, self.ids[node])))
+        return any(map(journal.ended, folder.of_node(self.folder, self.ids[node])))
 
     def _node(self, node: str) -> Outcome:
         outcome = self._ask(node, "run")
-        if outcome.state == "missing" and outcome.told and not outcome.runs and not self._stopping.is_set():
+        if outcome.state == "missing" and outcome.told and not outcome.ended and not self._stopping.is_set():
             # it was there, so what it measured may still be
             again = self._ask(node, "collect")
-            outcome = replace(again, reason=outcome.reason, told=outcome.told)
+            outcome = replace(again, reason=outcome.reason, told=outcome.told, runs=[*dict.fromkeys([*outcome.runs, *again.runs])])
         return outcome
 
     def _ask(self, node: str, do: str) -> Outcome:
@@ -125,13 +128,13 @@ class Fleet:
             if self._stopping.is_set():
                 job.stop(gently=True)
             self._follow(node, job, reader, outcome, self._length(do))
+            if not outcome.reason and not outcome.complete:
+                outcome.reason = _cause(job, reader)
         except (UsageError, OSError) as error:
             outcome.reason = outcome.reason or str(error)
         finally:
             if job is not None:
                 job.stop(gently=False)
-        if not outcome.reason and not outcome.complete:
-            outcome.reason = self._cause(job, reader)
         if outcome.complete:
             outcome.state = "done"
         return outcome
@@ -180,7 +183,7 @@ class Fleet:
             if arrival.again:
                 self._say(node, f"{', '.join(arrival.again)} was here already and is kept once")
         elif kind == "end":
-            outcome.reason = message.get("reason", "")
+            outcome.reason, outcome.ended = message.get("reason", ""), True
         return kind == "end"
 
     def _late(self, begun: float, last: float, came: bool, length: float) -> str:
@@ -189,11 +192,6 @@ class Fleet:
         if last + self.patience.silence < begun + length:
             return f"hangs: no sign of life for {self.patience.silence:g} s"
         return f"has not ended within {length / 60:.3g} minutes (--wait, --minutes)"
-
-    def _cause(self, job: Job | None, reader: wire.Reader) -> str:
-        words = reader.last_words()
-        fate = job.fate() if job else ""
-        return fate or (f"ended without a word of a run; it said {words!r}" if words else "ended without a word")
 
     def _request(self, node: str, do: str) -> wire.Request:
         return {
@@ -238,6 +236,12 @@ def begin(place: Path, asked: private.Asked, nodes: list[str]) -> None:
                 log.write(header)
     except OSError as error:
         raise UsageError(f"{place}: cannot be written: {error.strerror}; BENCH_RESULTS names another folder.") from None
+
+
+def _cause(job: Job, reader: wire.Reader) -> str:
+    """Of a node that ended without saying why."""
+    words = reader.last_words()
+    return job.fate() or (f"ended without a word of a run; it said {words!r}" if words else "ended without a word")
 
 
 def _record(node: str, outcome: Outcome, seconds: float) -> Mapping[str, Any]:

@@ -50,13 +50,13 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
     runs = {node: folder.of_node(place, node) for node in fleet.nodes}
     parts, notes, headers, missing = [], [], {}, {}
     for node, folders in runs.items():
-        whole = [run for run in folders if folder.complete(run)]
+        whole = [run for run in folders if journal.ended(run)]
         if not whole:
             missing[node] = _why(fleet.nodes[node], folders)
         for run in whole:
             with suppress(UsageError):
                 headers[node] = header(run)
-    if paths := {str(run): node for node in headers for run in runs[node] if folder.complete(run)}:
+    if paths := {str(run): node for node in headers for run in runs[node] if journal.ended(run)}:
         read = reading.read([*paths])
         notes += read.left_out
         of_run = read.table["file"].map(lambda file: paths[str(Path(file).parent)])

@@ -70,7 +70,7 @@ class Node:
             self.folder.mkdir(parents=True, exist_ok=True)
             if self.request["do"] == "run":
                 with held(self._wait):
-                    if not any(_complete(path) for path in self.folder.rglob(journal.NAME)):
+                    if not any(journal.ended(path) for path in self.folder.rglob(journal.NAME)):
                         code, reason = self._measure()
         except (UsageError, OSError) as error:
             code, reason = ExitCode.USAGE, str(error)
@@ -193,12 +193,6 @@ def packed(folder: Path) -> bytes:
                 entry.size, entry.mtime = len(content), int(path.stat().st_mtime)
                 archive.addfile(entry, io.BytesIO(content))
     return out.getvalue()
-
-
-def _complete(path: Path) -> bool:
-    with suppress(UsageError):
-        return journal.read(path).complete
-    return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

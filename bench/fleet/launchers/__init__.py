@@ -26,7 +26,7 @@ class Job(Protocol):
         ...
 
     def fate(self) -> str:
-        """How it ended, as the engine tells; empty if there is nothing to say."""
+        """How it ended, as the engine tells, before it is stopped for good; empty if there is nothing to say."""
         ...
 
 

@@ -65,6 +65,9 @@ class _Command:
             os.killpg(self._process.pid, signal.SIGKILL)
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(ENDING)
+        self._selector.close()
+        self._out.close()
+        self._printed.close()
 
     def fate(self) -> str:
         try:

@@ -7,6 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.fleet import folder
+from bench.record import journal
 from tests.bench.fleet.made import archive, journal_bytes
 
 
@@ -19,7 +20,7 @@ def test_a_longer_journal_takes_the_place_of_its_beginning_and_never_the_other_w
     assert deliver(tmp_path).complete == ["m/r"]
     late = deliver(tmp_path, end=False)
     assert (late.again, late.complete) == (["m/r"], ["m/r"])
-    assert folder.complete(tmp_path / "m" / "r")
+    assert journal.ended(tmp_path / "m" / "r")
 
 
 def test_another_run_of_the_same_name_is_kept_beside_it(tmp_path):
