@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli._arguments import Parsers, command, margin, minutes, parsed, slower
+from bench.cli._arguments import Parsers, command, margin, minutes, parsed, seconds, slower
 from bench.errors import ExitCode
 from bench.settings import Settings, names
 
@@ -34,6 +34,9 @@ def add(parsers: Parsers) -> None:
     measured.add_argument("--nodes", type=parsed(names), default=(), metavar="A,B,...", help="all that the launcher knows")
     measured.add_argument("--wait", type=minutes, default=10.0, metavar="MINUTES", help="until a node begins; 10")
     measured.add_argument("--minutes", type=minutes, default=60.0, metavar="MINUTES", help="that a run may take on a node; 60")
+    measured.add_argument(
+        "--silence", type=seconds, default=90.0, metavar="SECONDS", help="without a sign of life, after which a node hangs; 90"
+    )
     measured.add_argument("--margin", type=margin, default="1%", metavar="PERCENT%", help="what counts as equal: 1%%")
     measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a node is SLOWER")
     asked = command(parsers, "node", node)
@@ -84,5 +87,5 @@ def _fleet(arguments: argparse.Namespace) -> Fleet:
     else:
         name, where = next((name, given) for name in engines() if (given := getattr(arguments, f"by_{name}")) is not None)
         asked, launcher = home.new(engines()[name], where, arguments.nodes, settings)
-    patience = home.Patience(60 * arguments.wait, 60 * arguments.minutes)
+    patience = home.Patience(60 * arguments.wait, 60 * arguments.minutes, arguments.silence)
     return home.Fleet(asked, launcher, patience, lambda text: print(text, file=sys.stderr, flush=True))

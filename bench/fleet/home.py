@@ -26,10 +26,10 @@ from bench.fleet.node import ENDING, source
 from bench.record import journal
 from bench.settings import Settings
 
-BEAT = 10.0
-"""Seconds between two signs of life."""
 SILENCE = 90.0
-"""Seconds without one after which a node counts as hung."""
+"""Seconds without a sign of life after which a node counts as hung."""
+BEATS = 9
+"""Signs of life in that time: one may be late."""
 COLLECTING = 60.0
 """Seconds that handing over may take."""
 LEAVING = 5.0
@@ -43,7 +43,6 @@ class Patience:
     wait: float
     """Until a node begins: it may have to be booted, or queue."""
     run: float
-    beat: float = BEAT
     silence: float = SILENCE
 
 
@@ -114,7 +113,8 @@ class Fleet:
         if outcome.state == "missing" and outcome.told and not outcome.ended and not self._stopping.is_set():
             # it was there, so what it measured may still be
             again = self._ask(node, "collect")
-            outcome = replace(again, reason=outcome.reason, told=outcome.told, runs=[*dict.fromkeys([*outcome.runs, *again.runs])])
+            runs = [*dict.fromkeys([*outcome.runs, *again.runs])]
+            outcome = replace(again, reason=outcome.reason, told=outcome.told, runs=runs)
         return outcome
 
     def _ask(self, node: str, do: str) -> Outcome:
@@ -197,7 +197,7 @@ class Fleet:
         return {
             "protocol": wire.PROTOCOL, "do": "run" if do == "run" else "collect", "fleet": self.asked.fleet,
             "node": self.ids[node], "settings": dict(self.asked.settings), "seconds": self.patience.run,
-            "wait": self.patience.wait, "beat": self.patience.beat, "outlive": self.launcher.outlives,
+            "wait": self.patience.wait, "beat": self.patience.silence / BEATS, "outlive": self.launcher.outlives,
         }  # fmt: skip
 
     def _say(self, node: str, text: str) -> None:

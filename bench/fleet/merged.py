@@ -127,7 +127,7 @@ def _projects(fleet: folder.Fleet) -> Iterator[str]:
     home = fleet.header.get("source")
     others = [node for node, record in fleet.nodes.items() if record.get("source") not in (None, "", home)]
     if others:
-        yield f"{', '.join(others)}: other files of stepbench than at home, by which the fleet was asked for"
+        yield f"{fleet_tables.few(others)}: other files of stepbench than at home, by which the fleet was asked for"
 
 
 def _same_machine(fleet: folder.Fleet) -> Iterator[str]:
@@ -136,7 +136,7 @@ def _same_machine(fleet: folder.Fleet) -> Iterator[str]:
     for machine, count in machines.items():
         if machine and count > 1:
             nodes = [node for node, record in fleet.nodes.items() if record.get("machine") == machine]
-            yield f"{', '.join(nodes)}: are one machine, so what they differ by is chance, and took turns if one user ran them"
+            yield f"{fleet_tables.few(nodes)}: are one machine, so they differ by chance, and took turns if one user ran them"
 
 
 def _doctor(judged: pd.DataFrame, headers: Mapping[str, Header]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from string import ascii_uppercase
 
 import pandas as pd
@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.analyse.between_runs import KEY, UNDISTURBED
 from bench.analyse.verdicts import SLOWER
-from bench.schema.case import CASE_COLUMNS, SIDE, Case, is_control
+from bench.schema.case import CASE_COLUMNS, SIDE, Case, Shape, at, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import records
@@ -19,6 +19,8 @@ from bench.units import seconds, span
 
 WAYS = 5
 """Priority of the first way's column; those of later ones go before it where it is narrow."""
+FEW = 8
+"""Nodes that a sentence names."""
 CSV = [
     "node", "machine", "run", *CASE_COLUMNS, SIDE, "kind", "status", "reason", "seconds_per_step", UNDISTURBED, "beside_equals",
 ]  # fmt: skip
@@ -61,8 +63,10 @@ def _prepared(
     steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     models = dict(zip(dict.fromkeys(judged["machine"]), _letters(), strict=False))
     times: dict[tuple[str, str], dict[str, float]] = {}
+    sizes = steps[[*Shape._fields]].drop_duplicates()
+    varying = [name for name in ("dtype", "threads") if steps[name].nunique() > 1] + ["shape"] * (len(sizes) > 1)
     for row in records(steps):
-        times.setdefault((row["node"], row["device"]), {})[_short(Case.of_row(row), steps)] = float(row["seconds_per_step"])
+        times.setdefault((row["node"], row["device"]), {})[_short(Case.of_row(row), varying)] = float(row["seconds_per_step"])
     lines: list[Row] = []
     for row in records(judged):
         mine = times[row["node"], row["device"]]
@@ -89,6 +93,12 @@ def _prepared(
     return above, columns, lines
 
 
+def few(nodes: Iterable[str]) -> str:
+    """Nodes, of many the first ones and how many more."""
+    names = [*dict.fromkeys(nodes)]
+    return ", ".join(names[:FEW]) + (f" and {len(names) - FEW} more" if len(names) > FEW else "")
+
+
 def _letters() -> list[str]:
     return [*ascii_uppercase, *(f"{a}{b}" for a in ascii_uppercase for b in ascii_uppercase)]
 
@@ -106,15 +116,10 @@ def _mean(lines: Sequence[Row], way: str) -> float:
     return sum(mine) / len(mine)
 
 
-def _short(case: Case, steps: pd.DataFrame) -> str:
+def _short(case: Case, varying: Sequence[str]) -> str:
     """A case's backend, with what else varies beside device, which has rows of its own."""
-    parts = [case.name if not case.side else f"{case.name}@{case.side}"]
-    for name in ("dtype", "threads"):
-        if steps[name].nunique() > 1:
-            parts.append(str(getattr(case, name)) + (" threads" if name == "threads" else ""))
-    if steps[["N", "D_in", "H", "D_out"]].drop_duplicates().shape[0] > 1:
-        parts.append(str(case.shape))
-    return " ".join(parts)
+    told = {"dtype": case.dtype, "threads": f"threads {case.threads}", "shape": str(case.shape)}
+    return " ".join([at(case.name, case.side), *(told[name] for name in varying)])
 
 
 def _named(row: Row) -> str:
@@ -130,7 +135,7 @@ def _below(judged: pd.DataFrame, missing: Mapping[str, str], notes: Sequence[str
         "and FASTER are wrong in 1 table of 100."
     ]
     for reason, rows in judged[judged["reason"] != ""].groupby("reason", sort=False):
-        lines.append(f"{', '.join(dict.fromkeys(rows['node']))}: {reason}")
+        lines.append(f"{few(rows['node'])}: {reason}")
     for apart, rows in judged[judged["apart"] != ""].groupby("apart", sort=False):
-        lines.append(f"apart: {', '.join(dict.fromkeys(rows['node']))}: {apart}; judged apart from them")
+        lines.append(f"apart: {few(rows['node'])}: {apart}; judged apart from them")
     return [*lines, *(f"missing: {node}: {reason}" for node, reason in missing.items()), *notes]

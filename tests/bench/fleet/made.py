@@ -10,7 +10,7 @@ from bench.fleet import private, wire
 from bench.fleet.home import Fleet, Patience
 from tests.support import a_header
 
-QUICK = Patience(wait=0.3, run=1.0, beat=0.1, silence=0.3)
+QUICK = Patience(wait=0.3, run=1.0, silence=0.3)
 
 
 class Made:

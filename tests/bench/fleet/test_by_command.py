@@ -46,7 +46,7 @@ def quick(environ, monkeypatch):
     def build(template=TEMPLATE, nodes=("alpha",), heard=None, **patience):
         settings = Settings.from_env({name: text for name, text in environ.items() if name.startswith("BENCH_")})
         asked, launcher = home.new(engines()["command"], template, nodes, settings)
-        limits = {"wait": 20.0, "run": 60.0, "beat": 0.2, "silence": 10.0} | patience
+        limits = {"wait": 20.0, "run": 60.0, "silence": 10.0} | patience
         return home.Fleet(asked, launcher, home.Patience(**limits), (heard if heard is not None else []).append)
 
     return build

@@ -1,0 +1,150 @@
+"""If these fail, a fleet on Ray does not measure, measures twice, or waits for Ray where Ray waits for ever."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.fleet import folder
+from tests.conftest import SMALL
+from tests.support import LIGHT, ROOT, clean_environ
+
+pytest.importorskip("ray", reason="needs Ray, of the extra `ray`; make fleet-test installs it")
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    """Where Ray answers, and each node's raylet."""
+    environ = clean_environ() | LIGHT | {"TMPDIR": str(tmp_path_factory.mktemp("ray"))}
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "tests" / "bench" / "fleet" / "ray_cluster.py"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environ,
+        text=True,
+        cwd=ROOT,
+    )
+    yield json.loads(process.stdout.readline())
+    process.communicate(timeout=60)
+
+
+@pytest.fixture
+def begun(cluster, tmp_path):
+    """`begun(at, ...)` runs a fleet, calls `at(line)` with each line that it says, and returns its lines and its folder."""
+    settings = {"BENCH_BACKENDS": "numpy_manual", "BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140"}
+    places = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environ = clean_environ() | SMALL | settings | places | LIGHT
+
+    def run(at=lambda line: None, *options, **changes):
+        command = [sys.executable, "-m", "bench", "fleet", "--ray", cluster["address"], *options]
+        with subprocess.Popen(
+            command, env=environ | changes, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as done:
+            lines = []
+            for line in done.stdout:
+                lines.append(line.rstrip())
+                at(line.rstrip())
+        place = next((tmp_path / "results" / "fleet").iterdir())
+        return done.returncode, lines, place
+
+    return run
+
+
+def reasons(place):
+    return sorted(record["reason"] for record in folder.read(place).nodes.values())
+
+
+def at_measuring(do, nth=1):
+    """Calls `do` when the `nth` node measures."""
+    seen = []
+
+    def at(line):
+        if line.endswith("): measuring"):
+            seen.append(line)
+            if len(seen) == nth:
+                do(line)
+
+    return at
+
+
+def asked_processes():
+    """The nodes' own processes, those of Ray's tasks."""
+    return [process for process in psutil.process_iter(["cmdline"]) if (process.info["cmdline"] or [])[-1:] == ["node"]]
+
+
+def test_three_nodes_become_one_table_one_after_the_other(begun):
+    code, lines, place = begun()
+    assert code == 0, lines
+    assert sum(line.endswith("): measuring") for line in lines) == 3
+    assert sum("another run of a fleet holds this machine" in line for line in lines) >= 2
+    assert len([*place.rglob("journal.jsonl")]) == 3
+    first = json.loads(next(place.rglob("journal.jsonl")).read_text().partition("\n")[0])
+    assert first["settings"]["threads"] == [1]
+
+
+def test_a_task_that_is_killed_is_missing_and_not_begun_again(begun):
+    killed = []
+
+    def kill(_):
+        (worker,) = {process.parent() for process in asked_processes() if process.children()}
+        killed.extend(worker.children(recursive=True))
+        worker.kill()
+
+    code, lines, place = begun(at_measuring(kill), BENCH_BLOCKS="10")
+    assert code == 1
+    assert sum(line.endswith("): measuring") for line in lines) == 3, "never again by itself"
+    assert reasons(place)[2].startswith("Ray says WorkerCrashedError")
+    assert sum("missing:" in line and "passes of its run are kept" in line for line in lines) == 1
+    psutil.wait_procs(killed, timeout=20)
+    assert [process for process in killed if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
+
+
+def test_a_node_that_is_no_part_of_the_cluster_is_said(begun):
+    code, lines, place = begun(lambda line: None, "--nodes", "nowhere")
+    assert code == 1
+    assert reasons(place)[0].startswith("is no living node of the Ray cluster")
+    assert any(line.startswith("missing: ") for line in lines)
+
+
+def test_a_node_whose_cpus_are_taken_never_comes(begun, cluster):
+    """Ray's own patience has no end."""
+    code = (
+        f"import ray, time; ray.init(address={cluster['address']!r}, log_to_driver=False)\n"
+        "held = [ray.remote(time.sleep).options(num_cpus=1).remote(600) for _ in range(3)]\nprint('held', flush=True)\ninput()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as other:
+        while "held" not in other.stdout.readline():
+            pass
+        psutil.wait_procs([], timeout=3)
+        _, _, place = begun(lambda line: None, "--wait", "0.05")
+        other.communicate("\n")
+    assert reasons(place) == ["never came: said nothing within 0.05 minutes (--wait)"] * 3
+
+
+def test_a_raylet_that_is_stopped_does_not_hold_the_others_up(begun, cluster):
+    stopped = psutil.Process(next(iter(cluster["raylets"].values())))
+    stopped.suspend()
+    try:
+        _, lines, place = begun(lambda line: None, "--wait", "0.5", "--silence", "5")
+    finally:
+        stopped.resume()
+    assert sum(record["state"] == "done" for record in folder.read(place).nodes.values()) >= 2, lines
+
+
+def test_a_raylet_that_is_killed_in_the_middle_is_missing_and_what_it_measured_is_at_home_or_on_the_node(begun, cluster):
+    """The last test: one node less."""
+
+    def kill(_):
+        (worker,) = {process.parent() for process in asked_processes() if process.children()}
+        psutil.Process(worker.ppid()).kill()
+
+    code, lines, place = begun(at_measuring(kill), "--wait", "1", "--silence", "5", BENCH_BLOCKS="20")
+    states = [record["state"] for record in folder.read(place).nodes.values()]
+    assert (code, sorted(states)) == (1, ["done", "done", "missing"]), lines
+    assert [Path(place, name).exists() for name in ("fleet.csv", "fleet.md")] == [True, True]
