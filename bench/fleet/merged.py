@@ -62,6 +62,9 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
         of_run = read.table["file"].map(lambda file: paths[str(Path(file).parent)])
         parts.append(read.table.assign(node=of_run))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "node"])
+    for node in [node for node in headers if node not in set(rows["node"])]:
+        del headers[node]
+        missing[node] = "its run is here, and cannot be read"
     known = {node: _known(fleet.nodes[node], headers[node], rows[rows["node"] == node]) for node in headers}
     judged = equals.judge(rows, known, margin)
     notes += [*_projects(fleet), *_same_machine(fleet)]
