@@ -6,7 +6,7 @@ INSTALL := $(RUN) -m pip install --quiet --constraint constraints.txt --editable
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 
-.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test lint mutants instrument
+.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test fleet-test lint mutants instrument
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -46,6 +46,10 @@ gpu: ## on a machine with CUDA and nothing to install: its tests, then every way
 test: $(TOOLS) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error -m 'not alone' --numprocesses 2 --dist loadfile
 	$(RUN) -m pytest -W error -m alone
+
+fleet-test: $(TOOLS) ## fleets by commands, Ray and SLURM, every fault tried; minutes; SLURM needs slurm-wlm and munge, which it does not install
+	$(INSTALL) '.[ray,slurm]'
+	STEPBENCH_FLEET=1 $(RUN) -m pytest -W error tests/bench/fleet
 
 mutants: $(TOOLS) ## breaks what times, judges and compares in 2,700 places, and counts what the tests see; under half an hour
 	$(INSTALL) '.[mutants]'

@@ -41,6 +41,7 @@ NOT_RUN = {
     r"python -m bench run$": "as in other pages, with a setting that YAML gives",
     r"python -m bench scaling results --baseline": "the run that it would read there has one backend",
     r"(BENCH_PYTHONS=\S+ )?python -m bench race": "takes minutes; test_revisions.py has a short one",
+    r"python -m bench fleet": "needs other machines; test_by_command.py has a fleet of processes",
     r"class ReLU": "an excerpt; test_side_by_side.py compares it with its file",
 }
 """What is not executed (a pattern that begins there), and why. Commands of make are executed as --dry-run: they install."""

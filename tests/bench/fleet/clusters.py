@@ -10,7 +10,10 @@ import socket
 import subprocess
 import time
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 CONF = """ClusterName=made
@@ -39,6 +42,13 @@ NodeName=node1 NodeHostname={host} NodeAddr=127.0.0.1 Port={port1} CPUs=1
 NodeName=node2 NodeHostname={host} NodeAddr=127.0.0.1 Port={port2} CPUs=1
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
+
+
+def needs(library=None):
+    """A mark for what takes minutes, or another library than `make test` installs."""
+    if library and not find_spec(library):
+        return pytest.mark.skip(reason=f"needs {library}, and takes minutes; `make fleet-test` installs it and runs this")
+    return pytest.mark.skipif(not os.environ.get("STEPBENCH_FLEET"), reason="takes minutes; `make fleet-test` runs it")
 
 
 def why_no_slurm():

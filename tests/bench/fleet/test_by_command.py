@@ -4,57 +4,16 @@ Real processes that stand for nodes, a short run each; one machine, so they take
 """
 
 import json
-import os
-import shlex
 import subprocess
 import sys
-import time
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
-from bench.fleet import folder, home, node
-from bench.fleet.launchers import engines
-from bench.settings import Settings
+from bench.fleet import folder
+from tests.bench.fleet.nodes import TEMPLATE, asked_processes, only, visits, wait_for
 from tests.support import ROOT, read_csv
-
-NODE = f"{shlex.quote(sys.executable)} -m bench node"
-TEMPLATE = f": {{node}}; exec {NODE}"
-
-
-@pytest.fixture
-def environ(environ, tmp_path):
-    return environ | {
-        "BENCH_BACKENDS": "numpy_manual",
-        "XDG_STATE_HOME": str(tmp_path / "state"),
-        "XDG_CACHE_HOME": str(tmp_path / "cache"),
-        "TMPDIR": str(tmp_path),
-    }
-
-
-@pytest.fixture
-def quick(environ, monkeypatch):
-    """A fleet whose patience is short, in this process: its nodes get `environ`."""
-    for name in [name for name in os.environ if name.startswith(("BENCH_", "PYTEST_"))]:
-        monkeypatch.delenv(name)
-    for name, text in environ.items():
-        if not name.startswith("BENCH_"):
-            monkeypatch.setenv(name, text)
-
-    def build(template=TEMPLATE, nodes=("alpha",), heard=None, **patience):
-        settings = Settings.from_env({name: text for name, text in environ.items() if name.startswith("BENCH_")})
-        asked, launcher = home.new(engines()["command"], template, nodes, settings)
-        limits = {"wait": 20.0, "run": 60.0, "silence": 10.0} | patience
-        return home.Fleet(asked, launcher, home.Patience(**limits), (heard if heard is not None else []).append)
-
-    return build
-
-
-def only(running):
-    (outcome,) = running.measure().values()
-    return outcome
 
 
 def test_two_nodes_become_one_table(bench, environ):
@@ -73,7 +32,8 @@ def test_two_nodes_become_one_table(bench, environ):
     again = bench("fleet", "--show", str(place), **environ)
     assert again.stdout == done.stdout
     loaded = bench("compare", *(str(place / id_) for id_ in ids), **environ)
-    assert "UNDECIDED" in loaded.stdout
+    assert loaded.returncode in (0, 3), loaded.stderr
+    assert "numpy_manual" in loaded.stdout
 
 
 def private_ids(environ, *names):
@@ -88,9 +48,9 @@ def test_a_node_that_is_killed_in_the_middle_leaves_what_it_measured_and_no_proc
     def kill_once_measuring(text):
         if text.endswith("measuring"):
             wait_for(lambda: visits(running) > 3)
-            agent = next(p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[-1:] == ["node"])
-            killed.extend(agent.children(recursive=True))
-            agent.kill()
+            (asked,) = asked_processes()
+            killed.extend(asked.children(recursive=True))
+            asked.kill()
 
     running = quick()
     running._tell = kill_once_measuring
@@ -100,80 +60,6 @@ def test_a_node_that_is_killed_in_the_middle_leaves_what_it_measured_and_no_proc
     assert len(folder.of_node(running.folder, running.ids["alpha"])) == 1
     psutil.wait_procs(killed, timeout=5)
     assert [process for process in killed if process.is_running() and process.status() != psutil.STATUS_ZOMBIE] == []
-
-
-def visits(running):
-    """Lines of the journals that are on the node."""
-    files = node.keep().joinpath(running.asked.fleet).rglob("journal.jsonl")
-    return sum(path.read_text().count('"visit"') for path in files)
-
-
-def wait_for(true, seconds=30.0):
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "never came true"
-        time.sleep(0.05)
-
-
-def test_a_node_that_is_stopped_counts_as_hung_and_what_it_measured_comes_home(quick, environ):
-    environ["BENCH_BLOCKS"] = "200"
-
-    def stop_once_measuring(text):
-        if text.endswith("measuring"):
-            wait_for(lambda: visits(running) > 3)
-            agent = next(p for p in psutil.process_iter(["cmdline"]) if (p.info["cmdline"] or [])[-1:] == ["node"])
-            agent.suspend()
-
-    running = quick(silence=2.0)
-    running._tell = stop_once_measuring
-    outcome = only(running)
-    assert (outcome.state, outcome.reason) == ("missing", "hangs: no sign of life for 2 s")
-    assert len(folder.of_node(running.folder, running.ids["alpha"])) == 1
-
-
-def test_a_run_that_takes_too_long_is_ended_in_order(quick, environ):
-    environ["BENCH_BLOCKS"] = "500"
-    running = quick(run=3.0)
-    outcome = only(running)
-    assert (outcome.state, outcome.reason) == ("missing", "took longer than 0.05 minutes (--minutes)")
-    (run,) = folder.of_node(running.folder, running.ids["alpha"])
-    assert (run / "summary.csv").exists(), "as Ctrl-C ends a run, with its tables"
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 12 MB, for the nodes' runs."""
-    place = tmp_path / "cache"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", place], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be made here: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-def test_a_disk_that_runs_full_on_a_node_is_said_and_what_was_written_comes_home(quick, environ, small_disk):
-    environ["BENCH_BLOCKS"] = "100"
-
-    def fill_once_measuring(text):
-        if text.endswith("measuring"):
-            wait_for(lambda: visits(running) > 3)
-            with (small_disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
-                while file.write(bytes(1 << 12)):
-                    pass
-
-    running = quick()
-    running._tell = fill_once_measuring
-    outcome = only(running)
-    assert outcome.state == "missing"
-    assert "No space left on device" in outcome.reason
-    (run,) = folder.of_node(running.folder, running.ids["alpha"])
-    assert '"visit"' in (run / "journal.jsonl").read_text()
-
-
-def test_a_node_whose_run_finds_no_room_says_so(quick, environ, small_disk):
-    environ["BENCH_BLOCKS"] = "1000"
-    assert "MB are free there, this run may need" in only(quick()).reason
 
 
 def test_when_home_is_killed_the_node_goes_on_and_resume_finds_what_is_finished(bench, environ):
@@ -200,11 +86,11 @@ def test_when_home_is_killed_the_node_goes_on_and_resume_finds_what_is_finished(
         ("echo no route to {node} >&2; exit 255", "its command ended with exit code 255: no route to "),
         ("echo Welcome; echo {node}: no such command", "no such command"),
         ("kill -9 $$; : {node}", "its command died of SIGKILL"),
-        ("sleep 60; : {node}", "never came: said nothing within 0.0333 minutes (--wait)"),
+        ("sleep 60; : {node}", "never came: said nothing within 0.025 minutes (--wait)"),
     ],
 )
 def test_a_node_that_cannot_be_reached_is_said(quick, template, says):
-    running = quick(template, wait=2.0)
+    running = quick(template, wait=1.5)
     assert says in only(running).reason
     assert "alpha" not in (running.folder / folder.NAME).read_text()
 

@@ -9,10 +9,12 @@ import psutil
 import pytest
 
 from bench.fleet import folder
+from tests.bench.fleet.clusters import needs
+from tests.bench.fleet.nodes import asked_processes
 from tests.conftest import SMALL
 from tests.support import LIGHT, ROOT, clean_environ
 
-pytest.importorskip("ray", reason="needs Ray, of the extra `ray`; make fleet-test installs it")
+pytestmark = needs("ray")
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +71,6 @@ def at_measuring(do, nth=1):
                 do(line)
 
     return at
-
-
-def asked_processes():
-    """The nodes' own processes, those of Ray's tasks."""
-    return [process for process in psutil.process_iter(["cmdline"]) if (process.info["cmdline"] or [])[-1:] == ["node"]]
 
 
 def test_three_nodes_become_one_table_one_after_the_other(begun):

@@ -11,11 +11,11 @@ import pytest
 from bench.errors import UsageError
 from bench.fleet import folder, home, private
 from bench.fleet.launchers.slurm import Slurm
-from tests.bench.fleet.clusters import slurm, why_no_slurm
+from tests.bench.fleet.clusters import needs, slurm, why_no_slurm
 from tests.conftest import SMALL
 from tests.support import LIGHT, ROOT, clean_environ
 
-pytest.importorskip("submitit", reason="needs submitit, of the extra `slurm`; make fleet-test installs it")
+pytestmark = needs("submitit")
 needs_slurm = pytest.mark.skipif(bool(why_no_slurm()), reason=f"needs SLURM: {why_no_slurm()}")
 
 
