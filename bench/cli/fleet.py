@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli._arguments import Parsers, command, margin, minutes, parsed, seconds, slower
-from bench.errors import ExitCode
+from bench.errors import ExitCode, missing
 from bench.settings import Settings, names
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def node(arguments: argparse.Namespace) -> int:
     from bench.fleet import node as asked
 
     requests, replies = streams()
-    asked.serve(requests.buffer, replies.buffer, arguments.keep or asked.keep())
+    # raw, since a thread still waits for more of it when this process ends, and must hold no lock then
+    asked.serve(requests.buffer.raw, replies.buffer, arguments.keep or asked.keep())  # type: ignore[attr-defined]
     return ExitCode.FINE
 
 
@@ -81,6 +83,8 @@ def _fleet(arguments: argparse.Namespace) -> Fleet:
     from bench.fleet.launchers import engines
 
     settings = Settings.from_env()
+    if not find_spec("pandera"):
+        raise missing("pandera", "fleet", extra="compare")
     if arguments.resume is not None:
         asked = private.recall(arguments.resume or private.latest())
         launcher = engines()[asked.launcher].launcher(asked.where, asked.nodes)

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -82,8 +82,8 @@ def of_node(folder: Path, node: str) -> list[Path]:
     return sorted((path.parent for path in (folder / node).glob(f"*/*/{journal.NAME}")), key=lambda path: path.name)
 
 
-def unpack(archive: bytes, target: Path) -> Arrival:
-    """Puts what a node delivers below `target`, run by run: each in a folder of its own first, then under its name.
+def unpack(archive: bytes, target: Path, published: Callable[[str], str] = str) -> Arrival:
+    """Puts what a node delivers below `target`, run by run; `published` makes what it printed fit to be.
 
     A run that is there already is replaced where the new journal goes on from it, and kept beside it where it tells another
     story. Raises `UsageError` for what is no archive, or holds anything but a node's files.
@@ -105,7 +105,8 @@ def unpack(archive: bytes, target: Path) -> Arrival:
         arrival.runs.append(place.relative_to(target).as_posix())
         if journal.ended(place):
             arrival.complete.append(arrival.runs[-1])
-    _put({path.name: content for path, content in files.items() if len(path.parts) == 1}, target)
+    printed = {path.name: content.decode(errors="replace") for path, content in files.items() if len(path.parts) == 1}
+    _put({name: published(text).encode() for name, text in printed.items()}, target)
     return arrival
 
 

@@ -84,7 +84,7 @@ class Fleet:
         def one(node: str) -> None:
             start = time.monotonic()
             outcome = self._node(node)
-            outcome.reason = private.without_names(outcome.reason, self.ids)
+            outcome.reason = self._without_names(outcome.reason)
             with self._lock:
                 outcomes[self.ids[node]] = outcome
                 log.write(_record(self.ids[node], outcome, time.monotonic() - start))
@@ -178,13 +178,16 @@ class Fleet:
         elif kind in ("waiting", "measuring"):
             self._say(node, f"{kind}{': ' + message['reason'] if message.get('reason') else ''}")
         elif kind == "folder":
-            arrival = folder.unpack(body, self.folder / self.ids[node])
+            arrival = folder.unpack(body, self.folder / self.ids[node], self._without_names)
             outcome.runs, outcome.complete, outcome.again = arrival.runs, arrival.complete, arrival.again
             if arrival.again:
                 self._say(node, f"{', '.join(arrival.again)} was here already and is kept once")
         elif kind == "end":
             outcome.reason, outcome.ended = message.get("reason", ""), True
         return kind == "end"
+
+    def _without_names(self, text: str) -> str:
+        return private.without_names(text, self.ids)
 
     def _late(self, begun: float, last: float, came: bool, length: float) -> str:
         if not came:
@@ -208,6 +211,8 @@ def new(engine: Engine, where: str, nodes: Sequence[str], settings: Settings) ->
     """A fleet with a name and a folder of its own, and its launcher. Raises `UsageError`."""
     if relative := [str(path) for path in settings.path if not path.is_absolute()]:
         raise UsageError(f"BENCH_PATH={relative[0]}: nodes have folders of their own; give an absolute path that each has.")
+    if relative := [path for _, path in settings.pythons if "/" in path and not os.path.isabs(path)]:
+        raise UsageError(f"BENCH_PYTHONS={relative[0]}: nodes have folders of their own; give an absolute path that each has.")
     launcher = engine.launcher(where, nodes)
     private.ids(launcher.nodes)
     name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -62,6 +62,9 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
         of_run = read.table["file"].map(lambda file: paths[str(Path(file).parent)])
         parts.append(read.table.assign(node=of_run))
     rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*COLUMNS, "node"])
+    beside = [node for node in headers if any(_beside_others(run) for run in runs[node])]
+    if beside:
+        notes.append(f"{fleet_tables.few(beside)}: other runs of stepbench measured there at the same time")
     for node in [node for node in headers if node not in set(rows["node"])]:
         del headers[node]
         missing[node] = "its run is here, and cannot be read"
@@ -105,6 +108,11 @@ def _why(record: Mapping[str, Any], folders: list[Path]) -> str:
             passes = f"{max(0, len(story.passes) - 1)} of {story.header['settings']['processes']} passes"
             return f"{reason}; {passes} of its run are kept"
     return reason
+
+
+def _beside_others(run: Path) -> bool:
+    """Whether another run was seen on its machine in any pass."""
+    return b'"other_runs"' in (run / journal.NAME).read_bytes()
 
 
 def _known(record: Mapping[str, Any], head: Header, rows: pd.DataFrame) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.fleet import folder, private
-from tests.bench.fleet.made import Made, delivery, end, fleet, hello, said
+from tests.bench.fleet.made import Made, archive, delivery, end, fleet, hello, journal_bytes, said
 
 
 @pytest.fixture(autouse=True)
@@ -140,10 +140,11 @@ def test_ctrl_c_asks_every_node_to_stop_and_takes_what_they_have(tmp_path, monke
 
 def test_no_name_of_a_host_is_in_a_file_of_the_folder(tmp_path):
     names = ["alpha.example.org", "user@beta", "192.0.2.7"]
+    printed = archive({"m/r/journal.jsonl": journal_bytes(), "printed.txt": b"alpha.example.org said no"})
     jobs = {
         names[0]: [Made(fate="ssh: connect to host alpha.example.org port 22: refused by alpha")],
         names[1]: [Made(fate="beta: Permission denied for user@beta.")],
-        names[2]: [Made(hello(), delivery(), end("told by 192.0.2.7"))],
+        names[2]: [Made(hello(), said("folder", printed), end("told by 192.0.2.7"))],
     }
     running, _ = fleet(tmp_path, jobs)
     found = outcomes(running)

@@ -40,7 +40,7 @@ def fleet(tmp_path):
     return build
 
 
-def put(place, node, factor=1.0, machine="m", torch=None, facts=None, doctor=()):
+def put(place, node, factor=1.0, machine="m", torch=None, facts=None, doctor=(), others=""):
     run = place / machine / f"{RUN.name}-{node}"
     run.mkdir(parents=True)
     header = HEADER | {
@@ -49,7 +49,9 @@ def put(place, node, factor=1.0, machine="m", torch=None, facts=None, doctor=())
         "machine": HEADER["machine"] | (facts or {}),
         "doctor": [*doctor],
     }
-    (run / journal.NAME).write_text(json.dumps(header) + '\n{"record": "end", "pass": 0}\n')
+    (run / journal.NAME).write_text(
+        json.dumps(header) + f'\n{{"record":"pass","pass":0{others}}}\n{{"record": "end", "pass": 0}}\n'
+    )
     steps = TABLE.assign(machine=machine, run=run.name)
     if UNDISTURBED not in steps or steps[UNDISTURBED].isna().all():
         steps = steps.assign(**{UNDISTURBED: steps["seconds_per_step"], "relative_error": 0.0015})
@@ -104,7 +106,7 @@ def test_another_library_another_project_and_one_machine_twice_are_said_and_not_
             d4={"torch": "2.99.0", "factor": 1.2},
             e5={"source": "xyz", "factor": 1.2},
             f6={"facts": {"memory_bytes": 2**33}, "machine": "same"},
-            g7={"machine": "same"},
+            g7={"machine": "same", "others": ',"other_runs":1'},
         )
     )  # fmt: skip
     apart = found.judged.set_index("node")["apart"].to_dict()
@@ -115,6 +117,7 @@ def test_another_library_another_project_and_one_machine_twice_are_said_and_not_
     assert SLOWER not in set(found.judged["verdict"])
     shown = lines(found)
     assert "e5: other files of stepbench than at home, by which the fleet was asked for" in shown
+    assert "g7: other runs of stepbench measured there at the same time" in shown
     assert any(line.startswith("f6, g7: are one machine") for line in shown)
     assert any(line.startswith("apart: d4: torch 2.99.0") and line.endswith("; judged apart from them") for line in shown)
 
