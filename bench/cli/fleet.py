@@ -80,6 +80,7 @@ def node(arguments: argparse.Namespace) -> int:
 def _fleet(arguments: argparse.Namespace) -> Fleet:
     """A fleet that is new, or known from before. Raises `UsageError`."""
     from bench.fleet import home, private
+    from bench.fleet.asking import Patience
     from bench.fleet.launchers import engines
 
     settings = Settings.from_env()
@@ -91,5 +92,5 @@ def _fleet(arguments: argparse.Namespace) -> Fleet:
     else:
         name, where = next((name, given) for name in engines() if (given := getattr(arguments, f"by_{name}")) is not None)
         asked, launcher = home.new(engines()[name], where, arguments.nodes, settings)
-    patience = home.Patience(60 * arguments.wait, 60 * arguments.minutes, arguments.silence)
+    patience = Patience(60 * arguments.wait, 60 * arguments.minutes, arguments.silence)
     return home.Fleet(asked, launcher, patience, lambda text: print(text, file=sys.stderr, flush=True))

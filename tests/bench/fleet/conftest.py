@@ -5,6 +5,7 @@ import os
 import pytest
 
 from bench.fleet import home
+from bench.fleet.asking import Patience
 from bench.fleet.launchers import engines
 from bench.settings import Settings
 from tests.bench.fleet.nodes import TEMPLATE
@@ -33,6 +34,6 @@ def quick(environ, monkeypatch):
         settings = Settings.from_env({name: text for name, text in environ.items() if name.startswith("BENCH_")})
         asked, launcher = home.new(engines()["command"], template, nodes, settings)
         limits = {"wait": 20.0, "run": 60.0, "silence": 10.0} | patience
-        return home.Fleet(asked, launcher, home.Patience(**limits), (heard if heard is not None else []).append)
+        return home.Fleet(asked, launcher, Patience(**limits), (heard if heard is not None else []).append)
 
     return build

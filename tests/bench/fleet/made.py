@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from bench.fleet import private, wire
-from bench.fleet.home import Fleet, Patience
+from bench.fleet.asking import Patience
+from bench.fleet.home import Fleet
 from tests.support import a_header
 
 QUICK = Patience(wait=0.3, run=1.0, silence=0.3)

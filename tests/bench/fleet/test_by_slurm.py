@@ -10,6 +10,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.fleet import folder, home, private
+from bench.fleet.asking import Patience
 from bench.fleet.launchers.slurm import Slurm
 from tests.bench.fleet.clusters import needs, slurm, why_no_slurm
 from tests.conftest import SMALL
@@ -34,7 +35,7 @@ def local(places, tmp_path, monkeypatch):
         settings = {**SMALL, "BENCH_BACKENDS": "numpy_manual", "BENCH_BLOCKS": blocks}
         asked = private.Asked("made", "slurm", "", [*nodes], settings, str(tmp_path / "fleet"))
         limits = {"wait": 30.0, "run": 60.0, "silence": 20.0} | patience
-        return home.Fleet(asked, Slurm("", nodes, cluster="local"), home.Patience(**limits))
+        return home.Fleet(asked, Slurm("", nodes, cluster="local"), Patience(**limits))
 
     return build
 

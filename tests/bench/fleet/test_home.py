@@ -1,5 +1,6 @@
 """If these fail, a node that dies, hangs, comes late or comes twice takes others with it, or what it measured is lost."""
 
+import errno
 import threading
 from pathlib import Path
 
@@ -80,6 +81,15 @@ def test_what_a_node_that_was_cut_off_has_measured_is_fetched(tmp_path):
     assert [request["do"] for _, request in engine.requests] == ["run", "collect"]
     assert (found.state, found.reason, found.runs) == ("missing", "Ray says NodeDiedError", ["m/r"])
     assert len(folder.of_node(running.folder, running.ids["alpha"])) == 1
+
+
+def test_a_full_disk_at_home_is_told_apart_from_one_on_the_node(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(folder, "_put", full)
+    running, _ = fleet(tmp_path, {"alpha": [Made(hello(), delivery(), end()), Made(hello(), delivery(), end())]})
+    assert outcomes(running)["alpha"].reason.startswith("its folder cannot be written at home: No space left on device")
 
 
 def test_a_resumed_fleet_asks_only_those_that_are_missing(tmp_path):
