@@ -110,7 +110,8 @@ class Conversation:
             try:
                 arrival = folder.unpack(body, self._place, self._published)
             except OSError as error:
-                raise UsageError(f"its folder cannot be written at home: {error.strerror}; make room and use --resume") from None
+                full = f"its folder cannot be written at home: {error.strerror}; make room and use --resume"
+                raise UsageError(full) from None
             outcome.runs, outcome.complete, outcome.again = arrival.runs, arrival.complete, arrival.again
             if arrival.again:
                 self._say(f"{', '.join(arrival.again)} was here already and is kept once")

@@ -73,7 +73,9 @@ def test_what_slows_the_calibration_workloads_as_well_does_not_go_out():
     """Relative to them a throttled machine is as quick as ever: that is what they are for, between two runs of one machine."""
     table = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4})
     work = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4}, backends=("arithmetic",)).assign(kind="yardstick")
-    assert judge(pd.concat([table, work]))["verdict"].to_dict() == {"a": "EQUAL", "b": "EQUAL", "c": "EQUAL", "d": "SLOWER"}
+    found = judge(pd.concat([table, work]))
+    assert found["verdict"].to_dict() == {"a": "EQUAL", "b": "EQUAL", "c": "EQUAL", "d": "SLOWER"}
+    assert set(found["cases"]) == {2}, "nor do they count as steps"
 
 
 def test_times_of_two_models_or_devices_are_not_judged_by_each_other():
@@ -93,7 +95,8 @@ def test_of_two_it_is_said_that_nobody_can_tell_which():
 
 
 def test_a_node_with_another_library_is_judged_apart_and_that_is_said():
-    known = {node: {"torch": "2.13"} for node in "abcd"} | {"e": {"torch": "2.12"}, "f": {"torch": "2.12", "jax": "1"}}
+    known = {node: {"torch": "2.13", "kernels": "default"} for node in "abc"} | {"d": {"torch": "2.13", "kernels": ""}}
+    known |= {"e": {"torch": "2.12"}, "f": {"torch": "2.12", "jax": "1"}}
     found = judge(rows(dict.fromkeys("abcd", 1e-4) | {"e": 1.2e-4, "f": 1.2e-4}), known)
     assert found["apart"].to_dict() == dict.fromkeys("abcd", "") | dict.fromkeys(
         "ef", "torch 2.12 where most of its model have 2.13"
@@ -114,6 +117,12 @@ def test_only_steps_that_were_proven_count():
     table = pd.concat([rows({"a": 1e-4, "b": 1e-4}), rows({"c": 1e-4}, status="wrong")])
     assert [*judge(table).index] == ["a", "b"]
     assert judge(table.iloc[:0].assign(node=[])).empty
+
+
+def test_the_spread_is_never_less_than_what_processes_predict():
+    """A hundred nodes that happen to agree to the last digit know no more of each than its own processes do."""
+    assert equals.beside([0.0] * 100, WITHIN)[0].error >= WITHIN**0.5
+    assert np.isinf(equals.beside([0.0] * 100, np.nan)[0].error), "a pytest-benchmark report, say"
 
 
 def test_several_runs_of_a_node_are_its_mean():
