@@ -36,8 +36,8 @@ class Patience:
     silence: float = SILENCE
 
     def length(self, do: str) -> float:
-        """Of a conversation, once the node has come."""
-        return self.wait + self.run + ENDING + COLLECTING if do == "run" else COLLECTING
+        """Of a whole conversation: the node may come late, and find another run there that it has to wait for."""
+        return 2 * self.wait + self.run + ENDING + COLLECTING if do == "run" else COLLECTING
 
 
 @dataclass
@@ -88,8 +88,7 @@ class Conversation:
                 break
             last = time.monotonic()
             for message, body in self._reader.feed(more):
-                if not came:  # what it may take counts from when it came
-                    came, begun = True, last
+                came = True
                 self._heard(message, body, outcome)
             if outcome.ended:
                 with suppress(TimeoutError):  # its engine may see it end by itself

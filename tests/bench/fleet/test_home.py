@@ -83,6 +83,13 @@ def test_what_a_node_that_was_cut_off_has_measured_is_fetched(tmp_path):
     assert len(folder.of_node(running.folder, running.ids["alpha"])) == 1
 
 
+def test_a_node_that_has_said_all_is_not_asked_twice(tmp_path):
+    said_all = [Made(hello(), said("measuring"), delivery(end=False), end("its run died of SIGKILL", code=-9))]
+    running, engine = fleet(tmp_path, {"alpha": said_all})
+    assert outcomes(running)["alpha"].reason == "its run died of SIGKILL"
+    assert len(engine.requests) == 1
+
+
 def test_a_full_disk_at_home_is_told_apart_from_one_on_the_node(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
