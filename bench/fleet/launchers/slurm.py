@@ -91,11 +91,18 @@ class _Job:
             if not self._is_over():
                 self._job.cancel(check=False)
             self._file.close()
+            end = time.monotonic() + LATE
+            while self._local and not self._job.done(force_check=True) and time.monotonic() < end:
+                time.sleep(LOOK)
 
     def fate(self) -> str:
         if self._local:
             return "its job ended early"
+        end = time.monotonic() + LATE
         self._ask()
+        while self._state in GOING and time.monotonic() < end:  # how it ended is told once all of its processes have
+            time.sleep(LOOK)
+            self._ask()
         return f"SLURM says {self._state or 'nothing of its job'}{f' ({self._reason})' if self._reason else ''}"
 
     def _is_over(self) -> bool:

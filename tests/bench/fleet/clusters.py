@@ -117,8 +117,8 @@ def slurm(folder: Path):
 
 
 def _start(name, *arguments, env):
-    log = open(Path(env["SLURM_CONF"]).parent / f"{name}.printed", "ab")  # noqa: SIM115  # the process's own
-    return subprocess.Popen([_program(name), *arguments], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+    with (Path(env["SLURM_CONF"]).parent / f"{name}.printed").open("ab") as log:
+        return subprocess.Popen([_program(name), *arguments], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
 
 def _until(true, otherwise, seconds=30):

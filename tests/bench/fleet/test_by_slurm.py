@@ -124,8 +124,8 @@ def test_a_job_that_is_cancelled_is_said(begun, cluster):
 
 
 @needs_slurm
-def test_a_node_that_is_down_never_comes(begun, cluster):
-    subprocess.run(["scontrol", "update", "NodeName=node2", "State=DOWN", "Reason=test"], env=cluster[0], check=True)
+def test_a_node_that_is_drained_never_comes(begun, cluster):
+    subprocess.run(["scontrol", "update", "NodeName=node2", "State=DRAIN", "Reason=test"], env=cluster[0], check=True)
     try:
         code, lines, place = begun(lambda line: None, "--wait", "0.2")
     finally:
