@@ -60,7 +60,7 @@ def fleet(arguments: argparse.Namespace) -> int:
             print("stopped; what is at home:", file=sys.stderr)
     found = merged.merge(place, arguments.margin)
     console = grid.console()
-    fleet_tables.terminal(found.rows, found.judged, found.missing, found.notes, console)
+    fleet_tables.terminal(found.rows, found.judged, found.missing, found.doubts, found.notes, console)
     for path in merged.write(found):
         console.print(f"written: {path}", style="dim")
     return found.outcome(arguments.fail_on)

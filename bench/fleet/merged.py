@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ import pandas as pd
 
 from bench.analyse import equals, reading
 from bench.analyse.validation import COLUMNS
-from bench.analyse.verdicts import MARGIN, SLOWER
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER
 from bench.errors import ExitCode, UsageError
 from bench.fleet import folder
 from bench.record import journal
@@ -33,14 +32,20 @@ class Merged:
     """A row for each node and device: `bench.analyse.equals.judge`."""
     missing: dict[str, str]
     """Node → why it has no complete run."""
+    doubts: list[str]
+    """Why the verdicts prove less than they seem to."""
     notes: list[str]
     """What else a reader has to know, a sentence each."""
     margin: float
 
     def outcome(self, slower: float | None = None) -> ExitCode:
-        """WRONG if a node is missing, a step is wrong or failed, or a node is SLOWER than its equals by this share."""
+        """WRONG if a node is missing, a step is wrong or failed, or a node is SLOWER than its equals by this share; UNPROVEN if
+        a machine differs from itself.
+        """
         wrong = self.missing or self.rows["status"].isin(["wrong", "failed"]).any()
         named = self.judged[(self.judged["verdict"] == SLOWER) & (self.judged["ratio"] >= 1 + (slower or 0.0))]
+        if self.doubts:
+            return ExitCode.UNPROVEN
         return ExitCode.WRONG if wrong or (slower is not None and len(named)) else ExitCode.FINE
 
 
@@ -71,14 +76,14 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
     known = {node: _known(fleet.nodes[node], headers[node], rows[rows["node"] == node]) for node in headers}
     judged = equals.judge(rows, known, margin)
     notes += [*_projects(fleet), *_same_machine(fleet)]
-    return Merged(fleet, rows, judged, missing, [*notes, *_doctor(judged, headers)], margin)
+    return Merged(fleet, rows, judged, missing, [*_unlike_itself(fleet, judged)], [*notes, *_doctor(judged, headers)], margin)
 
 
 def write(found: Merged) -> list[Path]:
     """The table beside the fleet's journal, and all its numbers. Raises `UsageError`."""
     parts = found.rows, found.judged
     texts = {
-        "fleet.md": fleet_tables.markdown(*parts, found.missing, found.notes),
+        "fleet.md": fleet_tables.markdown(*parts, found.missing, found.doubts, found.notes),
         "fleet.csv": fleet_tables.csv(*parts),
     }
     for name, text in texts.items():
@@ -142,12 +147,24 @@ def _projects(fleet: folder.Fleet) -> Iterator[str]:
 
 
 def _same_machine(fleet: folder.Fleet) -> Iterator[str]:
+    for nodes in _one_machine(fleet):
+        yield f"{fleet_tables.few(nodes)}: are one machine, so they differ by chance, and took turns if one user ran them"
+
+
+def _one_machine(fleet: folder.Fleet) -> Iterator[list[str]]:
     """Nodes that are one machine by what its kernel says."""
-    machines = Counter(record.get("machine") for record in fleet.nodes.values())
-    for machine, count in machines.items():
-        if machine and count > 1:
-            nodes = [node for node, record in fleet.nodes.items() if record.get("machine") == machine]
-            yield f"{fleet_tables.few(nodes)}: are one machine, so they differ by chance, and took turns if one user ran them"
+    for machine in dict.fromkeys(record.get("machine") for record in fleet.nodes.values()):
+        nodes = [node for node, record in fleet.nodes.items() if record.get("machine") == machine]
+        if machine and len(nodes) > 1:
+            yield nodes
+
+
+def _unlike_itself(fleet: folder.Fleet, judged: pd.DataFrame) -> Iterator[str]:
+    """Machines that stood for several nodes and were called different: an A/A control that nobody asked for."""
+    called = judged[judged["verdict"].isin([FASTER, SLOWER])]
+    for nodes in _one_machine(fleet):
+        if any(called["node"].isin(nodes)):
+            yield f"UNPROVEN: {fleet_tables.few(nodes)} are one machine and differ; measure again when it is quiet."
 
 
 def _doctor(judged: pd.DataFrame, headers: Mapping[str, Header]) -> Iterator[str]:

@@ -26,7 +26,14 @@ CSV = [
 ]  # fmt: skip
 
 
-def terminal(rows: pd.DataFrame, judged: pd.DataFrame, missing: Mapping[str, str], notes: Sequence[str], to: Console) -> None:
+def terminal(
+    rows: pd.DataFrame,
+    judged: pd.DataFrame,
+    missing: Mapping[str, str],
+    doubts: Sequence[str],
+    notes: Sequence[str],
+    to: Console,
+) -> None:
     """Prints a row for each node and device to fit the console, and below it what has to be said."""
     above, columns, lines = _prepared(rows, judged, missing)
     for line in above:
@@ -38,14 +45,20 @@ def terminal(rows: pd.DataFrame, judged: pd.DataFrame, missing: Mapping[str, str
             to.print(_named(row), style="bold red")
     for line in _below(judged, missing, notes):
         to.print(line)
+    for doubt in doubts:
+        to.print(doubt, style="bold red")
 
 
-def markdown(rows: pd.DataFrame, judged: pd.DataFrame, missing: Mapping[str, str], notes: Sequence[str]) -> str:
+def markdown(
+    rows: pd.DataFrame, judged: pd.DataFrame, missing: Mapping[str, str], doubts: Sequence[str], notes: Sequence[str]
+) -> str:
+    """For an issue; what is in doubt stands first."""
     above, columns, lines = _prepared(rows, judged, missing)
     named = [f"**{_named(row)}**" for row in lines if row["verdict"] == SLOWER]
     pipes = grid.pipes(grid.fit(columns, lines, 140), lines) if lines else []
     below = [f"- {line}" for line in _below(judged, missing, notes)]
-    return "\n".join([*(f"{line}  " for line in above), "", *pipes, "", *named, "", *below, ""])
+    first = [part for doubt in doubts for part in (f"**{doubt}**", "")]
+    return "\n".join([*first, *(f"{line}  " for line in above), "", *pipes, "", *named, "", *below, ""])
 
 
 def csv(rows: pd.DataFrame, judged: pd.DataFrame) -> str:

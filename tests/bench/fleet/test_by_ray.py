@@ -75,7 +75,7 @@ def at_measuring(do, nth=1):
 
 def test_three_nodes_become_one_table_one_after_the_other(begun):
     code, lines, place = begun()
-    assert code == 0, lines
+    assert code == (3 if "UNPROVEN" in "".join(lines) else 0), lines
     assert sum(line.endswith("): measuring") for line in lines) == 3
     assert sum("another run of a fleet holds this machine" in line for line in lines) >= 2
     assert len([*place.rglob("journal.jsonl")]) == 3

@@ -65,7 +65,7 @@ def put(place, node, factor=1.0, machine="m", torch=None, facts=None, doctor=(),
 def lines(found, width=140):
     console = grid.console(width=width)
     with console.capture() as captured:
-        fleet_tables.terminal(found.rows, found.judged, found.missing, found.notes, console)
+        fleet_tables.terminal(found.rows, found.judged, found.missing, found.doubts, found.notes, console)
     return captured.get().splitlines()
 
 
@@ -129,6 +129,15 @@ def test_a_model_is_a_letter_where_there_are_several(fleet):
     assert shown[:2] == ["A: m", "B: another-cpu-with-a-long-name-64-cpus+and-its-gpu"]
     assert shown[3].split()[:2] == ["c3", "B"], "the quickest first"
     assert any(line.startswith("c3: no equal to judge it by") for line in shown)
+
+
+def test_a_machine_that_differs_from_itself_proves_nothing(fleet):
+    found = merged.merge(fleet(a1={"machine": "same"}, b2=1.0, c3=1.0, d4={"machine": "same", "factor": 1.1}))
+    (doubt,) = found.doubts
+    assert doubt.startswith("UNPROVEN: a1, d4 are one machine")
+    assert lines(found)[-1] == doubt
+    assert found.outcome() == ExitCode.UNPROVEN
+    assert merged.merge(found.fleet.folder, margin=0.2).doubts == []
 
 
 @pytest.mark.parametrize("width", [80, 140])
