@@ -10,7 +10,7 @@ import pytest
 
 from bench.fleet import folder
 from tests.bench.fleet.clusters import needs
-from tests.bench.fleet.nodes import asked_processes
+from tests.bench.fleet.nodes import asked_processes, wait_for
 from tests.conftest import SMALL
 from tests.support import LIGHT, ROOT, clean_environ
 
@@ -19,8 +19,9 @@ pytestmark = needs("ray")
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Where Ray answers, and each node's raylet."""
-    environ = clean_environ() | LIGHT | {"TMPDIR": str(tmp_path_factory.mktemp("ray"))}
+    """Where Ray answers, each node's raylet, and where nodes keep their runs."""
+    kept = tmp_path_factory.mktemp("kept")
+    environ = clean_environ() | LIGHT | {"XDG_CACHE_HOME": str(kept)}
     process = subprocess.Popen(
         [sys.executable, ROOT / "tests" / "bench" / "fleet" / "ray_cluster.py"],
         stdin=subprocess.PIPE,
@@ -30,7 +31,7 @@ def cluster(tmp_path_factory):
         text=True,
         cwd=ROOT,
     )
-    yield json.loads(process.stdout.readline())
+    yield json.loads(process.stdout.readline()) | {"kept": kept}
     process.communicate(timeout=60)
 
 
@@ -38,8 +39,7 @@ def cluster(tmp_path_factory):
 def begun(cluster, tmp_path):
     """`begun(at, ...)` runs a fleet, calls `at(line)` with each line that it says, and returns its lines and its folder."""
     settings = {"BENCH_BACKENDS": "numpy_manual", "BENCH_RESULTS": str(tmp_path / "results"), "COLUMNS": "140"}
-    places = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    environ = clean_environ() | SMALL | settings | places | LIGHT
+    environ = clean_environ() | SMALL | settings | {"XDG_STATE_HOME": str(tmp_path / "state")} | LIGHT
 
     def run(at=lambda line: None, *options, **changes):
         command = [sys.executable, "-m", "bench", "fleet", "--ray", cluster["address"], *options]
@@ -60,17 +60,23 @@ def reasons(place):
     return sorted(record["reason"] for record in folder.read(place).nodes.values())
 
 
-def at_measuring(do, nth=1):
-    """Calls `do` when the `nth` node measures."""
+def at_measuring(cluster, do):
+    """Calls `do` with Ray's worker of the first node that measures, once it has measured something."""
+    before = visits(cluster)
     seen = []
 
     def at(line):
-        if line.endswith("): measuring"):
+        if line.endswith("): measuring") and not seen:
             seen.append(line)
-            if len(seen) == nth:
-                do(line)
+            wait_for(lambda: visits(cluster) > before)
+            (worker,) = {process.parent() for process in asked_processes() if process.children()}
+            do(worker)
 
     return at
+
+
+def visits(cluster):
+    return sum(path.read_text().count('"visit"') for path in cluster["kept"].rglob("journal.jsonl"))
 
 
 def test_three_nodes_become_one_table_one_after_the_other(begun):
@@ -83,15 +89,14 @@ def test_three_nodes_become_one_table_one_after_the_other(begun):
     assert first["settings"]["threads"] == [1]
 
 
-def test_a_task_that_is_killed_is_missing_and_not_begun_again(begun):
+def test_a_task_that_is_killed_is_missing_and_not_begun_again(begun, cluster):
     killed = []
 
-    def kill(_):
-        (worker,) = {process.parent() for process in asked_processes() if process.children()}
+    def kill(worker):
         killed.extend(worker.children(recursive=True))
         worker.kill()
 
-    code, lines, place = begun(at_measuring(kill), BENCH_BLOCKS="10")
+    code, lines, place = begun(at_measuring(cluster, kill), BENCH_BLOCKS="10")
     assert code == 1
     assert sum(line.endswith("): measuring") for line in lines) == 3, "never again by itself"
     assert reasons(place)[2].startswith("Ray says WorkerCrashedError")
@@ -118,7 +123,6 @@ def test_a_node_whose_cpus_are_taken_never_comes(begun, cluster):
     ) as other:
         while "held" not in other.stdout.readline():
             pass
-        psutil.wait_procs([], timeout=3)
         _, _, place = begun(lambda line: None, "--wait", "0.05")
         other.communicate("\n")
     assert reasons(place) == ["never came: said nothing within 0.05 minutes (--wait)"] * 3
@@ -137,11 +141,10 @@ def test_a_raylet_that_is_stopped_does_not_hold_the_others_up(begun, cluster):
 def test_a_raylet_that_is_killed_in_the_middle_is_missing_and_what_it_measured_is_at_home_or_on_the_node(begun, cluster):
     """The last test: one node less."""
 
-    def kill(_):
-        (worker,) = {process.parent() for process in asked_processes() if process.children()}
+    def kill(worker):
         psutil.Process(worker.ppid()).kill()
 
-    code, lines, place = begun(at_measuring(kill), "--wait", "1", "--silence", "5", BENCH_BLOCKS="20")
+    code, lines, place = begun(at_measuring(cluster, kill), "--wait", "1", "--silence", "5", BENCH_BLOCKS="20")
     states = [record["state"] for record in folder.read(place).nodes.values()]
     assert (code, sorted(states)) == (1, ["done", "done", "missing"]), lines
     assert [Path(place, name).exists() for name in ("fleet.csv", "fleet.md")] == [True, True]
