@@ -114,15 +114,16 @@ def test_a_node_that_is_no_part_of_the_cluster_is_said(begun):
 
 def test_a_node_whose_cpus_are_taken_never_comes(begun, cluster):
     """Ray's own patience has no end."""
-    code = (
-        f"import ray, time; ray.init(address={cluster['address']!r}, log_to_driver=False)\n"
-        "held = [ray.remote(time.sleep).options(num_cpus=1).remote(600) for _ in range(3)]\nprint('held', flush=True)\ninput()"
-    )
+    code = f"""import ray, time
+ray.init(address={cluster["address"]!r}, log_to_driver=False)
+held = [ray.remote(lambda: time.sleep(600)).options(num_cpus=1).remote() for _ in range(3)]
+print("held", flush=True)
+input()
+"""
     with subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as other:
-        while "held" not in other.stdout.readline():
-            pass
+        assert any("held" in line for line in other.stdout)
         _, _, place = begun(lambda line: None, "--wait", "0.05")
         other.communicate("\n")
     assert reasons(place) == ["never came: said nothing within 0.05 minutes (--wait)"] * 3
