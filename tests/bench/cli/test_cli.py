@@ -80,8 +80,8 @@ def test_the_commands_stand_in_the_order_in_which_one_needs_them(capsys):
         main(["--help"])
     words = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("    ") and line[4] != " "]
     assert words == [
-        "list", "train", "verify", "run", "race", "doctor", "grade", "show", "picture", "compare", "scaling", "summary",
-        "report", "export", "results",
+        "list", "train", "verify", "run", "race", "doctor", "grade", "fleet", "node", "show", "picture", "compare", "scaling",
+        "summary", "report", "export", "results",
     ]  # fmt: skip
 
 
