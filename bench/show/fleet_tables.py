@@ -22,7 +22,8 @@ WAYS = 5
 FEW = 8
 """Nodes that a sentence names."""
 CSV = [
-    "node", "machine", "run", *CASE_COLUMNS, SIDE, RANKS, "kind", "status", "reason", "seconds_per_step", UNDISTURBED, "beside_equals",
+    "node", "machine", "run", *CASE_COLUMNS, SIDE, RANKS, "kind", "status", "reason", "seconds_per_step", UNDISTURBED,
+    "beside_equals",
 ]  # fmt: skip
 
 
