@@ -113,7 +113,7 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         **facts,
         "kind": step.kind,
         "steps_per_call": step.steps_per_call,
-        "parallel": getattr(step, "parallel", False),  # an older revision's contract knows nothing of it
+        "parallel": step.parallel,
         "missing": None,
         "hash": _hash(*sources),
         "dtypes": list(step.dtypes),
