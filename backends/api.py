@@ -61,14 +61,6 @@ class Problem:
         """(N, D_in, H, D_out)."""
         return (*self.x.shape, *self.w2.shape)
 
-    def part(self, rank: int, ranks: int) -> Problem:
-        """A rank's rows of the batch, as many as its neighbour's or one more or less, maybe none; weights are those of all."""
-        if ranks == 1:
-            return self
-        N = len(self.x)
-        rows = slice(rank * N // ranks, (rank + 1) * N // ranks)
-        return Problem(self.x[rows], self.y[rows], self.w1, self.w2, self.learning_rate)
-
     @property
     def flops(self) -> int:
         """Floating-point operations of one step on this problem."""

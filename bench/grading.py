@@ -43,7 +43,12 @@ def grade(file: Path, against: str | None, environ: Mapping[str, str], console: 
     catalogue(replace(settings, path=settings.path[:-1]))  # whatever is wrong before the file is looked at is not its fault
     devices = settings.devices if settings.devices != ("all",) else ("cpu",)
     settings = replace(
-        settings, devices=devices[:1], dtypes=settings.dtypes[:1], threads=settings.threads[:1], shapes=settings.shapes[:1]
+        settings,
+        devices=devices[:1],
+        dtypes=settings.dtypes[:1],
+        threads=settings.threads[:1],
+        shapes=settings.shapes[:1],
+        ranks=(1,),
     )
     told: dict[str, Any] = {"file": str(file), "device": settings.devices[0], "dtype": settings.dtypes[0]}
     try:

@@ -18,7 +18,7 @@ import torch.distributed as dist
 
 from bench.analyse.single_steps import LOW
 from bench.errors import ExitCode, UsageError, Wrong
-from bench.judge.questions import Proof, Round, told_by
+from bench.judge.questions import Proof, Round, arrays, told_by
 from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.schema.case import Case, Shape
@@ -62,7 +62,7 @@ def _measured(asked: argparse.Namespace) -> str:
     proof = Proof(case.shape, case.dtype, build.steps_per_call, name, "proof")
     proven = gate.prove(build, case.device, case.dtype, proof.given, proof.calls, rank, ranks)
     proof.judge(_of_all(proven), ranks)
-    step = build(case.problem(0).part(rank, ranks), case.device, case.dtype)
+    step = build(gate.problem_from(arrays(case.problem(0)), rank, ranks), case.device, case.dtype)
     steps: list[float] = []
     for number in range(asked.rounds):
         drawn = Round.draw(case, 0, name, f"round {number}", asked.steps, proven=True)

@@ -34,7 +34,7 @@ PREPARED = {
 NOT_RUN = {
     r"BENCH_DEVICES=cpu,cuda ": "needs a GPU",
     r"BENCH_BACKENDS=all ": "compiles for minutes",
-    r"BENCH_RANKS=|torchrun ": "needs torch, and two nodes; test_torch_ranks.py has both, on this machine",
+    r"BENCH_RANKS=|BENCH_SHAPES=64x1000x100x10,128|torchrun ": "needs torch and two nodes; test_torch_ranks.py has them",
     r"asv |bencher run|cat \"\$RUNNER_TEMP\"": "belongs to another tool",
     r"python -m pip install|>-$": "installs",
     r"python -m bench run --against origin/main --fail-on": "as in the block above it; of two tiny runs one may well be slower",

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+from bench.judge.questions import arrays
 from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, Case, Shape, is_control
+from bench.worker.gate import problem_from
 
 SHAPE = Shape(64, 1000, 100, 10)
 CASES = [
@@ -46,7 +48,7 @@ def test_a_record_from_before_there_were_ranks_is_of_one():
 def test_a_part_is_the_largest_share_of_a_rank(ranks, N):
     case = Case("shared", "cpu", "float32", 1, Shape(7, 13, 5, 3), ranks=ranks)
     assert case.part == replace(case, shape=Shape(N, 13, 5, 3), ranks=1)
-    rows = [len(case.problem(0).part(rank, ranks).x) for rank in range(ranks)]
+    rows = [len(problem_from(arrays(case.problem(0)), rank, ranks).x) for rank in range(ranks)]
     assert (max(rows), sum(rows)) == (N, 7)
 
 
