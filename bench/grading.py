@@ -21,12 +21,14 @@ from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
 from bench.session import run_plan
 from bench.settings import Settings
+from bench.show.rows import BOUNDS
 
 LENGTH = {"BENCH_PROCESSES": "6", "BENCH_BLOCKS": "4"}
 """About 20 seconds; more passes make it surer, and the environment may ask for them."""
 EXIT_CODES = {"right": ExitCode.FINE, "wrong": ExitCode.WRONG, "unusable": ExitCode.USAGE}
 TOLD = (
-    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high", "limit_share",
+    "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
+    "limit_share", "bound_share", "bound_by",
     "error_loss", "error_w1", "error_w2", "tolerance", "source_hash", "versions", "machine",
 )  # fmt: skip
 """What a grade has of its row in the summary, under the same names."""
@@ -77,8 +79,8 @@ def _sentence(row: Mapping[str, Any], against: str) -> str:
     if row["ratio"] is not None and row["verdict"]:
         ratio = f"{row['ratio']:.3f}, {units.span(row['ratio_low'], row['ratio_high'])}"
         text += f", {row['verdict']} beside {against} ({ratio})"
-    if row["limit_share"] is not None:
-        text += f", {row['limit_share']:.0%} of the limit"
+    if row["bound_share"] is not None:
+        text += f", {row['bound_share']:.0%} of the {BOUNDS[row['bound_by']]}"
     return text + "."
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse import break_even, parallel, roofline
+from bench.analyse import break_even, decomposition, parallel, roofline
 from bench.analyse.estimates import counts, first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
 from bench.analyse.single_steps import figures, relative_to
@@ -29,6 +29,8 @@ Row = dict[str, Any]
 COUNTED = ("operators", "kernels", "allocated_bytes", "peak_bytes")
 TOLD = ("kind", "baseline", "learning_rate", "tolerance", "source_hash", "idea")
 """Columns of the summary that stand in the header as they are."""
+FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
+"""Of a case's step, and no columns of the summary."""
 
 
 def summarise(story: Story) -> pd.DataFrame:
@@ -64,8 +66,9 @@ def summarise(story: Story) -> pd.DataFrame:
     for hole in header["holes"]:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
         rows[hole["key"]] = Case.from_json(hole).columns | _how(header["settings"]) | how
-    table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, "flops", "bytes"])
-    table = break_even.add(roofline.add(table), story.opens, logs)[SUMMARY]
+    table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
+    table = decomposition.add(roofline.add_bounds(roofline.add(table)))
+    table = break_even.add(table, story.opens, logs)[SUMMARY]
     run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
     table = table.assign(**run, kernels=_kernels(header["machine"].get("kernel_choices")))
     margin = header["settings"].get("margin", MARGIN)
@@ -151,11 +154,11 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
 
 
 def _described(case: CaseRecord, settings: SettingsRecord) -> Row:
-    """What is known of a case before it is measured; `flops` and `bytes` of its step are for the roofline alone."""
-    fields: Mapping[str, Any] = case
+    """What is known of a case before it is measured, with what is for the roofline alone."""
+    fields: Mapping[str, Any] = {"steps_per_call": 1, **case}  # older journals do not tell
     return {
         **Case.from_json(case).columns,
-        **{name: fields[name] for name in (*TOLD, "flops", "bytes")},
+        **{name: fields[name] for name in (*TOLD, *FOR_ROOFLINE)},
         **_how(settings),
         "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
     }

@@ -24,7 +24,7 @@ from bench.measure.process import Died, Process
 from bench.measure.ranks import Ranks
 from bench.measure.rounds import THROUGHPUT, Held, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
-from bench.schema.case import DEFAULT_SHAPE, Case, Shape
+from bench.schema.case import DEFAULT_SHAPE, PEAK, Case, Shape
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
@@ -288,29 +288,35 @@ class _Conductor:
         """The cases whose clock cannot be believed, by all their visits up to here."""
         cases = [case for group in self.groups.values() for case in group if case.key not in self.failed]
         for case in cases:
+            least, peak = self._least_seconds(case, cases)
             if self.plan.backend(case).proven and (
                 what := audit.fault(
                     self.visits[case.key],
                     [self.visits[c.key] for c in cases if c.ranks == case.ranks and not self.plan.backend(c).proven],
                     None if devices.kind_of(case.device).queued else case.threads * case.ranks,
-                    self._least_seconds(case, cases),
+                    least,
                     max(1.0, _weights(case.shape) / _weights(DEFAULT_SHAPE)),
+                    peak,
                 )
             ):
                 yield self._failure(case, number, Refused("wrong", what), f"in pass {number + 1}, by all its rounds")
 
-    def _least_seconds(self, case: Case, cases: Sequence[Case]) -> float:
-        """What a step's arithmetic takes at the best rate of the controls that ran where this case runs; 0 without any."""
+    def _least_seconds(self, case: Case, cases: Sequence[Case]) -> tuple[float, bool]:
+        """What a step's arithmetic takes at the best rate of the controls that ran where this case runs, 0 without any; whether
+        a peak of its dtype was among them, whose rate is a thread's."""
         dtypes = (case.dtype, weights_dtype(case.dtype))
-        rates = [
-            work * visit["steps"] / visit["throughput_seconds"]
-            for other in cases
-            if (other.device, other.threads) == (case.device, case.threads) and other.dtype in dtypes
-            if not self.plan.backend(other).proven  # a step could say anything of itself
-            if (work := self.plan.backend(other).work.get(other.device, {}).get(other.dtype, (0, 0))[0])
-            for visit in self.visits[other.key]
-        ]
-        return step_flops(*case.shape) / (case.ranks * max(rates)) if rates else 0.0
+        rates, peak = [0.0], False
+        for other in cases:
+            backend = self.plan.backend(other)
+            if (other.device, other.threads) != (case.device, case.threads) or other.dtype not in dtypes or backend.proven:
+                continue  # a step could say anything of itself
+            work, visits = backend.work.get(other.device, {}).get(other.dtype, (0, 0))[0], self.visits[other.key]
+            if backend.kind == PEAK:
+                rates += [work * case.threads / min(calls) for visit in visits if (calls := visit["throughput_call_seconds"])]
+                peak |= work > 0 and other.dtype == case.dtype and bool(visits)
+            else:
+                rates += [work * visit["steps"] / visit["throughput_seconds"] for visit in visits]
+        return step_flops(*case.shape) / (case.ranks * max(rates)) if max(rates) else 0.0, peak
 
     def _profiles(self, number: int) -> Iterator[Record]:
         """What each step consists of, asked of processes that have been timed and are ended next."""

@@ -14,7 +14,7 @@ from bench.errors import UsageError, unknown
 from bench.machine import resources
 from bench.machine.devices import chosen, kind_of
 from bench.plan.sides import Backend, Side
-from bench.schema.case import CEILING, COLLECTIVE, DEFAULT_SHAPE, TWIN, Case, Shape, at
+from bench.schema.case import CEILING, COLLECTIVE, DEFAULT_SHAPE, PEAK, TWIN, Case, Shape, at
 from bench.settings import Settings
 
 
@@ -37,8 +37,8 @@ class Plan:
 
     @property
     def controls(self) -> tuple[Case, ...]:
-        """What is measured with the cases: baselines and, on the first side alone, their twins, null, yardsticks, ceilings; of
-        steps in ranks also one rank's part alone."""
+        """What is measured with the cases: baselines and, on the first side alone, their twins and all fixed work; of steps in
+        ranks also one rank's part alone."""
         first = self.sides[0].label
         opposite = self._baselines(case for case in self.cases if case.side != first)
         baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
@@ -52,8 +52,8 @@ class Plan:
         return [base for base in dict.fromkeys(map(self.baseline_of, cases)) if base]
 
     def _fixed_work(self) -> Iterator[Case]:
-        """Of the first side: ceilings and collectives in every dtype that is measured, everything else in its own first one;
-        what ranks do only where a step is measured that they compute."""
+        """Of the first side: ceilings, peaks and collectives in every dtype that is measured, everything else in its own first
+        one; what ranks do only where a step is measured that they compute."""
         first = self.sides[0]
         places = dict.fromkeys((device, c.dtype, c.threads, 1) for c in self.cases for device in ("cpu", c.device))
         shared = dict.fromkeys((c.device, c.dtype, c.threads, c.ranks) for c in self.cases if self.backend(c).parallel)
@@ -61,7 +61,7 @@ class Plan:
             if backend.proven or backend.missing:
                 continue
             for device, dtype, threads, ranks in shared if backend.parallel else places:
-                own = dtype if backend.kind in (CEILING, COLLECTIVE) else backend.dtypes[0]
+                own = dtype if backend.kind in (CEILING, PEAK, COLLECTIVE) else backend.dtypes[0]
                 if backend.reason(device, own) is None:
                     yield Case(backend.name, device, own, threads, DEFAULT_SHAPE, side=first.label, ranks=ranks)
 

@@ -55,6 +55,7 @@ def _case(plan: Plan, case: Case, measured: Sequence[Case]) -> CaseRecord:
         "baseline": baseline.key if baseline and backend.proven else None,
         "flops": flops,
         "bytes": moved,
+        "steps_per_call": backend.steps_per_call,
         "learning_rate": case.learning_rate,
         "tolerance": TOLERANCE[case.dtype] if backend.proven else None,
         "versions": backend.versions,

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from backends.api import Problem, steady_learning_rate
 
 TWIN, YARDSTICK, CEILING, CONTROL, COLLECTIVE = "twin", "yardstick", "ceiling", "control", "collective"
-FIXED_WORK = (CONTROL, YARDSTICK, CEILING, COLLECTIVE)
+PEAK, OVERHEAD = "peak", "overhead"
+FIXED_WORK = (CONTROL, YARDSTICK, CEILING, COLLECTIVE, PEAK, OVERHEAD)
 """Kinds of backends that do no training step: measured with every plan, never proven."""
 CONTROLS = (TWIN, *FIXED_WORK)
 """Kinds of rows that a reader needs only to trust the others. Every other kind is a way of writing the step."""

@@ -28,6 +28,7 @@ Above0 = Annotated[float, Bound("a number above 0", lambda value: value > 0)]
 AtLeast0 = Annotated[float, Bound("a number of at least 0", lambda value: value >= 0)]
 Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value >= 0)]
 Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
+Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
 Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
 Rounds = Annotated[list[Count], Bound("two whole numbers of at least 0", lambda value: len(value) == 2)]
 Sizes = Annotated[list[Number], Bound("four whole numbers of at least 1", lambda value: len(value) == 4)]
@@ -63,6 +64,7 @@ class CaseRecord(Named):
     flops: Count
     bytes: Count
     """Operations and bytes of a step: what the problem needs, or what a control says that it does."""
+    steps_per_call: NotRequired[Together]
     learning_rate: float
     tolerance: float | None
     source_hash: str
@@ -72,7 +74,6 @@ class CaseRecord(Named):
     """Cases of one group share a process."""
 
 
-Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
 Operations = Annotated[list[Count], Bound("operations and bytes", lambda value: len(value) == 2)]
 
 

@@ -42,7 +42,8 @@ COLUMNS = (
             " the first quarter of a round, which warms up", "analyse/estimates", unit="s", only_ok=True, check="time"),
     Columns(_interval("ratio"), "undisturbed time over the baseline's; of rounds in the same block where one of them is queued"
             " or its calls were not timed", "analyse/estimates", only_ok=True, check="time"),
-    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick`, `ceiling` or `collective`", "plan/cases", check="text"),
+    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick`, `ceiling`, `collective`, `peak` or `overhead`",
+            "plan/cases", check="text"),
     Columns(("baseline",), "the key of the case that the ratio refers to", "plan/cases"),
     Columns(_interval("latency_seconds_per_step"), "the loss fetched after every step",
             "analyse/estimates", unit="s", only_ok=True),
@@ -52,7 +53,8 @@ COLUMNS = (
             "analyse/estimates", unit="s", only_ok=True),
     Columns(("flop_per_second",), "floating-point operations that the step needs, over its time",
             "analyse/roofline", unit="1/s", only_ok=True),
-    Columns(("byte_per_second",), "of a ceiling: what it moves, over its time", "analyse/roofline", unit="B/s", only_ok=True),
+    Columns(("byte_per_second",), "of a ceiling or peak: what it moves, over its time", "analyse/roofline", unit="B/s",
+            only_ok=True),
     Columns(("limit_seconds_per_step",), "the least time that the ceilings of the same run leave possible",
             "analyse/roofline", unit="s", only_ok=True),
     Columns(("limit_share",), "that over the row's own time", "analyse/roofline", only_ok=True),
@@ -126,6 +128,15 @@ COLUMNS = (
             "analyse/parallel", unit="s", only_ok=True),
     Columns(("collective_seconds_per_step",), "undisturbed, of the gradients' sum over the ranks alone, where there are as"
             " many as at the default shape", "analyse/parallel", unit="s", only_ok=True),
+    Columns(("bound_seconds_per_step",), "the least time that a step can take undisturbed, by what `bound_by` says",
+            "analyse/roofline", unit="s", only_ok=True),
+    Columns(("bound_share",), "that over the row's own undisturbed time", "analyse/roofline", only_ok=True),
+    Columns(("bound_by",), "`peak`: the peak that this run measured in registers and caches; `best seen`: the fastest that this"
+            " run saw anything do, which no row can pass", "analyse/roofline", only_ok=True),
+    Columns(("memory_seconds_per_step", "operators_seconds_per_step", "faults_seconds_per_step", "rest_seconds_per_step"),
+            "with the bound the parts of the undisturbed time: bytes at the fastest copy's rate, operators and page faults at"
+            " what one costs in the same blocks, and the rest, which may be negative",
+            "analyse/decomposition", unit="s", only_ok=True),
 )  # fmt: skip
 SUMMARY = [name for columns in COLUMNS for name in columns.names]
 ONLY_OK = [name for columns in COLUMNS if columns.only_ok for name in columns.names]

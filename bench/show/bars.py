@@ -1,4 +1,4 @@
-"""Times as bars in the terminal: one line a step, each with its interval, its limit and its baseline.
+"""Times as bars in the terminal: one line a step, each with its interval, its bound and its baseline.
 
 Nothing is estimated: a bar draws what stands in the table, a sparkline the medians of the processes.
 """
@@ -17,12 +17,12 @@ from rich.text import Text
 from bench.analyse.estimates import log_blocks
 from bench.schema.case import Case, is_control
 from bench.show.grid import Row
-from bench.show.rows import arranged, key_of, name_of, place_of
+from bench.show.rows import arranged, bound_of, key_of, name_of, place_of
 from bench.units import seconds
 
 EIGHTHS = " ▏▎▍▌▋▊▉"
-WITHIN, BEYOND, LIMIT, BASELINE, FURTHER = "▓░┃┊→"
-STYLES = {WITHIN: "bright_blue", BEYOND: "bright_blue", LIMIT: "bold red", BASELINE: "bold yellow", FURTHER: "bright_blue"}
+WITHIN, BEYOND, BOUND, BASELINE, FURTHER = "▓░┃┊→"
+STYLES = {WITHIN: "bright_blue", BEYOND: "bright_blue", BOUND: "bold red", BASELINE: "bold yellow", FURTHER: "bright_blue"}
 LEVELS = "▁▂▃▄▅▆▇█"
 PROCESSES = 20
 """Characters of a sparkline at most; with more processes a character stands for several."""
@@ -77,11 +77,11 @@ class Scale:
     def of(cls, rows: list[Row], cells: int) -> Scale:
         """A scale that begins at 0 or, where times are far apart, is logarithmic and begins at a power of ten."""
         times = [row["seconds_per_step"] for row in rows]
-        limits = [row["limit_seconds_per_step"] for row in rows if math.isfinite(row["limit_seconds_per_step"])]
+        bounds = [row["bound_seconds_per_step"] for row in rows if math.isfinite(row["bound_seconds_per_step"])]
         highs = [row["seconds_per_step_high"] for row in rows if math.isfinite(row["seconds_per_step_high"])]
         end = min(max([*times, *highs]), 1.25 * max(times))  # an interval of two processes would leave no room for bars
         log = is_wide(times)
-        return cls(10.0 ** math.floor(math.log10(min([*times, *limits]) / 1.01)) if log else 0.0, end, cells, log)
+        return cls(10.0 ** math.floor(math.log10(min([*times, *bounds]) / 1.01)) if log else 0.0, end, cells, log)
 
     def at(self, value: float) -> float:
         """Where a time stands, in cells from the left; NaN for one that is unknown."""
@@ -100,7 +100,7 @@ class Scale:
         cells += " " * (self.cells - len(cells))
         if high > self.cells + 0.5:
             cells[-1] = FURTHER
-        for mark, value in ((BASELINE, baseline), (LIMIT, row["limit_seconds_per_step"])):
+        for mark, value in ((BASELINE, baseline), (BOUND, row["bound_seconds_per_step"])):
             place = self.at(value)
             if 0 <= place < self.cells and cells[int(place)] not in EIGHTHS[1:]:  # the end of the bar matters more
                 cells[int(place)] = mark
@@ -113,7 +113,7 @@ class Scale:
 def _marks(rows: list[Row]) -> str:
     """A legend of what the bars show beside times."""
     known = [f"{WITHIN}{BEYOND} 95 % interval"] if any(math.isfinite(row["seconds_per_step_low"]) for row in rows) else []
-    known += [f"{LIMIT} limit"] if any(math.isfinite(row["limit_seconds_per_step"]) for row in rows) else []
+    known += [f"{BOUND} {name}"] if (name := bound_of(rows)) else []
     names = list(dict.fromkeys(Case.parse(row["baseline"]).name for row in rows if isinstance(row["baseline"], str)))
     known += [f"{BASELINE} baseline {names[0]}" if len(names) == 1 else f"{BASELINE} its baseline"] if names else []
     return ", ".join(known)

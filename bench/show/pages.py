@@ -50,7 +50,7 @@ def readme(run: Run, folder: str) -> str:
     return f"""{machine(run)}, [complete run]({folder}), [all runs](results/README.md):
 
 {tables.markdown(run.table[~control], WIDTH)}
-![The time of a step, its 95 % interval and its limit, by backend]({folder}/{pictures.NAME})
+![The time of a step, its 95 % interval and its bound, by backend]({folder}/{pictures.NAME})
 
 <details><summary>The controls in the same blocks</summary>
 

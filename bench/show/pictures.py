@@ -1,4 +1,4 @@
-"""The times of a run as a picture: for each step a dot with its 95 % interval, its limit, and a line at the baseline.
+"""The times of a run as a picture: for each step a dot with its 95 % interval, its bound, and a line at the baseline.
 
 The same table is the same picture, whenever and with whichever preferences it is drawn.
 """
@@ -17,14 +17,14 @@ from bench.errors import UsageError, missing
 from bench.schema.case import is_control
 from bench.show.bars import is_wide
 from bench.show.grid import Row
-from bench.show.rows import arranged, common, key_of, name_of, place_of
+from bench.show.rows import arranged, bound_of, common, key_of, name_of, place_of
 from bench.units import seconds
 
 NAME = "times.svg"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe & Ito, *Color Universal Design*, 2008: told apart by those who see fewer colours. Their yellow is lost on white."""
 MARKERS = "osD^vP"
-LIMIT = {"marker": "|", "linestyle": "", "markersize": 9, "markeredgewidth": 1.5}
+BOUND = {"marker": "|", "linestyle": "", "markersize": 9, "markeredgewidth": 1.5}
 BASELINE = {"linestyle": ":", "linewidth": 1}
 
 
@@ -58,7 +58,7 @@ def times(table: pd.DataFrame) -> Any:
                     axes.axvline(row["seconds_per_step"], color=look["color"], **BASELINE)
             if len(groups) == 1:
                 _tell(axes, group, heights)
-        axes.plot([], [], color="grey", label="limit", **LIMIT)
+        axes.plot([], [], color="grey", label=bound_of(steps) or "bound", **BOUND)
         axes.plot([], [], color="grey", label="baseline", **BASELINE)
         _scale(axes, steps)
         axes.xaxis.set_major_formatter(EngFormatter(unit="s"))
@@ -96,11 +96,11 @@ def save(figure: Any, target: Path) -> None:
 
 
 def _draw(axes: Any, group: list[Row], heights: list[float], look: dict[str, str]) -> None:
-    """Dots, intervals and limits of the rows that share a place."""
+    """Dots, intervals and bounds of the rows that share a place."""
     middles = [row["seconds_per_step"] for row in group]
     ends = [[abs(row[f"seconds_per_step_{end}"] - row["seconds_per_step"]) for row in group] for end in ("low", "high")]
     axes.errorbar(middles, heights, xerr=ends, linestyle="", elinewidth=1.2, capsize=3, markersize=5, **look)
-    axes.plot([row["limit_seconds_per_step"] for row in group], heights, color=look["color"], **LIMIT)
+    axes.plot([row["bound_seconds_per_step"] for row in group], heights, color=look["color"], **BOUND)
 
 
 def _tell(axes: Any, group: list[Row], heights: list[float]) -> None:

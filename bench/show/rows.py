@@ -10,9 +10,12 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analyse import roofline
 from bench.schema.case import FIXED_WORK, RANKS, SIDE, Case, Shape, at, is_control
 from bench.show.grid import Row
 
+BOUNDS = {roofline.MEASURED: "bound", roofline.SEEN: "best seen"}
+"""What people call the bound of a row, by what it rests on."""
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """Two more, but the sides of a case, and what other numbers of ranks make of it, stand next to each other instead of in a part
 of the table each."""
@@ -36,6 +39,11 @@ def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
 def records(table: pd.DataFrame) -> list[Row]:
     """The rows of a table as plain dictionaries."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def bound_of(rows: list[Row]) -> str:
+    """What the bounds of these rows are called together; empty where there are none."""
+    return " or ".join(name for by, name in BOUNDS.items() if any(row["bound_by"] == by for row in rows))
 
 
 def with_shape(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import math
 import pandas as pd
 from rich.console import Console
 
+from bench.analyse import roofline
 from bench.analyse.summaries import noise_floor
 from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
@@ -67,6 +68,11 @@ def _legend(table: pd.DataFrame) -> list[str]:
     lines += [f"ratio of a {own} row: to the baseline in {other}." for own, other in dtypes if own != other]
     if later:
         lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first}.")
+    told = {
+        roofline.MEASURED: "of bound: what a step takes at the peaks measured in this run, over its undisturbed time.",
+        roofline.SEEN: "of best: likewise at the best seen in this run, where no peak was measured.",
+    }
+    lines += [line for by, line in told.items() if (table["bound_by"] == by).any()]
     controls = table[table["kind"].map(is_control)]
     if len(controls):
         listed = ", ".join(dict.fromkeys(controls["backend"]))
@@ -89,6 +95,10 @@ def _name_column() -> Column:
         return f"{row['backend']}{' (incomplete)' if row['status'] == 'incomplete' else ''}"
 
     return Column("backend", name, 0, right=False)
+
+
+def _bound(row: Row, by: str) -> str:
+    return _share(row["bound_share"]) if row["bound_by"] == by else ""
 
 
 def _count(value: float) -> str:
@@ -126,7 +136,8 @@ _MEASURES = [
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
     Column("GF/s", lambda r: giga(r["flop_per_second"]), 5),
-    Column("of limit", lambda r: _share(r["limit_share"]), 4),
+    Column("of bound", lambda r: _bound(r, roofline.MEASURED), 4),
+    Column("of best", lambda r: _bound(r, roofline.SEEN), 4),  # all of "best seen" would cost a column in 80 characters
     Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
     Column("pays after", _pays_after, 8),

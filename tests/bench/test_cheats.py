@@ -89,7 +89,7 @@ def test_foreign_code_is_closed_to_all_but_a_folder_of_its_own_unless_asked_not_
     assert (proof["record"], (tmp_path / "written").exists()) == (("failure", False) if closed else ("open", True))
 
 
-@pytest.mark.parametrize("kind", ["ceiling", "twin"])
+@pytest.mark.parametrize("kind", ["ceiling", "peak", "overhead", "twin"])
 def test_what_others_are_measured_by_is_never_foreign(kind, tmp_path):
     """A ceiling of its own would make every honest row look slow, or a cheat's look possible; a twin, the run unproven."""
     peak = f"from backends.api import Control\n\n\nclass Peak(Control):\n    kind = {kind!r}\n    step = None\n"

@@ -14,6 +14,7 @@ import pandas as pd
 
 from bench import units
 from bench.analyse import estimates, scaling, summaries
+from bench.analyse.decomposition import LARGE
 from bench.analyse.run import Run
 from bench.record import frame
 from bench.schema.case import CONTROLS, DEFAULT_SHAPE, is_control
@@ -52,6 +53,7 @@ def gather(files: Sequence[Path], results: Path) -> Json:
         "controls": CONTROLS,
         "dimensions": DIMENSIONS,
         "wide": WIDE,
+        "large": LARGE,
         "units": {"times": units.TIMES, "sizes": units.SIZES},
         "sources": code.library(sources),
         "differences": code.pairs(sources, sources_of),

@@ -1,4 +1,4 @@
-// The first chart: time per step by backend, with the limit and the verdicts.
+// The first chart: time per step by backend, with the bound and the verdicts.
 
 const HEIGHT = { row: 34, slim: 48, more: 90 };
 
@@ -11,18 +11,18 @@ function mainFigure(view) {
   }
   const points = places.filter((place) => place.row);
   const times = points.map(({ row }) => row.seconds_per_step);
-  const limits = view.groups.map(
-    (group) => group.rows.find((row) => isNumber(row.limit_seconds_per_step))?.limit_seconds_per_step,
+  const bounds = view.groups.map(
+    (group) => group.rows.find((row) => isNumber(row.bound_seconds_per_step))?.bound_seconds_per_step,
   );
-  const all = [...times, ...limits.filter(isNumber)];
+  const all = [...times, ...bounds.filter(isNumber)];
   const isLog = Math.max(...times) > DATA.wide * Math.min(...times);
   const rows = points.map(({ row }) => Object.fromEntries(SHOWN.map((name) => [name, row[name] ?? null])));
   const caption =
     `Shorter is better${isLog ? "; the scale is logarithmic" : ""}. Whiskers: 95 % intervals. ` +
-    (limits.some(isNumber) ? "Dotted: the limit, the least time this machine was seen to need for the work. " : "") +
+    (bounds.some(isNumber) ? `Dotted: ${boundName(points.map(({ row }) => row))}, the least time that the work takes here undisturbed. ` : "") +
     "Colour: the verdict beside the baseline, also named in the row. " +
     "Choose one row to read its code, a second to see what differs.";
-  const plot = () => mainPlot(view, places, points, limits, isLog, all);
+  const plot = () => mainPlot(view, places, points, bounds, isLog, all);
   const height = mainHeight(places);
   return {
     name: "answer",
@@ -34,6 +34,9 @@ function mainFigure(view) {
     onclick: (key) => choose(view, key),
   };
 }
+
+// A bound is one where a peak was measured; else it is the best that the run saw.
+const boundName = (rows) => (rows.some((row) => row.bound_by === "best seen") ? "best seen" : "bound");
 
 const SHOWN = [
   "label",
@@ -48,8 +51,9 @@ const SHOWN = [
   "ratio_low",
   "ratio_high",
   "verdict",
-  "limit_seconds_per_step",
-  "limit_share",
+  "bound_seconds_per_step",
+  "bound_share",
+  "bound_by",
   "latency_seconds_per_step",
   "device_seconds_per_step",
   "first_step_seconds",
@@ -58,7 +62,7 @@ const SHOWN = [
   "break_even_steps_high",
 ];
 
-function mainPlot(view, places, points, limits, isLog, all) {
+function mainPlot(view, places, points, bounds, isLog, all) {
   const slim = narrow(); // names and numbers then stand above the bars, not beside them
   const chosen = view.chosen.map((row) => row.key);
   const isBase = (row) => row.key === row.baseline;
@@ -117,15 +121,15 @@ function mainPlot(view, places, points, limits, isLog, all) {
   view.groups.forEach((group, i) => {
     const rows = points.filter(({ row }) => group.rows.includes(row));
     const [first, last] = [rows[0].y - 0.5, rows[rows.length - 1].y + 0.5];
-    if (!isNumber(limits[i])) return;
-    const x = limits[i];
+    if (!isNumber(bounds[i])) return;
+    const x = bounds[i];
     shapes.push({ type: "line", x0: x, x1: x, y0: first, y1: last, line: { color: colour("limit"), width: 2, dash: "dot" } });
     annotations.push({
       x: isLog ? Math.log10(x) : x,
       y: first,
       yanchor: "bottom",
       showarrow: false,
-      text: `limit ${seconds(x)}`,
+      text: `${boundName(rows.map(({ row }) => row))} ${seconds(x)}`,
       font: { size: 12 },
     });
   });

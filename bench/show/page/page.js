@@ -151,7 +151,7 @@ function showFigures(view) {
     code: { losses: lossesFigure(view) },
     spread: { spread: spreadFigure(view) },
     controls: { controls: controlsFigure(view) },
-    limit: { limit: limitFigure(view) },
+    limit: { limit: limitFigure(view), parts: partsFigure(view) },
     scaling: { scaling, residuals },
     threads: { threads: threadsFigure(view) },
     ranks: { ranks: ranksFigure(view) },

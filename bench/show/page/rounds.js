@@ -1,4 +1,4 @@
-// What one run tells beside its estimates: every round, the controls, and the share of the limit.
+// What one run tells beside its estimates: every round, the controls, and the share of the bound.
 
 const middle = (values) => {
   const sorted = values.toSorted((a, b) => a - b);
@@ -110,12 +110,21 @@ function controlsFigure(view) {
   return { name: "controls", title: "Twin and yardsticks over the run", caption, rows, plot };
 }
 
-function limitFigure(view) {
+// A row's label, with its device, dtype, threads and shape where these vary.
+function placed(view, row) {
+  const same = (one) => one.label === row.label && DATA.dimensions.every((part) => one[part] === row[part]);
+  const groups = view.groups.length > 1 ? [view.groups.find((group) => group.rows.some(same)).name] : [];
+  return short([row.label, ...groups].join(", "));
+}
+
+const PARTS = ["bound", "memory", "operators", "faults", "rest"];
+
+function partsFigure(view) {
   const rows = view.shown
-    .filter((row) => isNumber(row.limit_share))
+    .filter((row) => isNumber(row.rest_seconds_per_step))
     .map((row) =>
       Object.fromEntries(
-        [...SHOWN.slice(0, 6), "limit_seconds_per_step", "limit_share", "flop_per_second"].map((name) => [
+        [...SHOWN.slice(0, 5), "undisturbed_seconds_per_step", ...PARTS.map((part) => `${part}_seconds_per_step`)].map((name) => [
           name,
           row[name] ?? null,
         ]),
@@ -123,28 +132,60 @@ function limitFigure(view) {
     );
   if (!rows.length) return null;
   const height = HEIGHT.more + 26 * rows.length;
-  const name = (row) =>
-    short(
-      [
-        row.label,
-        ...(view.groups.length > 1
-          ? [
-              view.groups.find((group) =>
-                group.rows.some((one) => one.label === row.label && DATA.dimensions.every((part) => one[part] === row[part])),
-              ).name,
-            ]
-          : []),
-      ].join(", "),
+  const large = rows.filter((row) => Math.abs(row.rest_seconds_per_step) > DATA.large * row.undisturbed_seconds_per_step);
+  const plot = () => ({
+    height,
+    traces: PARTS.map((part, i) => ({
+      type: "bar",
+      orientation: "h",
+      name: part === "bound" ? boundName(view.shown) : part,
+      x: rows.map((row) => row[`${part}_seconds_per_step`] ?? 0),
+      y: rows.map((_, at) => at),
+      hovertext: rows.map((row) => literal(`${row.label}, ${part}: ${seconds(row[`${part}_seconds_per_step`])}`)),
+      hoverinfo: "text",
+      marker: { color: colour(part === "rest" ? "equal" : `q${i + 1}`) },
+    })),
+    layout: {
+      barmode: "relative",
+      xaxis: axis("undisturbed time per step", SECONDS),
+      yaxis: axis("", {
+        tickvals: rows.map((_, i) => i),
+        ticktext: rows.map((row) => placed(view, row)),
+        autorange: "reversed",
+        showgrid: false,
+      }),
+    },
+  });
+  const caption =
+    "Counts of a step times what one costs in the same blocks: bytes at the fastest copy's rate, operators and page faults. " +
+    "What no count explains is the rest" +
+    (large.length ? `; it is above ${percent(DATA.large)} in ${[...new Set(large.map((row) => row.label))].join(", ")}.` : ".");
+  return { name: "parts", title: "Where the time of a step goes", caption, rows, plot, height };
+}
+
+function limitFigure(view) {
+  const rows = view.shown
+    .filter((row) => isNumber(row.bound_share))
+    .map((row) =>
+      Object.fromEntries(
+        [...SHOWN.slice(0, 6), "bound_seconds_per_step", "bound_share", "bound_by", "flop_per_second"].map((name) => [
+          name,
+          row[name] ?? null,
+        ]),
+      ),
     );
+  if (!rows.length) return null;
+  const height = HEIGHT.more + 26 * rows.length;
+  const name = (row) => placed(view, row);
   const plot = () => ({
     height,
     traces: [
       {
         type: "bar",
         orientation: "h",
-        x: rows.map((row) => row.limit_share),
+        x: rows.map((row) => row.bound_share),
         y: rows.map((_, i) => i),
-        text: rows.map((row) => percent(row.limit_share)),
+        text: rows.map((row) => percent(row.bound_share)),
         textposition: "outside",
         cliponaxis: false,
         marker: { color: colour("q1") },
@@ -152,15 +193,15 @@ function limitFigure(view) {
       },
     ],
     layout: {
-      xaxis: axis("limit over time per step", {
-        range: [0, Math.max(1, ...rows.map((row) => row.limit_share)) * 1.05],
+      xaxis: axis("bound over undisturbed time per step", {
+        range: [0, Math.max(1, ...rows.map((row) => row.bound_share)) * 1.05],
         tickformat: ".0%",
       }),
       yaxis: axis("", { tickvals: rows.map((_, i) => i), ticktext: rows.map(name), autorange: "reversed", showgrid: false }),
     },
   });
   const caption =
-    "The limit is the larger of operations over the fastest product's rate and bytes over the fastest copy's, " +
-    "as measured in the same blocks, plus what a step that does nothing costs.";
+    "The bound is the larger of operations over the peak of arithmetic and bytes over the peak of reading, as measured in the " +
+    "same blocks, plus what a call that does nothing costs. Where no peak could be measured it is the best that the run saw.";
   return { name: "limit", title: "How much of the possible speed is used", caption, rows, plot, height };
 }

@@ -39,8 +39,8 @@ def _visits(number=100, step=STEP, noise=0.05, seed=0, *, clock=1.0, put=ASKING,
 IDLE = _visits(step=1e-9)
 
 
-def _fault(visits, threads=1, least=STEP * 0.7):
-    return audit.fault(visits, [IDLE], threads, least)
+def _fault(visits, threads=1, least=STEP * 0.7, peak=False):
+    return audit.fault(visits, [IDLE], threads, least, peak=peak)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -264,6 +264,8 @@ def test_less_time_than_the_arithmetic_needs_is_no_feat():
     says = _fault(_visits(step=60e-6, noise=0), least=300e-6)
     assert says.startswith("takes 60.0 µs a step, in which this machine can do 20% of a step's arithmetic at most")
     assert _fault(_visits(step=250e-6), least=300e-6) is None, "a ceiling is an average, no bound"
+    assert "can do 83% of a step's arithmetic" in _fault(_visits(step=250e-6, noise=0), least=300e-6, peak=True)
+    assert _fault(_visits(step=295e-6, noise=0), least=300e-6, peak=True) is None, "a clock may rise between the two"
     once = _visits(step=250e-6, noise=0)
     once[:5] = _visits(5, step=60e-6, noise=0)
     assert "takes 60.0 µs a step" in _fault(once, least=300e-6), "no pass may be that quick"

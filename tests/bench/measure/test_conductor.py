@@ -3,6 +3,7 @@
 import os
 import time
 from dataclasses import replace
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -13,6 +14,7 @@ from bench.machine.counters import EVENTS, Counters, Event
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
+from bench.schema.case import DEFAULT_SHAPE, Case
 from bench.settings import Settings
 from tests.support import LIGHT
 
@@ -201,3 +203,29 @@ def test_what_a_closed_process_does_is_counted_from_outside(tmp_path, monkeypatc
     counted = counts(record for record in conductor.measure(plan) if record["record"] == "visit")
     assert counted[case.key]["instructions_per_step"] == pytest.approx(50, abs=2)
     assert all(counted[control.key]["instructions_per_step"] < 10 for control in plan.controls if control.name == "null")
+
+
+def _least(peak, threads=1, dtype="float32"):
+    """Of a step at the default shape, beside a product at 100 GFLOP/s and, if so, a peak whose quickest call tells of 200."""
+    case = Case("step", "cpu", dtype, threads, DEFAULT_SHAPE)
+    product, bound = replace(case, backend="product"), replace(case, backend="bound")
+    work = {"cpu": {dtype: (1_000_000, 0)}}
+    backends = {
+        "step": SimpleNamespace(proven=True, kind="rung", work=work),
+        "product": SimpleNamespace(proven=False, kind="ceiling", work=work),
+        "bound": SimpleNamespace(proven=False, kind="peak", work=work),
+    }
+    calm = {"steps": 2, "throughput_seconds": 20e-6, "throughput_call_seconds": [9e-6, 11e-6]}
+    visits = {case.key: [calm], product.key: [calm], bound.key: [calm | {"throughput_call_seconds": [5e-6, 40e-6]}] * peak}
+    told = SimpleNamespace(plan=SimpleNamespace(backend=lambda case: backends[case.backend]), visits=visits)
+    return conductor._Conductor._least_seconds(told, case, [case, product, bound])
+
+
+@pytest.mark.parametrize(
+    ("peak", "threads", "rate", "bound"), [(False, 1, 100e9, False), (True, 1, 200e9, True), (True, 2, 400e9, True)]
+)
+def test_a_step_takes_at_least_what_its_arithmetic_does_at_the_peak(peak, threads, rate, bound):
+    """A peak is a thread's, and its quickest call counts; without one the fastest product's mean does, and is no bound."""
+    seconds, measured = _least(peak, threads)
+    assert seconds == pytest.approx(25_984_000 / rate)
+    assert measured == bound

@@ -27,9 +27,9 @@ def _shown(table, rounds, width):
     return out.getvalue().splitlines()
 
 
-def _row(seconds, low=math.nan, high=math.nan, limit=math.nan):
-    keys = ("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "limit_seconds_per_step")
-    return dict(zip(keys, (seconds, low, high, limit), strict=True))
+def _row(seconds, low=math.nan, high=math.nan, bound=math.nan):
+    keys = ("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "bound_seconds_per_step")
+    return dict(zip(keys, (seconds, low, high, bound), strict=True))
 
 
 def _bar(row, scale, baseline=math.nan):
@@ -51,9 +51,9 @@ def test_the_interval_is_drawn_to_scale_and_a_narrow_one_not_at_all():
     assert _bar(_row(0.6e-3, 0.4e-3, 2e-3), scale) == "████▓▓░░░→"
 
 
-def test_limit_and_baseline_are_marked_where_they_are():
+def test_bound_and_baseline_are_marked_where_they_are():
     scale = bars.Scale(0.0, 1e-3, 10, log=False)
-    assert _bar(_row(0.6e-3, limit=0.25e-3), scale, baseline=0.85e-3) == "██┃███  ┊"
+    assert _bar(_row(0.6e-3, bound=0.25e-3), scale, baseline=0.85e-3) == "██┃███  ┊"
     assert _bar(_row(0.65e-3), scale, baseline=0.65e-3) == "██████▌", "the end of a bar matters more than a mark"
 
 

@@ -16,7 +16,7 @@ pytest.importorskip("matplotlib")
 @pytest.fixture
 def table():
     found = summaries.summarise(story(lambda key, p, b: (3e-4 + 1e-6 * p) * (1.5 if key == "slow" else 1)))
-    return found.assign(limit_seconds_per_step=1e-4)
+    return found.assign(bound_seconds_per_step=1e-4, bound_by="peak")
 
 
 def _dots(figure):
@@ -41,7 +41,7 @@ def test_dots_stand_at_the_times_of_the_table_and_the_quickest_is_on_top(table):
     assert ends[1][1] == pytest.approx(table.loc[key_of("slow"), "seconds_per_step_high"])
 
 
-def test_limits_and_the_baseline_are_where_the_table_has_them(table):
+def test_bounds_and_the_baseline_are_where_the_table_has_them(table):
     (axes,) = pictures.times(table).axes
     strokes = [line.get_xdata() for line in axes.lines if line.get_markersize() == 9 and len(line.get_xdata())]
     dotted = [line.get_xdata() for line in axes.lines if line.get_linestyle() == ":" and len(line.get_xdata())]

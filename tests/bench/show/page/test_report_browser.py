@@ -178,10 +178,10 @@ def test_numbers_read_as_in_the_terminal(page):
 
 def test_the_scale_turns_logarithmic_where_that_of_the_terminal_does(page):
     def captions(slowest):
-        """Of two rows, the second so much slower than the first, and with a limit far below both."""
+        """Of two rows, the second so much slower than the first, and with a bound far below both."""
         return page.evaluate(
             """slowest => {
-              const rows = [1, slowest].map((time) => ({ seconds_per_step: time, limit_seconds_per_step: 1e-3 }));
+              const rows = [1, slowest].map((time) => ({ seconds_per_step: time, bound_seconds_per_step: 1e-3 }));
               return mainFigure({ groups: [{ rows }], chosen: [] }).caption;
             }""",
             slowest,
