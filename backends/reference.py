@@ -133,7 +133,8 @@ def rounding(problem: Problem, w1: Float64, w2: Float64) -> Rounding:
 
 def nearer(problem: Problem, trajectory: Trajectory, w1: Float64) -> Iterator[Trajectory]:
     """The trajectory with undecided units on the sides that bring its end ever nearer to `w1`: one after the other, the one
-    that brings it furthest first; of a single step, where they do not depend on each other, all of them at once.
+    that brings it furthest first, of those few whose own part of w1 is off their way most; of a single step, where they do not
+    depend on each other, all of them at once.
     """
     if trajectory.steps == 1:
         flipped = _sides(problem, trajectory, w1 - trajectory.w1)
@@ -141,7 +142,7 @@ def nearer(problem: Problem, trajectory: Trajectory, w1: Float64) -> Iterator[Tr
             yield _with_sides(problem, trajectory, flipped)
         return
     now, off = trajectory, _distance(w1, trajectory.w1)
-    while 0 < len(places := _places(now)) <= FEW:
+    while places := _likely(problem, now, w1):
         others = [_with_sides(problem, now, each | _taken(now)) for each in places]
         distances = [_distance(w1, other.w1) for other in others]
         best = int(np.argmin(distances))
@@ -177,9 +178,13 @@ def _taken(trajectory: Trajectory) -> Mask:
     return np.zeros_like(trajectory.undecided) if trajectory.flipped is None else trajectory.flipped
 
 
-def _places(trajectory: Trajectory) -> list[Mask]:
-    """Each undecided unit that is on its first side."""
-    return [_one(trajectory.undecided, place) for place in np.argwhere(trajectory.undecided & ~_taken(trajectory))]
+def _likely(problem: Problem, trajectory: Trajectory, w1: Float64) -> list[Mask]:
+    """Of the undecided units on their first side the few along whose sample their own column of w1 is off most."""
+    places = np.argwhere(trajectory.undecided & ~_taken(trajectory))
+    rows, units = places[:, 1], places[:, 2]
+    along = np.einsum("ij,ji->i", problem.x[rows], (w1 - trajectory.w1)[:, units])
+    shares = along**2 / np.sum(problem.x[rows] ** 2, axis=1)
+    return [_one(trajectory.undecided, place) for place in places[np.argsort(-shares)[:FEW]]]
 
 
 def _distance(one: Float64, other: Float64) -> float:

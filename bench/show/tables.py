@@ -70,7 +70,7 @@ def _legend(table: pd.DataFrame) -> list[str]:
         lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first}.")
     told = {
         roofline.MEASURED: "of bound: what a step takes at the peaks measured in this run, over its undisturbed time.",
-        roofline.SEEN: "of best: likewise at the best seen in this run, where no peak was measured.",
+        roofline.SEEN: "of best: what a step takes at the best seen in this run, for want of peaks, over its undisturbed time.",
     }
     lines += [line for by, line in told.items() if (table["bound_by"] == by).any()]
     controls = table[table["kind"].map(is_control)]

@@ -262,23 +262,42 @@ def test_a_kink_excuses_no_other_error():
         proof.judge(problem, unsure, unsure.losses, (w1 + 1e-4 * (w1 - problem.w1), unsure.w2), "float64")
 
 
-def test_in_a_trajectory_the_side_that_a_unit_took_is_told_too():
-    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
-    unsure = reference.train(problem, 5, kink_margin=2e-4)
-    step, *place = np.argwhere(unsure.undecided)[1]
-    assert 1 < unsure.undecided.sum() <= reference.FEW
+def _flipped(problem, flips):
+    """w1, w2 and the losses of steps in which some units took the other side."""
     w1, w2, losses = problem.w1, problem.w2, []
-    for number in range(5):
-        flipped = np.zeros((33, 65), bool)
-        flipped[tuple(place)] = number == step
+    for flipped in flips:
         now = reference.gradients(problem, w1, w2, flipped)
         losses.append(now.loss)
         w1, w2 = w1 - problem.learning_rate * now.grad_w1, w2 - problem.learning_rate * now.grad_w2
+    return w1, w2, losses
+
+
+def test_in_a_trajectory_the_side_that_a_unit_took_is_told_too():
+    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
+    unsure = reference.train(problem, 5, kink_margin=2e-4)
+    assert 1 < unsure.undecided.sum() <= reference.FEW
+    flipped = np.zeros_like(unsure.undecided)
+    flipped[tuple(np.argwhere(unsure.undecided)[1])] = True
+    w1, w2, losses = _flipped(problem, flipped)
     with pytest.raises(Wrong):
         proof.compare(unsure, losses, (w1, w2), "float64")
     assert proof.judge(problem, unsure, losses, (w1, w2), "float64").kinks == 1
     with pytest.raises(Wrong, match="lower precision"):
         proof.judge(problem, unsure, losses, (w1 + 1e-4 * (w1 - problem.w1), w2), "float64")
+
+
+@pytest.mark.parametrize("chosen", [(20,), (3, 31)])
+def test_the_side_is_told_among_many_undecided_units_too(chosen):
+    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
+    unsure = reference.train(problem, 5, kink_margin=5e-3)
+    places = np.argwhere(unsure.undecided)
+    assert len(places) > 4 * reference.FEW
+    flipped = np.zeros_like(unsure.undecided)
+    flipped[tuple(places[list(chosen)].T)] = True
+    w1, _, _ = _flipped(problem, flipped)
+    assert np.linalg.norm(w1 - unsure.w1) > 1e-4 * np.linalg.norm(w1 - problem.w1)
+    *_, found = reference.nearer(problem, unsure, w1)
+    assert found.w1 == pytest.approx(w1, abs=1e-12)
 
 
 class AddsEachSample(discovery.load(BACKENDS / "numpy_manual.py")):
