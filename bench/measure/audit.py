@@ -14,7 +14,7 @@ from bench import units
 from bench.schema.records import Visit
 from bench.schema.steps import EVEN_STEPS, beside_calls, seconds_per_step, timed_singly
 
-FEW, FEW_PASSES = 6, 5
+FEW, FEW_PASSES = 10, 5
 """With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
 pass. Of few passes the best counts, of more all but a tenth of them, and all but one at least."""
 APART = 0.05

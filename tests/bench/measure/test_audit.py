@@ -174,7 +174,7 @@ def test_short_steps_and_long_ones_are_believed(step):
 
 
 def test_a_few_visits_that_were_all_interrupted_say_nothing():
-    visits = _visits(5)
+    visits = _visits(9)
     for visit in visits:
         visit["outside"]["throughput_seconds"] += 0.1
     assert _fault(visits) is None
@@ -275,9 +275,9 @@ def test_older_visits_that_nobody_timed_from_outside_say_nothing():
     assert audit.fault([{"throughput_seconds": 1e-9}], [], 1, 1.0) is None
 
 
-def test_six_visits_of_two_passes_are_enough_to_refuse_a_clock():
-    assert _fault(_visits(5, clock=0.5)) is None
-    assert "from outside" in _fault(_visits(6, clock=0.5))
+def test_ten_visits_of_two_passes_are_enough_to_refuse_a_clock():
+    assert _fault(_visits(9, clock=0.5)) is None
+    assert "from outside" in _fault(_visits(10, clock=0.5))
     assert _fault([visit | {"pass": 0} for visit in _visits(100, clock=0.5)]) is None
 
 
@@ -425,7 +425,7 @@ def test_a_slope_is_too_steep_if_all_audits_but_one_say_so_and_their_median_by_f
 
 
 def test_what_is_just_allowed_is_allowed():
-    visits = _visits(8, noise=0)
+    visits = _visits(16, noise=0)
     for visit in visits:
         visit["throughput_call_seconds"] = None  # a span of its own
         visit["outside"] |= {"span_seconds": 0.5, "cpu_seconds": 0.625}
@@ -435,7 +435,7 @@ def test_what_is_just_allowed_is_allowed():
     assert _fault(visits) == "computes on 1.3 cores, asked for 1"
     still = [{"throughput_seconds": 0.0, "put_seconds": 0.0, "take_seconds": 0.0}]
     assert audit.moved(still, 20, [still]) is None
-    visits = _visits(8, noise=0)
+    visits = _visits(16, noise=0)
     for visit in visits:
         visit["outside"]["throughput_seconds"] = STEPS * 0.5
         visit["throughput_seconds"] = STEPS * 0.5
