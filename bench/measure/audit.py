@@ -6,6 +6,7 @@ A rule must never reject an honest step: what interrupts a process adds to both 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
@@ -17,6 +18,9 @@ from bench.schema.steps import EVEN_STEPS, beside_calls, seconds_per_step, timed
 FEW, FEW_PASSES = 10, 5
 """With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
 pass. Of few passes the best counts, of more all but a tenth of them, and all but one at least."""
+FEW_ROUNDS = 3
+"""With fewer rounds in the half of a pass that makes its number, passes are left out more freely: a third of them, and where it
+is a single round all but the best. That round may have been interrupted, and nothing beside it tells."""
 APART = 0.05
 """Share of a round that its two clocks may differ by, beside twice what asking takes."""
 MOVED_ROUNDS, MOVED_STEPS = 0.1, 2.0
@@ -105,12 +109,13 @@ def _hidden(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], wider:
             number: median(seconds_per_step(visit, mode) * steps for visit in quick if visit["pass"] == number)
             for number in _passes(quick)
         }
+        rounds = min(Counter(visit["pass"] for visit in quick).values(), default=0)
         others = [some for control in controls if (some := _quicker(control, mode))]
         for place, (times, share) in allowed.items():
             asking = max((median(_waits(visit, mode)[place] for visit in some) for some in others), default=1e-3)
             asked = times * asking * (1.0 if place == "run" else wider)
-            mine = _share(_shortest(quick, mode, place), asked, inside)
-            theirs = [_share(_shortest(some, mode, place), times * asking, inside) for some in others]
+            mine = _share(_shortest(quick, mode, place), asked, inside, rounds)
+            theirs = [_share(_shortest(some, mode, place), times * asking, inside, rounds) for some in others]
             if mine > share + NEIGHBOURS * max(theirs, default=0.0):
                 shortest = median(_shortest(quick, mode, place).values())
                 return _told(place, shortest, median(inside.values()), steps)
@@ -153,10 +158,17 @@ def _excess(visits: Sequence[Visit]) -> tuple[float, float] | None:
     return beside_calls(visits, [min(each["outside"]["span_seconds"], each["outside"]["cpu_seconds"]) for each in visits])
 
 
-def _share(shortest: Mapping[int, float], asking: float, inside: Mapping[int, float]) -> float:
-    logs = [math.log1p(max(0.0, shortest[n] - asking) / inside[n]) for n in inside if n in shortest]
-    kept = sorted(logs)[: -max(1, len(logs) // 10)] if len(logs) >= FEW_PASSES else sorted(logs)[:1]
+def _share(shortest: Mapping[int, float], asking: float, inside: Mapping[int, float], rounds: int) -> float:
+    logs = sorted(math.log1p(max(0.0, shortest[n] - asking) / inside[n]) for n in inside if n in shortest)
+    kept = logs[: _kept(len(logs), rounds)]
     return sum(kept) / len(kept) if kept else 0.0
+
+
+def _kept(passes: int, rounds: int) -> int:
+    """How many passes count, those with the shortest waits; `rounds` of each make its number."""
+    if passes < FEW_PASSES or rounds < 2:
+        return 1
+    return passes - max(1, passes // (10 if rounds >= FEW_ROUNDS else 3))
 
 
 def _told(place: str, seconds: float, inside: float, steps: int) -> str:

@@ -339,6 +339,16 @@ LONG, SHORT = {"run": 0.5}, {"run": 0.0}
 
 
 @pytest.mark.parametrize(
+    ("visits", "interrupted", "refused"),
+    [(2, 5, False), (2, 6, True), (3, 2, False), (3, 3, True), (4, 2, False), (4, 3, True), (5, 1, False), (5, 2, True)],
+)
+def test_where_few_rounds_make_a_number_more_passes_may_have_been_interrupted(visits, interrupted, refused):
+    """Half of a pass's visits make its number: of two a single one."""
+    says = _says(_waiting(*[[LONG if number < interrupted else SHORT] * visits for number in range(6)]))
+    assert (says is not None) == refused
+
+
+@pytest.mark.parametrize(
     ("number", "interrupted", "refused"),
     [(4, 3, False), (4, 4, True), (5, 1, False), (5, 2, True), (19, 1, False), (19, 2, True), (20, 2, False), (20, 3, True)],
 )
