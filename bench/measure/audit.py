@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.schema.records import Visit
+from bench.schema.records import Outside, Visit
 from bench.schema.steps import EVEN_STEPS, beside_calls, seconds_per_step, timed_singly
 
 FEW, FEW_PASSES = 10, 5
@@ -226,12 +226,17 @@ def _further(visit: Visit) -> float:
 
 def _cores(visits: Sequence[Visit], threads: int | None) -> str | None:
     """Without the worst tenth of the visits: the kernel's list of children may miss one whose brother ends just then."""
-    told = sorted((visit["outside"] for visit in visits), key=lambda each: each["cpu_seconds"] / each["span_seconds"])
+    told = sorted((visit["outside"] for visit in visits), key=lambda each: each["cpu_seconds"] / _counted(each))
     kept = told[: len(told) - max(1, len(told) // 10)]
-    cpu, span = (sum(each[name] for each in kept) for name in ("cpu_seconds", "span_seconds"))
+    cpu, span = sum(each["cpu_seconds"] for each in kept), sum(map(_counted, kept))
     if threads is not None and cpu > BUSY * threads * span:
         return f"computes on {cpu / span:.2g} cores, asked for {threads}"
     return None
+
+
+def _counted(outside: Outside) -> float:
+    """Seconds in which CPU time was counted: a round's, with the counting itself."""
+    return outside.get("cpu_span_seconds", outside["span_seconds"])
 
 
 def _bound(visits: Sequence[Visit], least_seconds: float, faster: float) -> str | None:

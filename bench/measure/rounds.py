@@ -99,11 +99,10 @@ class Visited:
         """Every round of a visit, the throughput's first; what a journal's visit has of it. Raises `Refused`."""
         if (awake := worker.awake_seconds) > AWAKE:
             raise Refused("wrong", f"computes for {units.seconds(awake)} while it is suspended and others are timed")
-        self._put(worker, WARM, 1)
+        answer(worker, "put", key=self.case.key, arrays=self._weights(worker, WARM, 1))
         answer(worker, "run", key=self.case.key, mode="throughput", calls=1)
-        counts, cpu = [worker.counters.read()], worker.cpu_seconds()
+        counts = [worker.counters.read()]
         throughput = self.round(worker, THROUGHPUT, self.calls)
-        cpu = worker.cpu_seconds() - cpu
         counts.append(worker.counters.read())
         longer = self.round(worker, AUDIT, self.longer) if audited else None
         counts.append(worker.counters.read())
@@ -119,7 +118,6 @@ class Visited:
             **{name: max(each.outside[name] for each in equal) for name in ("put_seconds", "take_seconds")},
             "latency_seconds": latency.outside["throughput_seconds"],
             "device_seconds": device.outside["throughput_seconds"] if device else None,
-            "cpu_seconds": cpu,
         }
         if longer:
             outside |= {
@@ -143,11 +141,18 @@ class Visited:
     def round(self, worker: Held, name: str, calls: int) -> Round:
         """Weights in, calls and a wait, losses and weights out, each timed from outside; then the judge's word."""
         mode = THROUGHPUT if name == AUDIT else name
-        placed, start = self._put(worker, name, calls)
+        arrays, counted = self._weights(worker, name, calls), name == THROUGHPUT
+        before = perf_counter()
+        cpu = worker.cpu_seconds() if counted else 0.0  # from here on: pools spin for a while after whatever came before
+        start = perf_counter()
+        answer(worker, "put", key=self.case.key, arrays=arrays)
+        placed = perf_counter()
         reply = answer(worker, "run", key=self.case.key, mode=mode, calls=calls)
         ran = perf_counter()
         taken = answer(worker, "take", key=self.case.key)
         end = perf_counter()
+        cpu = worker.cpu_seconds() - cpu if counted else 0.0
+        after = perf_counter()
         errors = None
         if self.backend.proven:
             every = self.backend.steps_per_call
@@ -159,16 +164,16 @@ class Visited:
             "throughput_seconds": ran - placed,
             "take_seconds": end - ran,
             "span_seconds": end - start,
+            "cpu_seconds": cpu,
+            "cpu_span_seconds": after - before,
         }
         return Round(reply, taken, errors, outside)
 
-    def _put(self, worker: Held, name: str, calls: int) -> tuple[float, float]:
-        """When the weights were in place, and when they began to be put there."""
+    def _weights(self, worker: Held, name: str, calls: int) -> Any:
+        """Where a round's weights lie in the memory that worker and conductor share."""
         told = answer(self.judge, "weights", name=self._name(name, calls))["arrays"]
         worker.region.take(self.judge.region, told)
-        start = perf_counter()
-        answer(worker, "put", key=self.case.key, arrays=told)
-        return perf_counter(), start
+        return told
 
     def _name(self, name: str, calls: int) -> str:
         """Cases of one shape and dtype share their rounds of a block: one reference proves them all."""

@@ -199,6 +199,8 @@ class Outside(TypedDict):
     """Of the throughput round as a whole, from weights in to weights out."""
     cpu_seconds: AtLeast0
     """That the worker's processes computed in it."""
+    cpu_span_seconds: NotRequired[Above0]
+    """In which they did: the span with the counting at both its ends."""
     audit_steps: NotRequired[Number]
     """Of a further round, now and then, of another length."""
     audit_span_seconds: NotRequired[Above0]

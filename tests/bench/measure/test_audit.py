@@ -434,6 +434,16 @@ def test_a_slope_is_too_steep_if_all_audits_but_one_say_so_and_their_median_by_f
     assert (_sloped(*ratios) is not None) == refused
 
 
+def test_cores_are_those_of_the_time_in_which_cpu_time_was_counted():
+    visits = _visits(cores=1.9)
+    for visit in visits:
+        visit["outside"]["cpu_span_seconds"] = 1.6 * visit["outside"]["span_seconds"]
+    assert _fault(visits) is None
+    for visit in visits:
+        visit["outside"]["cpu_span_seconds"] = 1.4 * visit["outside"]["span_seconds"]
+    assert _fault(visits) == "computes on 1.4 cores, asked for 1"
+
+
 def test_what_is_just_allowed_is_allowed():
     visits = _visits(16, noise=0)
     for visit in visits:

@@ -51,6 +51,7 @@ class Asked:
         return self.ask("")
 
     def cpu_seconds(self):
+        self.clock.now += self.takes.get("count", 0.0)
         return self.computed
 
 
@@ -160,7 +161,7 @@ def test_where_nothing_can_be_counted_a_visit_tells_of_no_counts(room):
 def test_a_visit_tells_each_clock_under_its_name(room):
     """The judge's thousand seconds are in none of them; puts take 1, 2, ... s, runs 20, 30, ... s, takes 0.1, 0.2, ... s."""
     visited, worker, _ = room
-    worker.takes["run"] = 10.0
+    worker.takes |= {"run": 10.0, "count": 0.5}
     assert visited.visit(worker, audited=True, marks=True) == {
         "steps": 4,
         "throughput_seconds": 29.0,
@@ -180,6 +181,7 @@ def test_a_visit_tells_each_clock_under_its_name(room):
             "take_seconds": pytest.approx(0.4),
             "span_seconds": pytest.approx(2.0 + 20.0 + 0.1),
             "cpu_seconds": pytest.approx((2.0 + 20.0 + 0.1) / 2),
+            "cpu_span_seconds": pytest.approx(0.5 + 2.0 + 20.0 + 0.1 + 0.5),
             "audit_steps": 8,
             "audit_span_seconds": pytest.approx(3.0 + 30.0 + 0.2),
         },
@@ -237,7 +239,7 @@ def test_weights_go_to_the_worker_and_answers_to_the_judge_as_they_are(room):
     visited, worker, log = room
     visited.visit(worker, audited=False, marks=False)
     name = log[0][1]["name"]
-    visited._put(worker, WARM, 1)
+    visited._weights(worker, WARM, 1)
     assert worker.region.read(TOLD)[0].tolist() == [len(name), 0.5, 7.0]
     visited.round(worker, LATENCY, 4)
     assert visited.judge.region.read(TOLD)[0].tolist() == [3.0, 1.0, 4.0]
