@@ -178,7 +178,7 @@ def test_ctrl_c_prints_what_is_there_and_ends_the_workers(command, code, environ
 
 
 def test_two_runs_at_once_keep_apart_and_are_both_warned(environ):
-    some = {"BENCH_PROCESSES": "8", "BENCH_BLOCKS": "5", "BENCH_STEPS": "20", "BENCH_BACKENDS": "numpy_manual"}
+    some = {"BENCH_PROCESSES": "4", "BENCH_BLOCKS": "4", "BENCH_STEPS": "20", "BENCH_BACKENDS": "numpy_manual"}
     both = [_started(environ, "bench", "run", **some) for _ in range(2)]
     printed = [process.communicate(timeout=120)[0] for process in both]
     for text in printed:
