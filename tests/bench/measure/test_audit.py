@@ -444,6 +444,14 @@ def test_cores_are_those_of_the_time_in_which_cpu_time_was_counted():
     assert _fault(visits) == "computes on 1.4 cores, asked for 1"
 
 
+@pytest.mark.parametrize(("wild", "refused"), [(1, False), (2, True)])
+def test_a_tenth_of_the_visits_that_make_the_number_may_have_been_counted_wrongly(wild, refused):
+    visits = _visits(20, noise=0)
+    for visit in visits[:wild]:
+        visit["outside"]["cpu_seconds"] *= 100
+    assert ("cores" in (_fault(visits) or "")) == refused
+
+
 def test_what_is_just_allowed_is_allowed():
     visits = _visits(16, noise=0)
     for visit in visits:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.schema.steps import EVEN_STEPS, beside_calls, timed_singly
+from bench.schema.steps import EVEN_STEPS, beside_calls, queues, seconds_per_step, timed_singly
 
 STEP, STEPS = 1e-3, 20
 
@@ -43,3 +43,19 @@ def test_queued_steps_and_those_that_nobody_timed_are_no_single_steps():
     assert not timed_singly(queued)
     assert not timed_singly(untimed)
     assert timed_singly(_visits())
+
+
+ROUND = {
+    "steps": 4, "throughput_seconds": 5.0, "dispatch_seconds": 4.0, "latency_seconds": 8.0, "device_seconds": 6.0,
+    "throughput_call_seconds": [2.0, 1.0, 1.0, 1.0], "latency_call_seconds": [5.0, 1.0, 1.0, 1.0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("dispatch", "throughput"), [(4.0, 1.0), (3.9, 5.0 / 4)])
+def test_a_step_is_told_without_those_that_warm_up_unless_it_was_queued(dispatch, throughput):
+    """Of what the device says of itself nothing is left out, and of fetched losses the first always."""
+    visit = ROUND | {"dispatch_seconds": dispatch}
+    assert queues(visit) == (dispatch == 3.9)
+    assert seconds_per_step(visit, "throughput") == throughput
+    assert seconds_per_step(visit, "latency") == 1.0
+    assert seconds_per_step(visit, "device") == 6.0 / 4
