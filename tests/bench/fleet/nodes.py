@@ -1,15 +1,30 @@
 """Fleets of real processes of this machine: what tests look at while they measure."""
 
 import shlex
+import subprocess
 import sys
 import time
 
 import psutil
 
 from bench.fleet import node
+from tests.support import ROOT
 
 NODE = f"{shlex.quote(sys.executable)} -m bench node"
 TEMPLATE = f": {{node}}; exec {NODE}"
+
+
+def run_fleet(options, environ, at):
+    """`bench fleet` in a process of its own; calls `at(line)` with each line that it says. Its exit code and its lines."""
+    command = [sys.executable, "-m", "bench", "fleet", *options]
+    with subprocess.Popen(
+        command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as done:
+        lines = []
+        for line in done.stdout:
+            lines.append(line.rstrip())
+            at(lines[-1])
+    return done.returncode, lines
 
 
 def only(running):

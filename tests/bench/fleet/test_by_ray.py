@@ -9,7 +9,7 @@ import pytest
 
 from bench.fleet import folder
 from tests.bench.fleet.clusters import needs
-from tests.bench.fleet.nodes import asked_processes, wait_for
+from tests.bench.fleet.nodes import asked_processes, run_fleet, wait_for
 from tests.conftest import SMALL
 from tests.support import LIGHT, ROOT, clean_environ
 
@@ -41,16 +41,8 @@ def begun(cluster, tmp_path):
     environ = clean_environ() | SMALL | settings | {"XDG_STATE_HOME": str(tmp_path / "state")} | LIGHT
 
     def run(at=lambda line: None, *options, **changes):
-        command = [sys.executable, "-m", "bench", "fleet", "--ray", cluster["address"], *options]
-        with subprocess.Popen(
-            command, env=environ | changes, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as done:
-            lines = []
-            for line in done.stdout:
-                lines.append(line.rstrip())
-                at(line.rstrip())
-        place = next((tmp_path / "results" / "fleet").iterdir())
-        return done.returncode, lines, place
+        code, lines = run_fleet(["--ray", cluster["address"], *options], environ | changes, at)
+        return code, lines, next((tmp_path / "results" / "fleet").iterdir())
 
     return run
 

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 
 import psutil
 import pytest
@@ -13,8 +12,9 @@ from bench.fleet import folder, home, private
 from bench.fleet.asking import Patience
 from bench.fleet.launchers.slurm import Slurm
 from tests.bench.fleet.clusters import needs, slurm, why_no_slurm
+from tests.bench.fleet.nodes import run_fleet
 from tests.conftest import SMALL
-from tests.support import LIGHT, ROOT, clean_environ
+from tests.support import LIGHT, clean_environ
 
 pytestmark = needs("submitit")
 needs_slurm = pytest.mark.skipif(bool(why_no_slurm()), reason=f"needs SLURM: {why_no_slurm()}")
@@ -76,15 +76,8 @@ def begun(cluster, places, tmp_path):
     environ = clean_environ() | SMALL | settings | places | LIGHT | ours
 
     def run(at, *options, **changes):
-        command = [sys.executable, "-m", "bench", "fleet", "--slurm", *options]
-        with subprocess.Popen(
-            command, env=environ | changes, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as done:
-            lines = []
-            for line in done.stdout:
-                lines.append(line.rstrip())
-                at(line.rstrip())
-        return done.returncode, lines, next((tmp_path / "results" / "fleet").iterdir())
+        code, lines = run_fleet(["--slurm", *options], environ | changes, at)
+        return code, lines, next((tmp_path / "results" / "fleet").iterdir())
 
     return run
 
