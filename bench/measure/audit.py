@@ -16,8 +16,8 @@ from bench.schema.records import Outside, Visit
 from bench.schema.steps import EVEN_STEPS, beside_calls, seconds_per_step, timed_singly
 
 FEW, FEW_PASSES = 10, 5
-"""With fewer visits nothing is said at all: beside a busy neighbour all of them may have been interrupted; nor of a single
-pass. Of few passes the best counts, of more all but a tenth of them, and all but one at least."""
+"""With fewer visits that make passes' numbers nothing is said at all: beside a busy neighbour all of them may have been
+interrupted; nor of a single pass. Of few passes the best counts, of more all but a tenth of them, and all but one at least."""
 FEW_ROUNDS = 3
 """With fewer rounds in the half of a pass that makes its number, passes are left out more freely: a third of them, and where it
 is a single round all but the best. That round may have been interrupted, and nothing beside it tells."""
@@ -63,10 +63,11 @@ def fault(
     how many times the bytes of a control's weights have to go in and out, at least 1. `peak`: whether that rate is a bound.
     """
     visits, *controls = ([visit for visit in some if "outside" in visit] for some in (visits, *controls))
-    if len(visits) < FEW or len(_passes(visits)) < 2:
+    quick = _quicker(visits, "throughput")
+    if len(quick) < FEW or len(_passes(visits)) < 2:
         return None
     return (
-        _cores(_quicker(visits, "throughput"), threads)
+        _cores(quick, threads)
         or _hidden(visits, controls, wider)
         or _uneven(visits, controls, threads, wider)
         or _bound(visits, least_seconds, FASTER_THAN_PEAK[peak])

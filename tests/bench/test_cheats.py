@@ -27,7 +27,7 @@ NAMES = sorted(path.stem for path in CHEATS.glob("[a-z]*.py"))
 def records():
     """Of a run of all cheats beside an honest backend, long enough for every rule of the audit; no sandbox helps it."""
     settings = replace(Settings.from_env({}), path=(CHEATS,), backends=("numpy_manual", *NAMES), devices=("cpu",))
-    settings = replace(settings, processes=2, blocks=6, sandbox="off")
+    settings = replace(settings, processes=2, blocks=10, sandbox="off")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
         patch.setenv("STEPBENCH_TEST", "cheats")

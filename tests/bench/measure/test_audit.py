@@ -275,9 +275,10 @@ def test_older_visits_that_nobody_timed_from_outside_say_nothing():
     assert audit.fault([{"throughput_seconds": 1e-9}], [], 1, 1.0) is None
 
 
-def test_ten_visits_of_two_passes_are_enough_to_refuse_a_clock():
-    assert _fault(_visits(9, clock=0.5)) is None
-    assert "from outside" in _fault(_visits(10, clock=0.5))
+def test_ten_visits_that_make_numbers_of_two_passes_are_enough_to_refuse_a_clock():
+    """Of a pass of five, three."""
+    assert _fault(_visits(15, clock=0.5)) is None
+    assert "from outside" in _fault(_visits(16, clock=0.5))
     assert _fault([visit | {"pass": 0} for visit in _visits(100, clock=0.5)]) is None
 
 
@@ -339,12 +340,15 @@ LONG, SHORT = {"run": 0.5}, {"run": 0.0}
 
 
 @pytest.mark.parametrize(
-    ("visits", "interrupted", "refused"),
-    [(2, 5, False), (2, 6, True), (3, 2, False), (3, 3, True), (4, 2, False), (4, 3, True), (5, 1, False), (5, 2, True)],
-)
-def test_where_few_rounds_make_a_number_more_passes_may_have_been_interrupted(visits, interrupted, refused):
+    ("passes", "visits", "interrupted", "refused"),
+    [
+        (12, 2, 11, False), (12, 2, 12, True), (6, 3, 2, False), (6, 3, 3, True),
+        (6, 4, 2, False), (6, 4, 3, True), (6, 5, 1, False), (6, 5, 2, True),
+    ],
+)  # fmt: skip
+def test_where_few_rounds_make_a_number_more_passes_may_have_been_interrupted(passes, visits, interrupted, refused):
     """Half of a pass's visits make its number: of two a single one."""
-    says = _says(_waiting(*[[LONG if number < interrupted else SHORT] * visits for number in range(6)]))
+    says = _says(_waiting(*[[LONG if number < interrupted else SHORT] * visits for number in range(passes)]))
     assert (says is not None) == refused
 
 
@@ -410,7 +414,7 @@ def _sloped(*ratios):
     visits = _visits(len(ratios), noise=0, every=1)
     for visit, ratio in zip(visits, ratios, strict=True):
         visit["outside"]["audit_span_seconds"] = visit["outside"]["span_seconds"] + ratio * visit["throughput_seconds"]
-    return _fault(visits)
+    return _fault(visits + _visits(20, noise=0, every=1000)[1:])
 
 
 @pytest.mark.parametrize(
