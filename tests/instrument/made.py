@@ -46,9 +46,7 @@ def story(name, random, slower=None, weather=0.02, between=0.0005, within=0.001)
         records.append({"record": "pass", "pass": number})
         for case in cases:
             proof = errors if case["proven"] else None
-            records.append(
-                {"record": "open", "pass": number, "case": case["key"], "first_step_seconds": 0.5, "errors": proof}
-            )
+            records.append({"record": "open", "pass": number, "case": case["key"], "first_step_seconds": 0.5, "errors": proof})
         for block in range(BLOCKS):
             for position, case in enumerate(cases):
                 took, late = (STEPS * np.exp(log[case["name"]] + run_weather + random.normal(0, within)) for _ in range(2))
@@ -62,6 +60,28 @@ def story(name, random, slower=None, weather=0.02, between=0.0005, within=0.001)
                     }
                 )  # fmt: skip
     return journal.Story(None, header, (*records, {"record": "end", "pass": PASSES - 1}))
+
+
+def on_two_sides(told):
+    """The same run with its five steps on a further side, where they took exactly as long."""
+    header = told.header
+    cases = [
+        case | {"side": "then"} | {name: _at(case[name], "then") for name in ("key", "baseline")} for case in header["cases"]
+    ]
+    later = [case | {"side": "now", "key": _at(case["key"], "now"), "baseline": case["key"]} for case in cases]
+    later = [case for case in later if case["kind"] == "seed"]
+    own = [record | {"case": _at(record["case"], "then")} if "case" in record else record for record in told.records]
+    keys = {case["baseline"] for case in later}
+    both = [
+        each
+        for record in own
+        for each in ([record, record | {"case": _at(record["case"], "now")}] if record.get("case") in keys else [record])
+    ]
+    return journal.Story(None, header | {"cases": cases + later}, tuple(both))
+
+
+def _at(key, side):
+    return key and f"{key.partition('@')[0]}@{side}"
 
 
 def name_of(number):

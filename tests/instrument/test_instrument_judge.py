@@ -188,11 +188,9 @@ def test_another_tools_pairs_are_disjoint_too():
 
 def _sides(verdict, low, high, doubts=(), status="ok"):
     """A run on two sides, of whose later one a row says so."""
-    key = "numpy_manual-cpu-float32-1-64x1000x100x10"
-    first = {"side": "then", "baseline": f"{key}@then", "kind": "seed", "status": "ok", "verdict": "", "ratio_low": 1.0}
-    first |= {"ratio_high": 1.0}
+    first = {"side": "then", "kind": "seed", "status": "ok", "verdict": "", "ratio_low": 1.0, "ratio_high": 1.0}
     later = first | {"side": "now", "verdict": verdict, "ratio_low": low, "ratio_high": high, "status": status}
-    return Run("r", "m", 80.0, pd.DataFrame([first, later, later | {"kind": "twin"}]), {}, list(doubts), pd.DataFrame())
+    return Run("r", "m", 80.0, pd.DataFrame([first, later, first | {"kind": "twin"}]), {}, list(doubts), pd.DataFrame())
 
 
 def test_of_two_equal_sides_every_difference_is_a_false_alarm():
@@ -216,6 +214,20 @@ def test_of_two_equal_sides_every_difference_is_a_false_alarm():
     about = {"tool": "stepbench, --against", "weather": "calm", "seconds_per_run": 90.0, "runs": 4}
     page = told(pd.DataFrame([about | row for row in rows]).assign(learned=None, backend=None))
     assert "| calm | 90 s | 4 | 1 of 4 | 1 of 3 | 1 of 2 | 0 of 2 | 1 of 2 |" in page
+
+
+def test_of_a_run_on_two_sides_the_first_is_a_run_and_both_are_held_against_the_truth(tmp_path):
+    random, campaign, page = np.random.default_rng(7), tmp_path / "campaign", tmp_path / "page.md"
+    for number in range(2):
+        story = made.on_two_sides(made.story(made.name_of(number), random))
+        made.write(story, campaign / "calm" / "against" / f"{number:03}")
+    page.write_text(f"{START}{END}")
+    main([str(campaign), "--learn", "2", "--results", str(tmp_path / "results"), "--page", str(page)])
+    found = pd.read_csv(next(tmp_path.rglob("instrument.csv"))).set_index(["tool", "question"])
+    assert tuple(found.loc[("stepbench, --against", "95 % interval holds the truth"), ["count", "of"]]) == (10, 10)
+    assert found.loc[("stepbench", "row EQUAL"), "of"] == 5
+    kept = pd.read_csv(next(tmp_path.rglob("campaign.csv")))
+    assert set(kept["side"]) == {"then"}
 
 
 def test_a_table_from_before_there_was_weather_shows_nothing():

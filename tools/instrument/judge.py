@@ -51,8 +51,8 @@ def weathers(top: Path) -> list[str]:
 
 
 def load(top: Path) -> dict[str, list[Run]]:
-    """Weather → its runs of ours, each read and summarised once."""
-    found = {name: finished(top / name / OURS) for name in weathers(top)}
+    """Weather → its runs of ours, each read and summarised once; where there are none, the first sides of those with two."""
+    found = {name: finished(top / name / OURS) or finished(top / name / AGAINST) for name in weathers(top)}
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         futures = {name: [pool.submit(Run.of, path, seconds(path)) for path in paths] for name, paths in found.items()}
         runs = {name: [future.result() for future in each] for name, each in futures.items()}
@@ -71,7 +71,7 @@ def rows(top: Path, runs: dict[str, list[Run]], learn: int) -> Iterator[question
                 yield from (about | row for row in questions.after_calm(mine, calm, learn))
             yield from (about | row for row in questions.spreads(mine))
             yield from (about | {"tool": WITHIN} | row for row in questions.within_runs(mine))
-        if both := [Run.of(path, seconds(path), exact=()) for path in finished(top / weather / AGAINST)]:
+        if both := [Run.of_both_sides(path, seconds(path)) for path in finished(top / weather / AGAINST)]:
             took = mean(run.seconds for run in both)
             about = {"tool": "stepbench, --against", "weather": weather, "seconds_per_run": took, "runs": len(both)}
             yield from (about | row for row in questions.against_itself(both))

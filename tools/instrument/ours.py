@@ -44,8 +44,13 @@ class Run:
     """What `campaign.csv` keeps of it."""
 
     @classmethod
-    def of(cls, folder: Path, seconds: float, exact: Sequence[float] = EXACT) -> Run:
-        return cls.told(read(next(folder.rglob(NAME))), seconds, exact)
+    def of(cls, folder: Path, seconds: float) -> Run:
+        """Of a run with two sides the first, which holds all that a run with one has."""
+        return cls.told(first_side(read(next(folder.rglob(NAME)))), seconds)
+
+    @classmethod
+    def of_both_sides(cls, folder: Path, seconds: float) -> Run:
+        return cls.told(read(next(folder.rglob(NAME))), seconds, exact=())
 
     @classmethod
     def told(cls, story: Story, seconds: float = 0.0, exact: Sequence[float] = EXACT) -> Run:
@@ -66,6 +71,14 @@ class Run:
 def _rows(table: pd.DataFrame) -> pd.DataFrame:
     """As `bench.analyse.reading.read` returns them."""
     return table.reindex(columns=COLUMNS).assign(replicated=True)
+
+
+def first_side(story: Story) -> Story:
+    first = story.header["cases"][0]["side"]
+    cases = [case for case in story.header["cases"] if case["side"] == first]
+    keys = {case["key"] for case in cases}
+    records = tuple(record for record in story.records if record.get("case", cases[0]["key"]) in keys)
+    return replace(story, header=cast(Header, {**story.header, "cases": cases}), records=records)
 
 
 def beside_their_original(story: Story) -> Story:

@@ -19,7 +19,7 @@ from steps import SEED
 
 from bench.analyse.between_runs import QUIET, UNDISTURBED
 from bench.analyse.verdicts import EQUAL, SLOWER, UNDECIDED
-from bench.schema.case import SIDE, Case
+from bench.schema.case import SIDE
 
 LEARN = 10
 """Earlier runs from which on a pair is judged by what they taught."""
@@ -131,10 +131,9 @@ def against_itself(runs: Sequence[Run]) -> Iterator[Row]:
 
 
 def later_side(table: pd.DataFrame) -> pd.DataFrame:
-    """The rows with a number whose baseline is the same step on the first side."""
-    table = table[(table["kind"] == "seed") & (table["status"] == HAS_NUMBER)]
-    first = [Case.parse(baseline).side != side for baseline, side in zip(table["baseline"], table[SIDE], strict=True)]
-    return table[first]
+    """The rows with a number whose baseline is the same step on the first side, where the A/A control is."""
+    first = set(table.loc[table["kind"] == "twin", SIDE])
+    return table[(table["kind"] == "seed") & (table["status"] == HAS_NUMBER) & ~table[SIDE].isin(first)]
 
 
 def ratio_is_known(table: pd.DataFrame, step: str) -> bool:
