@@ -129,7 +129,7 @@ def _shortest(visits: Sequence[Visit], mode: str, place: str) -> dict[int, float
 
 
 def _uneven(
-    visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None, wider: float = 1.0
+    visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], threads: int | None, wider: float
 ) -> str | None:
     """Single steps are believed only as far as a round's add up: one that does the work of others makes them look quick.
 

@@ -104,6 +104,14 @@ def test_rounding_errors_follow_the_terms_and_not_what_is_left_of_them():
         assert found.each[0] == pytest.approx(30**2 + 30**2)
 
 
+def test_rounding_by_hand():
+    """h = 6, residuals -1 and 0, of two outputs that have the same weights."""
+    x, y, w1, w2 = np.array([[2.0]]), np.array([[31.0, 30.0]]), np.array([[3.0]]), np.array([[5.0, 5.0]])
+    found = reference.rounding(Problem(x, y, w1, w2, learning_rate=0.5), w1, w2)
+    assert found.once == pytest.approx((2761 + 2700, 4 * (5461 * 25 + 25) + 4 * 25, 36 * 5461 + 36 + 36))
+    assert found.each == pytest.approx((3600, 4 * (3600 * 25 + 2 * 25) + 4 * 25, 36 * 3600 + 36 + 36))
+
+
 def test_a_weight_that_training_brings_near_zero_is_no_more_exact_than_it_was():
     """w1 goes from 0.1 to 1e-7 in one step: an error of 1e-6 of what it was decides the sign of h."""
     one = [np.array([[value]]) for value in (1.0, 0.0, 0.1, 1.0)]
@@ -161,7 +169,7 @@ def test_a_few_undecided_units_are_flipped_each_and_many_at_once(number):
 
 def test_a_unit_is_undecided_below_its_share_of_the_root_sum_of_squares_of_its_terms():
     """Terms (3, -4): h = -1, root sum of squares 5."""
-    problem = Problem(np.array([[3.0, 4.0]]), np.zeros((1, 1)), np.array([[1.0], [-1.0]]), np.ones((1, 1)), learning_rate=0.1)
+    problem = Problem(np.array([[1.5, 2.0]]), np.zeros((1, 1)), np.array([[2.0], [-2.0]]), np.ones((1, 1)), learning_rate=0.1)
     assert reference.train(problem, 1, kink_margin=0.21).undecided.tolist() == [[[True]]]
     assert reference.train(problem, 1, kink_margin=0.2).undecided.tolist() == [[[False]]]
     assert not reference.train(problem, 1).undecided.any()

@@ -260,6 +260,13 @@ def test_of_a_machine_never_seen_a_run_is_trusted_as_others_were():
     assert estimate.error == pytest.approx(math.sqrt(2 * (1.5**2 * within + 0.003**2)))
 
 
+def test_as_many_runs_as_others_are_counted_for_weigh_as_much_as_they_do():
+    campaign = _singly([0.0] * (PRIOR_FREEDOM + 1), 0.004, "c")
+    found = _difference(_singly([0.0], 0.004, "a"), _singly([0.02], 0.004, "b"), campaign)
+    assert found.estimate.freedom == 2 * PRIOR_FREEDOM
+    assert math.isfinite(found.estimate.error)
+
+
 def test_runs_of_the_machine_outweigh_what_others_were_like():
     """Twenty of them spread by 0.02, which the prior would never have said."""
     calm = [0.02 * (-1) ** number for number in range(20)]

@@ -108,7 +108,7 @@ def test_what_would_decide_a_row_does(mean):
     open_ = Estimate(mean, 0.03, 1e6)
     times = more_data(open_, rows=3)
     assert times > 1
-    for share, decided in ((1.01, True), (0.9, False)):
+    for share, decided in ((1.01, True), (0.97, False)):
         row = Estimate(mean, 0.03 / math.sqrt(times * share), 1e6)
         others = [Estimate(0.0, 1.0, 1e6)] * 2
         assert (verdicts([row, *others])[0][0] != UNDECIDED) is decided
@@ -116,6 +116,14 @@ def test_what_would_decide_a_row_does(mean):
 
 def test_nothing_decides_a_row_at_the_margin_itself():
     assert more_data(Estimate(math.log1p(MARGIN) - 1e-12, 0.001, 19)) > 1e6
+    assert more_data(Estimate(math.log1p(MARGIN), 1e-3, 1e6)) < 1.01, "from there on it has to leave zero"
+    assert more_data(Estimate(0.0, 0.001, 19), margin=0.0) == math.inf
+
+
+def test_a_row_that_is_decided_wants_no_more_data_and_is_the_only_one_unless_others_are_told():
+    assert more_data(Estimate(0.02, 1e-6, 19)) == 1.0
+    open_ = Estimate(0.02, 0.03, 19)
+    assert more_data(open_) == more_data(open_, rows=1) < more_data(open_, rows=2)
 
 
 @pytest.mark.parametrize(("sure", "verdict"), [(0.991, SLOWER), (0.989, UNDECIDED)])

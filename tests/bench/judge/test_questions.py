@@ -78,8 +78,8 @@ def test_the_start_is_given_in_the_dtype_that_weights_are_held_in(dtype, held):
     assert _same(asked.given, [w.astype(held) for w in asked.start])
 
 
-@pytest.mark.parametrize("change", [{"backend": "other"}, {"device": "cuda"}, {"twin": True}, {"side": "new"}])
-def test_backends_devices_and_sides_share_their_problem_and_are_asked_the_same(change):
+@pytest.mark.parametrize("change", [{"backend": "other"}, {"device": "cuda"}, {"twin": True}, {"side": "new"}, {"ranks": 3}])
+def test_backends_devices_sides_and_ranks_share_their_problem_and_are_asked_the_same(change):
     assert questions.timed(CASE, 1) is questions.timed(replace(CASE, **change), 1)
     assert questions.timed(CASE, 1) is not questions.timed(CASE, 2)
     assert questions.timed(CASE, 1) is not questions.timed(replace(CASE, shape=SHAPES[2]), 1)
@@ -194,6 +194,63 @@ def test_each_array_of_both_turns_is_judged(spoilt):
         asked.judge(answers)
     with pytest.raises(Wrong, match="answers turns with 7 arrays, expected 6"):
         asked.judge([*answers, answers[0]])
+
+
+def _of_ranks(answers, ranks):
+    """The same answers by several ranks: each tells its share of the losses, and all weights."""
+    own = [array / ranks if number % 3 == 0 else array.copy() for number, array in enumerate(answers)]
+    return [array.copy() for _ in range(ranks) for array in own]
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.mark.parametrize(
+    ("asked", "solved", "told"),
+    [
+        (Proof(SHAPE, "float32", 1, "nonce", "a"), _solved, "rank {}: "),
+        (Turns("float32", 1, "nonce"), _turned, "shares state between two instances"),
+    ],
+)
+def test_losses_of_ranks_add_up_and_the_weights_of_each_are_judged(asked, solved, told, ranks):
+    answers = _of_ranks(solved(asked), ranks)
+    asked.judge(answers, ranks)
+    for rank in range(ranks):
+        for spoilt in (1, 2, 4, 5):
+            wrong = [array.copy() for array in answers]
+            wrong[6 * rank + spoilt] = wrong[6 * rank + spoilt] + np.float32(0.1)
+            with pytest.raises(Wrong, match=f"^{told.format(rank)}"):
+                asked.judge(wrong, ranks)
+        wrong = [array.copy() for array in answers]
+        wrong[6 * rank] = wrong[6 * rank] * 2
+        with pytest.raises(Wrong):
+            asked.judge(wrong, ranks)
+    with pytest.raises(Wrong, match=rf"with {6 * ranks - 1} arrays, expected {6 * ranks}$"):
+        asked.judge(answers[1:], ranks)
+
+
+def test_a_single_rank_is_not_named():
+    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
+    answers = _solved(asked)
+    answers[1] = answers[1] + np.float32(0.1)
+    with pytest.raises(Wrong, match=r"^(?!rank)"):
+        asked.judge(answers)
+
+
+def test_the_worst_rank_is_told():
+    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
+    answers = _solved(asked)
+    alone = asked.judge(answers)
+    for rank in range(2):
+        spoilt = _of_ranks(answers, 2)
+        spoilt[6 * rank + 1] = spoilt[6 * rank + 1] + np.float32(1e-7) * asked.rounds[0].expected.start[0].astype("float32")
+        assert asked.judge(spoilt, 2).w1 > alone.w1
+
+
+def test_ranks_that_hand_out_other_shapes_are_refused():
+    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
+    answers = _of_ranks(_solved(asked), 3)
+    answers[7] = answers[7].T
+    with pytest.raises(Wrong, match="^has ranks that hand out arrays of different shapes$"):
+        asked.judge(answers, 3)
 
 
 def test_a_worker_makes_the_same_problem_of_what_it_was_given():

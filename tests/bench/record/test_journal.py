@@ -227,3 +227,27 @@ def test_a_folder_without_a_journal_is_told_what_to_give(tmp_path):
         journal.read(tmp_path)
     says = f"cannot be read as a journal: No such file or directory; give a run's folder or its {journal.NAME}."
     assert str(caught.value) == f"{tmp_path / journal.NAME}: {says}"
+
+
+@pytest.mark.parametrize(
+    ("last", "whole"),
+    [
+        ({"record": "end"}, True),
+        ({"record": "END"}, False),
+        ({"record": "visit", "text": "x" * 5000}, False),
+        (["end"], False),
+        ("end", False),
+    ],
+)
+def test_a_run_has_ended_if_its_last_line_says_so(tmp_path, last, whole):
+    """Of a journal that is longer than what is read of it, and of a short one."""
+    for text in ("", "x" * 10_000 + "\n"):
+        (tmp_path / journal.NAME).write_text(text + json.dumps(last) + "\n")
+        assert journal.ended(tmp_path) is journal.ended(tmp_path / journal.NAME) is whole
+
+
+def test_what_cannot_be_read_has_not_ended(tmp_path):
+    assert journal.ended(tmp_path) is False
+    for text in (b"", b'{"record": "end"}\n{"rec', b"\xff\n"):
+        (tmp_path / journal.NAME).write_bytes(text)
+        assert journal.ended(tmp_path) is False

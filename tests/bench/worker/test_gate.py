@@ -125,6 +125,36 @@ def test_a_worker_is_given_the_learning_rate_with_the_data():
     assert [again.x is problem.x, again.y is problem.y, again.w1 is problem.w1, again.w2 is problem.w2] == [True] * 4
 
 
+@pytest.mark.parametrize(("ranks", "parts"), [(1, [7]), (2, [3, 4]), (3, [2, 2, 3]), (7, [1] * 7)])
+def test_ranks_share_the_rows_and_nothing_else(ranks, parts):
+    problem = Problem.random(*SMALL, learning_rate=0.125)
+    found = [gate.problem_from(questions.arrays(problem), rank, ranks) for rank in range(ranks)]
+    assert [len(each.x) for each in found] == parts
+    assert np.array_equal(np.concatenate([each.x for each in found]), problem.x)
+    assert np.array_equal(np.concatenate([each.y for each in found]), problem.y)
+    assert all(each.w1 is problem.w1 and each.w2 is problem.w2 for each in found)
+
+
+def test_each_question_is_asked_of_a_ranks_own_part():
+    built = []
+
+    class Noted(NumpyManual):
+        def __init__(self, problem, device, dtype):
+            built.append(problem.x)
+            super().__init__(problem, device, dtype)
+
+    asked, turns = questions.Proof(questions.SHAPES[1], "float32", 1, "nonce", "a"), questions.Turns("float32", 1, "nonce")
+    wholes = [asked.given[0], turns.given[0], turns.given[5]]
+    for rank in (None, 0, 1):
+        built.clear()
+        of_two = {} if rank is None else {"rank": rank, "ranks": 2}
+        gate.prove(Noted, "cpu", "float32", asked.given, asked.calls, **of_two)
+        gate.take_turns(Noted, "cpu", "float32", turns.given, 1, **of_two)
+        for own, whole in zip(built, wholes, strict=True):
+            half = len(whole) // 2
+            assert np.array_equal(own, whole if rank is None else whole[half:] if rank else whole[:half])
+
+
 @pytest.mark.parametrize(
     ("w2", "told"),
     [([[1.0]], "list"), (np.ones((5, 3), "float16"), r"float16 \(5, 3\)"), (np.ones((5, 3), int), r"int64 \(5, 3\)")],
@@ -298,6 +328,53 @@ def test_the_side_is_told_among_many_undecided_units_too(chosen):
     assert np.linalg.norm(w1 - unsure.w1) > 1e-4 * np.linalg.norm(w1 - problem.w1)
     *_, found = reference.nearer(problem, unsure, w1)
     assert found.w1 == pytest.approx(w1, abs=1e-12)
+
+
+@pytest.mark.parametrize("steps", [1, 5])
+def test_the_side_of_a_unit_that_is_decided_is_not_looked_for(steps):
+    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
+    unsure = reference.train(problem, steps, kink_margin=5e-3)
+    flipped = np.zeros_like(unsure.undecided)
+    flipped[tuple(np.argwhere(~unsure.undecided)[7])] = True
+    w1 = _flipped(problem, flipped)[0]
+    off = np.linalg.norm(w1 - unsure.w1)
+    assert all(np.linalg.norm(w1 - other.w1) > 0.9 * off for other in reference.nearer(problem, unsure, w1))
+
+
+@pytest.mark.parametrize(("share", "flips"), [(0.45, False), (0.55, True)])
+def test_in_a_single_step_a_unit_took_the_side_that_it_came_nearer_to(share, flips):
+    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
+    unsure = reference.train(problem, 1, kink_margin=5e-3)
+    places = np.argwhere(unsure.undecided)
+    assert len(places) > 2
+    flipped = np.zeros_like(unsure.undecided)
+    flipped[tuple(places[[0, 2]].T)] = True
+    w1 = _flipped(problem, flipped)[0]
+    found = list(reference.nearer(problem, unsure, unsure.w1 + share * (w1 - unsure.w1)))
+    assert [np.array_equal(each.flipped, flipped) for each in found] == [True] * flips, "both at once"
+
+
+@pytest.mark.parametrize(
+    ("undecided", "steps", "allowed"),
+    [(reference.FEW, 5, False), (reference.FEW + 1, 5, True), (None, 5, True), (None, 1, False)],
+)
+def test_where_undecided_units_are_too_many_to_tell_what_they_could_have_changed_is_allowed(undecided, steps, allowed):
+    """An update that is a little on the way to another side's, and so on neither."""
+    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
+    unsure = reference.train(problem, steps, kink_margin=5e-3)
+    places = np.argwhere(unsure.undecided)
+    assert len(places) > reference.FEW + 1
+    some = np.zeros_like(unsure.undecided)
+    some[tuple(places[:undecided].T)] = True
+    flipped = np.zeros_like(some)
+    flipped[tuple(places[0])] = True
+    w1 = unsure.w1 + 0.3 * (_flipped(problem, flipped)[0] - unsure.w1)
+    asked = problem, replace(unsure, undecided=some), unsure.losses, (w1, unsure.w2), "float64"
+    if allowed:
+        assert proof.judge(*asked).kinks == 1
+    else:
+        with pytest.raises(Wrong):
+            proof.judge(*asked)
 
 
 class AddsEachSample(discovery.load(BACKENDS / "numpy_manual.py")):
