@@ -123,7 +123,8 @@ def test_a_campaign_without_any_row_like_a_new_case_says_nothing():
 
 
 def test_runs_alone_say_that_nothing_is_known_of_their_spread():
-    estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0.5], prefix="b"))
+    estimate, workloads, notes, _ = _difference(_runs([0], prefix="a"), _runs([0.5], prefix="b"))
+    assert set(workloads) == {"arithmetic", "dispatch", "traffic"}
     assert (estimate.mean, estimate.error, estimate.freedom) == (pytest.approx(0.5), math.inf, 1)
     assert notes[0].startswith("how much one run of this machine differs from the next is unknown")
     assert len(notes) == 1
@@ -206,6 +207,16 @@ def test_a_run_of_the_campaign_that_misses_a_yardstick_is_left_out():
     assert known.freedom == new.freedom == 4
     assert math.isfinite(known.error)
     assert math.isfinite(new.error)
+
+
+def test_a_run_of_the_campaign_that_misses_what_is_not_compared_with_is_kept():
+    calm = _weathered({"base": 0.01})
+    calm = calm[(calm["backend"] != "dispatch") | (calm["run"] != "c0")]
+    head = _runs([0], prefix="b").table
+    head.loc[head["backend"] == "dispatch", "source_hash"] = "y"
+    found = _difference(_runs([0], prefix="a"), Runs(head), Runs(calm))
+    assert set(found.workloads) == {"arithmetic", "traffic"}
+    assert found.estimate.freedom == 5
 
 
 @pytest.mark.parametrize(("steps", "known"), [(20.0, True), (10.0, False)])
