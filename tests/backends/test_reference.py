@@ -35,6 +35,7 @@ def test_one_step_by_hand():
     assert result.losses.tolist() == [1.0]
     assert result.w2.item() == pytest.approx(5 - 0.1 * 12)
     assert result.w1.item() == pytest.approx(3 - 0.1 * 20)
+    assert (result.kink_w1, result.kink_w2, result.every) == (0, 0, 1), "nothing is allowed for, and every loss is told"
 
 
 def test_a_unit_at_exactly_zero_takes_subgradient_one():

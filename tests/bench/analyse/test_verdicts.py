@@ -158,4 +158,5 @@ def test_one_process_decides_nothing():
 
 
 def test_no_spread_at_all_is_no_division_by_zero():
+    assert [Estimate.of([each] * 3).p for each in (0.5, 0.0)] == [0.0, 1.0]
     assert [verdict for verdict, _ in verdicts([Estimate.of([0.5] * 3), Estimate.of([0.0] * 3)])] == [SLOWER, EQUAL]
