@@ -21,7 +21,7 @@ from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
-from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case, takes_part
 from bench.schema.records import CaseRecord, Failure, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -49,7 +49,7 @@ def summarise(story: Story) -> pd.DataFrame:
     for case in header["cases"]:
         key = case["key"]
         mine, opens = rounds[rounds["case"] == key], [record for record in story.opens if record["case"] == key]
-        row = rows[key] = _described(case, header["settings"]) | _status(mine, header["settings"], failures.get(key))
+        row = rows[key] = _described(case, header["settings"]) | _status(case, mine, header["settings"], failures.get(key))
         if mine.empty or key in failures:
             continue
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
@@ -168,11 +168,13 @@ def _how(settings: SettingsRecord) -> Row:
     return {"steps_per_round": settings["steps"], "allocator": settings["allocator"]}
 
 
-def _status(mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
+def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
     """How much of what was planned a case has, and what its numbers are worth."""
     throughput = mine[mine["mode"] == "throughput"]
     blocks = throughput.groupby("pass").size()
-    passes, planned = int((blocks == settings["blocks"]).sum()), settings["processes"]
+    processes = settings["processes"]
+    planned = sum(takes_part(case["kind"], number, processes) for number in range(processes))
+    passes = int((blocks == settings["blocks"]).sum())
     status, reason = "ok", ""
     if failure:
         status, reason = failure["status"], failure["reason"]

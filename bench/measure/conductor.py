@@ -24,7 +24,7 @@ from bench.measure.process import Died, Process
 from bench.measure.ranks import Ranks
 from bench.measure.rounds import THROUGHPUT, Held, Refused, Visited, answer, forwarded, worst
 from bench.plan.cases import Plan
-from bench.schema.case import DEFAULT_SHAPE, PEAK, Case, Shape
+from bench.schema.case import DEFAULT_SHAPE, PEAK, Case, Shape, takes_part
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
@@ -68,10 +68,9 @@ def _off_cores(cores: list[list[int]]) -> Iterator[None]:
 
 class _Conductor:
     def __init__(self, plan: Plan, cases: tuple[Case, ...]) -> None:
-        self.plan, self.settings = plan, plan.settings
+        self.plan, self.settings, self.cases = plan, plan.settings, cases
         self.groups: dict[str, list[Case]] = {}
-        for case in cases:
-            self.groups.setdefault(plan.group(case), []).append(case)
+        """Of the pass at hand: those that share a process."""
         self.workers: dict[str, Held] = {}
         self.failed: set[str] = set()
         self.visits: dict[str, list[Any]] = {case.key: [] for case in cases}
@@ -89,6 +88,7 @@ class _Conductor:
         self.judge = Process.judge(self.settings, self.size)
         for number in range(self.settings.processes):
             yield self._record("pass", number, **environment.load())
+            self.groups = self._groups(number)
             order = random.Random(f"{self.settings.seed} {number}")
             groups = order.sample(list(self.groups), len(self.groups))
             self.judge.send("draw", blocks=[self._rounds(number, block) for block in range(self.settings.blocks)])
@@ -111,6 +111,13 @@ class _Conductor:
             if all(case.key in self.failed for case in self.plan.cases):
                 break
         yield self._record("end", number)
+
+    def _groups(self, number: int) -> dict[str, list[Case]]:
+        groups: dict[str, list[Case]] = {}
+        for case in self.cases:
+            if takes_part(self.plan.kind(case), number, self.settings.processes):
+                groups.setdefault(self.plan.group(case), []).append(case)
+        return groups
 
     def end_all(self) -> None:
         self._end_workers()
@@ -286,7 +293,7 @@ class _Conductor:
 
     def _audited(self, number: int) -> Iterator[Record]:
         """The cases whose clock cannot be believed, by all their visits up to here."""
-        cases = [case for group in self.groups.values() for case in group if case.key not in self.failed]
+        cases = [case for case in self.cases if case.key not in self.failed]
         for case in cases:
             least, peak = self._least_seconds(case, cases)
             if self.plan.backend(case).proven and (

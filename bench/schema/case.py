@@ -16,6 +16,9 @@ FIXED_WORK = (CONTROL, YARDSTICK, CEILING, COLLECTIVE, PEAK, OVERHEAD)
 CONTROLS = (TWIN, *FIXED_WORK)
 """Kinds of rows that a reader needs only to trust the others. Every other kind is a way of writing the step."""
 
+RATES, EVERY = (CEILING, PEAK, OVERHEAD), 3
+"""Kinds that nothing is compared with, only reckoned: measured in every third pass, and the last one."""
+
 
 class Shape(NamedTuple):
     """Of a problem: x (N, D_in), y (N, D_out), w1 (D_in, H), w2 (H, D_out)."""
@@ -150,6 +153,11 @@ class Case:
 def is_control(kind: str) -> bool:
     """Whether a reader needs a row of this kind only to trust the others."""
     return kind in CONTROLS
+
+
+def takes_part(kind: str, number: int, processes: int) -> bool:
+    """Whether rows of this kind are measured in a pass of so many."""
+    return kind not in RATES or number % EVERY == 0 or number == processes - 1
 
 
 def at(name: str, side: str) -> str:
