@@ -80,6 +80,18 @@ def test_missing_passes_are_incomplete_and_said():
     assert summaries.doubts(cut, table)[0].startswith("INCOMPLETE: the run ended in pass 7 of 20; missing in part: base, slow")
 
 
+@pytest.mark.parametrize(("passes", "status"), [(4, "ok"), (3, "incomplete")])
+def test_what_is_only_reckoned_with_is_planned_for_fewer_passes(passes, status):
+    """Of ten: the first, the fourth, the seventh and the tenth."""
+    whole = story(lambda *_: 0.001, passes=10)
+    cases = [case | {"kind": "ceiling", "proven": False} if case["name"] == "slow" else case for case in whole.header["cases"]]
+    header = whole.header | {"cases": cases, "settings": whole.header["settings"] | {"processes": 10}}
+    kept = [r for r in whole.records if r.get("case") != key_of("slow") or r["pass"] in (0, 3, 6, 9)[:passes]]
+    table = summaries.summarise(replace(whole, header=header, records=tuple(kept))).set_index("backend")
+    assert (table.loc["slow", "status"], table.loc["base", "status"]) == (status, "ok")
+    assert status == "ok" or table.loc["slow", "reason"] == "3 of 4 passes were finished"
+
+
 def test_a_failed_case_keeps_no_number():
     failure = {"record": "failure", "pass": 3, "case": "slow", "status": "failed", "reason": "slow died."}
     table = summaries.summarise(story(lambda *_: 0.001, extra=(failure,))).set_index("backend")

@@ -87,6 +87,21 @@ def test_every_pass_starts_fresh_processes_and_every_block_a_fresh_order(plan):
     assert len({frozenset(order) for order in orders}) == 1
 
 
+def test_what_nothing_is_compared_with_is_measured_in_every_third_pass_and_the_last(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    plan = _plan("numpy_manual")
+    plan = replace(plan, settings=replace(plan.settings, processes=6, blocks=1))
+    passes, kinds = {}, {case.key: plan.kind(case) for case in (*plan.cases, *plan.controls)}
+    for record in conductor.measure(plan):
+        if record["record"] in ("open", "visit"):
+            passes.setdefault(kinds[record["case"]], set()).add(record["pass"])
+    seldom = {kind for kind, seen in passes.items() if seen == {0, 3, 5}}
+    assert seldom >= {"ceiling", "overhead"}
+    assert {kind: seen for kind, seen in passes.items() if kind not in seldom} == dict.fromkeys(
+        ("seed", "twin", "control", "yardstick"), {0, 1, 2, 3, 4, 5}
+    )
+
+
 def test_the_same_seed_gives_the_same_order(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
     plan = _plan("numpy_manual")
