@@ -169,7 +169,7 @@ class TrainStep(ABC):
 
 
 class Control(TrainStep):
-    """Fixed work that is not the training step: measured in every block, never proven, shown as a row of its own kind.
+    """Fixed work that is not the training step: measured with every plan, never proven, shown as a row of its own kind.
 
     It keeps the weights it is given, so that the harness can visit it like any other step.
     """
