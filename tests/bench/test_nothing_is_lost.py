@@ -74,7 +74,7 @@ SOUND = ("numpy_manual", "torch_manual", "prints", "twin", "null", "arithmetic",
 BREAKS = {  # a restart gives every case of its process a new instance, so the pass is anyone's guess
     "segfaults": r"its process died of SIGSEGV \(in pass \d, block \d\)",
     "raises": r"raised ValueError: no more steps at raises.py:\d+ \(in pass \d, block \d\)",
-    "hangs": r"hung: no answer within 15 s \(BENCH_TIMEOUT\), so its process was ended \(in pass \d, block \d\)",
+    "hangs": r"hung: no answer within 10 s \(BENCH_TIMEOUT\), so its process was ended \(in pass \d, block \d\)",
     "eats_memory": r"raised \w*MemoryError: Unable to allocate 1.00 GiB .* \(in pass \d, block \d\)",
     "dies_when_proven": r"its process ended with exit code 3 \(in pass 1, before timing\)",
 }
@@ -84,7 +84,7 @@ BREAKS = {  # a restart gives every case of its process a new instance, so the p
 def broken_run(tmp_path_factory):
     """One run of every broken backend beside sound ones."""
     names = ["numpy_manual", "torch_manual", "prints", *BREAKS]
-    return _measured(tmp_path_factory, names, BENCH_TIMEOUT="15", BENCH_PROCESSES="3")
+    return _measured(tmp_path_factory, names, BENCH_TIMEOUT="10", BENCH_PROCESSES="3")
 
 
 @pytest.mark.parametrize("name", BREAKS)
