@@ -89,8 +89,8 @@ class Process:
         python: str = sys.executable,
     ) -> None:
         self._timeout, self._printed_before = timeout, 0
-        self.awake_seconds, self._slept = 0.0, dict[int, float]()
-        """CPU time that it took while it was suspended: a timer of its own can wake it."""
+        self._awake, self._slept = list[float](), dict[int, float]()
+        """CPU time that it took in each suspension, and the clocks when the last one began."""
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         self.region = Region.new(size)
@@ -197,6 +197,12 @@ class Process:
         """Where replies come: to be waited for beside others'."""
         return int(self._process.stdout.fileno())
 
+    @property
+    def awake_seconds(self) -> float:
+        """CPU time that it took while it was suspended, for a timer of its own can wake it; without the suspension that has most
+        of it: a host may take the core away just as a thread stops on it, and the kernel counts that as the thread's."""
+        return sum(self._awake) - max(self._awake, default=0.0)
+
     def cpu_seconds(self) -> float:
         """CPU time of the process and those below it, with what it waited for; of one nobody waited for, until it ended."""
         return sum(self._cpu_clocks().values()) + sum(self._process.cpu_times()[2:4])
@@ -216,7 +222,7 @@ class Process:
     def resume(self) -> None:
         if self._slept:
             clocks = self._cpu_clocks().items()
-            self.awake_seconds += sum(max(0.0, now - self._slept.get(pid, 0.0)) for pid, now in clocks)
+            self._awake.append(sum(max(0.0, now - self._slept.get(pid, 0.0)) for pid, now in clocks))
         self._slept = {}
         self._signal(signal.SIGCONT)
 

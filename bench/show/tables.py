@@ -62,7 +62,7 @@ def _legend(table: pd.DataFrame) -> list[str]:
     if names := dict.fromkeys(baseline.name for row, baseline in baselines if row[SIDE] == first):
         singly = table["undisturbed_seconds_per_step"].notna().any()
         time, beside = ("undisturbed time", ", of rounds where steps are queued") if singly else ("time", " in the same block")
-        lines.append(f"ratio: {time} over that of {', '.join(names)}{beside}; ± and intervals: 95 %.")
+        lines.append(f"ratio: {time} over that of {', '.join(names)}{beside}; ± and intervals: 95 %, in this run.")
         lines.append(f"EQUAL: within ±{table['margin'].max():.1%} of it{_left_open(table)}.")
     dtypes = dict.fromkeys((row["dtype"], baseline.dtype) for row, baseline in baselines)
     lines += [f"ratio of a {own} row: to the baseline in {other}." for own, other in dtypes if own != other]

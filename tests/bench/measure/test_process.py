@@ -169,9 +169,11 @@ libc.timer_settime(timer, 0, struct.pack("=4q", 0, 10**7, 0, 10**7), None)
 def test_a_process_that_wakes_itself_is_seen(code, awake):
     with _says(code + "\nos.write(1, b'{\"status\": \"ok\"}\\n')\nwhile True: pass") as saying:
         saying.ask("anything")
-        saying.suspend()
-        time.sleep(0.5)
-        saying.resume()
+        for times in range(3):
+            assert (saying.awake_seconds > AWAKE) == (awake and times > 1), "once may be its host's doing"
+            saying.suspend()
+            time.sleep(0.25)
+            saying.resume()
         assert (saying.awake_seconds > AWAKE) == awake
 
 

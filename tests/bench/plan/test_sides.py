@@ -95,7 +95,7 @@ def test_the_sides_of_a_backend_stand_next_to_each_other_and_the_legend_says_wha
     lines = tables.markdown(summaries.summarise(whole)).splitlines()
     assert lines[0].endswith(f"{SHAPE} · side varies")
     assert [line.split(" | ")[:2] for line in lines[4:7]] == [["| a", "old"], ["| a", "new"], ["| b", "old"]]
-    assert "ratio: time over that of a in the same block; ± and intervals: 95 %." in lines
+    assert "ratio: time over that of a in the same block; ± and intervals: 95 %, in this run." in lines
     assert "ratio and verdict on new: beside the same backend on old." in lines
 
 
