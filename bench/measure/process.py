@@ -199,8 +199,8 @@ class Process:
 
     @property
     def awake_seconds(self) -> float:
-        """CPU time that it took while it was suspended, for a timer of its own can wake it; without the suspension that has most
-        of it: a host may take the core away just as a thread stops on it, and the kernel counts that as the thread's."""
+        """CPU time that it took while it was suspended, for a timer of its own can wake it; without the suspension that has
+        most of it: a host may take the core away just as a thread stops on it, and the kernel counts that as the thread's."""
         return sum(self._awake) - max(self._awake, default=0.0)
 
     def cpu_seconds(self) -> float:
