@@ -54,8 +54,7 @@ def new_folder(plan: Plan, machine: str) -> Path:
     settings = plan.settings
     parent = settings.results / machine
     stamp = "-".join(filter(None, (datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ"), settings.node)))
-    cases = len(plan.cases) + len(plan.controls)
-    needed = 1_000_000 + BYTES_PER_VISIT * settings.processes * settings.blocks * cases
+    needed = 1_000_000 + BYTES_PER_VISIT * plan.visits
     try:
         parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(parent).free

@@ -21,7 +21,7 @@ from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
-from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case, takes_part
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case, passes_of
 from bench.schema.records import CaseRecord, Failure, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -172,9 +172,7 @@ def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, fail
     """How much of what was planned a case has, and what its numbers are worth."""
     throughput = mine[mine["mode"] == "throughput"]
     blocks = throughput.groupby("pass").size()
-    processes = settings["processes"]
-    planned = sum(takes_part(case["kind"], number, processes) for number in range(processes))
-    passes = int((blocks == settings["blocks"]).sum())
+    passes, planned = int((blocks == settings["blocks"]).sum()), passes_of(case["kind"], settings["processes"])
     status, reason = "ok", ""
     if failure:
         status, reason = failure["status"], failure["reason"]

@@ -18,16 +18,14 @@ from bench.schema.records import Record
 @contextmanager
 def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
     """A bar in a terminal; elsewhere one line at the start."""
-    cases = len(plan.cases) + len(plan.controls)
     settings = plan.settings
-    total = settings.processes * settings.blocks * cases
     console.print(
         f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls, "
         f"{settings.processes} passes of {settings.blocks} blocks, {settings.steps} steps a round",
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("measuring", total=total, number=1)
+        bar = progress.add_task("measuring", total=plan.visits, number=1)
         said = {""}
 
         def advance(record: Record) -> None:

@@ -14,7 +14,7 @@ from bench.errors import UsageError, unknown
 from bench.machine import resources
 from bench.machine.devices import chosen, kind_of
 from bench.plan.sides import Backend, Side
-from bench.schema.case import CEILING, COLLECTIVE, DEFAULT_SHAPE, PEAK, TWIN, Case, Shape, at
+from bench.schema.case import CEILING, COLLECTIVE, DEFAULT_SHAPE, PEAK, TWIN, Case, Shape, at, passes_of
 from bench.settings import Settings
 
 
@@ -87,6 +87,12 @@ class Plan:
         """A case's backend as its side has it; where that has none, as another does."""
         sides = (self.side(case), *self.sides)
         return next(side.backends[case.backend] for side in sides if case.backend in side.backends)
+
+    @property
+    def visits(self) -> int:
+        """Of all cases, in all passes."""
+        passes = (passes_of(self.kind(case), self.settings.processes) for case in (*self.cases, *self.controls))
+        return self.settings.blocks * sum(passes)
 
     def kind(self, case: Case) -> str:
         return TWIN if case.twin else self.backend(case).kind

@@ -160,6 +160,11 @@ def takes_part(kind: str, number: int, processes: int) -> bool:
     return kind not in RATES or number % EVERY == 0 or number == processes - 1
 
 
+def passes_of(kind: str, processes: int) -> int:
+    """In how many of so many passes rows of this kind are measured."""
+    return sum(takes_part(kind, number, processes) for number in range(processes))
+
+
 def at(name: str, side: str) -> str:
     """`name@side`, or the name alone where a run has no sides."""
     return f"{name}@{side}" if side else name

@@ -92,9 +92,10 @@ def test_what_nothing_is_compared_with_is_measured_in_every_third_pass_and_the_l
     plan = _plan("numpy_manual")
     plan = replace(plan, settings=replace(plan.settings, processes=6, blocks=1))
     passes, kinds = {}, {case.key: plan.kind(case) for case in (*plan.cases, *plan.controls)}
-    for record in conductor.measure(plan):
-        if record["record"] in ("open", "visit"):
-            passes.setdefault(kinds[record["case"]], set()).add(record["pass"])
+    records = [record for record in conductor.measure(plan) if record["record"] in ("open", "visit")]
+    for record in records:
+        passes.setdefault(kinds[record["case"]], set()).add(record["pass"])
+    assert plan.visits == sum(record["record"] == "visit" for record in records)
     seldom = {kind for kind, seen in passes.items() if seen == {0, 3, 5}}
     assert seldom >= {"ceiling", "overhead"}
     assert passes.keys() - seldom == {"seed", "twin", "control", "yardstick"}

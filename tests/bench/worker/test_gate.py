@@ -302,9 +302,14 @@ def _flipped(problem, flips):
     return w1, w2, losses
 
 
-def test_in_a_trajectory_the_side_that_a_unit_took_is_told_too():
+def _unsure(steps, margin):
+    """A problem, and steps of it in which units within the margin are undecided."""
     problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
-    unsure = reference.train(problem, 5, kink_margin=2e-4)
+    return problem, reference.train(problem, steps, kink_margin=margin)
+
+
+def test_in_a_trajectory_the_side_that_a_unit_took_is_told_too():
+    problem, unsure = _unsure(5, 2e-4)
     assert 1 < unsure.undecided.sum() <= reference.FEW
     flipped = np.zeros_like(unsure.undecided)
     flipped[tuple(np.argwhere(unsure.undecided)[1])] = True
@@ -318,8 +323,7 @@ def test_in_a_trajectory_the_side_that_a_unit_took_is_told_too():
 
 @pytest.mark.parametrize("chosen", [(20,), (3, 31)])
 def test_the_side_is_told_among_many_undecided_units_too(chosen):
-    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
-    unsure = reference.train(problem, 5, kink_margin=5e-3)
+    problem, unsure = _unsure(5, 5e-3)
     places = np.argwhere(unsure.undecided)
     assert len(places) > 4 * reference.FEW
     flipped = np.zeros_like(unsure.undecided)
@@ -332,8 +336,7 @@ def test_the_side_is_told_among_many_undecided_units_too(chosen):
 
 @pytest.mark.parametrize("steps", [1, 5])
 def test_the_side_of_a_unit_that_is_decided_is_not_looked_for(steps):
-    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
-    unsure = reference.train(problem, steps, kink_margin=5e-3)
+    problem, unsure = _unsure(steps, 5e-3)
     flipped = np.zeros_like(unsure.undecided)
     flipped[tuple(np.argwhere(~unsure.undecided)[7])] = True
     w1 = _flipped(problem, flipped)[0]
@@ -343,8 +346,7 @@ def test_the_side_of_a_unit_that_is_decided_is_not_looked_for(steps):
 
 @pytest.mark.parametrize(("share", "flips"), [(0.45, False), (0.55, True)])
 def test_in_a_single_step_a_unit_took_the_side_that_it_came_nearer_to(share, flips):
-    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
-    unsure = reference.train(problem, 1, kink_margin=5e-3)
+    problem, unsure = _unsure(1, 5e-3)
     places = np.argwhere(unsure.undecided)
     assert len(places) > 2
     flipped = np.zeros_like(unsure.undecided)
@@ -360,8 +362,7 @@ def test_in_a_single_step_a_unit_took_the_side_that_it_came_nearer_to(share, fli
 )
 def test_where_undecided_units_are_too_many_to_tell_what_they_could_have_changed_is_allowed(undecided, steps, allowed):
     """An update that is a little on the way to another side's, and so on neither."""
-    problem = Problem.random(33, 257, 65, 17, seed=4, learning_rate=steady_learning_rate(33, 257, 65, 17))
-    unsure = reference.train(problem, steps, kink_margin=5e-3)
+    problem, unsure = _unsure(steps, 5e-3)
     places = np.argwhere(unsure.undecided)
     assert len(places) > reference.FEW + 1
     some = np.zeros_like(unsure.undecided)
