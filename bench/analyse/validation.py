@@ -5,6 +5,7 @@ No value is mended: what is wrong is told, and its file is left out.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Any
 
@@ -15,7 +16,10 @@ from bench.schema.case import CASE_COLUMNS, RANKS, SIDE
 from bench.schema.summary import checked_as
 
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
-NAMES, COUNTS, TIMES, AMOUNTS = map(checked_as, ("name", "count", "time", "amount"))
+NAMES, COUNTS, ESTIMATES, AMOUNTS = map(checked_as, ("name", "count", "time", "amount"))
+ENDS = tuple(name for name in ESTIMATES if name.endswith(("_low", "_high")))
+"""Of intervals, which no plausible range bounds: of two passes that disagree they are orders of magnitude apart."""
+TIMES = tuple(name for name in ESTIMATES if name not in ENDS)
 PATTERNS = {
     "machine": (r"[\w.+-]{0,200}", "a machine's name of letters, digits, dots, pluses and dashes"),
     "yardsticks": (r"(\w+:\d+(\.\d+)?( \w+:\d+(\.\d+)?)*)?", "weights such as arithmetic:0.6 traffic:0.4"),
@@ -24,7 +28,8 @@ EXPECTED = {
     **dict.fromkeys(NAMES, "a name"),
     "status": f"one of {', '.join(STATUSES)}",
     **dict.fromkeys(COUNTS, "a whole number of at least 1"),
-    **dict.fromkeys(TIMES, "a number above 0, with a decimal point"),
+    **dict.fromkeys(TIMES, "a number between 1e-12 and 1e9, with a decimal point"),
+    **dict.fromkeys(ENDS, "a number above 0, with a decimal point"),
     **dict.fromkeys(AMOUNTS, "a number of at least 0, with a decimal point"),
     **{name: expected for name, (_, expected) in PATTERNS.items()},
 }
@@ -75,11 +80,12 @@ def _schema() -> Any:
     except ModuleNotFoundError:
         raise missing("pandera", "reading results", extra="compare") from None
 
-    time, amount = [pa.Check.gt(1e-12), pa.Check.lt(1e9)], [pa.Check.ge(0)]
+    time, end, amount = [pa.Check.gt(1e-12), pa.Check.lt(1e9)], [pa.Check.gt(0), pa.Check.lt(math.inf)], [pa.Check.ge(0)]
     columns = {name: pa.Column(str, pa.Check.str_length(min_value=1)) for name in NAMES}
     columns["status"] = pa.Column(str, pa.Check.isin(STATUSES))
     columns |= {name: pa.Column(int, pa.Check.ge(1), coerce=True) for name in COUNTS}
     columns |= {name: pa.Column(float, time, nullable=True, coerce=True) for name in TIMES}
+    columns |= {name: pa.Column(float, end, nullable=True, coerce=True) for name in ENDS}
     columns |= {name: pa.Column(float, amount, nullable=True, coerce=True) for name in AMOUNTS}
     columns |= {name: pa.Column(str, pa.Check.str_matches(f"^{pattern}$")) for name, (pattern, _) in PATTERNS.items()}
     timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())

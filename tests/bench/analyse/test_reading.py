@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -15,7 +16,9 @@ from hypothesis import strategies as st
 from bench import __main__
 from bench.analyse import reading
 from bench.analyse.comparison import judge
+from bench.analyse.estimates import with_interval
 from bench.analyse.run import Run
+from bench.analyse.verdicts import Estimate
 from bench.errors import UsageError
 from bench.record import frame
 from bench.show.folder import write
@@ -44,6 +47,9 @@ DAMAGE = {
     "NaN": (lambda t: _cell(t, "seconds_per_step", "nan"), r"bad\.csv:3: status is ok, so it needs a time"),
     "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected"),
     "infinite": (lambda t: _cell(t, "seconds_per_step", "inf"), r"bad\.csv:3: seconds_per_step is 'inf', expected a number"),
+    "in picoseconds": (lambda t: _cell(t, "seconds_per_step", "1e10"), r"bad\.csv:3: seconds_per_step is '1e10', expected"),
+    "no width": (lambda t: _cell(t, "ratio_low", "0"), r"bad\.csv:3: ratio_low is '0', expected a number above 0"),
+    "no end": (lambda t: _cell(t, "ratio_high", "inf"), r"bad\.csv:3: ratio_high is 'inf', expected a number above 0"),
     "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
     "a status of another": (lambda t: _cell(t, "status", "OK"), r"bad\.csv:3: status is 'OK', expected one of ok, wrong"),
@@ -102,6 +108,13 @@ def test_extra_and_missing_later_columns_are_no_damage(fine):
     assert len(rows) == 6
     assert set(rows["machine"]) == {""}
     assert set(rows["ranks"]) == {1}
+
+
+def test_an_interval_may_be_as_wide_as_two_passes_that_disagree_make_it(fine):
+    ends = with_interval("seconds_per_step", Estimate.of([math.log(3e-4), math.log(3e-1)]))
+    assert ends["seconds_per_step_low"] < 1e-12
+    pd.read_csv(fine, keep_default_na=False).assign(**ends).to_csv(fine, index=False)
+    assert len(reading.read([fine]).table) == 6
 
 
 def test_other_ranks_are_another_case(fine):
