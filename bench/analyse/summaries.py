@@ -22,7 +22,7 @@ from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, 
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
 from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case, passes_of
-from bench.schema.records import CaseRecord, Failure, Profile, SettingsRecord
+from bench.schema.records import CaseRecord, Failure, MachineFacts, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
@@ -70,7 +70,7 @@ def summarise(story: Story) -> pd.DataFrame:
     table = decomposition.add(roofline.add_bounds(roofline.add(table)))
     table = break_even.add(table, story.opens, logs)[SUMMARY]
     run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
-    table = table.assign(**run, kernels=_kernels(header["machine"].get("kernel_choices")))
+    table = table.assign(**run, kernels=_kernels(header["machine"], table[SIDE]))
     margin = header["settings"].get("margin", MARGIN)
     called = _verdicts(ratios, kinds, margin)
     more = _more_data(called, ratios, kinds, margin)
@@ -186,11 +186,16 @@ def _counts(profile: Profile | None) -> Row:
     return {f"{name}_per_step": counts[name] for name in COUNTED if name in counts}
 
 
-def _kernels(chosen: Mapping[str, str] | None) -> str:
+def _kernels(machine: MachineFacts, sides: pd.Series) -> pd.Series:
     """The variables that choose a library's kernels, as the column `kernels` has them; older journals do not tell."""
-    if chosen is None:
-        return ""
-    return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
+
+    def told(side: str) -> str:
+        if "kernel_choices" not in machine:
+            return ""
+        chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
+        return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
+
+    return sides.map(told)
 
 
 def _verdicts(ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float) -> dict[str, str]:

@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 def add(parsers: Parsers) -> None:
     measured = command(parsers, "run", run)
-    measured.add_argument("--against", metavar="REVISION", help="measure backends/ of a git revision beside those here")
+    beside = "measure backends/ of a git revision, or those here under NAME=VALUE, beside those here"
+    measured.add_argument("--against", metavar="REVISION", help=beside)
     measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
     raced = command(parsers, "race", race)
-    raced.add_argument("base", nargs="?", metavar="BASE", help="a git revision; without one BENCH_PYTHONS names the sides")
+    without = "without one BENCH_PYTHONS names the sides"
+    raced.add_argument("base", nargs="?", metavar="BASE", help=f"a git revision or NAME=VALUE,...; {without}")
     raced.add_argument("head", nargs="?", metavar="HEAD", help="another; the files here by default")
     raced.add_argument("--minutes", type=minutes, default=15.0, help="no run is begun that would not end in time; 15")
     raced.add_argument("--runs", type=number(2), default=12, help="at most, for which the error is set aside beforehand; 12")
@@ -72,7 +74,7 @@ def race(arguments: argparse.Namespace) -> int:
 
     settings, base = Settings.from_env(), arguments.base
     if base is None and len(settings.pythons) != 2:
-        raise UsageError("race: needs two sides; give a git revision, two of them, or two interpreters in BENCH_PYTHONS.")
+        raise UsageError("race: needs two sides; give a git revision or NAME=VALUE, or two interpreters in BENCH_PYTHONS.")
     with nullcontext(()) if base is None else against(base, settings, arguments.head) as sides:
         plan = make_plan(settings, *catalogue(settings, sides))
         if not plan.cases:

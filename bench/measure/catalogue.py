@@ -12,10 +12,11 @@ from typing import Any
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
-from bench.measure.process import Died, Process
+from bench.measure.process import Died, Process, worker_environment
 from bench.paths import CONTROLS
 from bench.plan.discovery import find
 from bench.plan.sides import Backend, Side, chosen
+from bench.schema.records import SideFacts
 from bench.settings import Settings
 
 NEEDED = ("numpy", "threadpoolctl")
@@ -25,20 +26,33 @@ NEEDED = ("numpy", "threadpoolctl")
 def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[Side, ...], tuple[str, ...]]:
     """The sides, by default those that the settings name, with what they are and have; the devices present on all of them.
 
-    Raises `UsageError` for an interpreter that cannot run a worker and for a backend that cannot be imported.
+    Raises `UsageError` for an interpreter that cannot run a worker, for a backend that cannot be imported, and for a side with
+    variables that are a run's to set.
     """
+    sides = sides or chosen(settings)
+    for side in sides:
+        _check_variables(side, settings)
     with ExitStack() as ending:
         asked = []
-        for side in sides or chosen(settings):
+        for side in sides:
             worker = ending.enter_context(_started(side, settings))
             asked.append((side, worker, _about(side, worker)))
         present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in asked]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
         described = tuple(
-            replace(side, facts=side.facts | about, backends=_backends(side, worker, settings, explained(devices)))
+            replace(side, facts={**side.facts, **about}, backends=_backends(side, worker, settings, explained(devices)))
             for side, worker, about in asked
         )
     return described, devices
+
+
+def _check_variables(side: Side, settings: Settings) -> None:
+    for name in side.variables:
+        if worker_environment(1, settings.allocator, {name: "kept"}).get(name) != "kept":
+            raise UsageError(
+                f"{name}={side.variables[name]} (side {side.label}): every run sets {name} itself, alike for all sides; "
+                "name a variable that libraries read, or give the run a setting of docs/settings.md."
+            )
 
 
 def _started(side: Side, settings: Settings, foreign: bool = False) -> Process:
@@ -48,7 +62,7 @@ def _started(side: Side, settings: Settings, foreign: bool = False) -> Process:
         raise _unfit(side, f"cannot be started: {error.strerror}") from None
 
 
-def _about(side: Side, worker: Process) -> dict[str, Any]:
+def _about(side: Side, worker: Process) -> SideFacts:
     try:
         about = worker.ask("about", needed=NEEDED, packages=PACKAGES)
     except Died as died:
@@ -58,7 +72,7 @@ def _about(side: Side, worker: Process) -> dict[str, Any]:
         raise UsageError(
             f"{_place(side.python, side)}: lacks {' and '.join(about['missing'])}, which every worker needs; run `{install}`."
         )
-    return {name: about[name] for name in ("python", "packages")}
+    return {"python": about["python"], "packages": about["packages"]}
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:

@@ -135,7 +135,8 @@ class Process:
             "cpus": list(cpus), "memory": memory, "threads": threads, "place": place,
             "writable": folder.name if folder else None,
         }  # fmt: skip
-        variables = worker_environment(threads, settings.allocator, folder=side.folder) | dict(env or {})
+        environ = os.environ | side.variables
+        variables = worker_environment(threads, settings.allocator, environ, side.folder) | dict(env or {})
         variables |= sandbox.environment(folder.name) if folder else {}
         started = cls("bench.worker", setup, variables, settings.timeout, size, side.python)
         started._folder = folder

@@ -1,4 +1,5 @@
-"""Makes two sides of a revision in git and the files as they are: for `python -m bench run --against REVISION`.
+"""Makes two sides: of revisions in git, of the files as they are, and of these under variables that libraries read; for
+`python -m bench run --against REVISION` and `NAME=VALUE`.
 
 It must never touch the checkout, nor leave a file behind.
 """
@@ -21,6 +22,10 @@ from bench.plan.sides import Side
 from bench.settings import Settings
 
 HERE = "here"
+NAME = "[A-Za-z_][A-Za-z0-9_]*="
+"""How a variable begins; a value may hold commas."""
+UNSAFE, LONGEST = re.compile(r"[^A-Za-z0-9._-]+"), 20
+"""What no label has, and how many characters it has at most: a revision's first ones, of variables the last words, with the value."""
 SHARED = ("__init__.py", "api.py", "reference.py")
 """Of `backends/`, what both sides take from here: one contract and one reference prove both."""
 
@@ -28,6 +33,7 @@ SHARED = ("__init__.py", "api.py", "reference.py")
 @contextmanager
 def against(revision: str, settings: Settings, head: str | None = None) -> Iterator[tuple[Side, Side]]:
     """The sides of `backends/` at a revision, in a folder that is gone afterwards, and at `head`; by default as they lie here.
+    Either may be `NAME=VALUE,NAME=VALUE` instead: as they lie here, under these variables.
 
     Raises `UsageError` if there is no such revision, or no backends in it.
     """
@@ -35,12 +41,21 @@ def against(revision: str, settings: Settings, head: str | None = None) -> Itera
         raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
         base = _side(revision, Path(name).resolve() / "base")
-        now = Side(HERE, facts={"commit": git.commit()}) if head is None else _side(head, Path(name).resolve() / "head")
+        now = _here(HERE) if head is None else _side(head, Path(name).resolve() / "head")
         yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
 
 
+def _here(label: str, **variables: str) -> Side:
+    return Side(label, variables=variables, facts={"commit": git.commit(), "variables": variables})
+
+
 def _side(revision: str, folder: Path) -> Side:
-    """`backends/` at a revision, in a folder that does not exist yet."""
+    """`backends/` at a revision, in a folder that does not exist yet; of variables, as they lie here."""
+    if re.match(NAME, revision):
+        pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
+        safe = UNSAFE.sub("-", revision).strip("-")
+        words = re.search(f"(^|(?<=[-_])).{{1,{LONGEST}}}$", safe)
+        return _here(words[0] if words else safe[-LONGEST:], **{name: value for name, _, value in pairs})
     commit = _git(revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     zipfile.ZipFile(io.BytesIO(_git(revision, "archive", "--format=zip", commit, BACKENDS.name))).extractall(folder)
     for file in SHARED:
@@ -54,7 +69,7 @@ def _side(revision: str, folder: Path) -> Side:
 
 def label(revision: str, commit: str) -> str:
     """What names a revision's side in keys and tables: the revision in safe letters, the commit where none are left."""
-    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", revision)[:20].strip("-")
+    safe = UNSAFE.sub("-", revision)[:LONGEST].strip("-")
     return commit[:10] if safe in ("", HERE) else safe
 
 

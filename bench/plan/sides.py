@@ -1,4 +1,5 @@
-"""What the cases of a run may differ in beside their settings: the interpreter, and the `backends` package it imports.
+"""What the cases of a run may differ in beside their settings: the interpreter, the `backends` package it imports, and what
+the environment tells its libraries.
 
 A run has one side without a label, or several that are visited in the same blocks. Nothing may be started here.
 """
@@ -14,7 +15,7 @@ from bench.errors import UsageError
 from bench.paths import ROOT
 from bench.schema.case import CONTROLS, FIXED_WORK
 from bench.schema.checking import fault
-from bench.schema.records import Described
+from bench.schema.records import Described, SideFacts
 from bench.settings import Settings
 
 
@@ -72,13 +73,15 @@ class Backend:
 
 @dataclass(frozen=True)
 class Side:
-    """An interpreter, and the folder whose `backends` package it imports; `bench.measure.catalogue` asks it for the rest."""
+    """An interpreter, the folder whose `backends` package it imports, and further variables of its workers' environment;
+    `bench.measure.catalogue` asks it for the rest."""
 
     label: str = ""
     python: str = sys.executable
     folder: Path = ROOT
-    facts: dict[str, Any] = field(default_factory=dict)
-    """For the journal's header: the commit, the version of Python and of its packages."""
+    variables: dict[str, str] = field(default_factory=dict)
+    facts: SideFacts = field(default_factory=SideFacts)
+    """For the journal's header."""
     backends: dict[str, Backend] = field(default_factory=dict)
 
     def reason(self, backend: str, device: str, dtype: str) -> str | None:

@@ -46,7 +46,7 @@ class Named(TypedDict):
     shape: Sizes
     twin: bool
     side: str
-    """The label of an interpreter or a revision; empty where a run has no sides."""
+    """The label of an interpreter, a revision or variables; empty where a run has no sides."""
     ranks: NotRequired[Number]
     """Processes that compute the step together; one where an older journal does not tell."""
     key: str
@@ -111,6 +111,16 @@ class Load(TypedDict, total=False):
     """Taken by other virtual machines since boot."""
 
 
+class SideFacts(TypedDict, total=False):
+    """What tells a side of a run from the others."""
+
+    commit: str | None
+    variables: dict[str, str]
+    """Of its workers' environment, beside those of all sides."""
+    python: str
+    packages: dict[str, str]
+
+
 class MachineFacts(Load):
     """The machine and the software."""
 
@@ -130,8 +140,8 @@ class MachineFacts(Load):
     commit: str | None
     kernel_choices: NotRequired[dict[str, str]]
     """Environment variables that choose a library's kernels; older journals do not tell."""
-    sides: NotRequired[dict[str, dict[str, Any]]]
-    """Label -> commit, or version of Python and its packages."""
+    sides: NotRequired[dict[str, SideFacts]]
+    """By label."""
 
 
 class SettingsRecord(TypedDict):

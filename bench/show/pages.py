@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bench.analyse.run import Run
+from bench.plan.revisions import HERE
 from bench.schema.case import is_control
+from bench.schema.records import SideFacts
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
 from bench.show import pictures, tables
@@ -34,9 +36,16 @@ def again(run: Run) -> str:
     """The command that measures the same once more."""
     header = run.story.header
     variables = Settings.assignments(header["settings"])
-    sides = [] if "BENCH_PYTHONS" in variables else list(header["machine"].get("sides", {}).values())
-    against = f" --against {shlex.quote(str(sides[0]['commit']))}" if sides else ""
-    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench run{against}"])
+    sides = {} if "BENCH_PYTHONS" in variables else header["machine"].get("sides", {})
+    named = [shlex.quote(_named(facts)) for label, facts in sides.items() if label != HERE]
+    command = f"run --against {named[0]}" if len(named) == 1 else " ".join(["race" if named else "run", *named])
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench {command}"])
+
+
+def _named(side: SideFacts) -> str:
+    """As whoever measures names a side: its variables, else its commit."""
+    variables = side.get("variables", {})
+    return ",".join(f"{name}={value}" for name, value in variables.items()) or str(side.get("commit"))
 
 
 def machine(run: Run) -> str:

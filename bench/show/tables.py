@@ -26,8 +26,9 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
     """Prints the summary to fit the console: what is common stands above, what has no number below."""
     rows, varying = arranged(table)
     to.print(common(table))
-    grid.show(grid.fit(_columns(varying), rows, to.width), rows, to, dim=lambda row: is_control(row["kind"]))
-    for line in _legend(table):
+    columns = grid.fit(_columns(varying), rows, to.width)
+    grid.show(columns, rows, to, dim=lambda row: is_control(row["kind"]))
+    for line in _legend(table, columns):
         to.print(line, style="dim")
     for line in notes(table):
         to.print(line)
@@ -36,8 +37,9 @@ def terminal(table: pd.DataFrame, to: Console) -> None:
 def markdown(table: pd.DataFrame, width: int = 140) -> str:
     """The same table for an issue, a README or `summary.md`, with the columns that `width` has room for."""
     rows, varying = arranged(table)
-    lines = [common(table), "", *grid.pipes(grid.fit(_columns(varying), rows, width), rows), ""]
-    return "\n".join([*lines, *_legend(table), *(f"- {note}" for note in notes(table))]) + "\n"
+    columns = grid.fit(_columns(varying), rows, width)
+    lines = [common(table), "", *grid.pipes(columns, rows), ""]
+    return "\n".join([*lines, *_legend(table, columns), *(f"- {note}" for note in notes(table))]) + "\n"
 
 
 def notes(table: pd.DataFrame) -> list[str]:
@@ -55,7 +57,8 @@ def notes(table: pd.DataFrame) -> list[str]:
     return [*told, *([hint + ", ".join(each)] if each else [])]
 
 
-def _legend(table: pd.DataFrame) -> list[str]:
+def _legend(table: pd.DataFrame, columns: list[Column]) -> list[str]:
+    """What the shown columns mean in this table."""
     lines = []
     first, *later = sides(table)
     baselines = [(row, Case.parse(row["baseline"])) for row in records(table) if isinstance(row["baseline"], str)]
@@ -69,10 +72,10 @@ def _legend(table: pd.DataFrame) -> list[str]:
     if later:
         lines.append(f"ratio and verdict on {', '.join(later)}: beside the same backend on {first}.")
     told = {
-        roofline.MEASURED: "of bound: what a step takes at the peaks measured in this run, over its undisturbed time.",
-        roofline.SEEN: "of best: what a step takes at the best seen in this run, for want of peaks, over its undisturbed time.",
+        "of bound": "what a step takes at the peaks measured in this run, over its undisturbed time",
+        "of best": "what a step takes at the best seen in this run, for want of peaks, over its undisturbed time",
     }
-    lines += [line for by, line in told.items() if (table["bound_by"] == by).any()]
+    lines += [f"{column.title}: {told[column.title]}." for column in columns if column.title in told]
     controls = table[table["kind"].map(is_control)]
     if len(controls):
         listed = ", ".join(dict.fromkeys(controls["backend"]))

@@ -1,5 +1,7 @@
 """If these fail, the page tells how often verdicts are wrong by comparisons that knew what was to come, or miscounts them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -163,6 +165,17 @@ def test_within_a_run_intervals_are_held_against_the_other_runs():
         assert tables[0] <= _alone(rows, off)["share"] <= tables[1]
 
 
+@pytest.mark.usefixtures("fewer_sizes")
+def test_a_run_without_slowed_steps_is_not_asked_for_them(runs):
+    bare = [replace(run, table=without(run.table)) for run in runs[:13]]
+    rows = list(questions._pairs([((bare[10], bare[11]), bare[:10]), ((bare[12], runs[13]), bare[:12])]))
+    assert _alone(rows, "comparison UNPROVEN")["of"] == 2
+    for said in (rows, list(within_runs([*bare[:4], runs[13]]))):
+        found = _alone(said, "slowdown found")
+        assert (found["count"], found["of"]) == (1, 1)
+    assert "slowdown found" not in {row["question"] for row in within_runs(bare)}
+
+
 def test_an_honest_step_that_gets_no_number_is_counted(runs):
     refused = made.story("z", np.random.default_rng(6))
     key = next(case["key"] for case in refused.header["cases"] if case["name"] == TARGET)
@@ -221,11 +234,13 @@ def test_of_a_run_on_two_sides_the_first_is_a_run_and_both_are_held_against_the_
     for number in range(2):
         story = made.on_two_sides(made.story(made.name_of(number), random))
         made.write(story, campaign / "calm" / "against" / f"{number:03}")
+    made.write(made.story(made.name_of(2), random), campaign / "calm" / "stepbench" / "000")
     page.write_text(f"{START}{END}")
     main([str(campaign), "--learn", "2", "--results", str(tmp_path / "results"), "--page", str(page)])
     found = pd.read_csv(next(tmp_path.rglob("instrument.csv"))).set_index(["tool", "question"])
     assert tuple(found.loc[("stepbench, --against", "95 % interval holds the truth"), ["count", "of"]]) == (10, 10)
     assert found.loc[("stepbench", "row EQUAL"), "of"] == 5
+    assert found.loc[("stepbench, side by side", "run UNPROVEN"), "of"] == 3
     kept = pd.read_csv(next(tmp_path.rglob("campaign.csv")))
     assert kept["side"].isna().all(), "two single runs can be compared by it"
 

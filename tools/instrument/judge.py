@@ -52,8 +52,8 @@ def weathers(top: Path) -> list[str]:
 
 
 def load(top: Path) -> dict[str, list[Run]]:
-    """Weather → its runs of ours, each read and summarised once; where there are none, the first sides of those with two."""
-    found = {name: finished(top / name / OURS) or finished(top / name / AGAINST) for name in weathers(top)}
+    """Weather → its runs of ours, each read and summarised once: of those on two sides the first."""
+    found = {name: [*finished(top / name / OURS), *finished(top / name / AGAINST)] for name in weathers(top)}
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         futures = {name: [pool.submit(Run.of, path, seconds(path)) for path in paths] for name, paths in found.items()}
         runs = {name: [future.result() for future in each] for name, each in futures.items()}

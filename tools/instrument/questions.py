@@ -65,9 +65,12 @@ def _pairs(taught: Sequence[tuple[Pair, Sequence[Run]]]) -> Iterator[Row]:
     equal = [compared(base, without(head.table), earlier) for (base, head), earlier in taught]
     yield from ({"slowdown": 0.0, "injected": 0.0} | row for row in _equal(equal))
     proven = [one for one, judged in zip(taught, equal, strict=True) if not judged.unproven]
-    for slowdown, stand_in in slowed_in([head for (_, head), _ in proven]):
-        judged = [compared(base, without(head.table, stand_in), earlier) for (base, head), earlier in proven]
-        about: Row = {"slowdown": slowdown, "injected": injected([head for (_, head), _ in proven], stand_in)}
+    for slowdown, stand_in in SLOWED.items():
+        having = [(pair, earlier) for pair, earlier in proven if has(pair[1], stand_in)]
+        if not having:
+            continue
+        judged = [compared(base, without(head.table, stand_in), earlier) for (base, head), earlier in having]
+        about: Row = {"slowdown": slowdown, "injected": injected([head for (_, head), _ in having], stand_in)}
         yield about | counted("slowdown found", [one.said.get(TARGET) == SLOWER for one in judged])
         yield about | counted("others accused", [bool(one.alarms - {TARGET}) for one in judged])
     for share in EXACT:
@@ -78,9 +81,9 @@ def _pairs(taught: Sequence[tuple[Pair, Sequence[Run]]]) -> Iterator[Row]:
             yield about | counted("EQUAL called, recorded times multiplied", [verdict == EQUAL for verdict in said])
 
 
-def slowed_in(runs: Sequence[Run]) -> list[tuple[float, str]]:
-    """The slowed steps that any of these runs has: a campaign may have gone without."""
-    return [(share, name) for share, name in SLOWED.items() if any(name in set(run.table["backend"]) for run in runs)]
+def has(run: Run, stand_in: str) -> bool:
+    """Whether it measured that slowed step: a campaign may go without, for all of its runs or for some."""
+    return stand_in in set(run.table["backend"])
 
 
 def injected(runs: Sequence[Run], stand_in: str) -> float:
@@ -98,8 +101,10 @@ def within_runs(runs: Sequence[Run]) -> Iterator[Row]:
     yield about | counted("run UNPROVEN", [bool(run.doubts) for run in runs])
     honest = [table.loc[table["kind"].isin(["seed", "slowed", "twin"]), "status"] for table in tables]
     yield about | counted("honest step without a number", [bool((status != HAS_NUMBER).any()) for status in honest])
-    for slowdown, stand_in in slowed_in(runs):
-        said = [table["verdict"].get(stand_in) for table in tables]
+    for slowdown, stand_in in SLOWED.items():
+        said = [table["verdict"][stand_in] for run, table in zip(runs, tables, strict=True) if has(run, stand_in)]
+        if not said:
+            continue
         size: Row = {"slowdown": slowdown, "injected": injected(runs, stand_in)}
         yield about | size | counted("slowdown found", [verdict == SLOWER for verdict in said])
     steps = [step for step in (*SEED, *SLOWED.values(), "twin") if any(ratio_is_known(table, step) for table in tables)]

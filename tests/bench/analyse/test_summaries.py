@@ -40,6 +40,18 @@ def test_hardware_events_of_a_made_journal_have_columns_and_are_empty_elsewhere(
     assert np.isnan(table.loc["base", "instructions_per_step"])
 
 
+def test_a_row_tells_the_variables_of_its_side_over_those_of_the_run():
+    whole = story(lambda *_: 0.001)
+    base, slow, twin = whole.header["cases"]
+    cases = [base | {"side": "then"}, slow | {"side": "now"}, twin | {"side": "then"}]
+    sides = {"then": {"variables": {"A": "1", "C": "3"}}, "now": {"commit": None}}
+    machine = whole.header["machine"] | {"kernel_choices": {"A": "0"}, "sides": sides}
+    told = {"base": "A=1 C=3", "slow": "A=0", "twin": "A=1 C=3"}
+    for header, kernels in (({"cases": cases, "machine": machine}, told), ({}, dict.fromkeys(told, ""))):
+        table = summaries.summarise(replace(whole, header=whole.header | header))
+        assert table.set_index("backend")["kernels"].to_dict() == kernels
+
+
 def test_drift_that_hits_both_sides_of_a_block_leaves_the_ratio_alone():
     random = np.random.default_rng(0)
     drift = random.lognormal(sigma=0.3, size=(20, 3))

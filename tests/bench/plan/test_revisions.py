@@ -8,10 +8,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.errors import UsageError
 from bench.measure.catalogue import catalogue
+from bench.measure.process import Process
 from bench.paths import ROOT
 from bench.plan import revisions as module
 from bench.plan.cases import make_plan
@@ -80,6 +82,33 @@ def test_nothing_stays_behind_when_a_run_is_cut_off(repository):
 )  # fmt: skip
 def test_a_revision_is_named_in_safe_letters(revision, shown):
     assert label(revision, "0123456789abcdef") == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "variables"),
+    [
+        ("OPENBLAS_CORETYPE=Haswell", "CORETYPE-Haswell", {"OPENBLAS_CORETYPE": "Haswell"}),
+        ("A=+avx2,-avx512f,B_2=", "A-avx2--avx512f-B_2", {"A": "+avx2,-avx512f", "B_2": ""}),
+        ("A=abcdefghijklmnopqrstuvwxyz", "ghijklmnopqrstuvwxyz", {"A": "abcdefghijklmnopqrstuvwxyz"}),
+        ("LD_PRELOAD=/usr/lib/libjemalloc.so.2", "lib-libjemalloc.so.2", {"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"}),
+    ],
+)
+def test_variables_make_a_side_of_the_files_as_they_are(text, shown, variables, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "ROOT", tmp_path)  # no repository
+    with against(text, SETTINGS) as (base, head):
+        assert (base.label, base.variables, base.facts["variables"]) == (shown, variables, variables)
+        assert (head.label, head.variables) == ("here", {})
+        with Process.worker(base, SETTINGS) as theirs, Process.worker(head, SETTINGS) as ours:
+            told = [psutil.Process(worker.pid).environ() for worker in (theirs, ours)]
+    assert variables.items() <= told[0].items()
+    assert not variables.keys() & told[1].keys()
+
+
+@pytest.mark.parametrize("name", ["BENCH_STEPS", "OMP_NUM_THREADS", "XLA_FLAGS", "PYTHONPATH", "MALLOC_TRIM_THRESHOLD_"])
+def test_no_side_has_its_own_of_what_a_run_sets(name):
+    with against("HOME=/", SETTINGS, f"A=b,{name}=1") as sides, pytest.raises(UsageError) as caught:
+        catalogue(SETTINGS, sides)
+    assert str(caught.value).startswith(f"{name}=1 (side {sides[1].label}): every run sets {name} itself, alike for all")
 
 
 def test_what_cannot_be_had_is_one_sentence(repository, monkeypatch):

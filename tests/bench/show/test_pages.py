@@ -49,6 +49,10 @@ def test_what_repeats_a_run_is_read_back_as_its_settings():
 def test_a_run_against_a_revision_is_repeated_against_its_commit(edited):
     sides = {"main": {"commit": "abc"}, "here": {"commit": "def"}}
     assert pages.again(edited(machine={"sides": sides})).endswith("python -m bench run --against abc")
+    sides = {"NAME-a-b": {"commit": "abc", "variables": {"NAME": "a b", "OTHER": "c"}}, "v2": {"commit": "def"}}
+    assert pages.again(edited(machine={"sides": sides})).endswith("python -m bench race 'NAME=a b,OTHER=c' def")
+    sides["here"] = sides.pop("v2")
+    assert pages.again(edited(machine={"sides": sides})).endswith("python -m bench run --against 'NAME=a b,OTHER=c'")
 
 
 def test_an_issue_tells_where_with_what_and_how_to_repeat(run):

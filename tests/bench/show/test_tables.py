@@ -83,6 +83,14 @@ def test_a_wide_terminal_shows_more(table):
     assert "faults/step" not in _shown(table, 80)[1]
 
 
+def test_a_column_without_room_is_not_explained(table):
+    told = {}
+    for width in (30, 80):
+        titles, *below = _shown(table, width)[1:]
+        told[width] = ["of best" in titles, any("of best: " in line for line in below)]
+    assert told == {30: [False, False], 80: [True, True]}
+
+
 def test_what_all_rows_share_stands_above_and_what_varies_is_a_column(table):
     assert _shown(table, 80)[0] == "cpu · float32 · 1 thread · 64x1000x100x10"
     table.loc[key_of("slow"), "device"] = "cuda"
