@@ -25,7 +25,7 @@ HERE = "here"
 NAME = "[A-Za-z_][A-Za-z0-9_]*="
 """How a variable begins; a value may hold commas."""
 UNSAFE, LONGEST = re.compile(r"[^A-Za-z0-9._-]+"), 20
-"""What no label has, and how many characters it has at most: a revision's first ones, of variables the last words, with the value."""
+"""What no label has, and how many characters it has at most: of a revision the first ones, of variables the last words."""
 SHARED = ("__init__.py", "api.py", "reference.py")
 """Of `backends/`, what both sides take from here: one contract and one reference prove both."""
 
