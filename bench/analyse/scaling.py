@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,9 @@ import pandas as pd
 from scipy.optimize import nnls
 
 from backends.api import step_flops
+from bench.analyse.single_steps import undisturbed
 from bench.analyse.verdicts import CONFIDENCE, Estimate
+from bench.record.frame import Singles
 from bench.schema.case import CONTROLS, RANKS, SIDE, Shape
 
 LINE = ["backend", "device", "dtype", "threads", SIDE, RANKS]
@@ -37,23 +39,29 @@ class Scaling:
     crossings: pd.DataFrame
 
 
-def scale(rounds: pd.DataFrame, baseline: str) -> Scaling:
+def scale(rounds: pd.DataFrame, singles: Mapping[str, Singles], baseline: str) -> Scaling:
     """Fits `seconds = overhead + operations / rate` to a run's throughput rounds, as `bench.load` returns them.
 
+    A process's time is the undisturbed one of its single steps where `singles` has them, by case, else the median of its rounds.
     Each process is fitted by itself, relative errors squared, neither term negative. The half-performance size is the number
     of operations that take as long as the overhead (Hockney & Jesshope, 1981). An interval holds what differs between
     processes and what leaving out a shape changes (`_with_lack_of_fit`). Where a shape, predicted by the line through the
     others, is off by more than `TOLERATED`, `fits` is False and overhead, rate, half-performance size and fitted times are NaN.
 
     Two lines cross between two measured sizes: the last at which one is certainly faster and the first at which the other is.
-    Certainly: Student's t over the processes' ratios excludes 1, at all sizes of a line together with 95 % (Bonferroni).
+    Certainly: Student's t over the processes' ratios excludes 1, at all sizes of a line together with 95 % (Bonferroni). Ratios
+    are of undisturbed times where both have them, else of medians.
     """
     steps = (rounds["mode"] == "throughput") & (rounds["status"] == "ok") & ~rounds["kind"].isin(CONTROLS)
     rounds = rounds[steps]
     flops = [step_flops(*shape) for shape in zip(*(rounds[name] for name in Shape._fields), strict=True)]
     rounds = rounds.assign(flops=flops)
-    medians = rounds.groupby([*LINE, "flops", *Shape._fields, "pass"], sort=False)["seconds_per_step"].median()
-    table = medians.reset_index()
+    processes = rounds.groupby([*LINE, "flops", *Shape._fields, "case", "pass"], sort=False)["seconds_per_step"]
+    table = processes.median().reset_index()
+    table["undisturbed"] = [
+        math.exp(undisturbed([singles[case].by_pass[number]])) if case in singles and singles[case].singly else math.nan
+        for case, number in zip(table["case"], table["pass"], strict=True)
+    ]
     fitted = [
         _fit(dict(zip(LINE, line, strict=True)), rows)
         for line, rows in table.groupby(LINE, sort=False)
@@ -65,7 +73,8 @@ def scale(rounds: pd.DataFrame, baseline: str) -> Scaling:
 
 def _fit(line: Row, rows: pd.DataFrame) -> tuple[Row, list[Row]]:
     """A line's row of `Scaling.fits`, and its rows of `Scaling.points`."""
-    grid = rows.pivot(index="pass", columns="flops", values="seconds_per_step").dropna()
+    rows = rows.assign(seconds=rows["undisturbed"].fillna(rows["seconds_per_step"]))
+    grid = rows.pivot(index="pass", columns="flops", values="seconds").dropna()
     flops, seconds = grid.columns.to_numpy(float), grid.to_numpy(float)
     all_but_one = ~np.eye(len(flops), dtype=bool)
     terms = np.array([fit(flops, process) for process in seconds])  # of each process: overhead, seconds per operation
@@ -159,7 +168,8 @@ def _crossings(table: pd.DataFrame, baseline: str) -> Iterator[Row]:
         if base is None:
             continue
         both = rows.merge(base, on=["pass", "flops"], suffixes=("", "_base"))
-        both = both.assign(ratio=np.log(both["seconds_per_step"].astype(float) / both["seconds_per_step_base"].astype(float)))
+        calm, median = (both[name] / both[f"{name}_base"] for name in ("undisturbed", "seconds_per_step"))
+        both = both.assign(ratio=np.log(calm.fillna(median).astype(float)))
         sizes = {float(str(flops)): logs.to_numpy(float) for flops, logs in both.groupby("flops")["ratio"]}
         signs = {flops: _sign(logs, len(sizes)) for flops, logs in sizes.items()}
         shapes = _shapes(rows)

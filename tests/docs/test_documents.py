@@ -78,7 +78,7 @@ def test_committed_runs_equal_what_their_journals_say(folder, tmp_path):
 @pytest.mark.parametrize("folder", [folder for folder in COMMITTED if (folder / "scaling.csv").exists()])
 def test_committed_sweeps_equal_what_their_journals_say(folder):
     (story,) = frame.stories(folder)
-    sweep = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    sweep = scaling.scale(frame.samples(story), frame.singles(story), story.header["settings"]["baseline"])
     for name, file in scaling_views.FILES.items():
         again = pd.read_csv(io.StringIO(getattr(sweep, name).to_csv(index=False)))
         pd.testing.assert_frame_equal(again, pd.read_csv(folder / file), rtol=1e-6)
@@ -86,8 +86,9 @@ def test_committed_sweeps_equal_what_their_journals_say(folder):
 
 def test_the_page_on_sweeps_says_what_the_committed_one_does():
     page, said = (ROOT / "docs" / "scaling.md").read_text(), io.StringIO()
-    (story,) = frame.stories(sorted(file.parent for file in generated.committed(ROOT) if file.name == "scaling.csv")[-1])
-    sweep = scaling.scale(frame.samples(story), story.header["settings"]["baseline"])
+    sweeps = [file.parent for file in generated.committed(ROOT) if file.name == "scaling.csv"]
+    (story,) = frame.stories(max(sweeps, key=lambda folder: folder.name))
+    sweep = scaling.scale(frame.samples(story), frame.singles(story), story.header["settings"]["baseline"])
     scaling_views.show(sweep, grid.console(said, 200))
     (crossing,) = re.findall(r"^\w+\[.* beside .*$", page, re.M)
     assert crossing in said.getvalue().splitlines()

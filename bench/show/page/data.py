@@ -5,7 +5,7 @@ No estimate is computed here, and whatever is left out is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,7 @@ def about(run: Run, every_round: bool) -> Json:
         "every_round": every_round,
         "rounds": rounds(samples, every_round),
         "profiles": run.story.profiles,
-        "scaling": scaled(samples, header["settings"]["baseline"]),
+        "scaling": scaled(samples, frame.singles(run.story), header["settings"]["baseline"]),
     }
 
 
@@ -144,9 +144,9 @@ def rounds(samples: pd.DataFrame, every: bool) -> Json:
     return by_case
 
 
-def scaled(samples: pd.DataFrame, baseline: str) -> Json | None:
+def scaled(samples: pd.DataFrame, timed: Mapping[str, frame.Singles], baseline: str) -> Json | None:
     """Overheads, rates and crossings; None where no line has three shapes."""
-    sweep = scaling.scale(samples, baseline)
+    sweep = scaling.scale(samples, timed, baseline)
     if sweep.fits.empty:
         return None
     tables = {name: columns(getattr(sweep, name)) for name in ("fits", "points", "crossings")}

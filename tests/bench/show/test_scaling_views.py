@@ -13,7 +13,7 @@ BASE = line(50e-6, 100e9)
 
 def _shown(lines, width=140, noise=0.01):
     text = io.StringIO()
-    scaling_views.show(scale(rounds(lines, noise=noise), "base"), grid.console(text, width))
+    scaling_views.show(scale(rounds(lines, noise=noise), {}, "base"), grid.console(text, width))
     return text.getvalue()
 
 
@@ -53,7 +53,7 @@ def test_several_crossings_are_one_sentence():
 
 
 def test_files_hold_what_was_found(tmp_path):
-    found = scale(rounds({"base": BASE, "late": _times([1.5, 1.5, 1, 0.8, 0.8, 0.8, 0.8])}), "base")
+    found = scale(rounds({"base": BASE, "late": _times([1.5, 1.5, 1, 0.8, 0.8, 0.8, 0.8])}), {}, "base")
     written = {path.name for path in scaling_views.write(found, tmp_path)}
     assert set(scaling_views.FILES.values()) <= written
     (crossing,) = pd.read_csv(tmp_path / "crossings.csv").to_dict("records")
