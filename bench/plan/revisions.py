@@ -41,11 +41,11 @@ def against(revision: str, settings: Settings, head: str | None = None) -> Itera
         raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
         base = _side(revision, Path(name).resolve() / "base")
-        now = _here(HERE) if head is None else _side(head, Path(name).resolve() / "head")
+        now = _here(HERE, {}) if head is None else _side(head, Path(name).resolve() / "head")
         yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
 
 
-def _here(label: str, **variables: str) -> Side:
+def _here(label: str, variables: dict[str, str]) -> Side:
     return Side(label, variables=variables, facts={"commit": git.commit(), "variables": variables})
 
 
@@ -55,7 +55,7 @@ def _side(revision: str, folder: Path) -> Side:
         pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
         safe = UNSAFE.sub("-", revision).strip("-")
         words = re.search(f"(^|(?<=[-_])).{{1,{LONGEST}}}$", safe)
-        return _here(words[0] if words else safe[-LONGEST:], **{name: value for name, _, value in pairs})
+        return _here(words[0] if words else safe[-LONGEST:], {name: value for name, _, value in pairs})
     commit = _git(revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
     zipfile.ZipFile(io.BytesIO(_git(revision, "archive", "--format=zip", commit, BACKENDS.name))).extractall(folder)
     for file in SHARED:
