@@ -231,16 +231,19 @@ def test_of_two_equal_sides_every_difference_is_a_false_alarm():
 
 def test_of_a_run_on_two_sides_the_first_is_a_run_and_both_are_held_against_the_truth(tmp_path):
     random, campaign, page = np.random.default_rng(7), tmp_path / "campaign", tmp_path / "page.md"
-    for number in range(2):
+    for number in range(3):
         story = made.on_two_sides(made.story(made.name_of(number), random))
         made.write(story, campaign / "calm" / "against" / f"{number:03}")
-    made.write(made.story(made.name_of(2), random), campaign / "calm" / "stepbench" / "000")
+    made.write(made.story(made.name_of(3), random), campaign / "calm" / "stepbench" / "000")
     page.write_text(f"{START}{END}")
     main([str(campaign), "--learn", "2", "--results", str(tmp_path / "results"), "--page", str(page)])
     found = pd.read_csv(next(tmp_path.rglob("instrument.csv"))).set_index(["tool", "question"])
-    assert tuple(found.loc[("stepbench, --against", "95 % interval holds the truth"), ["count", "of"]]) == (10, 10)
-    assert found.loc[("stepbench", "row EQUAL"), "of"] == 5
-    assert found.loc[("stepbench, side by side", "run UNPROVEN"), "of"] == 3
+    assert tuple(found.loc[("stepbench, --against", "95 % interval holds the truth"), ["count", "of"]]) == (15, 15)
+    about = found[found["pairs"] == "disjoint"].reset_index().set_index(["question", "learned"])
+    for learned, pairs in (("nothing", 2), ("the same weather", 1)):
+        equal, open_ = (about.loc[(f"row {verdict}", learned), "count"] for verdict in ("EQUAL", "UNDECIDED"))
+        assert equal + open_ == 5 * pairs, "the last pair is of both kinds"
+    assert found.loc[("stepbench, side by side", "run UNPROVEN"), "of"] == 4
     kept = pd.read_csv(next(tmp_path.rglob("campaign.csv")))
     assert kept["side"].isna().all(), "two single runs can be compared by it"
 

@@ -29,7 +29,6 @@ from ours import SLOWED, Run  # noqa: E402
 from shown import draw, put, told  # noqa: E402
 
 from bench.analyse.comparison import CAMPAIGN  # noqa: E402  # the checkout's, however this file is called
-from bench.schema.case import SIDE  # noqa: E402
 
 OURS, WITHIN, AGAINST = "stepbench", "stepbench, side by side", "against"
 CALM = "calm"
@@ -111,8 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table.to_csv(folder / "instrument.csv", index=False)
     if calm := runs.get(CALM):
         kept = pd.concat([run.kept for run in calm], ignore_index=True)
-        kept = kept.drop(columns=["replicated", "file", "reason"]).assign(**{SIDE: ""})  # it speaks for runs with one side
-        kept.to_csv(folder / CAMPAIGN, index=False)
+        kept.drop(columns=["replicated", "file", "reason"]).to_csv(folder / CAMPAIGN, index=False)
     draw(table, folder / "instrument.svg")
     put(told(table), given.page)
     print(told(table))

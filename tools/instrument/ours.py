@@ -18,6 +18,7 @@ from bench.analyse.comparison import judge
 from bench.analyse.validation import COLUMNS
 from bench.analyse.verdicts import FASTER, SLOWER
 from bench.record.journal import NAME, Story, read
+from bench.schema.case import SIDE
 from bench.schema.records import CaseRecord, Header, Record
 
 TARGET, SLOWED = "torch_manual", {0.01: "slowed_1", 0.02: "slowed_2", 0.03: "slowed_3", 0.05: "slowed_5"}
@@ -45,8 +46,10 @@ class Run:
 
     @classmethod
     def of(cls, folder: Path, seconds: float) -> Run:
-        """Of a run with two sides the first, which holds all that a run with one has."""
-        return cls.told(first_side(read(next(folder.rglob(NAME)))), seconds)
+        """Of a run with two sides the first, which holds all that a run with one has; its rows lose their label."""
+        run = cls.told(first_side(read(next(folder.rglob(NAME)))), seconds)
+        table, kept, *scaled = (each.assign(**{SIDE: ""}) for each in (run.table, run.kept, *run.scaled.values()))
+        return replace(run, table=table, kept=kept, scaled=dict(zip(run.scaled, scaled, strict=True)))
 
     @classmethod
     def of_both_sides(cls, folder: Path, seconds: float) -> Run:

@@ -54,7 +54,6 @@ def _between(table: pd.DataFrame) -> list[str]:
     ):
         alarms = _row(rows, "false alarm in a comparison")
         unproven = _row(rows, "comparison UNPROVEN")
-        found = rows[rows["question"] == FOUND].set_index("slowdown")["share"]
         multiplied = [_pooled(rows, f"{FOUND}, {MULTIPLIED}", size) for size in exact]
         equal = [_pooled(rows, f"EQUAL called, {MULTIPLIED}", size) for size in exact[:1]]
         cells = [
@@ -64,8 +63,9 @@ def _between(table: pd.DataFrame) -> list[str]:
             f"{(unproven or alarms or {'of': 0})['of']:.0f}",
             _of(unproven),
             _of(alarms),
-            *(_percent(found.get(size)) for size in sizes),
-            *map(_percent, multiplied + equal),
+            *(_of(_row(rows, FOUND, size)) for size in sizes),
+            *multiplied,
+            *equal,
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
@@ -90,11 +90,10 @@ def _within(table: pd.DataFrame) -> list[str]:
     lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
     for weather, rows in table.groupby("weather", sort=False):
         all_steps = rows[rows["backend"].isna()]
-        found = rows[rows["question"] == FOUND].set_index("slowdown")["share"]
         first = rows.iloc[0]
         cells = [str(weather), f"{first['seconds_per_run']:.0f} s", f"{first['runs']:.0f}"]
         cells += [_of(_row(all_steps, question)) for question in questions]
-        cells += [_percent(found.get(size)) for size in sizes]
+        cells += [_of(_row(rows, FOUND, size)) for size in sizes]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
 
@@ -104,8 +103,9 @@ def _complete(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(learned=table["learned"].astype(object).where(table["learned"].notna(), ""))
 
 
-def _row(rows: pd.DataFrame, question: str) -> dict[Hashable, Any] | None:
-    found = rows[rows["question"] == question].to_dict("records")
+def _row(rows: pd.DataFrame, question: str, size: float | None = None) -> dict[Hashable, Any] | None:
+    asked = (rows["question"] == question) & (True if size is None else rows["slowdown"] == size)
+    found = rows[asked].to_dict("records")
     return found[0] if found else None
 
 
@@ -113,14 +113,9 @@ def _of(row: dict[Hashable, Any] | None) -> str:
     return f"{row['count']:.0f} of {row['of']:.0f}" if row and row["of"] else ""
 
 
-def _pooled(rows: pd.DataFrame, question: str, size: float) -> float | None:
-    """A share over all steps."""
-    mine = rows[(rows["question"] == question) & (rows["slowdown"] == size)]
-    return float(mine["count"].sum() / mine["of"].sum()) if mine["of"].sum() else None
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None or pd.isna(share) else f"{share:.0%}"
+def _pooled(rows: pd.DataFrame, question: str, size: float) -> str:
+    """Over all steps."""
+    return _of(rows.loc[(rows["question"] == question) & (rows["slowdown"] == size), ["count", "of"]].sum().to_dict())
 
 
 def _injected(table: pd.DataFrame, size: float) -> str:
