@@ -143,20 +143,21 @@ def draw(table: pd.DataFrame, target: Path) -> None:
     ours = shown[(shown["tool"] == "stepbench") & (shown["learned"] != "nothing")]
     _lines(axes[0], ours, ["weather", "learned"])
     _lines(axes[1], shown[(shown["tool"] != "stepbench")], ["tool", "weather"])
-    axes[0].set(ylabel="comparisons that call it slower [%]", title="stepbench, by weather and what it learnt from")
-    axes[1].set(title="side by side in one run, and other tools")
+    axes[0].set(ylabel="comparisons that call it slower [%]")
+    axes[0].set(title="stepbench, by weather and what it learnt from (comparisons)")
+    axes[1].set(title="side by side in one run, and other tools (comparisons)")
     figure.savefig(target, metadata={"Date": None})
     pyplot.close(figure)
 
 
 def _lines(axes: Any, table: pd.DataFrame, names: Sequence[str]) -> None:
-    """A line a group; at 0 stands how often identical code is called different."""
+    """A line a group, with the number of its comparisons; at 0 stands how often identical code is called different."""
     for number, (group, rows) in enumerate(_complete(table).groupby(list(names), sort=False)):
         alarms = rows[rows["question"].isin(["false alarm in a comparison", "A/A control called different"])]
         points = rows[rows["question"] == FOUND].dropna(subset=["share"])
         if alarms.empty or points.empty:
             continue
-        label = ", ".join(map(str, group)).replace("_", "-")
+        label = f"{', '.join(map(str, group)).replace('_', '-')} ({points['of'].max():.0f})"
         x, y = [0, *points["injected"] * 100], [alarms["share"].iloc[0] * 100, *points["share"] * 100]
         axes.plot(x, y, marker="osD^vP*X"[number % 8], label=label)
     axes.axhline(95, color="grey", linewidth=0.8, linestyle=":")
