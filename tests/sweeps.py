@@ -27,8 +27,9 @@ def rounds(lines: Mapping[str, Mapping[int, float]], passes: int = 10, noise: fl
             for N in NS:
                 rows.append(
                     {
-                        "case": f"{backend} {N}", "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "side": "", "N": N, "D_in": 1000,
-                        "H": 100, "D_out": 10, "ranks": 1, "pass": number, "mode": "throughput", "status": "ok", "kind": "seed",
+                        "case": f"{backend} {N}", "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1,
+                        "side": "", "N": N, "D_in": 1000, "H": 100, "D_out": 10, "ranks": 1, "pass": number,
+                        "mode": "throughput", "status": "ok", "kind": "seed",
                         "seconds_per_step": seconds[N] * np.exp(random.normal(0, noise)),
                     }
                 )  # fmt: skip

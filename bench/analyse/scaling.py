@@ -42,7 +42,7 @@ class Scaling:
 def scale(rounds: pd.DataFrame, singles: Mapping[str, Singles], baseline: str) -> Scaling:
     """Fits `seconds = overhead + operations / rate` to a run's throughput rounds, as `bench.load` returns them.
 
-    A process's time is the undisturbed one of its single steps where `singles` has them, by case, else the median of its rounds.
+    A process's time is the undisturbed one of its single steps where `singles` has them, by case, else its rounds' median.
     Each process is fitted by itself, relative errors squared, neither term negative. The half-performance size is the number
     of operations that take as long as the overhead (Hockney & Jesshope, 1981). An interval holds what differs between
     processes and what leaving out a shape changes (`_with_lack_of_fit`). Where a shape, predicted by the line through the
