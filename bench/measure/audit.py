@@ -99,11 +99,13 @@ def _hidden(visits: Sequence[Visit], controls: Sequence[Sequence[Visit]], wider:
     """A wait beyond what weights in and out take is work that the number lacks, as a share of the number.
 
     The number is a mean of the logarithms of the passes' medians, and so is the share. Of the rounds that make a median the one
-    with the shortest wait counts, and controls, which hide nothing, tell what neighbours make of that.
+    with the shortest wait counts, and controls, which hide nothing, tell what neighbours make of that. Who interrupts takes
+    milliseconds, however short a round is: as much as a step is always allowed.
     """
     steps = visits[0]["steps"]
     moved = MOVED_ROUNDS + MOVED_STEPS / steps
-    allowed = {"put": (2.0, moved), "take": (2.0, moved), "run": (2.0, APART), "all": (ALL_ASKING, ALL_ROUNDS)}
+    apart, around = (max(share, 1 / steps) for share in (APART, ALL_ROUNDS))
+    allowed = {"put": (2.0, moved), "take": (2.0, moved), "run": (2.0, apart), "all": (ALL_ASKING, around)}
     for mode in MODES:
         quick = _quicker(visits, mode)
         inside = {

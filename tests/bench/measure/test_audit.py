@@ -357,6 +357,18 @@ def test_all_that_is_outside_may_be_a_quarter_more_than_asking_takes_and_three_t
     assert not refused or says == f"{around} work where the clock does not run"
 
 
+@pytest.mark.parametrize(("share", "refused"), JUST)
+@pytest.mark.parametrize(("places", "times"), [(["run"], 2), (NOWHERE, 1.25)])
+@pytest.mark.parametrize("steps", [1, 4])
+def test_whoever_interrupts_a_short_round_takes_as_long_as_ever(places, times, steps, share, refused):
+    """An honest twin with one step a round had to wait for 2.7 ms in two of five passes, beside 0.4 ms a step."""
+    asking = dict.fromkeys(places, 1e-5)
+    wait = share * (times * sum(asking.values()) + INSIDE * math.expm1(1 / steps))
+    mine = dict.fromkeys(places, wait / len(asking))
+    says = _says(_waiting(*[mine] * 4, steps=steps), _waiting(*[asking] * 4, steps=steps))
+    assert (says is not None) == refused
+
+
 LONG, SHORT = {"run": 0.5}, {"run": 0.0}
 
 
