@@ -57,5 +57,5 @@ def machine(tmp_path: Path) -> Callable[[dict[str, str]], Machine]:
 
 def _run(arguments: list[str], environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=300
     )

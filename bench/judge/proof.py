@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -123,11 +124,20 @@ def _grain(weights: NDArray[np.float64], N: int) -> float:
     return _norm(weights) * max(1.0, math.sqrt(N) / 2 * (1 + 4 / math.sqrt(weights.size)))
 
 
-def judge(problem: Problem, expected: reference.Trajectory, losses: Sequence[float], weights: Weights, dtype: str) -> Errors:
+def judge(
+    problem: Problem,
+    expected: reference.Trajectory,
+    losses: Sequence[float],
+    weights: Weights,
+    dtype: str,
+    sides: list[reference.Trajectory] | None = None,
+) -> Errors:
     """`compare`, and if that fails again with undecided hidden units on the sides that the step took.
 
-    Where these are too many to tell, and in reduced precisions, it allows for what they could have changed. Raises `Wrong`.
+    Where these are too many to tell, and in reduced precisions, it allows for what they could have changed. `sides`: as other
+    steps took them, which are tried before it is found out; what is found is added. Raises `Wrong`.
     """
+    sides = [] if sides is None else sides
     updates = _updates(expected, weights, dtype)
     try:
         return _compared(expected, losses, updates, dtype)
@@ -136,11 +146,17 @@ def judge(problem: Problem, expected: reference.Trajectory, losses: Sequence[flo
             raise
         failure = wrong
     reduced = dtype != weights_dtype(dtype)
+    for other in sides:
+        with suppress(Wrong):
+            return replace(_compared(replace(other, every=expected.every), losses, updates, dtype), kinks=1)
     for other in () if reduced else reference.nearer(problem, expected, expected.start[0] + updates[0]):
         try:
-            return replace(_compared(other, losses, updates, dtype), kinks=1)
+            errors = replace(_compared(other, losses, updates, dtype), kinks=1)
         except Wrong as wrong:
             failure = wrong
+        else:
+            sides.append(other)
+            return errors
     if not reduced and (expected.steps == 1 or expected.undecided.sum() <= reference.FEW):
         raise failure
     return replace(_compared(reference.with_kinks(problem, expected), losses, updates, dtype), kinks=1)

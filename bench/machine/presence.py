@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 
 @contextmanager
@@ -19,8 +20,7 @@ def shown() -> Iterator[Callable[[], int]]:
     folder = Path(tempfile.gettempdir()) / f"stepbench-{os.getuid()}"
     folder.mkdir(exist_ok=True)
     mine = folder / str(os.getpid())
-    with mine.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with _held(mine):
 
         def others() -> int:
             return sum(1 for path in folder.iterdir() if path != mine and _is_held(path))
@@ -29,6 +29,16 @@ def shown() -> Iterator[Callable[[], int]]:
             yield others
         finally:
             mine.unlink(missing_ok=True)
+
+
+def _held(path: Path) -> TextIO:
+    """The file, locked; again where another run took it for one that was left behind, before it was locked."""
+    while True:
+        file = path.open("w")
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()
 
 
 def _is_held(path: Path) -> bool:

@@ -197,7 +197,7 @@ def moved(rounds: Rounds, steps: int, others: Sequence[Rounds]) -> str | None:
     """
     inside = median(each["throughput_seconds"] for each in rounds)
     for place in ("put", "take"):
-        asking = max(median(each[f"{place}_seconds"] for each in other) for other in others)
+        asking = max(min(each[f"{place}_seconds"] for each in other) for other in others)
         seconds = min(each[f"{place}_seconds"] for each in rounds)
         if seconds > 2 * asking + MOVED_ROUNDS * inside + MOVED_STEPS * inside / steps:
             return _told(place, seconds, inside, steps)

@@ -16,21 +16,16 @@ from dataclasses import replace
 from typing import Any
 
 from backends.api import step_flops, weights_dtype
-from bench.errors import UsageError
-from bench.judge.questions import SHAPES
 from bench.machine import devices, environment, gpu, resources
-from bench.measure import audit
+from bench.measure import audit, proving
 from bench.measure.process import Died, Process
 from bench.measure.ranks import Ranks
-from bench.measure.rounds import THROUGHPUT, Held, Refused, Visited, answer, forwarded, worst
+from bench.measure.rounds import Held, Refused, Reply, Visited, answer, forwarded, judges
 from bench.plan.cases import Plan
 from bench.schema.case import DEFAULT_SHAPE, PEAK, Case, Shape, takes_part
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
-Reply = dict[str, Any]
-REHEARSALS, ATTEMPTS = 3, 4
-"""Rounds of a rehearsal, and how often it is repeated before it is believed: a busy neighbour may spoil three in a row."""
 EPOCHS = 10
 """Whose losses a profile shows."""
 MEMORY_SHARE = 0.8
@@ -93,7 +88,7 @@ class _Conductor:
             groups = order.sample(list(self.groups), len(self.groups))
             self.judge.send("draw", blocks=[self._rounds(number, block) for block in range(self.settings.blocks)])
             self._launch(groups)
-            nonces = self._judge()["nonces"]  # drawn while libraries were loaded, and done before anything is timed
+            nonces = judges(self.judge)["nonces"]  # drawn while libraries were loaded, and done before anything is timed
             for group in groups:
                 yield from self._start(group, number, order)
             for block, nonce in enumerate(nonces):
@@ -107,7 +102,7 @@ class _Conductor:
             if number == 0 and self.settings.blocks:
                 yield from self._profiles(number)
             self._end_workers()
-            self._judge("forget")
+            judges(self.judge, "forget")
             if all(case.key in self.failed for case in self.plan.cases):
                 break
         yield self._record("end", number)
@@ -210,50 +205,13 @@ class _Conductor:
 
     def _opened(self, worker: Held, case: Case, number: int) -> Any:
         """Opens a case and has it proven; in the first pass elsewhere too, and with a rehearsal of what is timed."""
-        backend = self.plan.backend(case)
         when = f"in pass {number + 1}, before timing"
-        this: dict[str, Any] = {"path": backend.path, "case": case.as_json()}
         try:
-            reply = forwarded(self.judge, self._judge("problem", case=case.as_json()), worker, "open", **this)
-            self.marks[case.key] = reply.get("marks") is True
-            if backend.proven:
-                reply |= self._proven(worker, case, this, elsewhere=number == 0)
-            else:
-                reply["errors"] = None
-            answer(worker, "settle")
+            reply = proving.opened(worker, self._visited(case, "rehearsal"), elsewhere=number == 0)
         except Refused as refused:
             return self._failure(case, number, refused, when)
+        self.marks[case.key] = reply.get("marks") is True
         return self._answer("open", number, when, case, reply)
-
-    def _proven(self, worker: Held, case: Case, this: dict[str, Any], elsewhere: bool) -> Reply:
-        """The worst errors at the case's own shape, and what the problems were drawn from. Raises `Refused`."""
-        backend = self.plan.backend(case)
-        every = {"case": case.as_json(), "steps_per_call": backend.steps_per_call}
-        errors: Any = None
-        for problem in range(1 + len(SHAPES) if elsewhere else 1):
-            asked = self._judge("prove", number=problem, **every)
-            given = forwarded(self.judge, asked, worker, "prove", calls=asked["calls"], **this)
-            found = forwarded(worker, given, self.judge, "proven", ranks=case.ranks)["errors"]
-            errors = errors or found
-        nonce = asked["nonce"]
-        if elsewhere:
-            asked = self._judge("turns", **every)
-            given = forwarded(self.judge, asked, worker, "turns", calls=asked["calls"], **this)
-            forwarded(worker, given, self.judge, "proven", ranks=case.ranks)
-            errors = worst([errors, self._rehearsed(worker, case)])
-        return {"errors": errors, "nonce": nonce}
-
-    def _rehearsed(self, worker: Held, case: Case) -> Any:
-        """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
-        visited = self._visited(case, "rehearsal")
-        lengths = (1, visited.calls)
-        for _ in range(ATTEMPTS):
-            self._judge("draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
-            short, rounds = ([visited.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths)
-            what = audit.moved([each.outside for each in rounds], visited.steps, [[each.outside for each in short]])
-            if what is None:
-                return worst([each.errors for each in rounds])
-        raise Refused("wrong", str(what))
 
     def _rounds(self, number: int, block: int) -> list[dict[str, Any]]:
         """What the judge has to draw for a block: cases of one shape and dtype share their rounds."""
@@ -337,7 +295,7 @@ class _Conductor:
                 every = backend.steps_per_call
                 calls = max(1, EPOCHS // every)
                 try:
-                    expected = self._judge("losses", case=case.as_json(), steps=calls * every, every=every)
+                    expected = judges(self.judge, "losses", case=case.as_json(), steps=calls * every, every=every)
                     reply = forwarded(self.judge, expected, worker, "profile", key=case.key, calls=calls)
                     record = _with_answer(record | {"expected_losses": expected["losses"]}, reply)
                     if what := fault(record, Profile):
@@ -350,13 +308,6 @@ class _Conductor:
 
     def _end(self, group: str) -> None:
         self.workers.pop(group).end()
-
-    def _judge(self, do: str = "", **request: Any) -> Reply:
-        """What the judge replies, to what it was sent or to this; without it the run ends with what it has."""
-        try:
-            return answer(self.judge, do, **request)
-        except Refused as refused:
-            raise UsageError(f"the judge's process: {refused}; what was measured until then is kept, run again.") from None
 
     def _answer(self, kind: str, number: int, when: str, case: Case, reply: Reply, **fields: Any) -> Any:
         """What a worker replied as a record of this kind; as the `Failure` of its case if it is none."""

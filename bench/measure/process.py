@@ -282,10 +282,13 @@ class Process:
         """The processes below this one, as the kernel lists them by thread; none where it does not."""
         found, waiting = [], [self.pid]
         while waiting:
-            for path in Path(f"/proc/{waiting.pop()}/task").glob("*/children"):
-                with suppress(OSError):
-                    waiting += (children := [int(pid) for pid in path.read_text().split()])
-                    found += children
+            tasks = f"/proc/{waiting.pop()}/task"
+            with suppress(OSError):  # it ended just now
+                for task in os.listdir(tasks):
+                    with suppress(OSError), open(f"{tasks}/{task}/children", "rb") as file:
+                        children = [*map(int, file.read().split())]
+                        found += children
+                        waiting += children
         return found
 
     def __enter__(self) -> Process:

@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from bench import units
+from bench.errors import UsageError
 from bench.machine import counters
 from bench.measure.process import Died, Process
 from bench.measure.ranks import Ranks
@@ -47,6 +48,14 @@ def answer(process: Held, do: str = "", **request: Any) -> Reply:
     if reply["status"] != "ok":
         raise Refused(reply["status"], str(reply.get("reason")))
     return reply
+
+
+def judges(judge: Process, do: str = "", **request: Any) -> Reply:
+    """The same of the judge, without whom nothing goes on: raises `UsageError`."""
+    try:
+        return answer(judge, do, **request)
+    except Refused as refused:
+        raise UsageError(f"the judge's process: {refused}; what was measured until then is kept, run again.") from None
 
 
 def forwarded(sender: Held, reply: Reply, receiver: Held, do: str, **request: Any) -> Reply:
@@ -171,7 +180,7 @@ class Visited:
 
     def _weights(self, worker: Held, name: str, calls: int) -> Any:
         """Where a round's weights lie in the memory that worker and conductor share."""
-        told = answer(self.judge, "weights", name=self._name(name, calls))["arrays"]
+        told = judges(self.judge, "weights", name=self._name(name, calls))["arrays"]
         worker.region.take(self.judge.region, told)
         return told
 

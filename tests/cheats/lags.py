@@ -36,3 +36,4 @@ class Lags(Right):
 
 
 CAUGHT = r"in get_weights\(\) and .* puts work off|for each further step|where the clock does not run"
+NEAR = True  # what it gains is little more than what an honest step is allowed beside loud neighbours

@@ -20,4 +20,4 @@ class OtherCores(Right):
         os.kill(self.child, signal.SIGKILL)
 
 
-CAUGHT = r"computes on \d(\.\d+)? cores, asked for 1"
+CAUGHT = r"computes on \d+(\.\d+)? cores, asked for 1"

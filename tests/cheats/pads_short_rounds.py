@@ -34,3 +34,4 @@ class PadsShortRounds(Right):
 
 
 CAUGHT = r"in set_weights\(\) and .* puts work off|in get_weights\(\) and .* puts work off|where the clock does not run"
+NEAR = True  # what it gains is little more than what an honest step is allowed beside loud neighbours

@@ -73,10 +73,11 @@ def test_a_run_that_was_not_disturbed_to_its_end_is_not_kept(tmp_path):
     """Its neighbour is ended from inside the run; no other may be recorded as disturbed either."""
     folder = tmp_path / "burst" / "stepbench" / "000"
     code = (
-        "import os, psutil; "
-        "alive = [one for one in psutil.Process(os.getppid()).children() if one.status() != 'zombie']; "
-        "[one.kill() for one in alive if '--neighbour' in one.cmdline()]; "
-        "import time; time.sleep(0.3)"
+        "import os, psutil, time\n"
+        "alive = [one for one in psutil.Process(os.getppid()).children() if one.status() != 'zombie']\n"
+        "killed = [one for one in alive if '--neighbour' in one.cmdline()]\n"
+        "[one.kill() for one in killed]\n"
+        "while any(one.status() != 'zombie' for one in killed): time.sleep(0.01)"
     )
     with pytest.raises(RuntimeError, match="a neighbour ended on its own"):
         measure(["-c", code], folder, "burst", 0, 1.0)

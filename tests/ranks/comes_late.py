@@ -10,4 +10,4 @@ class ComesLate(Right):
         sleep(60 * RANK)
         super().__init__(problem, device, dtype)
 
-SAYS = r"hung: no answer from any rank within 2 s \(BENCH_TIMEOUT\), so all were ended"
+SAYS = r"hung: no answer from any rank within 4 s \(BENCH_TIMEOUT\), so all were ended"

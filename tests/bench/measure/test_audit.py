@@ -429,7 +429,7 @@ def _moved(put, take=0.0, others=((0.0,),)):
 
 @pytest.mark.parametrize(("share", "refused"), JUST)
 @pytest.mark.parametrize(
-    ("others", "asking"), [([[300e-6]], 300e-6), ([[300e-6], [500e-6]], 500e-6), ([[1e-6, 300e-6, 1.0]], 300e-6)]
+    ("others", "asking"), [([[300e-6]], 300e-6), ([[300e-6], [500e-6]], 500e-6), ([[300e-6, 500e-6, 1.0]], 300e-6)]
 )
 def test_weights_may_take_a_tenth_of_a_round_two_steps_and_twice_what_they_take_without_work(share, refused, others, asking):
     allowed = 0.1 * 0.01 + 2 * 0.01 / 20 + 2 * asking

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from bench.analyse.estimates import counts
+from bench.errors import UsageError
 from bench.machine import devices, resources
 from bench.machine.counters import EVENTS, Counters, Event
 from bench.measure import conductor
@@ -156,6 +157,18 @@ def test_an_answer_that_no_journal_could_hold_fails_its_case_alone(answer, says,
     assert record["record"] == "failure"
     assert record["reason"] == f"{case} answers with a visit whose {says} (in pass 1, block 1)."
     assert leader.failed == {case.key}
+
+
+def test_a_run_without_its_judge_ends_and_blames_no_step(plan):
+    running, kinds = conductor.measure(plan), []
+    while "visit" not in kinds:
+        kinds.append(next(running)["record"])
+    (judge,) = (each for each in psutil.Process().children() if "bench.judge" in each.cmdline())
+    judge.kill()
+    with pytest.raises(UsageError, match="the judge's process: its process died of SIGKILL.*; what was measured until then is"):
+        kinds += [record["record"] for record in running]
+    assert "failure" not in kinds
+    assert not _workers()
 
 
 DIES_WHEN_PROFILED = """

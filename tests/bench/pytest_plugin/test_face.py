@@ -29,7 +29,7 @@ def measured(tmp_path_factory):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--benchmark-only", f"--benchmark-json={folder}/report.json",
          f"--benchmark-storage={folder}/saved", "--benchmark-save=run", "--benchmark-group-by=param:device"],
-        cwd=ROOT, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, capture_output=True, text=True, timeout=300,
         env=clean_environ() | settings | {"BENCH_RESULTS": f"{folder}/results", "COLUMNS": "80"},
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -38,7 +38,7 @@ def measured(tmp_path_factory):
 
 def test_one_benchmark_per_case_with_real_rounds(measured):
     printed, report, folder = measured
-    assert re.search(r"^=+ 5 passed in [\d.]+s =+$", printed, re.M), "the project's own tests are not even collected"
+    assert re.search(r"^=+ 5 passed in [\d.]+s( \([\d:]+\))? =+$", printed, re.M), "own tests are not even collected"
     names = {b["params"]["backend"] for b in report["benchmarks"]}
     assert names == {"numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "torch_function"}
     samples = bench_package.load(folder / "results")

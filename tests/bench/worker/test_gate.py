@@ -12,6 +12,7 @@ from backends.api import Problem, steady_learning_rate
 from backends.numpy_manual import NumpyManual
 from bench.errors import Wrong
 from bench.judge import proof, questions
+from bench.judge.questions import Round
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import BACKENDS
@@ -319,6 +320,29 @@ def test_in_a_trajectory_the_side_that_a_unit_took_is_told_too():
     assert proof.judge(problem, unsure, losses, (w1, w2), "float64").kinks == 1
     with pytest.raises(Wrong, match="lower precision"):
         proof.judge(problem, unsure, losses, (w1 + 1e-4 * (w1 - problem.w1), w2), "float64")
+
+
+def test_sides_that_one_step_took_are_not_looked_for_again(monkeypatch):
+    """Several ways answer the same round; finding the sides takes as long as ten visits."""
+    problem, unsure = _unsure(6, 2e-4)
+    flipped = np.zeros_like(unsure.undecided)
+    flipped[tuple(np.argwhere(unsure.undecided)[1])] = True
+    w1, w2, losses = _flipped(problem, flipped)
+    asked = Round(problem, "float64", (problem.w1, problem.w2), unsure)
+    asked.judge(unsure.losses, (unsure.w1, unsure.w2), 1)
+    assert not asked.sides, "a step that took the usual sides teaches nothing"
+    found = asked.judge(np.array(losses), (w1, w2), 1)
+    assert (found.kinks, len(asked.sides)) == (1, 1)
+    looked = []
+    monkeypatch.setattr(reference, "nearer", lambda *_: looked.append(True) or iter(()))
+    assert asked.judge(np.array(losses), (w1, w2), 1) == found
+    assert asked.judge(np.array(losses[1::2]), (w1, w2), 2).kinks == 1
+    assert not looked
+    with pytest.raises(Wrong):
+        asked.judge(np.array(losses), (w1 + 1e-4 * (w1 - problem.w1), w2), 1)
+    assert looked
+    with pytest.raises(Wrong):
+        asked.judge(np.array(losses[:2]), (w1, w2), 2)
 
 
 @pytest.mark.parametrize("chosen", [(20,), (3, 31)])

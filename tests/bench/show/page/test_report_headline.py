@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from bench.analyse.run import Run
@@ -103,6 +103,7 @@ MEASURED = st.builds(_row, st.text(), RATIOS, VERDICTS, baseline=st.sampled_from
 UNMEASURED = st.builds(_row, st.text(), st.none(), st.none(), st.sampled_from(["wrong", "failed", "incomplete", "unavailable"]))
 
 
+@settings(deadline=None, derandomize=True)
 @example([_row(verdict, 1.0, verdict, baseline=verdict) for verdict in ("FASTER", "SLOWER", "EQUAL", "UNDECIDED")], BASE, [])
 @given(
     rows=st.lists(MEASURED | UNMEASURED, max_size=40),
