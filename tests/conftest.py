@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -40,6 +41,14 @@ def run_pytest(environ: dict[str, str]) -> Runner:
         return _run(["pytest", "-p", "no:cacheprovider", *arguments], environ | settings)
 
     return run
+
+
+@pytest.fixture
+def no_mask(tmp_path: Path) -> dict[str, str]:
+    """The setting that makes `no_mask` known: every file of a folder is described in a process of its own."""
+    for name in ("no_mask", "_right"):
+        shutil.copy(ROOT / "tests" / "sabotaged" / f"{name}.py", tmp_path)
+    return {"BENCH_PATH": str(tmp_path)}
 
 
 @pytest.fixture

@@ -23,11 +23,16 @@ CHEATS = Path(__file__).parents[1] / "cheats"
 NAMES = sorted(path.stem for path in CHEATS.glob("[a-z]*.py"))
 
 
+@pytest.fixture(autouse=True)
+def light(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+
+
 def _measured(*names):
     """The records of a run of these beside an honest backend, long enough for every rule of the audit; no sandbox helps it."""
     settings = replace(Settings.from_env({}), path=(CHEATS,), backends=("numpy_manual", *names), devices=("cpu",))
     settings = replace(settings, processes=2, blocks=10, sandbox="off")
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:  # also as a module's fixture, before that of a test
         patch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
         patch.setenv("STEPBENCH_TEST", "cheats")
         plan = make_plan(settings, *catalogue(settings))
@@ -89,8 +94,7 @@ class Writes(NumpyManual):
 
 
 @pytest.mark.parametrize("closed", [True, False])
-def test_foreign_code_is_closed_to_all_but_a_folder_of_its_own_unless_asked_not_to(closed, tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+def test_foreign_code_is_closed_to_all_but_a_folder_of_its_own_unless_asked_not_to(closed, tmp_path):
     (tmp_path / "writes.py").write_text(WRITES)
     settings = replace(Settings.from_env({}), path=(tmp_path,), backends=("writes",), devices=("cpu",))
     plan = make_plan(settings, *catalogue(settings))

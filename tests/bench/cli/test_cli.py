@@ -43,11 +43,11 @@ def test_list_shows_every_backend_and_why_one_cannot_run(bench, tmp_path):
     assert "has code for cpu only, not for cuda" in " ".join(done.stdout.split())
 
 
-def test_verify_shows_errors_and_names_what_is_wrong(bench):
+def test_verify_shows_errors_and_names_what_is_wrong(bench, no_mask):
     done = bench("verify", "numpy_manual", "torch_function", BENCH_DTYPES="float32,float64", **EVERYTHING)
     assert done.returncode == 0
     assert done.stdout.count("numpy_manual") == 2
-    done = bench("verify", "no_mask", BENCH_PATH="tests/sabotaged")
+    done = bench("verify", "no_mask", **no_mask)
     assert done.returncode == 1
     assert "no_mask[cpu, float32] updates w1 wrongly" in done.stdout
 

@@ -17,18 +17,24 @@ from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
 from bench.schema.case import DEFAULT_SHAPE, Case
 from bench.settings import Settings
-from tests.support import LIGHT
+from tests.support import LIGHT, ROOT
 
 FAULTS = {"faults": Event(1, 2)}  # a software event: page faults
 
 
+@pytest.fixture(autouse=True)
+def light(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+
+
 @pytest.fixture
 def plan():
-    return _plan("numpy_manual", "torch_manual")
+    return _plan("numpy_manual", "prints")  # which is foreign, and so has a process of its own
 
 
 def _plan(*backends):
-    settings = replace(Settings.from_env({}), backends=backends, devices=("cpu",), processes=2, blocks=2, steps=2)
+    settings = replace(Settings.from_env({}), path=(ROOT / "tests" / "broken" / "prints.py",), backends=backends)
+    settings = replace(settings, devices=("cpu",), processes=2, blocks=2, steps=2)
     return make_plan(settings, *catalogue(settings))
 
 
@@ -60,7 +66,7 @@ def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
         if record["record"] == "visit":
             seen += 1
             workers = _workers().values()
-            assert len(workers) == len({plan.group(case) for case in (*plan.cases, *plan.controls)}), "one a library"
+            assert len(workers) == len({plan.group(case) for case in (*plan.cases, *plan.controls)}), "one a library and for what is foreign"
             deadline = time.monotonic() + 5  # a signal takes its time on a busy machine
             while {worker.status() for worker in workers} != {psutil.STATUS_STOPPED} and time.monotonic() < deadline:
                 time.sleep(0.01)
@@ -88,8 +94,7 @@ def test_every_pass_starts_fresh_processes_and_every_block_a_fresh_order(plan):
     assert len({frozenset(order) for order in orders}) == 1
 
 
-def test_what_nothing_is_compared_with_is_measured_in_every_third_pass_and_the_last(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+def test_what_nothing_is_compared_with_is_measured_in_every_third_pass_and_the_last():
     plan = _plan("numpy_manual")
     plan = replace(plan, settings=replace(plan.settings, processes=6, blocks=1))
     passes, kinds = {}, {case.key: plan.kind(case) for case in (*plan.cases, *plan.controls)}
@@ -103,8 +108,7 @@ def test_what_nothing_is_compared_with_is_measured_in_every_third_pass_and_the_l
     assert all(passes[kind] == {0, 1, 2, 3, 4, 5} for kind in passes.keys() - seldom)
 
 
-def test_the_same_seed_gives_the_same_order(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+def test_the_same_seed_gives_the_same_order():
     plan = _plan("numpy_manual")
 
     def order(settings):
@@ -186,8 +190,7 @@ class DiesWhenProfiled(NumpyManual):
 """
 
 
-def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+def test_a_profile_that_fails_costs_no_time_that_was_measured(tmp_path):
     (tmp_path / "dies_when_profiled.py").write_text(DIES_WHEN_PROFILED)
     settings = Settings.from_env({"BENCH_BACKENDS": "dies_when_profiled", "BENCH_DEVICES": "cpu", "BENCH_PATH": str(tmp_path)})
     settings = replace(settings, processes=2, blocks=1, steps=1)
@@ -219,7 +222,6 @@ class FaultsFiftyTimes(NumpyManual):
 )
 def test_what_a_closed_process_does_is_counted_from_outside(tmp_path, monkeypatch):
     """Page faults, which every kernel counts, stand in for instructions."""
-    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
     for name in [*EVENTS]:
         monkeypatch.delitem(EVENTS, name)
     monkeypatch.setitem(EVENTS, "instructions", FAULTS["faults"])

@@ -129,8 +129,8 @@ def test_ranks_are_in_the_names_of_tests_and_a_step_of_one_process_says_why_not(
     assert "numpy_manual[cpu, float32, 2 ranks] computes in one process, not in 2 ranks." in done.stdout
 
 
-def test_a_wrong_backend_fails_under_plain_pytest_with_its_reason(run_pytest):
-    done = run_pytest("bench", BENCH_PATH=str(BROKEN.parent / "sabotaged"), BENCH_BACKENDS="no_mask,numpy_manual")
+def test_a_wrong_backend_fails_under_plain_pytest_with_its_reason(run_pytest, no_mask):
+    done = run_pytest("bench", BENCH_BACKENDS="no_mask,numpy_manual", **no_mask)
     assert done.returncode == 1
     assert "no_mask[cpu, float32] updates w1 wrongly" in done.stdout
     assert "1 failed, 1 passed" in done.stdout
