@@ -66,7 +66,7 @@ def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
         if record["record"] == "visit":
             seen += 1
             workers = _workers().values()
-            assert len(workers) == len({plan.group(case) for case in (*plan.cases, *plan.controls)}), "one a library and for what is foreign"
+            assert len(workers) == len({plan.group(case) for case in (*plan.cases, *plan.controls)}), "one a library"
             deadline = time.monotonic() + 5  # a signal takes its time on a busy machine
             while {worker.status() for worker in workers} != {psutil.STATUS_STOPPED} and time.monotonic() < deadline:
                 time.sleep(0.01)
