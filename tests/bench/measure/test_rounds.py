@@ -6,10 +6,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bench.errors import UsageError
 from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
 from bench.measure.process import Died
-from bench.measure.rounds import AUDIT, DEVICE, LATENCY, THROUGHPUT, WARM, Refused, Visited, answer, forwarded, worst
+from bench.measure.rounds import AUDIT, DEVICE, LATENCY, THROUGHPUT, WARM, Refused, Visited, answer, forwarded, judges, worst
 from bench.plan.sides import Backend
 from bench.region import Region
 from bench.schema.case import Case, Shape
@@ -338,6 +339,14 @@ def test_anything_but_ok_refuses_the_case_with_its_reason(reply, status, reason)
     with pytest.raises(Refused) as caught:
         answer(Process(reply), "run")
     assert (caught.value.status, str(caught.value)) == (status, reason)
+
+
+def test_without_the_judge_nothing_goes_on():
+    assert judges(Process(OK), "weights", name="a")["asked"] == ("weights", {"name": "a"})
+    assert judges(Process(OK))["asked"] is None
+    with pytest.raises(UsageError) as caught:
+        judges(Process(Died("it was killed")), "weights", name="a")
+    assert str(caught.value) == "the judge's process: it was killed; what was measured until then is kept, run again."
 
 
 @pytest.mark.parametrize(
