@@ -1,10 +1,15 @@
 """If these fail, hours confound weathers, a finished run is measured again, or one that failed is judged."""
 
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import campaign
 import numpy as np
+import psutil
 import pytest
 from campaign import TOOLS, collect, measure, possible, turns, usual_seconds
 from weather import KINDS
@@ -12,6 +17,7 @@ from weather import KINDS
 from bench.errors import UsageError
 from bench.machine import resources
 from tests.instrument import made
+from tests.support import ROOT, clean_environ
 
 
 def test_every_weather_has_a_turn_in_every_round_and_none_is_always_first():
@@ -82,6 +88,22 @@ def test_a_run_that_was_not_disturbed_to_its_end_is_not_kept(tmp_path):
     with pytest.raises(RuntimeError, match="a neighbour ended on its own"):
         measure(["-c", code], folder, "burst", 0, 1.0)
     assert not (folder / "seconds").exists()
+
+
+def test_a_run_ends_with_its_campaign(tmp_path):
+    """Else it would go on beside the campaign that is started next, whose times would be worth nothing."""
+    told = tmp_path / "told"
+    run = f"import os, time; open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(60)"
+    folder = str(tmp_path / "run")
+    code = f"import pathlib, campaign; campaign.measure(['-c', {run!r}], pathlib.Path({folder!r}), 'calm', 0, 1.0)"
+    path = os.pathsep.join(map(str, (ROOT / "tools" / "instrument", ROOT)))
+    with subprocess.Popen([sys.executable, "-c", code], env=clean_environ() | {"PYTHONPATH": path}) as outer:
+        deadline = time.monotonic() + 30
+        while not (told.exists() and told.read_text().endswith("\n")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        running = psutil.Process(int(told.read_text()))
+        outer.kill()
+    assert not psutil.wait_procs([running], timeout=10)[1]
 
 
 def test_weathers_without_room_are_left_out_and_said(monkeypatch, capsys):

@@ -24,6 +24,7 @@ from statistics import median
 
 from weather import KINDS, neighbours, weather  # which also finds the checkout
 
+from bench.conversation import end_with_parent
 from bench.errors import UsageError
 from bench.record import journal
 
@@ -105,7 +106,10 @@ def measure(command: list[str], folder: Path, name: str, seed: int, usual: float
     env = own | {"PYTHONPATH": str(ROOT)} | (ours if "bench" in command else ONE)
     with weather(name, seed, usual) as record, (folder / "output").open("w") as output:
         start = time.monotonic()
-        code = subprocess.run([sys.executable, *command], cwd=ROOT, env=env, stdout=output, stderr=output).returncode
+        code = subprocess.run(
+            [sys.executable, *command], cwd=ROOT, env=env, stdout=output, stderr=output,
+            preexec_fn=end_with_parent,  # or it would disturb the campaign that is started next
+        ).returncode  # fmt: skip
         took = time.monotonic() - start
     if code and not complete(folder):
         sys.exit(f"{folder}: `python {' '.join(command)}` failed with exit code {code}; {folder / 'output'} says why.")
