@@ -28,6 +28,7 @@ def opened(worker: Held, visited: Visited, elsewhere: bool) -> Reply:
 
 
 def _proven(worker: Held, visited: Visited, this: dict[str, Any], elsewhere: bool) -> Reply:
+    """The worst errors at the case's own shape, and what the problems were drawn from. Raises `Refused`."""
     judge, ranks = visited.judge, visited.case.ranks
     every = {"case": this["case"], "steps_per_call": visited.backend.steps_per_call}
     errors: Any = None

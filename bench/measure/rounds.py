@@ -51,7 +51,7 @@ def answer(process: Held, do: str = "", **request: Any) -> Reply:
 
 
 def judges(judge: Process, do: str = "", **request: Any) -> Reply:
-    """The same of the judge, without whom nothing goes on: raises `UsageError`."""
+    """What the judge replies, as `answer` tells it; without the judge nothing goes on, so it raises `UsageError`."""
     try:
         return answer(judge, do, **request)
     except Refused as refused:

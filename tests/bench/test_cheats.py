@@ -23,17 +23,18 @@ CHEATS = Path(__file__).parents[1] / "cheats"
 NAMES = sorted(path.stem for path in CHEATS.glob("[a-z]*.py"))
 
 
-@pytest.fixture(autouse=True)
-def light(monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+@pytest.fixture(autouse=True, scope="module")
+def light():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+        yield
 
 
 def _measured(*names):
     """The records of a run of these beside an honest backend, long enough for every rule of the audit; no sandbox helps it."""
     settings = replace(Settings.from_env({}), path=(CHEATS,), backends=("numpy_manual", *names), devices=("cpu",))
     settings = replace(settings, processes=2, blocks=10, sandbox="off")
-    with pytest.MonkeyPatch.context() as patch:  # also as a module's fixture, before that of a test
-        patch.setenv("PYTHONPATH", LIGHT["PYTHONPATH"])
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STEPBENCH_TEST", "cheats")
         plan = make_plan(settings, *catalogue(settings))
         return list(conductor.measure(plan))

@@ -17,7 +17,7 @@ from bench.measure.catalogue import catalogue
 from bench.plan.cases import make_plan
 from bench.schema.case import DEFAULT_SHAPE, Case
 from bench.settings import Settings
-from tests.support import LIGHT, ROOT
+from tests.support import EVERYTHING, LIGHT, ROOT
 
 FAULTS = {"faults": Event(1, 2)}  # a software event: page faults
 
@@ -58,7 +58,9 @@ def test_the_kind_of_device_decides_whether_a_worker_has_a_memory_limit(limited,
     assert caught.value.args == (limited,)
 
 
-def test_one_worker_runs_at_a_time_on_cores_of_its_own(plan):
+def test_one_worker_runs_at_a_time_on_cores_of_its_own(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", EVERYTHING["PYTHONPATH"])  # a library with threads of its own
+    plan = _plan("numpy_manual", "torch_manual")
     before = os.sched_getaffinity(0)
     cores = resources.cores()
     seen = 0
