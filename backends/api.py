@@ -1,6 +1,6 @@
-"""The contract that every backend keeps: a `Problem` to train on and a `TrainStep` that trains on it.
+"""The contract of every backend: a `Problem` to train on and a `TrainStep` that trains on it.
 
-This module must never import a framework, so that a backend's file is the only place where its library is named.
+This module imports no framework: a library is named in the files of the backends that use it.
 """
 
 from __future__ import annotations
@@ -67,9 +67,29 @@ class Problem:
         return step_flops(*self.shape)
 
 
+@dataclass(frozen=True)
+class Dtype:
+    """A precision in which a step computes."""
+
+    weights: str
+    """NumPy's name of the dtype of weights: a reduced precision computes from float32 weights."""
+    rounding: float
+    """The largest relative error of rounding a number."""
+    decimals: int
+    """Of a loss, the decimals on which all orders of summation agree after ten epochs."""
+
+
+DTYPES = {
+    "float32": Dtype("float32", 2**-24, 4),
+    "float64": Dtype("float64", 2**-53, 12),
+    "tf32": Dtype("float32", 2**-10, 2),
+    "bfloat16": Dtype("float32", 2**-8, 1),
+}
+
+
 def weights_dtype(dtype: str) -> str:
-    """NumPy's name of the dtype in which weights go in and out: a reduced precision computes from float32 weights."""
-    return {"bfloat16": "float32", "tf32": "float32"}.get(dtype, dtype)
+    """NumPy's name of the dtype in which weights go in and out."""
+    return DTYPES[dtype].weights
 
 
 def step_flops(N: int, D_in: int, H: int, D_out: int) -> int:
@@ -103,16 +123,14 @@ class TrainStep(ABC):
     devices: ClassVar[tuple[str, ...]] = ("cpu",)
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
     libraries: ClassVar[tuple[str, ...]] = ("numpy",)
-    """Distributions that compute the step; backends with the same ones share a worker process."""
+    """Distributions that compute the step; a worker imports them before the backend's file."""
     kind: ClassVar[str] = "rung"
     """`seed` for the five ways the project grew from, `rung` for the rest of the ladder."""
 
+    least_threads: ClassVar[int] = 1
+    """The smallest thread count with which the step can run."""
     steps_per_call: ClassVar[int] = 1
     """Training steps that one `step()` does, at most 10; its loss is that before the last one's update."""
-
-    parallel: ClassVar[bool] = False
-    """Whether ranks, processes that each have a part of the batch, can compute the step together. A rank's `Problem` and loss
-    are then those of its part, and the updates of its weights, like everybody's, those of the whole batch."""
 
     @classmethod
     def why_not(cls, device: str, dtype: str) -> str | None:

@@ -28,7 +28,7 @@ LENGTH = {"BENCH_PROCESSES": "6", "BENCH_BLOCKS": "4"}
 EXIT_CODES = {"right": ExitCode.FINE, "wrong": ExitCode.WRONG, "unusable": ExitCode.USAGE}
 TOLD = (
     "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
-    "limit_share", "bound_share", "bound_by",
+    "bound_share", "bound_by",
     "error_loss", "error_w1", "error_w2", "tolerance", "source_hash", "versions", "machine",
 )  # fmt: skip
 """What a grade has of its row in the summary, under the same names."""
@@ -50,7 +50,6 @@ def grade(file: Path, against: str | None, environ: Mapping[str, str], console: 
         dtypes=settings.dtypes[:1],
         threads=settings.threads[:1],
         shapes=settings.shapes[:1],
-        ranks=(1,),
     )
     told: dict[str, Any] = {"file": str(file), "device": settings.devices[0], "dtype": settings.dtypes[0]}
     try:

@@ -1,6 +1,7 @@
-"""Memory that the conductor shares with one process: arrays one after the other, told of as `[dtype, shape]`.
+"""Memory that the conductor shares with one process; an array's place follows from its layout.
 
-Whoever reads copies, and believes nothing that it is told: the other side may be foreign code.
+An `ArrayLayout` lists arrays as `[dtype, shape]`, in the order in which they lie in memory.
+Readers validate and copy; the other process is not trusted.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import math
 import mmap
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 DTYPES = ("float32", "float64")
 ALIGNED = 64
-Told = list[Any]
+ArrayLayout = list[Any]
 
 
 class Region:
-    """The same memory in both processes, by its descriptor, which the owner passes on and then closes."""
+    """The same memory in both processes, by its descriptor."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -30,40 +30,37 @@ class Region:
 
     @classmethod
     def new(cls, size: int) -> Region:
-        """Of `size` bytes, which nobody can change: a shorter one would end whoever reads it. Pages come with their use."""
+        """Of `size` bytes, sealed: a process that shrank it would crash its readers."""
         descriptor = os.memfd_create("stepbench", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(descriptor, size)
-        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
         return cls(descriptor)
 
-    def write(self, arrays: Sequence[NDArray[Any]]) -> Told:
-        """Puts arrays into the memory, and returns what the other side has to be told."""
-        told = [[array.dtype.name, list(array.shape)] for array in arrays]
-        for (dtype, shape, place), array in zip(self._places(told), arrays, strict=True):
+    def write(self, arrays: Sequence[NDArray[Any]]) -> ArrayLayout:
+        """Copies arrays into the memory and returns their layout."""
+        layout = [[array.dtype.name, list(array.shape)] for array in arrays]
+        for (dtype, shape, place), array in zip(self._places(layout), arrays, strict=True):
             np.frombuffer(self._memory, dtype, array.size, place).reshape(shape)[...] = array
-        return told
+        return layout
 
-    def read(self, told: Told) -> list[NDArray[Any]]:
-        """Copies of the arrays. Raises `ValueError` for what cannot be in there."""
+    def read(self, layout: ArrayLayout) -> list[NDArray[Any]]:
+        """Copies of the arrays. Raises `ValueError` for a layout that does not fit."""
         return [
             np.frombuffer(self._memory, dtype, math.prod(shape), place).reshape(shape).copy()
-            for dtype, shape, place in self._places(told)
+            for dtype, shape, place in self._places(layout)
         ]
 
-    def take(self, other: Region | Regions, told: Told) -> None:
-        """Copies what was told to lie elsewhere, without looking at it. Raises `ValueError` as `read` does."""
-        place = 0
-        for region, part in other.holding(told):
-            ends = [start + math.prod(shape) * np.dtype(dtype).itemsize for dtype, shape, start in region._places(part)]
-            end = max(ends, default=0)
-            if place + end > len(self._memory):
-                raise ValueError(f"arrays of more than {len(self._memory)} bytes")
-            self._memory[place : place + end] = region._memory[:end]
-            place += _aligned(end)
-
-    def holding(self, told: Told) -> list[tuple[Region, Told]]:
-        """Where arrays lie that were told of."""
-        return [(self, told)]
+    def copy_from(self, other: Region, layout: ArrayLayout) -> None:
+        """Copies the bytes of arrays from another region. Raises `ValueError` as `read` does."""
+        ends = [
+            place + math.prod(shape) * np.dtype(dtype).itemsize
+            for dtype, shape, place in other._places(layout)
+        ]
+        end = max(ends, default=0)
+        if end > len(self._memory):
+            raise ValueError(f"arrays of more than {len(self._memory)} bytes")
+        self._memory[:end] = other._memory[:end]
 
     def close(self) -> None:
         """Also a second time."""
@@ -71,32 +68,13 @@ class Region:
             self._memory.close()
             os.close(self.descriptor)
 
-    def _places(self, told: Told) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    def _places(self, layout: ArrayLayout) -> Iterator[tuple[str, tuple[int, ...], int]]:
         place = 0
-        for dtype, shape in told:
+        for dtype, shape in layout:
             if dtype not in DTYPES or not all(type(size) is int and size >= 0 for size in shape):
-                raise ValueError(f"an array of {dtype} {shape}, expected one of {' or '.join(DTYPES)}")
+                raise ValueError(f"an array of {dtype} {shape}, expected {' or '.join(DTYPES)}")
             size = math.prod(shape) * np.dtype(dtype).itemsize
             if place + size > len(self._memory):
                 raise ValueError(f"arrays of more than {len(self._memory)} bytes")
             yield dtype, tuple(shape), place
-            place += _aligned(size)
-
-
-@dataclass(frozen=True)
-class Regions:
-    """Those of several processes: all are given the same, and each has its own part of what they tell of together."""
-
-    each: Sequence[Region]
-
-    def take(self, other: Region | Regions, told: Told) -> None:
-        for region in self.each:
-            region.take(other, told)
-
-    def holding(self, told: Told) -> list[tuple[Region, Told]]:
-        own = -(-len(told) // len(self.each))
-        return [(region, told[own * number : own * (number + 1)]) for number, region in enumerate(self.each)]
-
-
-def _aligned(size: int) -> int:
-    return -(-size // ALIGNED) * ALIGNED
+            place += -(-size // ALIGNED) * ALIGNED

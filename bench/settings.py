@@ -13,6 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from backends.api import DTYPES
 from bench.errors import UsageError, unknown
 from bench.schema.case import Shape
 from bench.schema.records import SettingsRecord
@@ -128,12 +129,9 @@ class Settings:
 
     devices: tuple[str, ...] = _setting("all", names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
     backends: tuple[str, ...] = _setting("seed", names, "names, `seed` for the first five ways, or `all`")
-    dtypes: tuple[str, ...] = _setting("float32", names, "`float32`, `float64`, `bfloat16`, `tf32`")
+    dtypes: tuple[str, ...] = _setting("float32", names, ", ".join(f"`{dtype}`" for dtype in DTYPES))
     shapes: tuple[Shape, ...] = _setting("64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas")
     threads: tuple[int, ...] = _setting("1", _counts, "threads a worker may compute with, such as `1,2`")
-    ranks: tuple[int, ...] = _setting(
-        "1", _counts, "processes that compute a data-parallel step together, such as `1,2,4`; each has its threads"
-    )
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
     processes: int = _setting("10", whole_number(2), "passes; each measures in fresh processes")
     blocks: int = _setting("10", whole_number(1), "blocks a pass; each visits every case once, in random order")

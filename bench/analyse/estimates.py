@@ -6,15 +6,14 @@ processes (Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, 2013). 
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from bench.analyse.verdicts import Estimate
 from bench.record.frame import ERRORS, error_columns
-from bench.schema.records import CaseRecord, Open, Visit
+from bench.schema.records import CaseRecord, Open
 
 PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
 """Of the columns that hold a mode's seconds per step."""
@@ -38,20 +37,6 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
         columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", Estimate.of(np.log(medians.to_numpy())))
     throughput = mine[mine["mode"] == "throughput"]
     return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
-
-
-def counts(visits: Iterable[Visit]) -> dict[str, dict[str, float]]:
-    """Hardware events per step, by case: the median over visits of what the further steps of a longer round add, so that what a
-    round costs beside its steps cancels; at least 0, which a step that does next to nothing misses by what rounds differ.
-    Nothing where none were counted.
-    """
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for visit in visits:
-        further = visit["outside"].get("audit_steps", visit["steps"]) - visit["steps"] if "outside" in visit else 0
-        for name, (one, other) in visit.get("counts", {}).items():
-            if further:
-                found[visit["case"]][f"{name}_per_step"].append((other - one) / further)
-    return {case: {name: max(0.0, float(np.median(each))) for name, each in columns.items()} for case, columns in found.items()}
 
 
 def first_step(opens: Sequence[Open]) -> dict[str, float]:

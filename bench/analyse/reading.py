@@ -20,11 +20,9 @@ from bench.analyse import summaries
 from bench.analyse.validation import COLUMNS, EXPECTED, TEXTS, checked
 from bench.errors import UsageError
 from bench.record import journal
-from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, Case
+from bench.schema.case import CASE_COLUMNS, SIDE, Case
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
-LATER: dict[str, Any] = {SIDE: "", RANKS: 1}
-"""Columns that older files lack, and what they mean by it."""
 MAX_BYTES = 400_000_000
 """No report of ours comes near it; a larger file is not read."""
 
@@ -103,7 +101,6 @@ def _read_file(file: Path) -> pd.DataFrame:
         file=str(file),
         line=range(2, len(table) + 2),
         run=(machine + "/" + run).where(run != "", str(file)),
-        ranks=table[RANKS].where(table[RANKS].notna() & (table[RANKS] != ""), 1),
         replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
     )
 
@@ -155,14 +152,14 @@ def _lines(file: Path) -> list[list[str]]:
 
 def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     """One row per run and case, from a row per round."""
-    if missing := [name for name in ("pass", "block", "case", "kind", "machine", "run") if name not in table]:
+    if missing := [name for name in ("pass", "block", "case", "kind", "machine", "run", SIDE) if name not in table]:
         raise UsageError(f"{file}:1: has rounds, but no column {missing[0]}; give the {SAMPLES} of a run as it was written.")
     numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
     bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
     if bad.any():
         place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
         raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
-    rounds = table.assign(**{name: value for name, value in LATER.items() if name not in table}).assign(**numbers)
+    rounds = table.assign(**numbers)
     for key in rounds["case"].unique():
         try:
             Case.parse(key)

@@ -19,9 +19,9 @@ from backends.api import step_flops
 from bench.analyse.single_steps import undisturbed
 from bench.analyse.verdicts import CONFIDENCE, Estimate
 from bench.record.frame import Singles
-from bench.schema.case import CONTROLS, RANKS, SIDE, Shape
+from bench.schema.case import CONTROLS, SIDE, Shape
 
-LINE = ["backend", "device", "dtype", "threads", SIDE, RANKS]
+LINE = ["backend", "device", "dtype", "threads", SIDE]
 """What one line of a sweep has in common; its points differ in shape."""
 TOLERATED = 0.1
 """A line fits if the line through the other shapes tells the time of each within this share. Of made sweeps every true line
@@ -159,11 +159,11 @@ def _shapes(rows: pd.DataFrame) -> dict[float, Shape]:
 
 
 def _crossings(table: pd.DataFrame, baseline: str) -> Iterator[Row]:
-    """Where a line meets the baseline's of the same dtype, threads and side, in one process, on its own device or the CPU."""
+    """Where a line meets the baseline's of the same dtype, threads and side, on its own device or the CPU."""
     lines = dict(tuple(table.groupby(LINE, sort=False)))
     for key, rows in lines.items():
         line = dict(zip(LINE, key, strict=True))
-        others = [(baseline, device, *key[2:-1], 1) for device in dict.fromkeys((line["device"], "cpu"))]
+        others = [(baseline, device, *key[2:]) for device in dict.fromkeys((line["device"], "cpu"))]
         base = next((lines[other] for other in others if other in lines and other != key), None)
         if base is None:
             continue

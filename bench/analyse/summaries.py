@@ -8,20 +8,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.analyse import break_even, decomposition, parallel, roofline
-from bench.analyse.estimates import counts, first_step, log_blocks, log_ratios, times, with_interval, worst_errors
+from bench.analyse import break_even, roofline
+from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
 from bench.analyse.relative import quiet, relative
 from bench.analyse.single_steps import figures, relative_to
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, verdicts
+from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
-from bench.schema.case import CASE_COLUMNS, FIXED_WORK, RANKS, SIDE, TWIN, YARDSTICK, Case, passes_of
+from bench.schema.case import CASE_COLUMNS, FIXED_WORK, GUARD, SIDE, TWIN, Case, passes_of
 from bench.schema.records import CaseRecord, Failure, MachineFacts, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -41,9 +40,8 @@ def summarise(story: Story) -> pd.DataFrame:
     """
     header = story.header
     rounds, failures, profiles = samples(story), story.failures, story.profiles
-    logs, processes, timed, counted = log_blocks(rounds), quiet(rounds), singles(story), counts(story.visits)
+    logs, processes, timed = log_blocks(rounds), quiet(rounds), singles(story)
     kinds = {case["key"]: case["kind"] for case in header["cases"]}
-    right = {key: kind for key, kind in kinds.items() if key not in failures}
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
     for case in header["cases"]:
@@ -53,11 +51,9 @@ def summarise(story: Story) -> pd.DataFrame:
         if mine.empty or key in failures:
             continue
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
-        row |= counted.get(key, {}) | _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
+        row |= _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
         if key in timed:
             row |= figures(timed[key])
-        if case["proven"]:
-            row |= parallel.columns(Case.from_json(case), right, timed, partial(_ratio, key, logs=logs, timed=timed))
         baseline = case["baseline"]
         if case["proven"] and baseline and baseline not in failures and (ratio := _ratio(key, baseline, logs, timed)):
             row |= with_interval("ratio", ratio)
@@ -67,11 +63,11 @@ def summarise(story: Story) -> pd.DataFrame:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
         rows[hole["key"]] = Case.from_json(hole).columns | _how(header["settings"]) | how
     table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
-    table = decomposition.add(roofline.add_bounds(roofline.add(table)))
+    table = roofline.add(table)
     table = break_even.add(table, story.opens, logs)[SUMMARY]
     run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
     table = table.assign(**run, kernels=_kernels(header["machine"], table[SIDE]))
-    margin = header["settings"].get("margin", MARGIN)
+    margin = header["settings"]["margin"]
     called = _verdicts(ratios, kinds, margin)
     more = _more_data(called, ratios, kinds, margin)
     table = table.assign(verdict=pd.Series(called, table.index, dtype=object), margin=margin)
@@ -85,7 +81,7 @@ def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     kinds = {str(key): str(kind) for key, kind in first["kind"].items()}
     rows = []
     for key in kinds:
-        row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE, RANKS)}
+        row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE)}
         medians = logs[key].dropna().groupby("pass").median().to_numpy()
         row |= with_interval("seconds_per_step", Estimate.of(medians))
         row |= {"processes": len(medians), "rounds": int(logs[key].count())}
@@ -99,7 +95,7 @@ def relative_columns(timed: Mapping[str, Singles], processes: pd.DataFrame, key:
     `kinds` holds the kind of each of the run's cases, by key.
     """
     case = Case.parse(key)
-    beside = [Case.parse(other) for other, kind in kinds.items() if kind == YARDSTICK and other in processes]
+    beside = [Case.parse(other) for other, kind in kinds.items() if kind == GUARD and other in processes]
     place = [] if kinds[key] in FIXED_WORK else [c for c in beside if (c.device, c.threads) == (case.device, case.threads)]
     workloads, apart = relative(timed, processes, key, [yardstick.key for yardstick in place])
     text = " ".join(f"{Case.parse(name).name}:{1 / len(workloads):.4f}" for name in workloads)
@@ -155,7 +151,7 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
 
 def _described(case: CaseRecord, settings: SettingsRecord) -> Row:
     """What is known of a case before it is measured, with what is for the roofline alone."""
-    fields: Mapping[str, Any] = {"steps_per_call": 1, **case}  # older journals do not tell
+    fields: Mapping[str, Any] = case
     return {
         **Case.from_json(case).columns,
         **{name: fields[name] for name in (*TOLD, *FOR_ROOFLINE)},
@@ -187,15 +183,13 @@ def _counts(profile: Profile | None) -> Row:
 
 
 def _kernels(machine: MachineFacts, sides: pd.Series) -> pd.Series:
-    """The variables that choose a library's kernels, as the column `kernels` has them; older journals do not tell."""
+    """The variables that choose a library's kernels, as the column `kernels` has them."""
 
-    def told(side: str) -> str:
-        if "kernel_choices" not in machine:
-            return ""
+    def text(side: str) -> str:
         chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
         return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
 
-    return sides.map(told)
+    return sides.map(text)
 
 
 def _verdicts(ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float) -> dict[str, str]:

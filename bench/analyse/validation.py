@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from bench.errors import missing
-from bench.schema.case import CASE_COLUMNS, RANKS, SIDE
+from bench.schema.case import CASE_COLUMNS, SIDE
 from bench.schema.summary import checked_as
 
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
@@ -51,7 +51,7 @@ def checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     except SchemaErrors as errors:
         valid = rows.iloc[:0]
         faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
-    within, across = (valid.duplicated([*where, "run", *CASE_COLUMNS, SIDE, RANKS]) for where in (["file"], []))
+    within, across = (valid.duplicated([*where, "run", *CASE_COLUMNS, SIDE]) for where in (["file"], []))
     twice = within if within.any() else across
     faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
     bad: dict[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 
+from backends.api import DTYPES
 from bench.cli._arguments import Parsers, command, number
 from bench.errors import ExitCode
 from bench.settings import Settings
@@ -16,7 +17,7 @@ def add(parsers: Parsers) -> None:
     trained.add_argument("backend")
     trained.add_argument("--epochs", type=number(1), default=10)
     trained.add_argument("--device", default="cpu")
-    trained.add_argument("--dtype", default="float32", choices=("float32", "float64", "tf32", "bfloat16"))
+    trained.add_argument("--dtype", default="float32", choices=tuple(DTYPES))
     trained.add_argument("--seed", type=number(0), default=0)
     verified = command(parsers, "verify", verify)
     verified.add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")

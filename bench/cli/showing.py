@@ -40,10 +40,10 @@ def add(parsers: Parsers) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Shows a stored run and writes nothing: tables, a bar for each step and one for its parts; or Markdown for an issue."""
+    """Shows a stored run and writes nothing: tables and a bar for each step; or Markdown for an issue."""
     from bench.analyse.run import Run
     from bench.record import frame
-    from bench.show import bars, folder, grid, pages, parts
+    from bench.show import bars, folder, grid, pages
 
     run = Run.of(_latest(arguments.run))
     console = grid.console()
@@ -52,7 +52,6 @@ def show(arguments: argparse.Namespace) -> int:
         return ExitCode.FINE
     folder.show(run, console)
     bars.show(run.table, frame.samples(run.story), console)
-    parts.show(run.table, console)
     return ExitCode.FINE
 
 

@@ -23,8 +23,8 @@ def add(parsers: Parsers) -> None:
     exported = command(parsers, "export", export)
     exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
     exported.add_argument("--format", required=True, choices=exporting.formats())
-    exported.add_argument("-o", "--output", type=Path, help="a file, for asv a folder; stdout by default")
-    exported.add_argument("--controls", action="store_true", help="the twin, null and the yardsticks too")
+    exported.add_argument("-o", "--output", type=Path, help="a file; stdout by default")
+    exported.add_argument("--controls", action="store_true", help="the twin and the other controls too")
     command(parsers, "results", results)
 
 
@@ -75,9 +75,10 @@ def export(arguments: argparse.Namespace) -> int:
     """Writes stored runs as files that other tools read."""
     from bench.record import frame
 
-    files, notes = exporting.export(frame.stories(*arguments.run), arguments.format, arguments.controls, arguments.output)
+    stories = frame.stories(*arguments.run)
+    text, notes = exporting.export(stories, arguments.format, arguments.controls)
     sys.stderr.writelines(f"bench: {note}\n" for note in notes)
-    exporting.write(files, arguments.format, arguments.output)
+    exporting.write(text, arguments.output)
     return ExitCode.FINE
 
 

@@ -5,16 +5,13 @@ The processor itself is not asked: model-specific registers need root.
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 
 from bench.doctor.finding import Finding, bad, ok, unknown
-from bench.machine.counters import FORBIDDEN, Counters
 from bench.machine.files import Machine
 
 CPU = "/sys/devices/system/cpu"
-WATCH = "if the host is another's, the yardsticks of a run tell whether its speed wanders"
+WATCH = "if the host is another's, the guard of a run shows whether its speed changes"
 THROTTLE_COUNTS = tuple(f"{part}_{why}_count" for part in ("core", "package") for why in ("throttle", "power_limit"))
 
 
@@ -66,24 +63,6 @@ def smt(machine: Machine) -> Finding:
         value = f"{len(shared)} of {len(set(siblings))} cores have several threads; a neighbour on one halves a worker's speed"
         return bad(what, value, f"echo off | sudo tee {CPU}/smt/control")
     return ok(what, "one thread a core")
-
-
-def counters(missing: Mapping[str, str]) -> Finding:
-    """`missing` as `uncounted` gives it."""
-    what = "CPU counters"
-    if not missing:
-        return ok(what, "instructions, cycles and cache misses of a step are counted")
-    reasons = dict.fromkeys(missing.values())
-    why = "; ".join(f"{', '.join(name for name in missing if missing[name] == reason)}: {reason}" for reason in reasons)
-    advice = "sudo sysctl kernel.perf_event_paranoid=2, and in a container a seccomp profile that allows perf_event_open"
-    return unknown(what, why, advice if FORBIDDEN in reasons else "a run has no columns for them, and times alone")
-
-
-def uncounted() -> dict[str, str]:
-    """The hardware events that cannot be counted here, each with the reason."""
-    probe = Counters(os.getpid())
-    probe.close()
-    return probe.missing
 
 
 def hypervisor(machine: Machine) -> Finding:

@@ -36,7 +36,6 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
         cpu.boost(machine),
         cpu.throttling(machine),
         cpu.smt(machine),
-        cpu.counters(cpu.uncounted()),
         system.memory(machine, sample, resources.available_memory()),
         system.huge_pages(machine),
         worker.allocator(answers["numpy"], settings.allocator),

@@ -1,8 +1,7 @@
-"""Hands stored runs to other tools: one module a format, found by listing this folder.
+"""Writes stored runs for other tools: one module a format, found by listing this folder.
 
-A format is called what its file is called, with dashes; an underscore at the end of a file's name keeps it off the standard
-library's, one at the beginning says that it is no format. Its `FORMAT` is loaded when it is asked for: reading runs needs
-pandas, for which a command line that only offers the names need not wait.
+A format is named like its file, with dashes; an underscore at the end of a file's name keeps it off
+the standard library's. Its `FORMAT` is loaded when it is asked for: reading runs needs pandas.
 """
 
 from __future__ import annotations
@@ -22,34 +21,29 @@ if TYPE_CHECKING:
 
 def formats() -> dict[str, str]:
     """Name → module of every format."""
-    modules = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
-    return {name.rstrip("_").replace("_", "-"): f"{__name__}.{name}" for name in modules}
+    names = (module.name for module in pkgutil.iter_modules(__path__))
+    return {
+        name.rstrip("_").replace("_", "-"): f"{__name__}.{name}"
+        for name in names
+        if not name.startswith("_")
+    }
 
 
-def export(
-    stories: Iterable[Story], name: str, controls: bool, output: Path | None = None
-) -> tuple[dict[str, str], list[str]]:
-    """The files of a format as path → text, and what a reader of them has to be told, a line each.
-
-    A format of one file has the path ""; without any number there is no file. Raises `UsageError`.
-    """
+def export(stories: Iterable[Story], name: str, controls: bool) -> tuple[str, list[str]]:
+    """The text of a format, and notes for its readers, a line each. Raises `UsageError`."""
     chosen: Format = importlib.import_module(formats()[name]).FORMAT
-    return chosen.export(name, list(stories), controls, output)
+    return chosen.export(name, list(stories), controls)
 
 
-def write(files: dict[str, str], name: str, output: Path | None) -> None:
-    """Writes to `output`, or to stdout without one; several files need a folder. Raises `UsageError`."""
-    if not files:
-        raise UsageError("export: no row of these runs has a number; name a run that was measured to its end.")
+def write(text: str, output: Path | None) -> None:
+    """Writes to `output`, or to stdout without one. Raises `UsageError`."""
     if output is None:
-        if set(files) != {""}:
-            raise UsageError(f"export: --format {name} is several files; name their folder with -o, such as -o .asv/results.")
-        print(files[""], end="")
+        print(text, end="")
         return
     try:
-        for path, text in files.items():
-            target = output / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(text, encoding="utf-8")
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another place.") from None
+        raise UsageError(
+            f"-o {output}: cannot be written: {error.strerror}; name another file."
+        ) from None

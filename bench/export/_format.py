@@ -1,15 +1,10 @@
-"""What a format declares of itself, and the rows that it gets: seconds, full precision, one name per case.
-
-It gets no number of a row that is not `ok`.
-"""
+"""What a format declares, and the rows that it gets: seconds, full precision, one name per case."""
 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -21,35 +16,19 @@ from bench.schema.case import Case, is_control
 
 
 @dataclass(frozen=True)
-class Runs:
-    """What a format makes its files of."""
-
-    stories: list[journal.Story]
-    table: pd.DataFrame
-    """The rows of `bench.analyse.summaries.summarise`, each with its case as `id`."""
-    output: Path | None
-    """Where the files are going to be written, if not to stdout."""
-
-    def of(self, story: journal.Story) -> pd.Series[bool]:
-        """Which rows are of that run."""
-        return self.table["run"].eq(story.header["run"]) & self.table["machine"].eq(story.header["machine_name"])
-
-
-@dataclass(frozen=True)
 class Format:
-    """How one tool wants it."""
+    """How one tool reads results."""
 
-    files: Callable[[Runs], dict[str, str]]
-    """The format's files as path → text; of one file the path is ""."""
+    text: Callable[[pd.DataFrame], str]
+    """Makes the file of the rows of `bench.analyse.summaries.summarise`, each with its case's path
+    as `id`."""
     every_row: bool = False
     """It takes rows without a number too."""
     one_value_per_name: bool = False
-    by_commit: bool = False
-    """It takes runs only that were measured at a commit."""
 
     def export(
-        self, name: str, stories: list[journal.Story], controls: bool, output: Path | None
-    ) -> tuple[dict[str, str], list[str]]:
+        self, name: str, stories: list[journal.Story], controls: bool
+    ) -> tuple[str, list[str]]:
         """As `bench.export.export`; `name` is what messages call the format."""
         tables = [summaries.summarise(story) for story in stories]
         notes = [
@@ -63,44 +42,37 @@ class Format:
             table = table[~table["kind"].map(is_control)]
         if not self.every_row:
             missing = table[table["status"] != "ok"]
-            notes += [f"{row.run}: {row.id} is left out: {row.status}: {row.reason}" for row in missing.itertuples()]
+            notes += [
+                f"{row.run}: {row.id} is left out: {row.status}: {row.reason}"
+                for row in missing.itertuples()
+            ]
             table = table[table["status"] == "ok"]
-        runs = Runs(stories, table, output)
-        if self.by_commit:
-            runs, homeless = _with_commit(runs, name)
-            notes += homeless
-        if runs.table.empty and not self.every_row:
-            return {}, notes
+            if table.empty:
+                raise UsageError(
+                    "export: no row of these runs has a number; name a run that was measured "
+                    "to its end."
+                )
         if self.one_value_per_name:
-            _check_names(runs.table, name)
-        return self.files(runs), notes
+            _check_names(table, name)
+        return self.text(table), notes
 
 
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as plain values, without those that are missing: JSON has no NaN."""
-    return [{str(name): value for name, value in row.items() if not pd.isna(value)} for row in rows.to_dict("records")]
+    return [
+        {str(name): value for name, value in row.items() if not pd.isna(value)}
+        for row in rows.to_dict("records")
+    ]
 
 
 def as_json(value: object) -> str:
     return json.dumps(value, indent=2, allow_nan=False) + "\n"
 
 
-def _with_commit(runs: Runs, name: str) -> tuple[Runs, list[str]]:
-    """Without the rows of runs that were not measured at a commit, and a line for each such run."""
-    notes = []
-    for story in runs.stories:
-        commit = story.header["machine"]["commit"]
-        if not re.fullmatch(r"[0-9a-f]{40}", commit or ""):
-            runs = Runs(runs.stories, runs.table[~runs.of(story)], runs.output)
-            reason = f"{name} files results by commit, and this run has {commit or 'none'}"
-            notes.append(f"{story.header['run']}: is left out: {reason}")
-    return runs, notes
-
-
 def _check_names(rows: pd.DataFrame, format: str) -> None:
     for name, same in rows.groupby("id", sort=False)["run"]:
         if len(same) > 1:
             raise UsageError(
-                f"export: {name} is in the runs {' and '.join(same)}, and {format} takes one value per name; "
-                "name one run, or use --format csv."
+                f"export: {name} is in the runs {' and '.join(same)}, and {format} takes one value "
+                "per name; name one run, or use --format csv."
             )

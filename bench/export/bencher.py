@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.export._format import Format, Runs, as_json, records
+import pandas as pd
+
+from bench.export._format import Format, as_json, records
 
 MEASURES = ("seconds_per_step", "latency_seconds_per_step", "device_seconds_per_step", "ratio")
 """The columns that have an interval; the others describe."""
 ENDS = {"value": "", "lower_value": "_low", "upper_value": "_high"}
 
 
-def files(runs: Runs) -> dict[str, str]:
+def text(rows: pd.DataFrame) -> str:
     """A measure's slug names its unit: Bencher's own `latency` would be nanoseconds."""
-    return {"": as_json({row["id"]: _metrics(row) for row in records(runs.table)})}
+    return as_json({row["id"]: _metrics(row) for row in records(rows)})
 
 
 def _metrics(row: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -24,4 +26,4 @@ def _metrics(row: dict[str, Any]) -> dict[str, dict[str, float]]:
     }
 
 
-FORMAT = Format(files, one_value_per_name=True)
+FORMAT = Format(text, one_value_per_name=True)

@@ -1,15 +1,17 @@
-"""Every row, as `summary.csv` has it, with its machine and run; a row that is not `ok` says why and has no times."""
+"""Every row, as `summary.csv` has it, with its machine and run."""
 
 from __future__ import annotations
 
+import pandas as pd
+
 from bench.analyse import summaries
-from bench.export._format import Format, Runs
+from bench.export._format import Format
 from bench.schema.summary import SUMMARY
 
 
-def files(runs: Runs) -> dict[str, str]:
+def text(rows: pd.DataFrame) -> str:
     columns = [*dict.fromkeys(["machine", "run", *SUMMARY])]
-    return {"": summaries.only_ok_times(runs.table)[columns].to_csv(index=False)}
+    return str(summaries.only_ok_times(rows)[columns].to_csv(index=False))
 
 
-FORMAT = Format(files, every_row=True)
+FORMAT = Format(text, every_row=True)

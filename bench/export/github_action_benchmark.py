@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.export._format import Format, Runs, as_json, records
+import pandas as pd
+
+from bench.export._format import Format, as_json, records
 
 
-def files(runs: Runs) -> dict[str, str]:
+def text(rows: pd.DataFrame) -> str:
     """`range` is the longer side of the 95 % interval, in the same unit."""
-    return {"": as_json([_entry(row) for row in records(runs.table)])}
+    return as_json([_entry(row) for row in records(rows)])
 
 
 def _entry(row: dict[str, Any]) -> dict[str, Any]:
@@ -22,4 +24,4 @@ def _entry(row: dict[str, Any]) -> dict[str, Any]:
     return {"name": row["id"], "unit": "s", "value": value, "range": half, "extra": "\n".join(extra)}
 
 
-FORMAT = Format(files, one_value_per_name=True)
+FORMAT = Format(text, one_value_per_name=True)

@@ -1,4 +1,4 @@
-"""The process that knows the answers: `python -m bench.judge SETUP`. It must never import a backend."""
+"""The process that knows the answers: `python -m bench.judge SETUP`; it imports no backend."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def main(arguments: str) -> None:
     """Serves requests until standard input ends."""
     setup = json.loads(arguments)
     conversation.end_with_parent()
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)  # its memory is not for other processes of the same user to read
-    streams = conversation.streams()
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)  # other processes of the user cannot read its memory
+    streams = conversation.take_streams()
     region, requests = Region(setup["region"]), Requests(setup["seed"])
 
-    def answered(request: dict[str, Any]) -> conversation.Reply:
+    def respond(request: dict[str, Any]) -> conversation.Reply:
         return conversation.answer(getattr(requests, request.pop("do")), request, region)
 
-    conversation.serve(answered, *streams)
+    conversation.serve(respond, *streams)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends import reference
-from backends.api import Problem, Weights, weights_dtype
+from backends.api import DTYPES, Problem, Weights, weights_dtype
 from bench.errors import Wrong
 
 TOLERANCE = {"float32": 1e-5, "float64": 2e-14, "tf32": 5e-3, "bfloat16": 2e-2}
@@ -30,15 +30,12 @@ correct autocast step gets w1's first update wrong by 3e-2, at most 7e-2 at the 
 reaches 3e-2 and 3e-3. The nearest sabotage that this tells apart at once is wrong by 0.5 (no factor 2). w2 updated first, wrong
 by 0.1, is left to the small shape of the gate, where fewer units are undecided."""
 
-ROUNDING = {"float32": 2**-24, "float64": 2**-53, "tf32": 2**-10, "bfloat16": 2**-8}
-"""What rounding a number does to it at most, relative to its size."""
-
 DEVIATIONS = 4
 """How many standard deviations of its rounding errors a step may be off. A product counts as off by √2 of `ROUNDING`, for both
 operands and the result, and by √(k/10) for k additions, each to the size of the sum so far."""
 
 KINK_MARGIN = {"float32": 1e-5, "float64": 1e-13} | {
-    dtype: DEVIATIONS * math.sqrt(2 / 3) * ROUNDING[dtype] for dtype in ("tf32", "bfloat16")
+    dtype: DEVIATIONS * math.sqrt(2 / 3) * DTYPES[dtype].rounding for dtype in ("tf32", "bfloat16")
 }
 """An h smaller than this share of its terms' root sum of squares may get either sign from a product rounded in this dtype. Two
 rounded operands put it off by √(2/3) of `ROUNDING`, a standard deviation."""
@@ -112,7 +109,8 @@ def _updates(expected: reference.Trajectory, weights: Weights, dtype: str) -> li
 def _off_by_rounding(rounding: reference.Rounding, dtype: str, epsilon: float) -> list[float]:
     """Of y_pred, and of the updates of w1 and w2, in norm."""
     pairs = zip(rounding.once, rounding.each, strict=True)
-    return [DEVIATIONS * math.sqrt(2 * ROUNDING[dtype] ** 2 * once + (epsilon / 2) ** 2 / 10 * each) for once, each in pairs]
+    squared = DTYPES[dtype].rounding ** 2
+    return [DEVIATIONS * math.sqrt(2 * squared * once + (epsilon / 2) ** 2 / 10 * each) for once, each in pairs]
 
 
 def _grain(weights: NDArray[np.float64], N: int) -> float:

@@ -6,9 +6,9 @@ A question must never be asked twice: a step that remembers answers would pass. 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, reduce
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
@@ -62,16 +62,6 @@ class Round:
             raise Wrong(f"tells losses of shape {losses.shape} after {len(expected.losses)} steps")
         return proof.judge(self.problem, expected, losses.tolist(), weights, self.dtype, self.sides)
 
-    def judge_each(self, losses: NDArray[Any], weights: Sequence[Weights], every: int) -> Errors:
-        """The worst errors of every rank's weights. Raises `Wrong`, with the rank where there are several."""
-        found = []
-        for rank, own in enumerate(weights):
-            try:
-                found.append(self.judge(losses, own, every))
-            except Wrong as wrong:
-                raise Wrong(f"rank {rank}: {wrong}") if len(weights) > 1 else wrong from None
-        return reduce(Errors.worst, found)
-
 
 class Proof:
     """One fresh problem: a step from its own weights, then ten from others."""
@@ -92,13 +82,11 @@ class Proof:
     def given(self) -> Arrays:
         return (*arrays(self.problem), *self.rounds[1].given)
 
-    def judge(self, answers: Arrays, ranks: int = 1) -> Errors:
-        """Of losses and each rank's weights after the first call, and after the others. Raises `Wrong`."""
-        if len(answers) != 6 * ranks:
-            raise Wrong(f"answers a proof with {len(answers)} arrays, expected {6 * ranks}")
+    def judge(self, answers: Arrays) -> Errors:
+        """Of losses and weights after the first call and after the others. Raises `Wrong`."""
         once, ten = (
-            each.judge_each(losses, weights, self.every)
-            for each, (losses, weights) in zip(self.rounds, told_by(answers, ranks), strict=True)
+            each.judge(losses, (w1, w2), self.every)
+            for each, (losses, w1, w2) in zip(self.rounds, _split(answers, 2), strict=True)
         )
         return once.worst(ten)
 
@@ -120,27 +108,24 @@ class Turns:
     def given(self) -> Arrays:
         return [array for problem in self.problems for array in arrays(problem)]
 
-    def judge(self, answers: Arrays, ranks: int = 1) -> None:
+    def judge(self, answers: Arrays) -> None:
         """Raises `Wrong`."""
-        if len(answers) != 6 * ranks:
-            raise Wrong(f"answers turns with {len(answers)} arrays, expected {6 * ranks}")
+        pairs = zip(self.rounds, _split(answers, 2), strict=True)
         try:
-            for each, (losses, weights) in zip(self.rounds, told_by(answers, ranks), strict=True):
-                each.judge_each(losses, weights, self.every)
+            for each, (losses, w1, w2) in pairs:
+                each.judge(losses, (w1, w2), self.every)
         except Wrong:
-            raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
+            raise Wrong(
+                "shares state between two instances: each is right alone, and wrong when they "
+                "take turns"
+            ) from None
 
 
-def told_by(answers: Arrays, ranks: int) -> Iterator[tuple[NDArray[Any], list[Weights]]]:
-    """Losses and every rank's weights, round by round, of answers that come rank by rank, each of losses, w1, w2 once or more.
-
-    A rank's losses are those of its part of the batch, and all together those of the whole. Raises `Wrong`.
-    """
-    each = [answers[rank * len(answers) // ranks : (rank + 1) * len(answers) // ranks] for rank in range(ranks)]
-    if len({tuple(array.shape for array in some) for some in each}) > 1:
-        raise Wrong("has ranks that hand out arrays of different shapes")
-    for place in range(0, len(each[0]), 3):
-        yield sum(some[place] for some in each[1:]) + each[0][place], [(some[place + 1], some[place + 2]) for some in each]
+def _split(answers: Arrays, rounds: int) -> list[Arrays]:
+    """Losses, w1 and w2 of each of so many rounds. Raises `Wrong`."""
+    if len(answers) != 3 * rounds:
+        raise Wrong(f"answers with {len(answers)} arrays, expected {3 * rounds}")
+    return [answers[place : place + 3] for place in range(0, len(answers), 3)]
 
 
 def arrays(problem: Problem) -> Arrays:
@@ -183,7 +168,7 @@ def _train(problem: Problem, steps: int, dtype: str, start: Weights) -> Trajecto
 
 def _shared(case: Case) -> Case:
     """All backends and devices share problems and references."""
-    return replace(case, backend="", device="", twin=False, side="", ranks=1)
+    return replace(case, backend="", device="", twin=False, side="")
 
 
 def _seed(nonce: str, name: str, number: int) -> int:

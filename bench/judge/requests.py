@@ -11,7 +11,7 @@ from backends.api import weights_dtype
 from backends.reference import train
 from bench.errors import Wrong
 from bench.judge.proof import Errors
-from bench.judge.questions import SHAPES, Arrays, Proof, Round, Turns, arrays, timed, told_by
+from bench.judge.questions import SHAPES, Arrays, Proof, Round, Turns, arrays, timed
 from bench.schema.case import Case
 
 Reply = dict[str, Any]
@@ -43,10 +43,10 @@ class Requests:
         self.proof = Turns(Case.from_json(case).dtype, steps_per_call, self.nonce)
         return {"arrays": self.proof.given, "calls": self.proof.CALLS}
 
-    def proven(self, arrays: Arrays, ranks: int = 1) -> Reply:
-        """Judges what each rank answered to the latest `prove` or `turns`. Raises `Wrong`."""
+    def proven(self, arrays: Arrays) -> Reply:
+        """Compares the answers to the latest `prove` or `turns`. Raises `Wrong`."""
         assert self.proof is not None
-        return {"errors": _plain(self.proof.judge(arrays, ranks))}
+        return {"errors": _plain(self.proof.judge(arrays))}
 
     def draw(self, blocks: Sequence[Sequence[dict[str, Any]]]) -> Reply:
         """The rounds of some blocks, trained ahead; a nonce of each is for the journal, once the block is over."""
@@ -67,14 +67,14 @@ class Requests:
         """Where a round starts."""
         return {"arrays": self.rounds[name].given}
 
-    def judged(self, name: str, every: int, arrays: Arrays, ranks: int = 1) -> Reply:
-        """Judges the losses and each rank's weights of a round. Raises `Wrong`."""
-        if len(arrays) != 3 * ranks:
+    def judged(self, name: str, every: int, arrays: Arrays) -> Reply:
+        """Compares the losses and weights at the end of a round. Raises `Wrong`."""
+        if len(arrays) != 3:
             raise Wrong(
-                f"hands out {len(arrays)} arrays after a round, expected losses, w1 and w2{' of each rank' * (ranks > 1)}"
+                f"hands out {len(arrays)} arrays after a round, expected losses, w1 and w2"
             )
-        ((losses, weights),) = told_by(arrays, ranks)
-        return {"errors": _plain(self.rounds[name].judge_each(losses, weights, every))}
+        losses, w1, w2 = arrays
+        return {"errors": _plain(self.rounds[name].judge(losses, (w1, w2), every))}
 
     def losses(self, case: dict[str, Any], steps: int, every: int) -> Reply:
         """The timed problem's own weights, and every `every`-th loss of right steps from them."""

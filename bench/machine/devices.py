@@ -39,8 +39,6 @@ KINDS = {
     for kind in (
         Kind("cpu", count=lambda _: 1, several=False, queued=False, limited=True),
         Kind("cuda"),
-        Kind("xpu"),
-        Kind("mps", several=False),
     )
 }
 

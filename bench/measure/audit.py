@@ -13,7 +13,7 @@ from typing import Any
 
 from bench import units
 from bench.schema.records import Outside, Visit
-from bench.schema.steps import EVEN_STEPS, beside_calls, seconds_per_step, timed_singly
+from bench.schema.steps import EVEN_STEPS, round_overhead, seconds_per_step, timed_singly
 
 FEW, FEW_PASSES = 10, 5
 """With fewer visits that make passes' numbers nothing is said at all: beside a busy neighbour all of them may have been
@@ -158,7 +158,7 @@ def _excess(visits: Sequence[Visit]) -> tuple[float, float] | None:
     """
     if not visits or not timed_singly(visits):
         return None
-    return beside_calls(visits, [min(each["outside"]["span_seconds"], each["outside"]["cpu_seconds"]) for each in visits])
+    return round_overhead(visits, [min(each["outside"]["span_seconds"], each["outside"]["cpu_seconds"]) for each in visits])
 
 
 def _share(shortest: Mapping[int, float], asking: float, inside: Mapping[int, float], rounds: int) -> float:
@@ -190,7 +190,7 @@ def _told(place: str, seconds: float, inside: float, steps: int) -> str:
     )
 
 
-def moved(rounds: Rounds, steps: int, others: Sequence[Rounds]) -> str | None:
+def deferred_work(rounds: Rounds, steps: int, others: Sequence[Rounds]) -> str | None:
     """The same of a few rounds before anything is timed; `rounds` have the seconds of `Outside`, and `steps` each.
 
     `others` tell what weights in and out take without any work: of the same step after a single call.

@@ -1,18 +1,22 @@
-"""Asks the interpreter of each side what it is and which backends it has.
+"""Asks the interpreter of each side for its versions and its backends.
 
-It must never import a backend: one that crashes must not take the run with it, and no library may be loaded here.
+Backends are imported in workers: one that crashes on import does not end the run.
 """
 
 from __future__ import annotations
 
-from contextlib import ExitStack, nullcontext
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
-from bench.measure.process import Died, Process, worker_environment
+from bench.measure.environ import worker_environment
+from bench.measure.executor import WorkerSpec
+from bench.measure.process import Died, Process
 from bench.paths import CONTROLS
 from bench.plan.discovery import find
 from bench.plan.sides import Backend, Side, chosen
@@ -20,14 +24,14 @@ from bench.schema.records import SideFacts
 from bench.settings import Settings
 
 NEEDED = ("numpy", "threadpoolctl")
-"""What a worker imports beside Python's own library and its backends' libraries."""
+"""What every worker imports besides its backend's libraries."""
 
 
 def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[Side, ...], tuple[str, ...]]:
-    """The sides, by default those that the settings name, with what they are and have; the devices present on all of them.
+    """The sides with their versions and backends, and the devices present on all of them.
 
-    Raises `UsageError` for an interpreter that cannot run a worker, for a backend that cannot be imported, and for a side with
-    variables that are a run's to set.
+    By default the sides that the settings name. Raises `UsageError` for an interpreter that cannot
+    run a worker, a backend that cannot be imported, and a side that sets a variable of the run's.
     """
     sides = sides or chosen(settings)
     for side in sides:
@@ -55,11 +59,20 @@ def _check_variables(side: Side, settings: Settings) -> None:
             )
 
 
-def _started(side: Side, settings: Settings, foreign: bool = False) -> Process:
+def _started(side: Side, settings: Settings, writable: str | None = None) -> Process:
     try:
-        return Process.worker(side, settings, foreign=foreign)
+        return WorkerSpec(side, writable=writable).start(settings)
     except OSError as error:
         raise _unfit(side, f"cannot be started: {error.strerror}") from None
+
+
+@contextmanager
+def _sandboxed(side: Side, settings: Settings) -> Iterator[Process]:
+    with (
+        tempfile.TemporaryDirectory(prefix="stepbench-") as folder,
+        _started(side, settings, folder) as worker,
+    ):
+        yield worker
 
 
 def _about(side: Side, worker: Process) -> SideFacts:
@@ -81,7 +94,8 @@ def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[st
     found = {}
     for name, path in paths.items():
         foreign = path.parent not in ours
-        with _started(side, settings, foreign) if foreign else nullcontext(worker) as asked:
+        closed = foreign and settings.sandbox == "foreign"
+        with _sandboxed(side, settings) if closed else nullcontext(worker) as asked:
             facts = _ask(side, asked, str(path), "describe", path=str(path), devices=devices).get("facts")
         found[name] = Backend.from_json(facts, path, foreign)
     return found
@@ -95,7 +109,7 @@ def _ask(side: Side, worker: Process, what: str, do: str, **request: Any) -> dic
     if reply["status"] == "usage":
         raise UsageError(str(reply.get("reason")))
     if reply["status"] != "ok":
-        raise UsageError(f"{_place(what, side)}: cannot be imported: {reply.get('reason')}; mend it or move it away.")
+        raise UsageError(f"{_place(what, side)}: cannot be imported: {reply.get('reason')}; fix the file or move it away.")
     return reply
 
 

@@ -1,6 +1,6 @@
-"""A worker or the judge as the conductor holds it: started clean, asked line by line, suspended, ended.
+"""A process that answers requests: asked line by line, stopped, continued, ended.
 
-It must never wait without a limit, nor leave a process behind.
+Every wait has a limit, and `end` leaves no descendant behind.
 """
 
 from __future__ import annotations
@@ -14,142 +14,90 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
-from bench.machine.counters import Counters
-from bench.paths import ROOT
-from bench.plan.sides import Side
 from bench.region import Region
-from bench.settings import Settings
-from bench.worker import sandbox
 
-KEEP_MEMORY = str(256 * 1024 * 1024)
-DAY = 86_400.0
-"""Seconds that the judge may take: it computes as long as the shapes ask for, and never hangs on foreign code."""
-ENDING = 10
-"""Seconds that a process may take to end once it was killed, or has closed the conversation."""
+ENDING = 10.0
+"""Seconds that a process may take to end once it was killed or closed its streams."""
 STOPPING = 0.1
-"""Seconds to wait at most until every thread of a process has stopped: pools spin, and one that wakes itself never stops."""
+"""Seconds to wait at most until every thread of a process has stopped."""
 LONGEST = 1 << 26
 """Bytes of a reply; a description with its source takes some thousands."""
-UNPRINTABLE = dict.fromkeys({*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)} - set(map(ord, "\t\n\r\f")), "\ufffd")
-"""What no file or terminal should be given: control characters and half characters."""
+CONTROL_CHARACTERS = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)}
+UNPRINTABLE = dict.fromkeys(CONTROL_CHARACTERS - set(map(ord, "\t\n\r\f")), "\ufffd")
+Wait = Callable[[float], int | None]
+"""Waits so many seconds for a process to end; its exit code, or None if it has not ended."""
 
 
 class Died(Exception):
-    """The process is gone or does not answer, and is to be ended; one sentence that says how."""
-
-
-def worker_environment(
-    threads: int, allocator: str, environ: Mapping[str, str] = os.environ, folder: Path = ROOT
-) -> dict[str, str]:
-    """The environment a worker starts with: libraries read their thread counts once, when they are loaded.
-
-    `folder` holds the `backends` package that is imported; `bench` is always this one.
-    """
-    count = str(threads)
-    env = {name: value for name, value in environ.items() if not name.startswith("BENCH_")}
-    env |= dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS"), count
-    )
-    env |= {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
-    for name in ("NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"):
-        env.pop(name, None)  # float32 means float32, unless a backend asks for TF32 itself
-    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "INIT_METHOD"):
-        env.pop(name, None)  # whoever started this run in ranks did not mean its workers
-    eigen = "true" if threads > 1 else "false"
-    env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
-    env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, [*dict.fromkeys(map(str, (folder, ROOT))), environ.get("PYTHONPATH")]))
-    for name in ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"):
-        env.pop(name, None)
-        if allocator == "pinned":
-            env[name] = KEEP_MEMORY  # both: setting either alone switches off glibc's dynamic threshold
-    return env
+    """The process is gone or does not answer and has to be ended; one sentence that says how."""
 
 
 class Process:
-    """A worker or a judge. It starts at once, or raises `OSError`; usable as a context manager, which ends it.
-
-    `region` is the memory that it shares with this process and no other.
-    """
+    """One running process and the streams, memory and printed text that belong to it."""
 
     def __init__(
         self,
+        pid: int,
+        requests: IO[bytes],
+        replies: IO[bytes],
+        printed: IO[bytes],
+        region: Region,
+        timeout: float,
+        wait: Wait,
+    ) -> None:
+        self.pid, self.region = pid, region
+        self._requests, self._replies, self._printed = requests, replies, printed
+        self._timeout, self._wait = timeout, wait
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(replies, selectors.EVENT_READ)
+        self._unread, self._printed_before = b"", 0
+        self._stopped_cpu: list[float] = []
+        """CPU seconds that the process took in each time it was stopped."""
+        self._clocks_when_stopped: dict[int, float] = {}
+
+    @classmethod
+    def start(
+        cls,
         module: str,
         setup: Mapping[str, Any],
         env: Mapping[str, str],
         timeout: float,
         size: int,
         python: str = sys.executable,
-    ) -> None:
-        self._timeout, self._printed_before = timeout, 0
-        self._awake, self._slept = list[float](), dict[int, float]()
-        """CPU time that it took in each suspension, and the clocks when the last one began."""
-        self._folder: tempfile.TemporaryDirectory[str] | None = None
-        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
-        self.region = Region.new(size)
+        pass_fds: tuple[int, ...] = (),
+    ) -> Process:
+        """`python -m module SETUP` with a region of `size` bytes. Raises `OSError`."""
+        printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
+        region = Region.new(size)
+        text = json.dumps({**setup, "region": region.descriptor})
         try:
-            self._process = psutil.Popen(
-                # -P: the working directory may be another checkout, and must not come before PYTHONPATH
-                [python, "-P", "-m", module, json.dumps({**setup, "region": self.region.descriptor})],
+            process = psutil.Popen(
+                [python, "-P", "-m", module, text],  # -P: PYTHONPATH comes first
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=self._printed,
+                stderr=printed,
                 env=env,
-                pass_fds=[self.region.descriptor],
-                start_new_session=True,  # Ctrl-C reaches the conductor alone, which ends its workers in order
+                pass_fds=[region.descriptor, *pass_fds],
+                start_new_session=True,  # Ctrl-C reaches the conductor alone
             )
         except OSError:
-            self._printed.close()
-            self.region.close()
+            printed.close()
+            region.close()
             raise
-        self.counters = Counters(self._process.pid)
-        """Of hardware, from here on; where the kernel has none, empty."""
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._process.stdout, selectors.EVENT_READ)
-        self._unread = b""
 
-    @classmethod
-    def worker(
-        cls,
-        side: Side,
-        settings: Settings,
-        threads: int = 1,
-        cpus: Sequence[int] = (),
-        memory: int | None = None,
-        size: int = 1 << 20,
-        foreign: bool = False,
-        place: tuple[int, int] = (0, 1),
-        env: Mapping[str, str] | None = None,
-    ) -> Process:
-        """`foreign`: closed to all but a temporary folder of its own, as far as the kernel can. `place`: which rank, of how
-        many; each takes its own of `cpus`. `env`: further variables."""
-        folder = tempfile.TemporaryDirectory(prefix="stepbench-") if foreign and settings.sandbox == "foreign" else None
-        setup = {
-            "cpus": list(cpus), "memory": memory, "threads": threads, "place": place,
-            "writable": folder.name if folder else None,
-        }  # fmt: skip
-        environ = os.environ | side.variables
-        variables = worker_environment(threads, settings.allocator, environ, side.folder) | dict(env or {})
-        variables |= sandbox.environment(folder.name) if folder else {}
-        started = cls("bench.worker", setup, variables, settings.timeout, size, side.python)
-        started._folder = folder
-        return started
+        def wait(seconds: float) -> int | None:
+            try:
+                return int(process.wait(timeout=seconds))
+            except psutil.TimeoutExpired:
+                return None
 
-    @classmethod
-    def judge(cls, settings: Settings, size: int) -> Process:
-        env = worker_environment(1, settings.allocator)
-        return cls("bench.judge", {"seed": settings.seed}, env, DAY, size)
-
-    @property
-    def pid(self) -> int:
-        return int(self._process.pid)
+        return cls(process.pid, process.stdin, process.stdout, printed, region, timeout, wait)
 
     def ask(self, do: str, **request: Any) -> dict[str, Any]:
         """Sends one request and waits for its reply, `timeout` seconds at most. Raises `Died`."""
@@ -157,23 +105,30 @@ class Process:
         return self.receive()
 
     def send(self, do: str, **request: Any) -> None:
-        """A request alone: `receive` has to follow. Raises `Died` for a process that has said something unasked."""
+        """Sends a request; `receive` has to follow. Raises `Died`."""
         self._printed_before = os.fstat(self._printed.fileno()).st_size
         if self._unread or self._selector.select(0):
-            raise Died(self.unasked())
+            ended = self._wait(0) is not None or not (
+                self._unread or os.read(self._replies.fileno(), 1)
+            )
+            unasked = "sent a reply without being asked, so its process was ended"
+            raise Died(self._cause() if ended else unasked)
         try:
-            self._process.stdin.write(json.dumps({"do": do, **request}).encode() + b"\n")
-            self._process.stdin.flush()
+            self._requests.write(json.dumps({"do": do, **request}).encode() + b"\n")
+            self._requests.flush()
         except (BrokenPipeError, ConnectionResetError):
             raise Died(self._cause()) from None
 
     def receive(self) -> dict[str, Any]:
-        """The reply to what was sent, of `LONGEST` bytes at most and in `timeout` seconds at most. Raises `Died`."""
+        """The reply to what was sent. Raises `Died`."""
         deadline = time.monotonic() + self._timeout
         while not self._unread.endswith(b"\n"):
-            if not self._selector.select(deadline - time.monotonic()):
-                raise Died(f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), so its process was ended")
-            if not (more := os.read(self._process.stdout.fileno(), 1 << 20)):
+            if not self._selector.select(max(0.0, deadline - time.monotonic())):
+                raise Died(
+                    f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), "
+                    "so its process was ended"
+                )
+            if not (more := os.read(self._replies.fileno(), 1 << 20)):
                 raise Died(self._cause())
             self._unread += more
             if len(self._unread) > LONGEST:
@@ -186,104 +141,89 @@ class Process:
         except (ValueError, RecursionError):
             reply = None
         if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
-            raise Died("answers with something else than one reply, so its process was ended")
+            raise Died("sent a malformed reply, so its process was ended")
         return reply
 
-    def unasked(self) -> str:
-        """Why there is something to be read that nobody asked for. Who asks ends the process."""
-        ended = self._process.poll() is not None or not (self._unread or os.read(self.fileno(), 1))
-        return self._cause() if ended else "spoke without being asked, so its process was ended"
-
-    def fileno(self) -> int:
-        """Where replies come: to be waited for beside others'."""
-        return int(self._process.stdout.fileno())
-
     @property
-    def awake_seconds(self) -> float:
-        """CPU time that it took while it was suspended, for a timer of its own can wake it; without the suspension that has
-        most of it: a host may take the core away just as a thread stops on it, and the kernel counts that as the thread's."""
-        return sum(self._awake) - max(self._awake, default=0.0)
+    def cpu_seconds_while_stopped(self) -> float:
+        """CPU seconds that the process took while it was stopped: a kernel timer can wake it.
+
+        Without the largest value: a host may take the core away just as a thread stops on it, and
+        the kernel counts that time as the thread's.
+        """
+        return sum(self._stopped_cpu) - max(self._stopped_cpu, default=0.0)
 
     def cpu_seconds(self) -> float:
-        """CPU time of the process and those below it, with what it waited for; of one nobody waited for, until it ended."""
-        return sum(self._cpu_clocks().values()) + sum(self._process.cpu_times()[2:4])
+        """CPU time of the process, its descendants and those children it has waited for."""
+        waited_for = sum(psutil.Process(self.pid).cpu_times()[2:4])
+        return sum(self._cpu_clocks().values()) + waited_for
 
-    def suspend(self) -> None:
-        """Stops the process and whatever it started, and ends what has left its group: nobody could stop that."""
-        ended = []
-        for pid in self._below():
+    def stop(self) -> None:
+        """Stops the process and its descendants; kills those that have left its process group."""
+        killed = []
+        for pid in self._descendants():
             with suppress(ProcessLookupError):
                 if os.getpgid(pid) != self.pid:
                     os.kill(pid, signal.SIGKILL)
-                    ended.append(pid)
+                    killed.append(pid)
         self._signal(signal.SIGSTOP)
-        self._wait_until_stopped()
-        self._slept = self._cpu_clocks() | dict.fromkeys(ended, math.inf)
+        deadline = time.monotonic() + STOPPING
+        while not _stopped(self.pid) and time.monotonic() < deadline:
+            time.sleep(50e-6)
+        self._clocks_when_stopped = self._cpu_clocks() | dict.fromkeys(killed, math.inf)
 
     def resume(self) -> None:
-        if self._slept:
+        if self._clocks_when_stopped:
+            before = self._clocks_when_stopped
             clocks = self._cpu_clocks().items()
-            self._awake.append(sum(max(0.0, now - self._slept.get(pid, 0.0)) for pid, now in clocks))
-        self._slept = {}
+            took = sum(max(0.0, now - before.get(pid, 0.0)) for pid, now in clocks)
+            self._stopped_cpu.append(took)
+        self._clocks_when_stopped = {}
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """Ends the process and whatever it started."""
-        below = self._below()
+        """Kills the process and its descendants."""
+        descendants = self._descendants()
         self._signal(signal.SIGKILL)
-        for pid in below:  # also what has left the group
+        for pid in descendants:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        with suppress(psutil.TimeoutExpired):
-            self._process.wait(timeout=ENDING)
+        self._wait(ENDING)
         self._selector.close()
-        self.counters.close()
         self.region.close()
-        for stream in (self._process.stdin, self._process.stdout, self._printed):
+        for stream in (self._requests, self._replies, self._printed):
             with suppress(BrokenPipeError):
                 stream.close()
-        if self._folder:
-            self._folder.cleanup()
 
     def _cause(self) -> str:
-        try:
-            code = self._process.wait(timeout=ENDING)
-        except psutil.TimeoutExpired:
-            return "its process closed the conversation without ending"
+        code = self._wait(ENDING)
+        if code is None:
+            return "its process closed its streams without ending"
         if code < 0:
             name = signal.Signals(-code).name
-            hint = ": the system was out of memory, or somebody killed it" if name == "SIGKILL" else ""
-            return f"its process died of {name}{hint}"
-        self._printed.seek(self._printed_before)  # what others of its process printed earlier is not the cause
+            killed = ": the system was out of memory, or somebody killed it"
+            return f"its process died of {name}{killed if name == 'SIGKILL' else ''}"
+        self._printed.seek(self._printed_before)
         last = self._printed.read().decode(errors="replace").strip().splitlines()[-1:]
         return f"its process ended with exit code {code}{': ' + last[0] if last else ''}"
 
     def _signal(self, number: int) -> None:
         with suppress(ProcessLookupError):
-            os.killpg(self.pid, number)  # its session's group carries its pid
-
-    def _wait_until_stopped(self) -> None:
-        """A stop is reported once the last thread has stopped: until then they compute on, and not on the sly."""
-        deadline = time.monotonic() + STOPPING
-        with suppress(ChildProcessError):  # somebody else has waited for it: it is gone
-            while not os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOHANG | os.WNOWAIT):
-                if time.monotonic() > deadline:
-                    return
-                time.sleep(50e-6)
+            os.killpg(self.pid, number)  # its session's process group has its pid
 
     def _cpu_clocks(self) -> dict[int, float]:
         clocks = {}
-        for pid in (self.pid, *self._below()):
-            with suppress(OSError):  # it ended just now
-                clocks[pid] = time.clock_gettime(_cpu_clock(pid))
+        for pid in (self.pid, *self._descendants()):
+            with suppress(OSError):  # it has just ended
+                clocks[pid] = time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3)
         return clocks
 
-    def _below(self) -> list[int]:
-        """The processes below this one, as the kernel lists them by thread; none where it does not."""
+    def _descendants(self) -> list[int]:
+        """From the kernel's lists of each thread's children; empty where it has none."""
         found, waiting = [], [self.pid]
         while waiting:
             tasks = f"/proc/{waiting.pop()}/task"
-            with suppress(OSError):  # it ended just now
+            with suppress(OSError):  # it has just ended
                 for task in os.listdir(tasks):
                     with suppress(OSError), open(f"{tasks}/{task}/children", "rb") as file:
                         children = [*map(int, file.read().split())]
@@ -298,14 +238,23 @@ class Process:
         self.end()
 
 
+def _stopped(pid: int) -> bool:
+    """Whether every thread has stopped or ended."""
+    tasks = f"/proc/{pid}/task"
+    with suppress(OSError):
+        for task in os.listdir(tasks):
+            with suppress(OSError), open(f"{tasks}/{task}/stat", "rb") as file:
+                if file.read().rpartition(b")")[2].split()[0] not in (b"T", b"t", b"Z", b"X"):
+                    return False
+    return True
+
+
 def _printable(value: Any) -> Any:
+    """A JSON value with control characters and half characters of its texts replaced."""
     if isinstance(value, str):
         return value.translate(UNPRINTABLE)
     if isinstance(value, list):
         return [_printable(item) for item in value]
-    return {_printable(name): _printable(item) for name, item in value.items()} if isinstance(value, dict) else value
-
-
-def _cpu_clock(pid: int) -> int:
-    """The clock of a process's CPU time, as clock_getcpuclockid(3) makes it. Raises nothing; reading it does."""
-    return (~pid << 3) | 2
+    if isinstance(value, dict):
+        return {_printable(name): _printable(item) for name, item in value.items()}
+    return value

@@ -1,7 +1,5 @@
-"""What a run shows while it measures: a bar in a terminal, one line elsewhere, failures and warnings as they come.
-
-Nothing here takes time while a worker runs: it draws between blocks.
-"""
+"""What a run shows while it measures: a bar in a terminal, one line elsewhere, failures and
+warnings as they come. It draws between blocks, while no worker runs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A step is proven before anything of it is timed: that it is right, here and elsewhere, and that it puts nothing off.
+"""A step is proven before it is timed: that it is right, at other shapes too, and defers no work.
 
-The judge asks and judges; what passes between it and the step passes through here.
+The judge asks and compares; arrays pass between it and the step through here.
 """
 
 from __future__ import annotations
@@ -9,50 +9,60 @@ from typing import Any
 
 from bench.judge.questions import SHAPES
 from bench.measure import audit
-from bench.measure.rounds import THROUGHPUT, Held, Refused, Reply, Visited, answer, forwarded, judges, worst
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
+from bench.measure.rounds import THROUGHPUT, VisitPlan, worst
 
 REHEARSALS, ATTEMPTS = 3, 4
-"""Rounds of a rehearsal, and how often it is repeated before it is believed: a busy neighbour may spoil three in a row."""
+"""Rounds of a rehearsal, and how often it is repeated: a busy neighbor may spoil three in a row."""
 
 
-def opened(worker: Held, visited: Visited, elsewhere: bool) -> Reply:
-    """What the worker replies to opening the case, with the worst errors of proving it and what its problems were drawn from.
+def open_case(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
+    """The worker's reply to `open`, with the worst errors of the proof and the seed of its problems.
 
-    `elsewhere`: at other shapes and in turns too, and with a rehearsal of what is timed. Raises `Refused`.
+    `elsewhere`: also at other shapes, in turns, and with a rehearsal of what is timed. Raises
+    `CaseFailed`.
     """
-    this: dict[str, Any] = {"path": visited.backend.path, "case": visited.case.as_json()}
-    reply = forwarded(visited.judge, judges(visited.judge, "problem", case=this["case"]), worker, "open", **this)
-    reply |= _proven(worker, visited, this, elsewhere) if visited.backend.proven else {"errors": None}
-    answer(worker, "settle")
+    case = plan.case.as_json()
+    problem = ask_judge(plan.judge, "problem", case=case)
+    reply = pass_arrays(plan.judge, problem, worker, "open", case=case)
+    reply |= _prove(worker, plan, elsewhere) if plan.backend.proven else {"errors": None}
+    ask(worker, "settle")
     return reply
 
 
-def _proven(worker: Held, visited: Visited, this: dict[str, Any], elsewhere: bool) -> Reply:
-    """The worst errors at the case's own shape, and what the problems were drawn from. Raises `Refused`."""
-    judge, ranks = visited.judge, visited.case.ranks
-    every = {"case": this["case"], "steps_per_call": visited.backend.steps_per_call}
+def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
+    judge = plan.judge
+    about = {"case": plan.case.as_json(), "steps_per_call": plan.backend.steps_per_call}
     errors: Any = None
-    for problem in range(1 + len(SHAPES) if elsewhere else 1):
-        asked = judges(judge, "prove", number=problem, **every)
-        given = forwarded(judge, asked, worker, "prove", calls=asked["calls"], **this)
-        found = forwarded(worker, given, judge, "proven", ranks=ranks)["errors"]
+    for number in range(1 + len(SHAPES) if elsewhere else 1):
+        question = ask_judge(judge, "prove", number=number, **about)
+        found = _exchange(worker, judge, question, "prove")
         errors = errors or found  # the case's own shape comes first
-    nonce = asked["nonce"]
+    nonce = question["nonce"]
     if elsewhere:
-        asked = judges(judge, "turns", **every)
-        given = forwarded(judge, asked, worker, "turns", calls=asked["calls"], **this)
-        forwarded(worker, given, judge, "proven", ranks=ranks)
-        errors = worst([errors, _rehearsed(worker, visited)])
+        _exchange(worker, judge, ask_judge(judge, "turns", **about), "turns")
+        errors = worst([errors, _rehearse(worker, plan)])
     return {"errors": errors, "nonce": nonce}
 
 
-def _rehearsed(worker: Held, visited: Visited) -> Any:
-    """The errors of some rounds as they are timed later: a step that puts work off is found before it is timed."""
-    lengths = (1, visited.calls)
+def _exchange(worker: Handle, judge: Handle, question: Reply, do: str) -> Any:
+    """Has the worker answer a question and the judge compare; the errors."""
+    answers = pass_arrays(judge, question, worker, do, calls=question["calls"])
+    return pass_arrays(worker, answers, judge, "proven")["errors"]
+
+
+def _rehearse(worker: Handle, plan: VisitPlan) -> Any:
+    """The errors of rounds like those that are timed; a step that defers work is found here."""
+    lengths = (1, plan.calls)
     for _ in range(ATTEMPTS):
-        judges(visited.judge, "draw", blocks=[[each for calls in lengths for each in visited.drawn({THROUGHPUT: calls})]])
-        short, rounds = ([visited.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths)
-        what = audit.moved([each.outside for each in rounds], visited.steps, [[each.outside for each in short]])
+        draws = [each for calls in lengths for each in plan.draws({THROUGHPUT: calls})]
+        ask_judge(plan.judge, "draw", blocks=[draws])
+        short, rounds = (
+            [plan.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths
+        )
+        what = audit.deferred_work(
+            [each.outside for each in rounds], plan.steps, [[each.outside for each in short]]
+        )
         if what is None:
             return worst([each.errors for each in rounds])
-    raise Refused("wrong", str(what))
+    raise CaseFailed("wrong", str(what))

@@ -1,7 +1,4 @@
-"""Finds the backends by listing folders, and loads one file at a time.
-
-No backend's name may stand here: what a file is called is all that the project knows of it.
-"""
+"""Finds the backends by listing folders, and loads one file at a time: its name is the backend's."""
 
 from __future__ import annotations
 
@@ -20,8 +17,9 @@ import backends
 from backends import api, reference
 from bench.errors import UsageError, unknown
 from bench.plan import controls
+from bench.schema.case import CONTROLS
 
-RESERVED = ("all", "seed", "rung", "control", "yardstick", "collective", "twin")
+RESERVED = ("all", "seed", "rung", *CONTROLS)
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
 _CONTRACT = {Path(module.__file__ or "").resolve() for module in (api, reference)}
 
@@ -31,17 +29,15 @@ class MissingLibrary(Exception):
 
 
 def find(folders: Iterable[Path]) -> dict[str, Path]:
-    """Backend name → file, for every file in `folders` that is not the contract itself and has no leading underscore.
-
-    A file may stand for a folder that has nothing else.
-    """
+    """Backend name → file, for every file in `folders` without a leading underscore, except the
+    contract's. One of `folders` may be a single file."""
     found: dict[str, Path] = {}
     for folder in folders:
         for path in [folder.resolve()] if folder.is_file() else sorted(folder.resolve().glob("*.py")):
             if path.name.startswith("_") or path.resolve() in _CONTRACT:
                 continue
             if path.stem in found:
-                raise UsageError(f"{path}: a backend named {path.stem!r} already stands in {found[path.stem]}; rename one.")
+                raise UsageError(f"{path}: a backend named {path.stem!r} is already in {found[path.stem]}; rename one.")
             if path.stem in RESERVED:
                 raise UsageError(f"{path}: {path.stem!r} has a meaning of its own in settings or tables; rename the file.")
             if not path.stem.isidentifier():
@@ -53,14 +49,14 @@ def find(folders: Iterable[Path]) -> dict[str, Path]:
 def load(path: Path) -> type[api.TrainStep]:
     """The one concrete `TrainStep` of a backend's file.
 
-    Raises `MissingLibrary` if a foreign package is absent, `UsageError` for a file that is no backend, and lets every
-    other error of the file's own code through.
+    Raises `MissingLibrary` if a foreign package is absent, `UsageError` for a file that is no
+    backend, and passes on any other error of the file's own code.
     """
     try:
         module = _import(path)
     except SyntaxError as error:
         place = f"{error.filename}:{error.lineno}"
-        raise UsageError(f"{place}: syntax error: {error.msg}; mend it or move the file away.") from None
+        raise UsageError(f"{place}: syntax error: {error.msg}; fix it or move the file away.") from None
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
         if not library or _is_ours(library) or importlib.util.find_spec(library) is not None:
@@ -94,9 +90,9 @@ def runnable(name: str, device: str, dtype: str, paths: Mapping[str, Path], plac
 
 
 def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
-    """What a plan and a journal need to know of a backend, as plain JSON values.
+    """What a plan and a journal need to know of a backend, as JSON values.
 
-    A backend whose library is missing still tells its kind, read from the file without running it.
+    Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
     facts = {"name": path.stem, "path": str(path), "source": source, "idea": idea(source)}
@@ -107,13 +103,13 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         return {**facts, "kind": kind, "missing": str(missing), "hash": _hash(facts["source"]), "libraries": [str(missing)]}
     sources = [inspect.getsource(module) for module in _modules(step)]
     owner = next((cls for cls in step.__mro__ if "step" in vars(cls)), step)
-    if owner is not step:  # whoever reads the file wants to see the step that it inherits
+    if owner is not step:  # readers of the file want to see the step that it inherits
         facts["source"] += "\n\n" + inspect.getsource(sys.modules[owner.__module__])
     return {
         **facts,
         "kind": step.kind,
         "steps_per_call": step.steps_per_call,
-        "parallel": step.parallel,
+        "least_threads": step.least_threads,
         "missing": None,
         "hash": _hash(*sources),
         "dtypes": list(step.dtypes),
@@ -125,10 +121,10 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
 
 
 def idea(source: str) -> str:
-    """What a backend's file says of itself: the first paragraph of its docstring, from `This one` on."""
+    """The first paragraph of a backend's docstring, from `This one` on."""
     try:
         text = ast.get_docstring(ast.parse(source)) or ""
-    except SyntaxError:  # load() tells of it
+    except SyntaxError:  # load() reports it
         return ""
     return " ".join(text.partition("\n\n")[0].split()).rpartition("This one ")[2]
 

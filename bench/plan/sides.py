@@ -1,7 +1,6 @@
-"""What the cases of a run may differ in beside their settings: the interpreter, the `backends` package it imports, and what
-the environment tells its libraries.
+"""A side of a run: an interpreter, the `backends` package that it imports, further variables.
 
-A run has one side without a label, or several that are visited in the same blocks. Nothing may be started here.
+A run has one side without a label, or several that are visited in the same blocks.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from bench.settings import Settings
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend's file as `bench.plan.discovery.describe` tells of it."""
+    """A backend's file as `bench.plan.discovery.describe` reports it."""
 
     name: str
     path: str
@@ -34,47 +33,56 @@ class Backend:
     versions: dict[str, str] = field(default_factory=dict)
     why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
     work: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
-    """By device and dtype: what a control's step does, in floating-point operations and bytes; of a training step nothing."""
+    """By device and dtype: floating-point operations and bytes of a control's step."""
     idea: str = ""
     steps_per_call: int = 1
-    parallel: bool = False
-    """Whether ranks can compute its step together."""
+    least_threads: int = 1
     foreign: bool = False
-    """From a folder that `BENCH_PATH` names: it has a process of its own, and can spoil nobody's numbers."""
+    """From a folder that `BENCH_PATH` names: its process is closed by a sandbox."""
 
     @classmethod
     def from_json(cls, facts: Any, path: Path, foreign: bool) -> Backend:
-        """What was told of the file at `path`; its name and place nobody needs to be told.
+        """From a worker's description of the file at `path`.
 
-        Raises `UsageError` for what nobody could use, and for foreign code that says it is a control or a twin: what others are
-        measured by is never foreign.
+        Raises `UsageError` for a malformed description, and for foreign code that says it is a
+        control.
         """
         if what := fault(facts, Described, "description"):
-            raise UsageError(f"{path}: its {what}; mend it or move it away.")
+            raise UsageError(f"{path}: its {what}; fix the file or move it away.")
         if foreign and facts["kind"] in CONTROLS:
-            raise UsageError(f"{path}: kind is {facts['kind']!r}, by which others are measured; one of BENCH_PATH has another.")
-        told = {name: facts[name] for name in get_type_hints(Described) if name in facts}
-        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+            raise UsageError(
+                f"{path}: kind is {facts['kind']!r}, that of a control; "
+                "a backend of BENCH_PATH needs another."
+            )
+        known = {name: facts[name] for name in get_type_hints(Described) if name in facts}
+        plain: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in known.items()
+        }
         return cls(name=path.stem, path=str(path), **plain, foreign=foreign)
 
     @property
     def proven(self) -> bool:
-        """Whether it has to pass the gate; a control does no training step that could be wrong."""
+        """Whether it does a training step, which has to be proven."""
         return self.kind not in FIXED_WORK
 
-    def reason(self, device: str, dtype: str) -> str | None:
-        """None, or why this backend cannot run there."""
+    def reason(self, device: str, dtype: str, threads: int | None = None) -> str | None:
+        """None, or why this backend cannot run there; any thread count will do for None."""
+        if threads is not None and threads < self.least_threads and not self.missing:
+            least = self.least_threads
+            return f"needs {least} threads or more, not {threads}; set BENCH_THREADS={least}"
         if self.missing:
             return f"needs the library {self.missing}, which is not installed"
         if dtype not in self.dtypes:
             return f"has code for {', '.join(self.dtypes)} only, not for {dtype}"
-        return self.why_not.get(device, {}).get(dtype, f"does not say whether it can run in {dtype} on {device}")
+        unknown = f"does not say whether it can run in {dtype} on {device}"
+        return self.why_not.get(device, {}).get(dtype, unknown)
 
 
 @dataclass(frozen=True)
 class Side:
-    """An interpreter, the folder whose `backends` package it imports, and further variables of its workers' environment;
-    `bench.measure.catalogue` asks it for the rest."""
+    """An interpreter, the folder whose `backends` package it imports, and further variables of its
+    workers; `bench.measure.catalogue` fills in the rest."""
 
     label: str = ""
     python: str = sys.executable
@@ -84,13 +92,15 @@ class Side:
     """For the journal's header."""
     backends: dict[str, Backend] = field(default_factory=dict)
 
-    def reason(self, backend: str, device: str, dtype: str) -> str | None:
+    def reason(
+        self, backend: str, device: str, dtype: str, threads: int | None = None
+    ) -> str | None:
         """None, or why a backend cannot run there on this side."""
         if backend not in self.backends:
             return f"is not in {self.label}"
-        return self.backends[backend].reason(device, dtype)
+        return self.backends[backend].reason(device, dtype, threads)
 
 
 def chosen(settings: Settings) -> tuple[Side, ...]:
-    """The sides that `BENCH_PYTHONS` names; without it, the one that has no label."""
+    """The sides that `BENCH_PYTHONS` names; without it, one without a label."""
     return tuple(Side(label, python) for label, python in settings.pythons) or (Side(),)

@@ -22,14 +22,14 @@ from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
 from bench.plan.cases import Plan, make_plan
 from bench.record.frame import samples
-from bench.schema.case import RANKS, SIDE, Case, Shape
+from bench.schema.case import SIDE, Case, Shape
 from bench.schema.records import Failure, Open
 from bench.session import run_plan
 from bench.settings import Settings
 from bench.show import folder, grid
 
 PARAMETERS = ("backend", "device", "dtype", "threads", "shape")
-"""Of a case's test, as strings; beside them its side in a run that has sides, and its ranks in one that has several."""
+"""Of a case's test, as strings; in a run with sides also its side."""
 SETTINGS = pytest.StashKey[Settings]()
 PLAN = pytest.StashKey[Plan]()
 PROBLEM = pytest.StashKey[UsageError]()
@@ -86,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         config.stash[PROBLEM] = error  # raised once collection is over: only then it ends the session with code 4
         return
     cases = [*plan.cases, *(hole.case for hole in plan.holes)]
-    names = (*PARAMETERS, *([SIDE] if settings.pythons else []), *([RANKS] if settings.ranks != (1,) else []))
+    names = (*PARAMETERS, *([SIDE] if settings.pythons else []))
     values = [[str(getattr(case, name)) for name in names] for case in cases]
     metafunc.parametrize(names, values, ids=[case.key for case in cases])
 
@@ -134,18 +134,12 @@ def side() -> str:
 
 
 @pytest.fixture
-def ranks() -> str:
-    """Of a run in which each step is one process's; where there are several, it is a parameter."""
-    return "1"
-
-
-@pytest.fixture
 def outcome(
-    request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str, side: str, ranks: str
+    request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str, side: str
 ) -> Outcome:
     """The case's measured rounds, or why there are none; skips a case that cannot run here."""
     config = request.config
-    case = Case(backend, device, dtype, int(threads), Shape.parse(shape), side=side, ranks=int(ranks))
+    case = Case(backend, device, dtype, int(threads), Shape.parse(shape), side=side)
     plan = config.stash[PLAN]
     if hole := next((hole for hole in plan.holes if hole.case == case), None):
         text = f"{case} {hole.reason}."

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from bench.errors import UsageError
 from bench.record import journal
-from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, Case
+from bench.schema.case import CASE_COLUMNS, SIDE, Case
 from bench.schema.records import Open, Visit
 from bench.schema.steps import GRAIN, seconds_per_step, timed_singly, warm_up
 
@@ -25,7 +25,7 @@ MODES = ("throughput", "latency", "dispatch", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    *ERRORS, SIDE, RANKS,
+    *ERRORS, SIDE,
 ]  # fmt: skip
 
 
@@ -99,13 +99,12 @@ class Singles:
 
 
 def singles(story: journal.Story) -> dict[str, Singles]:
-    """Case → its steps, warm-up left out. Nothing of a case of an older journal, whose calls were not timed."""
+    """Case → its steps, without those that warm up."""
     visits: dict[str, list[Visit]] = {}
     for visit in story.visits:
         visits.setdefault(visit["case"], []).append(visit)
-    timed = {case: some for case, some in visits.items() if all("throughput_call_seconds" in visit for visit in some)}
     threads = {case["key"]: case["threads"] for case in story.header["cases"]}
-    return {case: _singles(some, threads[case]) for case, some in timed.items()}
+    return {case: _singles(some, threads[case]) for case, some in visits.items()}
 
 
 def _singles(visits: Sequence[Visit], threads: int) -> Singles:

@@ -1,4 +1,4 @@
-"""The journal's first line: all that is needed to understand every later one."""
+"""The journal's first line: all that is needed to read the later ones."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from bench.schema.records import CaseRecord, Header, MachineFacts, Named
 
 
 def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, doctor: Sequence[str] = ()) -> Header:
-    """Of a run of this plan on this machine; `doctor` is what is known to make the machine a bad instrument.
+    """The header of a run of this plan; `doctor`: what is known to disturb measurements here.
 
-    Raises `TypeError` for a header that could not be read again.
+    Raises `TypeError` for a header that could not be read again: a bug, better seen now.
     """
     measured = (*plan.cases, *plan.controls)
     used = {(case.backend, case.side): plan.backend(case) for case in measured}
@@ -32,19 +32,18 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "machine_name": machine_name,
         "settings": plan.settings.as_json(),
         "machine": machine,
-        "cases": [_case(plan, case, measured) for case in measured],
+        "cases": [_case(plan, case) for case in measured],
         "holes": [{**_named(plan, hole.case), "reason": hole.reason} for hole in plan.holes],
         "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
     }
-    if what := fault(first, Header):  # a fault of ours: better told now than once everything is measured
-        raise TypeError(f"nobody could read this run's header: {what}")
+    if what := fault(first, Header):
+        raise TypeError(f"this run's header could not be read again: {what}")
     return first
 
 
-def _case(plan: Plan, case: Case, measured: Sequence[Case]) -> CaseRecord:
+def _case(plan: Plan, case: Case) -> CaseRecord:
     baseline, backend = plan.baseline_of(case), plan.backend(case)
-    baseline = baseline if baseline in measured else None  # a part of a batch that nobody asked for is beside nothing
     flops, moved = _work(case, backend)
     return {
         **_named(plan, case),
@@ -59,7 +58,6 @@ def _case(plan: Plan, case: Case, measured: Sequence[Case]) -> CaseRecord:
         "learning_rate": case.learning_rate,
         "tolerance": TOLERANCE[case.dtype] if backend.proven else None,
         "versions": backend.versions,
-        "group": plan.group(case),
     }
 
 
@@ -72,7 +70,6 @@ def _named(plan: Plan, case: Case) -> Named:
         "shape": list(case.shape),
         "twin": case.twin,
         "side": case.side,
-        "ranks": case.ranks,
         "key": case.key,
         "name": case.name,
         "kind": plan.kind(case),
@@ -80,8 +77,8 @@ def _named(plan: Plan, case: Case) -> Named:
 
 
 def _work(case: Case, backend: Backend) -> tuple[int, int]:
-    """Floating-point operations and bytes of a step: what the problem asks for at least, or what a control says it does."""
+    """Operations and bytes of a step: what the problem needs, or what a control says it does."""
     if not backend.proven:
         return backend.work.get(case.device, {}).get(case.dtype, (0, 0))
     itemsize = np.dtype(weights_dtype(case.dtype)).itemsize
-    return step_flops(*case.shape), case.ranks * step_bytes(*case.part.shape, itemsize=itemsize)  # each has all weights
+    return step_flops(*case.shape), step_bytes(*case.shape, itemsize=itemsize)

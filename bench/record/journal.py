@@ -1,7 +1,7 @@
 """The file that a run consists of: one JSON line per event, on disk before the next block starts.
 
-It is never rewritten: everything else in a run's folder can be rebuilt from it. What can be read back is right as a whole, so
-nobody behind this module has to expect a damaged record.
+It is only appended to; every other file of a run can be rebuilt from it. `read` validates, so
+callers can rely on every record.
 """
 
 from __future__ import annotations
@@ -17,11 +17,8 @@ from bench.errors import UsageError
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Header, Open, Pass, Profile, Record, Visit
 
-SCHEMA = 1
+SCHEMA = 2
 NAME = "journal.jsonl"
-LATER_CASE_FIELDS = {"side": "", "idea": ""}
-"""Of a case or a hole what older journals lack, with what it means there; likewise of a visit."""
-LATER_VISIT_FIELDS = {"dispatch_seconds": None}
 
 
 class Journal:
@@ -80,8 +77,8 @@ class Story:
 def read(path: Path) -> Story:
     """Reads a run's folder or its journal.
 
-    A last line that was cut off is what a killed run leaves and is passed over, and so is a record of a kind that is not known;
-    anything else that is not a record raises `UsageError` with its line.
+    A last line without its newline, as a killed run leaves, is ignored; any other line that is not
+    a record raises `UsageError` with its number.
     """
     file = path / NAME if path.is_dir() else path
     try:
@@ -98,15 +95,13 @@ def read(path: Path) -> Story:
         if record["record"] == "header":
             raise _damaged(file, number, "not a journal record: a header stands in the first line alone")
         if record["record"] not in KINDS:
-            continue
-        if record["record"] == "visit":
-            record = LATER_VISIT_FIELDS | record
+            raise _damaged(file, number, f"not a journal record: unknown kind {record['record']!r}")
         if what := fault(record, KINDS[record["record"]]):
             raise _damaged(file, number, f"not a journal record: {what}")
         if record.get("case", "") not in {*keys, ""}:
             raise _damaged(file, number, f"not a journal record: case is {record['case']!r}, which the header does not have")
         if (event := _event(record)) in seen:
-            raise _damaged(file, number, f"not a journal record: it tells of {' '.join(map(str, event))} once more")
+            raise _damaged(file, number, f"not a journal record: it repeats {' '.join(map(str, event))}")
         seen.add(event)
         records.append(record)
     return Story(file, header, tuple(records))
@@ -137,15 +132,11 @@ def _parsed(file: Path, number: int, line: str) -> Any:
 def _header(file: Path, record: dict[str, Any]) -> Header:
     if record.get("record") != "header":
         raise _damaged(file, 1, "a journal begins with its header")
-    if isinstance(schema := record.get("schema"), int) and schema > SCHEMA:
-        raise UsageError(f"{file}:1: schema {schema} is newer than {SCHEMA}, the newest known; update stepbench.")
-    for name in ("cases", "holes"):
-        if isinstance(record.get(name), list):
-            record[name] = [LATER_CASE_FIELDS | named if isinstance(named, dict) else named for named in record[name]]
-    for case in record["cases"] if isinstance(record.get("cases"), list) else ():
-        if isinstance(case, dict) and "bytes" not in case:  # nor did older journals tell what a control's step does
-            case["bytes"] = 0
-            case["flops"] = case.get("flops") if case.get("proven") else 0
+    if isinstance(schema := record.get("schema"), int) and schema != SCHEMA:
+        raise UsageError(
+            f"{file}:1: schema {schema}, expected {SCHEMA}: another version of stepbench measured "
+            "this run; measure it again or read it with that version."
+        )
     if what := fault(record, Header):
         raise _damaged(file, 1, f"the header is not a run's: {what}")
     keys = [named["key"] for named in (*record["cases"], *record["holes"])]
@@ -156,9 +147,8 @@ def _header(file: Path, record: dict[str, Any]) -> Header:
 
 
 def _event(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What can happen only once in a run; a step may be opened again in a pass, after another one of its process failed."""
-    names = ["record", "pass", "block", "case", *(["at_seconds"] if record["record"] == "open" else [])]
-    return tuple(record[name] for name in names if name in record)
+    """What can happen only once in a run."""
+    return tuple(record[name] for name in ("record", "pass", "block", "case") if name in record)
 
 
 def _damaged(file: Path, number: int, what: str) -> UsageError:

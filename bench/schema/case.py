@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from backends.api import Problem, steady_learning_rate
 
-TWIN, YARDSTICK, CEILING, CONTROL, COLLECTIVE = "twin", "yardstick", "ceiling", "control", "collective"
-PEAK, OVERHEAD = "peak", "overhead"
-FIXED_WORK = (CONTROL, YARDSTICK, CEILING, COLLECTIVE, PEAK, OVERHEAD)
+TWIN, CONTROL, GUARD, PEAK = "twin", "control", "guard", "peak"
+FIXED_WORK = (CONTROL, GUARD, PEAK)
 """Kinds of backends that do no training step: measured with every plan, never proven."""
 CONTROLS = (TWIN, *FIXED_WORK)
-"""Kinds of rows that a reader needs only to trust the others. Every other kind is a way of writing the step."""
-
-RATES, EVERY = (CEILING, PEAK, OVERHEAD), 3
-"""Kinds that nothing is compared with, only reckoned: measured in every third pass, and the last one."""
+"""Kinds of rows that support the other rows. Every other kind is a way of writing the step."""
+EVERY = 3
+"""Peaks are measured in every third pass and in the last one: they serve only for bounds."""
 
 
 class Shape(NamedTuple):
@@ -36,7 +34,9 @@ class Shape(NamedTuple):
         except ValueError:
             sizes = []
         if len(sizes) != len(cls._fields) or min(sizes) < 1:
-            raise ValueError("four whole numbers of at least 1 with x between them, such as 64x1000x100x10")
+            raise ValueError(
+                "four whole numbers of at least 1 with x between them, such as 64x1000x100x10"
+            )
         return cls(*sizes)
 
     def __str__(self) -> str:
@@ -44,14 +44,12 @@ class Shape(NamedTuple):
 
 
 DEFAULT_SHAPE = Shape(64, 1000, 100, 10)
-"""Of the controls, whatever is swept: their work is fixed."""
+"""The shape of controls in every sweep: their work is fixed."""
 SIDE = "side"
-"""Of a run with several interpreters or revisions the label; empty in any other."""
-RANKS = "ranks"
-"""Processes that compute a step together; one in files that do not tell."""
+"""The label of an interpreter, revision or variables; empty in a run without sides."""
 CASE_COLUMNS = ["backend", "device", "dtype", "threads", *Shape._fields]
-"""The columns that name a case in a table, but for its side and its ranks."""
-_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+x\d+x\d+x\d+)(?:-(\d+)ranks)?(?:@(.+))?")
+"""The columns that name a case in a table, besides its side."""
+_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+x\d+x\d+x\d+)(?:@(.+))?")
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,6 @@ class Case:
     twin: bool = False
     side: str = ""
     """Label of the `Side` it runs on."""
-    ranks: int = 1
-    """Processes that compute the step together; the shape is that of the whole batch."""
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Case:
@@ -77,23 +73,20 @@ class Case:
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Case:
-        """From a row of a table with the columns `CASE_COLUMNS`, `side` and `ranks`. A twin has its baseline's work and its own
-        name."""
+        """From a row of a table with the columns `CASE_COLUMNS` and `side`."""
         shape = Shape(*(int(row[size]) for size in Shape._fields))
-        return cls(
-            row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE], ranks=int(row[RANKS])
-        )
+        place = row["device"], row["dtype"], int(row["threads"])
+        return cls(row["backend"], *place, shape, side=row[SIDE])
 
     @classmethod
     def parse(cls, key: str) -> Case:
-        """From a key; a twin's names no backend but itself. Raises `ValueError` for a text that is none."""
+        """From a key; a twin's key does not name its backend. Raises `ValueError`."""
         if not (match := _KEY.fullmatch(key)):
             raise ValueError(
-                f"{key!r}: expected backend-device-dtype-threads-shape, then -2ranks where there are several, then @side where "
-                "a run has sides"
+                f"{key!r}: expected backend-device-dtype-threads-shape, then @side in a run of sides"
             )
-        name, device, dtype, threads, shape, ranks, side = match.groups()
-        return cls(name, device, dtype, int(threads), Shape.parse(shape), side=side or "", ranks=int(ranks or 1))
+        name, device, dtype, threads, shape, side = match.groups()
+        return cls(name, device, dtype, int(threads), Shape.parse(shape), side=side or "")
 
     @property
     def name(self) -> str:
@@ -101,40 +94,32 @@ class Case:
 
     @property
     def key(self) -> str:
-        together = f"-{self.ranks}ranks" if self.ranks > 1 else ""
-        return at(f"{self.name}-{self.device}-{self.dtype}-{self.threads}-{self.shape}{together}", self.side)
+        return self._joined("-")
 
     @property
     def path(self) -> str:
-        """The case for other tools, which split names at slashes: `backend/device/dtype/threads/shape@side`, several ranks
-        behind the shape."""
-        together = f"/{self.ranks}ranks" if self.ranks > 1 else ""
-        return at(f"{self.name}/{self.device}/{self.dtype}/{self.threads}/{self.shape}{together}", self.side)
+        """For tools that split names at slashes: `backend/device/dtype/threads/shape@side`."""
+        return self._joined("/")
+
+    def _joined(self, by: str) -> str:
+        parts = (self.name, self.device, self.dtype, str(self.threads), str(self.shape))
+        return at(by.join(parts), self.side)
 
     def __str__(self) -> str:
         """For a sentence about a run whose shape and threads the reader knows."""
-        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self._together, self.side)))}]"
+        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
 
     @property
     def label(self) -> str:
         """For a sentence that has to name the case in full."""
-        parts = (self.device, self.dtype, f"threads {self.threads}", str(self.shape), self._together, self.side)
+        parts = (self.device, self.dtype, f"threads {self.threads}", str(self.shape), self.side)
         return f"{self.name}[{', '.join(filter(None, parts))}]"
 
     @property
-    def _together(self) -> str:
-        return f"{self.ranks} ranks" if self.ranks > 1 else ""
-
-    @property
     def columns(self) -> dict[str, Any]:
-        """The values of `CASE_COLUMNS`, `side` and `ranks`."""
+        """The values of `CASE_COLUMNS` and `side`."""
         values = (self.name, self.device, self.dtype, self.threads, *self.shape)
-        return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side, RANKS: self.ranks}
-
-    @property
-    def part(self) -> Case:
-        """The step of one rank's part of the batch, the largest, in one process: what a rank computes, without the others."""
-        return replace(self, ranks=1, shape=self.shape._replace(N=-(-self.shape.N // self.ranks)))
+        return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side}
 
     @property
     def learning_rate(self) -> float:
@@ -151,20 +136,20 @@ class Case:
 
 
 def is_control(kind: str) -> bool:
-    """Whether a reader needs a row of this kind only to trust the others."""
+    """Whether rows of this kind only support the others."""
     return kind in CONTROLS
 
 
 def takes_part(kind: str, number: int, processes: int) -> bool:
-    """Whether rows of this kind are measured in a pass of so many."""
-    return kind not in RATES or number % EVERY == 0 or number == processes - 1
+    """Whether a pass of this number, of so many, measures rows of this kind."""
+    return kind != PEAK or number % EVERY == 0 or number == processes - 1
 
 
 def passes_of(kind: str, processes: int) -> int:
-    """In how many of so many passes rows of this kind are measured."""
+    """The number of passes, of so many, that measure rows of this kind."""
     return sum(takes_part(kind, number, processes) for number in range(processes))
 
 
 def at(name: str, side: str) -> str:
-    """`name@side`, or the name alone where a run has no sides."""
+    """`name@side`, or the name alone in a run without sides."""
     return f"{name}@{side}" if side else name

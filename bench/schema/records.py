@@ -1,6 +1,6 @@
-"""The journal's records, a JSON object a line: what a run consists of, and what everything else is made from.
+"""The journal's records, one JSON object a line: all that a run measured.
 
-Fields are added and none is renamed; what an older journal lacks is `NotRequired`, or filled in by `bench.record.journal`.
+`NotRequired` marks what a step, a library or a machine may not have.
 """
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
@@ -30,7 +30,6 @@ Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value
 Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
 Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
 Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
-Rounds = Annotated[list[Count], Bound("two whole numbers of at least 0", lambda value: len(value) == 2)]
 Sizes = Annotated[list[Number], Bound("four whole numbers of at least 1", lambda value: len(value) == 4)]
 
 
@@ -47,8 +46,6 @@ class Named(TypedDict):
     twin: bool
     side: str
     """The label of an interpreter, a revision or variables; empty where a run has no sides."""
-    ranks: NotRequired[Number]
-    """Processes that compute the step together; one where an older journal does not tell."""
     key: str
     kind: str
 
@@ -59,28 +56,26 @@ class CaseRecord(Named):
     baseline: str | None
     """The key of the case that the ratio refers to."""
     proven: bool
-    selected: NotRequired[bool]
-    """Whether the settings ask for it; other cases come along."""
+    selected: bool
+    """Whether the settings ask for it; the baseline and the controls are measured anyway."""
     flops: Count
     bytes: Count
-    """Operations and bytes of a step: what the problem needs, or what a control says that it does."""
-    steps_per_call: NotRequired[Together]
+    """Operations and bytes of a step: what the problem needs, or what a control says it does."""
+    steps_per_call: Together
     learning_rate: float
     tolerance: float | None
     source_hash: str
     versions: dict[str, str]
     idea: str
-    group: NotRequired[str]
-    """Cases of one group share a process."""
 
 
 Operations = Annotated[list[Count], Bound("operations and bytes", lambda value: len(value) == 2)]
 
 
 class Described(TypedDict):
-    """What a worker tells of a backend's file, which may be foreign: see `bench.plan.discovery.describe`.
+    """What a worker reports of a backend's file: see `bench.plan.discovery.describe`.
 
-    Where a library is missing it is less.
+    Only the first fields where a library is missing.
     """
 
     source: str
@@ -90,7 +85,7 @@ class Described(TypedDict):
     idea: str
     libraries: list[str]
     steps_per_call: NotRequired[Together]
-    parallel: NotRequired[bool]
+    least_threads: NotRequired[Number]
     dtypes: NotRequired[list[str]]
     versions: NotRequired[dict[str, str]]
     work: NotRequired[dict[str, dict[str, Operations]]]
@@ -129,17 +124,17 @@ class MachineFacts(Load):
     cpu: str
     cpus: Number
     cores: list[list[int]]
-    cpu_quota: NotRequired[float | None]
+    cpu_quota: float | None
     memory_bytes: Count
     gpus: list[dict[str, Any]]
     system: str
-    libc: NotRequired[str]
+    libc: str
     python: str
-    python_build: NotRequired[str]
-    packages: NotRequired[dict[str, str]]
+    python_build: str
+    packages: dict[str, str]
     commit: str | None
-    kernel_choices: NotRequired[dict[str, str]]
-    """Environment variables that choose a library's kernels; older journals do not tell."""
+    kernel_choices: dict[str, str]
+    """Environment variables that choose a library's kernels."""
     sides: NotRequired[dict[str, SideFacts]]
     """By label."""
 
@@ -152,8 +147,8 @@ class SettingsRecord(TypedDict):
     blocks: Number
     steps: Number
     allocator: str
-    margin: NotRequired[Above0]
-    """Steps that differ by less count as equal; 1 % where an older journal does not tell."""
+    margin: Above0
+    """Steps that differ by less count as equal."""
 
 
 class Header(TypedDict):
@@ -167,10 +162,10 @@ class Header(TypedDict):
     machine: MachineFacts
     cases: list[CaseRecord]
     holes: list[Hole]
-    sources: NotRequired[dict[str, str]]
+    sources: dict[str, str]
     """Hash -> the backend's file, and that of the step it inherits."""
-    doctor: NotRequired[list[str]]
-    """What is known to make the machine a bad instrument, a sentence each."""
+    doctor: list[str]
+    """What is known to disturb measurements on this machine, a sentence each."""
 
 
 class ErrorsRecord(TypedDict):
@@ -182,12 +177,12 @@ class ErrorsRecord(TypedDict):
     kinks: Count
 
 
-Timed = TypedDict("Timed", {"pass": Count, "at_seconds": NotRequired[float]})
+Timed = TypedDict("Timed", {"pass": Count, "at_seconds": float})
 """What every later record has: the pass, from 0, and seconds since the run began."""
 
 
 class Pass(Timed, Load):
-    """A pass begins: every group of cases gets a fresh process."""
+    """A pass begins: every case gets a process of its own."""
 
     record: Literal["pass"]
     other_runs: NotRequired[int]
@@ -195,24 +190,24 @@ class Pass(Timed, Load):
 
 
 class Outside(TypedDict):
-    """What the conductor's clock says of a visit: seconds of its requests, waits for the answers included."""
+    """A visit by the conductor's clock: seconds of its requests, including the wait for replies."""
 
     put_seconds: Above0
-    """Weights in; the longest of the visit's rounds of `steps`, so that no round is a place to hide in."""
+    """Weights in; the longest of the visit's rounds of `steps`."""
     throughput_seconds: Above0
-    """The request whose inner part is `throughput_seconds` of the visit; so are the next two."""
+    """The request that contains the visit's `throughput_seconds`; likewise the next two."""
     latency_seconds: Above0
     device_seconds: Above0 | None
     take_seconds: Above0
-    """Losses and weights out, likewise."""
+    """Losses and weights out; the longest."""
     span_seconds: Above0
     """Of the throughput round as a whole, from weights in to weights out."""
     cpu_seconds: AtLeast0
-    """That the worker's processes computed in it."""
-    cpu_span_seconds: NotRequired[Above0]
-    """In which they did: the span with the counting at both its ends."""
+    """CPU time of the worker's processes in it."""
+    cpu_span_seconds: Above0
+    """The span in which CPU time was counted."""
     audit_steps: NotRequired[Number]
-    """Of a further round, now and then, of another length."""
+    """Of a further round, in some visits, of another length."""
     audit_span_seconds: NotRequired[Above0]
 
 
@@ -225,14 +220,14 @@ class Open(Timed):
     """Construction and first step."""
     errors: ErrorsRecord | None
     """Of the proof; a control has none."""
-    threads: NotRequired[dict[str, int]]
+    threads: dict[str, int]
     """Thread pool -> the threads that it computes with."""
-    marks: NotRequired[bool]
+    marks: bool
     """Whether its device has a clock of its own."""
     nonce: NotRequired[str]
-    """What its proof's problems were drawn from."""
+    """The seed of its proof's problems; a control has none."""
     unclosed: NotRequired[list[str]]
-    """Of foreign code: what it could not be kept from on this machine."""
+    """Of foreign code: what the sandbox could not close on this machine."""
 
 
 class Visit(Timed):
@@ -247,19 +242,16 @@ class Visit(Timed):
     dispatch_seconds: AtLeast0 | None
     """Of the throughput round, until its last step was queued."""
     latency_seconds: Above0
-    throughput_call_seconds: NotRequired[list[AtLeast0] | None]
-    """Of each call of the throughput round, a wait at its end left out; none on a device that queues."""
-    latency_call_seconds: NotRequired[list[AtLeast0]]
-    """Likewise, its loss fetched."""
+    throughput_call_seconds: list[AtLeast0] | None
+    """Of each call of the throughput round, without the wait at its end; null on queued devices."""
+    latency_call_seconds: list[AtLeast0]
+    """Of each call of the latency round, its loss fetched."""
     device_seconds: Above0 | None
     minor_faults: Count
     readback_seconds: float
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
-    outside: NotRequired[Outside]
-    counts: NotRequired[dict[str, Rounds]]
-    """Of each hardware event that could be counted: what the worker's processes did of it in the throughput round and in the
-    further one of another length, weights in and out included."""
+    outside: Outside
 
 
 class Block(Timed):
@@ -267,9 +259,9 @@ class Block(Timed):
 
     record: Literal["block"]
     block: Count
-    nonce: NotRequired[str]
-    """What its rounds' weights were drawn from."""
-    gpus: NotRequired[list[dict[str, Any]]]
+    nonce: str
+    """The seed of its rounds' weights."""
+    gpus: list[dict[str, Any]]
 
 
 class Profile(Timed):

@@ -1,4 +1,4 @@
-"""What a visit's readings say of a step: pure functions of the journal's records, for whoever judges a clock or a time."""
+"""The time of a step from a visit's readings: pure functions of the journal's records."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from bench.schema.records import Visit
 GRAIN = 1e-9
 """Seconds that the clock counts in: a time below it is none."""
 WARM_UP = 4
-"""The first quarter of a round's calls warms up what the conductor's asking has let cool: timed, and not counted."""
+"""The first quarter of a round's calls warms up caches and pools: it is timed and not counted."""
 QUEUED = 0.2
-"""A round that spends so much of its time in the wait at its end is one of a library that queues, on whatever device."""
+"""A round that spends this share of its time in the wait at its end was queued, on any device."""
 
 EVEN_IN, EVEN_STEPS = 0.1, 4.0
-"""Of the quickest calls so many have to be in rounds that add up, to so many steps more than their calls."""
+"""This share of the quickest calls has to be in rounds that take at most so many steps more than the
+sum of their calls."""
 
 
 def warm_up(calls: Sequence[float]) -> int:
-    """How many of a round's calls warm up."""
+    """The number of a round's calls that warm up."""
     return len(calls) // WARM_UP
 
 
@@ -31,7 +32,8 @@ def queues(visit: Visit) -> bool:
 
 
 def seconds_per_step(visit: Visit, mode: str) -> float:
-    """Of a round in the mode `throughput`, `latency`, `dispatch` or `device`, its warm-up left out where it is known."""
+    """Of a round in the mode `throughput`, `latency`, `dispatch` or `device`, without its warm-up
+    where calls were timed."""
     fields: Mapping[str, Any] = visit
     seconds, calls = fields[f"{mode}_seconds"], fields.get(f"{'latency' if mode == 'latency' else 'throughput'}_call_seconds")
     if not calls or mode == "device" or (mode != "latency" and queues(visit)):
@@ -41,22 +43,24 @@ def seconds_per_step(visit: Visit, mode: str) -> float:
 
 
 def timed_singly(visits: Sequence[Visit], threads: int = 1) -> bool:
-    """Whether the calls of a case are its steps' own times: each was timed, most rounds were not queued, and on several threads
-    they add up, for what a thread computes while another has lost its core tells nobody why a call took long.
+    """Whether the calls of a case are its steps' own times.
+
+    Each was timed, most rounds were not queued, and on several threads calls add up to rounds: with
+    several threads, a slow call may mean that another thread was descheduled.
     """
-    if not all(visit.get("throughput_call_seconds") for visit in visits) or 2 * sum(map(queues, visits)) >= len(visits):
+    if not all(visit["throughput_call_seconds"] for visit in visits) or 2 * sum(map(queues, visits)) >= len(visits):
         return False
     if threads == 1 or not visits:
         return True
-    beside, step = beside_calls(visits, [visit["throughput_seconds"] for visit in visits])
-    return beside <= EVEN_STEPS * step
+    overhead, step = round_overhead(visits, [visit["throughput_seconds"] for visit in visits])
+    return overhead <= EVEN_STEPS * step
 
 
-def beside_calls(visits: Sequence[Visit], seconds: Sequence[float]) -> tuple[float, float]:
-    """What a round takes beside its calls at their median, and a step in the quickest calls. `seconds`: of each round.
+def round_overhead(visits: Sequence[Visit], seconds: Sequence[float]) -> tuple[float, float]:
+    """Seconds of a round besides its calls at their median, and of a step in the quickest calls.
 
-    It is that of the rounds which hold the quickest calls, and of these the first tenth: beside a neighbour most rounds hold
-    more than their own.
+    `seconds`: of each round. The result is that of the rounds that hold the quickest calls, and of
+    these the first tenth: next to a busy neighbor most rounds hold more than their own.
     """
     calls: list[Sequence[float]] = [visit["throughput_call_seconds"] or () for visit in visits]
     counted = [each[warm_up(each) :] for each in calls]
@@ -68,5 +72,6 @@ def beside_calls(visits: Sequence[Visit], seconds: Sequence[float]) -> tuple[flo
     )
     held = accumulate(number for _, number in rounds)
     least = EVEN_IN * sum(number for _, number in rounds)
-    beside = next(beside for (beside, _), number in zip(rounds, held, strict=True) if number >= least)
-    return beside, quick * len(calls[0]) / visits[0]["steps"]
+    pairs = zip(rounds, held, strict=True)
+    overhead = next(overhead for (overhead, _), number in pairs if number >= least)
+    return overhead, quick * len(calls[0]) / visits[0]["steps"]

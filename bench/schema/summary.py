@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.schema.case import RANKS, SIDE, Shape
+from bench.schema.case import SIDE, Shape
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ COLUMNS = (
             " the first quarter of a round, which warms up", "analyse/estimates", unit="s", only_ok=True, check="time"),
     Columns(_interval("ratio"), "undisturbed time over the baseline's; of rounds in the same block where one of them is queued"
             " or its calls were not timed", "analyse/estimates", only_ok=True, check="time"),
-    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `yardstick`, `ceiling`, `collective`, `peak` or `overhead`",
+    Columns(("kind",), "`seed`, `rung`, `twin`, `control`, `guard` or `peak`",
             "plan/cases", check="text"),
     Columns(("baseline",), "the key of the case that the ratio refers to", "plan/cases"),
     Columns(_interval("latency_seconds_per_step"), "the loss fetched after every step",
@@ -53,11 +53,8 @@ COLUMNS = (
             "analyse/estimates", unit="s", only_ok=True),
     Columns(("flop_per_second",), "floating-point operations that the step needs, over its time",
             "analyse/roofline", unit="1/s", only_ok=True),
-    Columns(("byte_per_second",), "of a ceiling or peak: what it moves, over its time", "analyse/roofline", unit="B/s",
+    Columns(("byte_per_second",), "of a peak: what it moves, over its time", "analyse/roofline", unit="B/s",
             only_ok=True),
-    Columns(("limit_seconds_per_step",), "the least time that the ceilings of the same run leave possible",
-            "analyse/roofline", unit="s", only_ok=True),
-    Columns(("limit_share",), "that over the row's own time", "analyse/roofline", only_ok=True),
     Columns(
         ("first_step_seconds",),
         "construction and first step in a fresh process, without the import; the median over passes",
@@ -109,34 +106,14 @@ COLUMNS = (
             only_ok=True, check="time"),
     Columns(
         ("kernels",),
-        "environment variables that choose a library's kernels, such as `OPENBLAS_CORETYPE=Haswell`, `default` where none"
-        " is set, empty where a run did not record it; only runs with the same ones speak for each other",
+        "environment variables that choose a library's kernels, such as `OPENBLAS_CORETYPE=Haswell`, or `default`",
         "machine/environment", check="text",
     ),
-    Columns(("instructions_per_step",), "by the processor's own counter, in user space; empty where the kernel has none",
-            "analyse/estimates", check="amount"),
-    Columns(("cycles_per_step", "l1_misses_per_step", "cache_misses_per_step"), "likewise: cycles, loads that the first level"
-            " of the data cache does not have, misses of the level that the kernel counts by default, usually the last",
-            "analyse/estimates"),
-    Columns((RANKS,), "processes that compute a step together, each a part of the batch, which the shape tells as a whole",
-            "plan/cases", check="count"),
-    Columns(_interval("strong_efficiency"), "strong scaling: the undisturbed time of the same batch in one process, over that"
-            " of the ranks added up", "analyse/parallel", only_ok=True),
-    Columns(_interval("weak_efficiency"), "weak scaling: the undisturbed time of one rank's part in one process, over that of"
-            " the step", "analyse/parallel", only_ok=True),
-    Columns(("local_seconds_per_step",), "undisturbed, of one rank's part in one process: what a rank computes",
-            "analyse/parallel", unit="s", only_ok=True),
-    Columns(("collective_seconds_per_step",), "undisturbed, of the gradients' sum over the ranks alone, where there are as"
-            " many as at the default shape", "analyse/parallel", unit="s", only_ok=True),
     Columns(("bound_seconds_per_step",), "the least time that a step can take undisturbed, by what `bound_by` says",
             "analyse/roofline", unit="s", only_ok=True),
     Columns(("bound_share",), "that over the row's own undisturbed time", "analyse/roofline", only_ok=True),
     Columns(("bound_by",), "`peak`: the peak that this run measured in registers and caches; `best seen`: the fastest that this"
             " run saw anything do, which no row can pass", "analyse/roofline", only_ok=True),
-    Columns(("memory_seconds_per_step", "operators_seconds_per_step", "faults_seconds_per_step", "rest_seconds_per_step"),
-            "with the bound the parts of the undisturbed time: bytes at the fastest copy's rate, operators and page faults at"
-            " what one costs in the same blocks, and the rest, which may be negative",
-            "analyse/decomposition", unit="s", only_ok=True),
 )  # fmt: skip
 SUMMARY = [name for columns in COLUMNS for name in columns.names]
 ONLY_OK = [name for columns in COLUMNS if columns.only_ok for name in columns.names]

@@ -61,7 +61,7 @@ def plain(title: str, priority: int = 0) -> Column:
 
 
 def dimension(name: str) -> Column:
-    return Column(name, lambda row: str(row[name]), 0, right=name in ("threads", "ranks"))
+    return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
 
 
 def _total(columns: list[Column], rows: list[Row], gap: int) -> int:

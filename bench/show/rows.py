@@ -11,27 +11,26 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import roofline
-from bench.schema.case import FIXED_WORK, RANKS, SIDE, Case, Shape, at, is_control
+from bench.schema.case import FIXED_WORK, SIDE, Case, Shape, at, is_control
 from bench.show.grid import Row
 
 BOUNDS = {roofline.MEASURED: "bound", roofline.SEEN: "best seen"}
 """What people call the bound of a row, by what it rests on."""
 DIMENSIONS = ("device", "dtype", "threads", "shape")
-"""Two more, but the sides of a case, and what other numbers of ranks make of it, stand next to each other instead of in a part
-of the table each."""
+"""Where they vary, a table has a part for each; the sides of a case are rows next to each other."""
 
 
 def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     """The rows that have a time, in the order in which people read them, and the dimensions that vary."""
     table = with_shape(table)
-    varying = [name for name in (*DIMENSIONS, RANKS, SIDE) if table.loc[~table["kind"].isin(FIXED_WORK), name].nunique() > 1]
+    varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(FIXED_WORK), name].nunique() > 1]
     rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: sides(table)}
     rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
     first: dict[tuple[Any, ...], float] = {}  # a case's time on its first side, which decides where all of them stand
     for row in rows:
         first.setdefault(_case(row), row["seconds_per_step"])
-    places = [name for name in varying if name not in (SIDE, RANKS)]
+    places = [name for name in varying if name != SIDE]
     rows.sort(key=lambda row: (is_control(row["kind"]), *(order[name].index(row[name]) for name in places), first[_case(row)]))
     return rows, varying
 
@@ -53,7 +52,7 @@ def with_shape(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _case(row: Row) -> tuple[Any, ...]:
-    return (row["backend"], row[RANKS], *(row[name] for name in DIMENSIONS))
+    return (row["backend"], *(row[name] for name in DIMENSIONS))
 
 
 def sides(table: pd.DataFrame) -> list[str]:
@@ -66,13 +65,11 @@ def common(table: pd.DataFrame) -> str:
     """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
     table = with_shape(table[~table["kind"].isin(FIXED_WORK)]) if "kind" in table else with_shape(table)
     parts = []
-    for name in (*DIMENSIONS, RANKS, SIDE):
+    for name in (*DIMENSIONS, SIDE):
         values = list(filter(None, dict.fromkeys(table[name])))
-        if name == RANKS and values == [1]:
-            continue  # most runs know of nothing else
         if len(values) == 1:
             plural = "s" if values[0] != 1 else ""
-            parts.append(f"{values[0]} {name[:-1]}{plural}" if name in ("threads", RANKS) else str(values[0]))
+            parts.append(f"{values[0]} {name[:-1]}{plural}" if name == "threads" else str(values[0]))
         elif values:
             parts.append(f"{name} varies")
     return " · ".join(parts)
@@ -84,11 +81,10 @@ def key_of(row: Row) -> str:
 
 
 def name_of(row: Row) -> str:
-    """A row's backend, with its ranks where there are several, and its side where a run has sides."""
-    together = f" ({row[RANKS]:.0f} ranks)" if row[RANKS] > 1 else ""
-    return at(f"{row['backend']}{together}", row[SIDE])
+    """A row's backend, with its side where a run has sides."""
+    return at(row["backend"], row[SIDE])
 
 
 def place_of(row: Row, varying: list[str]) -> str:
     """Where a row stands in what varies, sides aside: `device cuda · threads 2`."""
-    return " · ".join(f"{dimension} {row[dimension]}" for dimension in varying if dimension not in (SIDE, RANKS))
+    return " · ".join(f"{dimension} {row[dimension]}" for dimension in varying if dimension != SIDE)

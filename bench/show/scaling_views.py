@@ -13,7 +13,7 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.scaling import LINE, TOLERATED, Scaling
-from bench.schema.case import RANKS, SIDE, Shape
+from bench.schema.case import SIDE, Shape
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.pictures import COLOURS, MARKERS
@@ -112,7 +112,7 @@ def draw(sweep: Scaling, target: Path) -> list[Path]:
 
 def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
     rows = records(table)
-    varying = [grid.dimension(name) for name in ("device", "dtype", "threads", RANKS, SIDE) if table[name].nunique() > 1]
+    varying = [grid.dimension(name) for name in ("device", "dtype", "threads", SIDE) if table[name].nunique() > 1]
     columns = [grid.plain("backend"), *varying, *measures]
     grid.show(grid.fit(columns, rows, to.width), rows, to)
 

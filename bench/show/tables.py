@@ -16,7 +16,7 @@ from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import arranged, common, name_of, records, sides
-from bench.units import amount, giga, seconds, size, span, spread
+from bench.units import giga, seconds, size, span, spread
 
 MANY = 1000
 """So many passes are no advice."""
@@ -118,12 +118,6 @@ def _pays_after(row: Row) -> str:
     return f"{_count(steps)} ({_count(low)}–{_count(high) or '∞'})" if math.isfinite(steps) else ""
 
 
-def _per_cycle(row: Row) -> str:
-    """Instructions per cycle."""
-    share = row["instructions_per_step"] / row["cycles_per_step"] if row["cycles_per_step"] > 0 else math.nan
-    return f"{share:.2f}" if math.isfinite(share) else ""
-
-
 _MEASURES = [
     Column("time/step", lambda r: seconds(r["seconds_per_step"]), 0),
     Column("±95%", lambda r: spread(r["seconds_per_step_low"], r["seconds_per_step_high"]), 1),
@@ -132,10 +126,6 @@ _MEASURES = [
     Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
     Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]), 9),
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
-    Column("part alone", lambda r: seconds(r["local_seconds_per_step"]), 3),
-    Column("collective", lambda r: seconds(r["collective_seconds_per_step"]), 3),
-    Column("strong", lambda r: _share(r["strong_efficiency"]), 3),
-    Column("weak", lambda r: _share(r["weak_efficiency"]), 3),
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
     Column("GF/s", lambda r: giga(r["flop_per_second"]), 5),
@@ -148,11 +138,6 @@ _MEASURES = [
     Column("kernels", lambda r: _count(r["kernels_per_step"]), 8),
     Column("peak", lambda r: size(r["peak_bytes_per_step"]), 8),
     Column("allocates", lambda r: size(r["allocated_bytes_per_step"]), 10),
-    Column("instr.", lambda r: amount(r["instructions_per_step"]), 9),
-    Column("cycles", lambda r: amount(r["cycles_per_step"]), 10),
-    Column("IPC", _per_cycle, 9),
-    Column("L1 misses", lambda r: amount(r["l1_misses_per_step"]), 10),
-    Column("misses", lambda r: amount(r["cache_misses_per_step"]), 10),
     Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
     Column("error w1", lambda r: f"{r['error_w1']:.0e}" if math.isfinite(r["error_w1"]) else "", 9),

@@ -1,19 +1,23 @@
-"""A fresh process that builds and runs the steps of one group, as its conductor asks: `python -m bench.worker SETUP`.
+"""A process that runs one step as the conductor asks: `python -m bench.worker SETUP`.
 
-What can be asked stands in `bench.worker.requests`, which is loaded once the process is set up, since the libraries that it
-loads read threads, affinity and limits when they are loaded; only `about` is answered without, where NumPy may be missing.
+With a `socket` in its setup it is a fork server: it loads libraries and forks a worker for each
+request `fork`. Libraries read threads, affinity and limits on import, so those are set first;
+only `about` is answered without NumPy.
 """
 
 from __future__ import annotations
 
 import faulthandler
+import gc
 import importlib
 import json
 import os
 import platform
 import resource
+import socket
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata, util
 from typing import Any
@@ -21,8 +25,10 @@ from typing import Any
 from bench import conversation
 from bench.worker import sandbox
 
+Reply = dict[str, Any]
 
-def about(needed: list[str], packages: list[str]) -> dict[str, Any]:
+
+def about(needed: list[str], packages: list[str]) -> Reply:
     """This interpreter, and which of the needed modules it lacks."""
     versions = {}
     for name in packages:
@@ -32,42 +38,90 @@ def about(needed: list[str], packages: list[str]) -> dict[str, Any]:
     return {"python": platform.python_version(), "packages": versions, "missing": missing}
 
 
-class Worker:
-    """Answers requests by their names; arrays come and go in the memory of this descriptor."""
+def preload(libraries: list[str]) -> Reply:
+    """Imports what every child needs; what a library sets on import is not the backend's doing."""
+    for library in ("bench.worker.requests", "bench.region", *libraries):
+        with suppress(ImportError):  # a distribution's name need not be a module's
+            importlib.import_module(library)
+    gc.freeze()  # children share these pages until they write to them
+    return {}
 
-    def __init__(
-        self, threads: int, descriptor: int = -1, unclosed: Sequence[str] = (), place: tuple[int, int] = (0, 1)
-    ) -> None:
-        self.threads, self.descriptor, self.unclosed, self.place = threads, descriptor, list(unclosed), place
+
+def reap(pid: int, seconds: float) -> Reply:
+    """The exit code of a child that ends within so many seconds, as subprocess has it."""
+    deadline = time.monotonic() + seconds
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
+        if time.monotonic() >= deadline:
+            return {"code": None}
+        time.sleep(1e-3)
+    return {"code": os.waitstatus_to_exitcode(ended[1])}
+
+
+class Worker:
+    """Answers requests by their names."""
+
+    def __init__(self, setup: dict[str, Any], unclosed: list[str]) -> None:
+        self.setup, self.unclosed = setup, unclosed
+        self.streams = conversation.take_streams()
+        self.methods: dict[str, Callable[..., Reply]] = {
+            "about": about,
+            "preload": preload,
+            "reap": reap,
+            "fork": self.fork,
+        }
         self.requests: Any = None
         self.region: Any = None
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def serve(self) -> None:
+        conversation.serve(self.respond, *self.streams)
+
+    def respond(self, request: dict[str, Any]) -> Reply:
         name = request.pop("do")
-        if name == "about":
-            return conversation.answer(about, request)
+        if name in self.methods:
+            return conversation.answer(self.methods[name], request)
         if self.requests is None:
-            self.requests = importlib.import_module("bench.worker.requests").Requests(self.threads, self.unclosed, self.place)
-            if self.descriptor >= 0:
-                self.region = importlib.import_module("bench.region").Region(self.descriptor)
+            module = importlib.import_module("bench.worker.requests")
+            self.requests = module.Requests(self.setup["threads"], self.unclosed)
+            self.region = importlib.import_module("bench.region").Region(self.setup["region"])
         return conversation.answer(getattr(self.requests, name), request, self.region)
 
+    def fork(self) -> Reply:
+        """Starts a child with the streams and the region whose descriptors the socket brings."""
+        with socket.socket(fileno=os.dup(self.setup["socket"])) as connection:
+            _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
+        parent = os.getpid()
+        if pid := os.fork():
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return {"pid": pid}
+        try:
+            for stream in self.streams:  # the server's; only the server uses them
+                stream.close()
+            *theirs, region = descriptors
+            for number, descriptor in enumerate(theirs):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            os.setsid()
+            run({**self.setup, "region": region, "socket": None}, parent)
+        finally:
+            os._exit(1)
 
-def main(arguments: str) -> None:
-    """Sets the process up before anything else is imported, then serves requests until standard input ends."""
-    setup = json.loads(arguments)
+
+def run(setup: dict[str, Any], parent: int | None = None) -> None:
+    """Sets the process up, then serves requests until standard input ends."""
     conversation.end_with_parent()
-    conversation.keep_orphans()
+    if parent is not None and os.getppid() != parent:
+        return  # it ended before it could take this process with it
+    conversation.adopt_orphans()
     if setup["cpus"]:
-        os.sched_setaffinity(0, setup["cpus"])  # the conductor's own are others
+        os.sched_setaffinity(0, setup["cpus"])
     if setup["memory"]:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     unclosed = sandbox.enter(setup["writable"]) if setup["writable"] else []
     faulthandler.enable()
-    streams = conversation.streams()
-    conversation.serve(Worker(setup["threads"], setup["region"], unclosed, setup["place"]).answer, *streams)
+    Worker(setup, unclosed).serve()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    run(json.loads(sys.argv[1]))

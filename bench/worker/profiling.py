@@ -16,22 +16,22 @@ from numpy.typing import NDArray
 from backends.api import TrainStep
 from bench.errors import missing
 from bench.worker import operators
-from bench.worker.visits import Opened
+from bench.worker.visits import LoadedStep
 
 MEMORY_CALLS = 10
 
 
-def profile(opened: Opened, weights: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
+def profile(loaded: LoadedStep, weights: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
     """Losses of as many calls from these weights, and per training step what can be counted; what cannot is left out.
 
     `uncounted` says what a library that is not installed would have counted.
     """
-    step = opened.step
+    step = loaded.step
     every = step.steps_per_call
     step.set_weights(*weights)
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
-    asked = operators.of_numpy(step) | operators.of_torch(step, opened.case.device)
+    asked = operators.of_numpy(step) | operators.of_torch(step, loaded.case.device)
     uncounted = {} if util.find_spec("memray") else {"uncounted": str(missing("memray", "memory of a step", "memory"))}
     counts = ({} if uncounted else memory(step, MEMORY_CALLS)) | asked | step.counts()
     shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}

@@ -1,4 +1,4 @@
-"""What a worker can be asked for: each method is a request, its arguments and its reply plain JSON values and arrays."""
+"""The requests of a worker: each method is one; it takes and returns JSON values and arrays."""
 
 from __future__ import annotations
 
@@ -24,16 +24,15 @@ Arrays = Sequence[NDArray[Any]]
 
 
 class Requests:
-    """The steps of one process; `bench.measure` asks."""
+    """One step; `bench.measure` asks."""
 
-    def __init__(self, threads: int, unclosed: Sequence[str] = (), place: tuple[int, int] = (0, 1)) -> None:
+    build: type[TrainStep]
+    loaded: visits.LoadedStep
+
+    def __init__(self, threads: int, unclosed: Sequence[str] = ()) -> None:
         self.threads = threads
-        self.rank, self.ranks = place
-        """Of a step that several processes compute together; each opens, proves and runs it with its part of the batch."""
         self.unclosed = list(unclosed)
-        """What this process, which runs foreign code, could not be kept from."""
-        self.builds: dict[str, type[TrainStep]] = {}
-        self.opened: dict[str, visits.Opened] = {}
+        """What the sandbox could not close."""
         self.before: dict[str, Any] = {}
 
     def devices(self) -> Reply:
@@ -42,64 +41,70 @@ class Requests:
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def load(self, paths: list[str], libraries: list[str], cpus: list[int]) -> Reply:
-        """Imports libraries, goes to the cores that steps are timed on, then imports backends' files.
+    def load(self, path: str, libraries: list[str], cpus: list[int]) -> Reply:
+        """Imports libraries, moves to the cores that steps are timed on, imports the backend's file.
 
-        Of the cores a rank takes its own. Raises `Wrong` if a file changes process-wide state.
+        Raises `Wrong` if the file changes process-wide state.
         """
-        own = cpus[self.rank * self.threads : (self.rank + 1) * self.threads] if self.ranks > 1 else cpus
-        for library in libraries:  # whatever a library sets when it is loaded is not the backend's doing
+        for library in libraries:  # what a library sets on import is not the backend's doing
             with suppress(ImportError):  # a distribution's name need not be a module's
                 importlib.import_module(library)
-        for thread in os.listdir("/proc/self/task"):  # those that libraries have started; later ones inherit it
+        for thread in os.listdir("/proc/self/task"):  # later threads inherit the affinity
             with suppress(ProcessLookupError):
-                os.sched_setaffinity(int(thread), own)
+                os.sched_setaffinity(int(thread), cpus)
         self.before = isolation.snapshot()
-        for path in paths:
-            self.builds[path] = discovery.load(Path(path))
+        self.build = discovery.load(Path(path))
         return self.settle()
 
-    def open(self, path: str, case: dict[str, Any], arrays: Arrays) -> Reply:
-        """Times construction and first step. Raises `Wrong` for other threads than this process was given."""
+    def open(self, case: dict[str, Any], arrays: Arrays) -> Reply:
+        """Times construction and first step. Raises `Wrong` for other thread counts than asked."""
         this = Case.from_json(case)
-        problem = gate.problem_from(arrays, self.rank, self.ranks)
+        problem = gate.problem_from(arrays)
         start = perf_counter()
-        step = self.builds[path](problem, this.device, this.dtype)
+        step = self.build(problem, this.device, this.dtype)
         float(step.step())
         step.synchronize()
         first_step_seconds = perf_counter() - start
         threads = isolation.thread_counts()
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
-            raise Wrong(f"runs with other threads than asked for: {', '.join(wrong)}, asked for {self.threads}")
-        self.opened[this.key] = visits.Opened(this, step)
-        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None} | (
-            {"unclosed": self.unclosed} if self.unclosed else {}
-        )
-
-    def prove(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
-        return {"arrays": gate.prove(self.builds[path], case["device"], case["dtype"], arrays, calls, self.rank, self.ranks)}
-
-    def turns(self, path: str, case: dict[str, Any], arrays: Arrays, calls: int) -> Reply:
+            raise Wrong(
+                f"runs with other threads than asked for: {', '.join(wrong)}, "
+                f"asked for {self.threads}"
+            )
+        self.loaded = visits.LoadedStep(this, step)
         return {
-            "arrays": gate.take_turns(self.builds[path], case["device"], case["dtype"], arrays, calls, self.rank, self.ranks)
+            "first_step_seconds": first_step_seconds,
+            "threads": threads,
+            "marks": step.mark() is not None,
+            **({"unclosed": self.unclosed} if self.unclosed else {}),
         }
 
-    def put(self, key: str, arrays: Arrays) -> Reply:
-        return visits.put(self.opened[key], arrays)
+    def prove(self, arrays: Arrays, calls: int) -> Reply:
+        case = self.loaded.case
+        return {"arrays": gate.prove(self.build, case.device, case.dtype, arrays, calls)}
 
-    def run(self, key: str, mode: str, calls: int) -> Reply:
-        return visits.run(self.opened[key], mode, calls)
+    def turns(self, arrays: Arrays, calls: int) -> Reply:
+        case = self.loaded.case
+        return {"arrays": gate.take_turns(self.build, case.device, case.dtype, arrays, calls)}
 
-    def take(self, key: str) -> Reply:
-        return visits.take(self.opened[key])
+    def put(self, arrays: Arrays) -> Reply:
+        return visits.put(self.loaded, arrays)
+
+    def run(self, mode: str, calls: int) -> Reply:
+        return visits.run(self.loaded, mode, calls)
+
+    def take(self) -> Reply:
+        return visits.take(self.loaded)
 
     def settle(self) -> Reply:
-        """Raises `Wrong` if process-wide state is not what it was; what it is after an opening is what later visits leave."""
+        """Raises `Wrong` if process-wide state changed since the last call."""
         after = isolation.snapshot()
         if changed := isolation.changes(self.before, after):
-            raise Wrong(f"changes global state: {'; '.join(changed)}; leave the process as it was found")
+            raise Wrong(
+                f"changes global state: {'; '.join(changed)}; leave the process as it was found"
+            )
         self.before = after
         return {}
 
-    def profile(self, key: str, arrays: Arrays, calls: int) -> Reply:
-        return profiling.profile(self.opened[key], arrays, calls)
+    def profile(self, arrays: Arrays, calls: int) -> Reply:
+        return profiling.profile(self.loaded, arrays, calls)

@@ -1,7 +1,6 @@
-"""A round in three parts, each asked for by itself: weights in, calls and a wait, losses and weights out.
+"""The three requests of a round: weights in; calls and a wait; losses and weights out.
 
-What it starts from, and whether it was right, is for others to know. Nothing that is not the step runs between the start and
-the end of the middle part.
+The worker does not check correctness. Only the step runs between the two ends of `run`.
 """
 
 from __future__ import annotations
@@ -21,35 +20,39 @@ from bench.worker import gate, timing
 
 
 @dataclass
-class Opened:
+class LoadedStep:
     """A step that is ready to be visited."""
 
     case: Case
     step: TrainStep
     losses: Sequence[SupportsFloat] = ()
-    """Of the latest calls, as far as they are to be told: fetched only when they are handed out."""
+    """Of the latest calls; `take` fetches them."""
 
 
-def put(opened: Opened, weights: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    opened.step.set_weights(*weights)
-    opened.step.synchronize()
+def put(loaded: LoadedStep, weights: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    loaded.step.set_weights(*weights)
+    loaded.step.synchronize()
     return {}
 
 
-def run(opened: Opened, mode: str, calls: int) -> dict[str, Any]:
-    """Seconds of a whole round in one mode, by this process's own clock; by the device's in the mode `device`."""
+def run(loaded: LoadedStep, mode: str, calls: int) -> dict[str, Any]:
+    """Seconds of a round by this process's clock; by the device's clock in the mode `device`."""
     if mode == "throughput":
-        # a clock that is read between launches would be part of what a queued device waits for
-        each = not kind_of(opened.case.device).queued
-        ran = timing.throughput(opened.step, calls, each)
-        opened.losses = [ran.loss]
-        queued, between = ran.readings[-1] - ran.readings[0], _between(ran.readings) if each else None
-        return {"seconds": ran.seconds, "queued": queued, "calls": between, "faults": ran.faults}
+        # a clock that is read between launches would add to what a queued device waits for
+        each = not kind_of(loaded.case.device).queued
+        ran = timing.throughput(loaded.step, calls, each)
+        loaded.losses = [ran.loss]
+        return {
+            "seconds": ran.seconds,
+            "queued": ran.readings[-1] - ran.readings[0],
+            "calls": _between(ran.readings) if each else None,
+            "faults": ran.faults,
+        }
     if mode == "latency":
-        readings, opened.losses = timing.latency(opened.step, calls)
+        readings, loaded.losses = timing.latency(loaded.step, calls)
         return {"seconds": readings[-1] - readings[0], "calls": _between(readings)}
-    seconds, loss = timing.device(opened.step, calls)
-    opened.losses = [loss]
+    seconds, loss = timing.device(loaded.step, calls)
+    loaded.losses = [loss]
     return {"seconds": seconds}
 
 
@@ -58,8 +61,8 @@ def _between(readings: Sequence[float]) -> list[float]:
     return [round(after - before, 9) for before, after in pairwise(readings)]
 
 
-def take(opened: Opened) -> dict[str, Any]:
+def take(loaded: LoadedStep) -> dict[str, Any]:
     """Losses and weights, and the seconds that reading the weights took."""
     start = perf_counter()
-    arrays = gate.handed_out(opened.step, opened.losses, opened.case.dtype)
+    arrays = gate.hand_out(loaded.step, loaded.losses, loaded.case.dtype)
     return {"arrays": arrays, "readback_seconds": perf_counter() - start}

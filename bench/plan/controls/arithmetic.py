@@ -9,7 +9,7 @@ from backends.api import Control, Problem
 
 
 class Arithmetic(Control):
-    kind = "yardstick"
+    kind = "guard"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)

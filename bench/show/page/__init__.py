@@ -22,7 +22,7 @@ from bench.show.page import data
 
 HERE = Path(__file__).parent
 SCRIPTS = (
-    "units.js", "tables.js", "code.js", "detail.js", "figures.js", "main.js", "rounds.js", "sweeps.js", "ranks.js",
+    "units.js", "tables.js", "code.js", "detail.js", "figures.js", "main.js", "rounds.js", "sweeps.js",
     "runs.js", "environment.js", "page.js",
 )  # fmt: skip
 """In the order in which the page runs them, as one script."""

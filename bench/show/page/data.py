@@ -14,7 +14,6 @@ import pandas as pd
 
 from bench import units
 from bench.analyse import estimates, scaling, summaries
-from bench.analyse.decomposition import LARGE
 from bench.analyse.run import Run
 from bench.record import frame
 from bench.schema.case import CONTROLS, DEFAULT_SHAPE, is_control
@@ -30,7 +29,7 @@ DETAILED = 20
 MAX_ROUNDS = 30_000
 """Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
 ELSEWHERE = (
-    "N", "D_in", "H", "D_out", "machine", "run", "python", "allocator", "steps_per_round", "yardsticks", "relative_error",
+    "N", "D_in", "H", "D_out", "machine", "run", "python", "allocator", "steps_per_round", "relative_error",
 )  # fmt: skip
 """Columns of the summary that the page has in another place, or shows nowhere."""
 
@@ -53,7 +52,6 @@ def gather(files: Sequence[Path], results: Path) -> Json:
         "controls": CONTROLS,
         "dimensions": DIMENSIONS,
         "wide": WIDE,
-        "large": LARGE,
         "units": {"times": units.TIMES, "sizes": units.SIZES},
         "sources": code.library(sources),
         "differences": code.pairs(sources, sources_of),

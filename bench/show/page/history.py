@@ -14,13 +14,13 @@ from bench.analyse import comparison, reading
 from bench.analyse.run import Run
 from bench.analyse.summaries import only_ok_times
 from bench.errors import UsageError
-from bench.schema.case import CASE_COLUMNS, CONTROLS, RANKS, SIDE
+from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE
 from bench.show.page.headline import beside
 from bench.show.page.values import Json, columns
 from bench.show.rows import with_shape
 
 TIMES = ["seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"]
-COLUMNS = ["run", "machine", *CASE_COLUMNS, SIDE, RANKS, *TIMES]
+COLUMNS = ["run", "machine", *CASE_COLUMNS, SIDE, *TIMES]
 
 
 def times(early: Sequence[Path], detailed: Sequence[Run]) -> tuple[Json, list[str]]:

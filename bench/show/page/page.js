@@ -151,10 +151,9 @@ function showFigures(view) {
     code: { losses: lossesFigure(view) },
     spread: { spread: spreadFigure(view) },
     controls: { controls: controlsFigure(view) },
-    limit: { limit: limitFigure(view), parts: partsFigure(view) },
+    limit: { limit: limitFigure(view) },
     scaling: { scaling, residuals },
     threads: { threads: threadsFigure(view) },
-    ranks: { ranks: ranksFigure(view) },
     runs: { comparison: comparisonFigure(view), history: historyFigure(view) },
   };
   for (const [section, byName] of Object.entries(figures)) {

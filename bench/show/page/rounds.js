@@ -76,7 +76,7 @@ function spreadFigure(view) {
 function controlsFigure(view) {
   const controls = view.rows.filter(
     (row) =>
-      ["twin", "yardstick"].includes(row.kind) &&
+      ["twin", "guard"].includes(row.kind) &&
       view.run.rounds[row.key] &&
       view.fits(row, row.kind === "twin" ? DATA.dimensions : ["device", "threads"]),
   );
@@ -107,7 +107,7 @@ function controlsFigure(view) {
   });
   const caption =
     "Fixed work, so what moves here moved on the machine and not in a step. Lines that move together are neighbours or clocks.";
-  return { name: "controls", title: "Twin and yardsticks over the run", caption, rows, plot };
+  return { name: "controls", title: "Twin and guard over the run", caption, rows, plot };
 }
 
 // A row's label, with its device, dtype, threads and shape where these vary.
@@ -115,52 +115,6 @@ function placed(view, row) {
   const same = (one) => one.label === row.label && DATA.dimensions.every((part) => one[part] === row[part]);
   const groups = view.groups.length > 1 ? [view.groups.find((group) => group.rows.some(same)).name] : [];
   return short([row.label, ...groups].join(", "));
-}
-
-const PARTS = ["bound", "memory", "operators", "faults", "rest"];
-
-function partsFigure(view) {
-  const rows = view.shown
-    .filter((row) => isNumber(row.rest_seconds_per_step))
-    .map((row) =>
-      Object.fromEntries(
-        [...SHOWN.slice(0, 5), "undisturbed_seconds_per_step", ...PARTS.map((part) => `${part}_seconds_per_step`)].map((name) => [
-          name,
-          row[name] ?? null,
-        ]),
-      ),
-    );
-  if (!rows.length) return null;
-  const height = HEIGHT.more + 26 * rows.length;
-  const large = rows.filter((row) => Math.abs(row.rest_seconds_per_step) > DATA.large * row.undisturbed_seconds_per_step);
-  const plot = () => ({
-    height,
-    traces: PARTS.map((part, i) => ({
-      type: "bar",
-      orientation: "h",
-      name: part === "bound" ? boundName(view.shown) : part,
-      x: rows.map((row) => row[`${part}_seconds_per_step`] ?? 0),
-      y: rows.map((_, at) => at),
-      hovertext: rows.map((row) => literal(`${row.label}, ${part}: ${seconds(row[`${part}_seconds_per_step`])}`)),
-      hoverinfo: "text",
-      marker: { color: colour(part === "rest" ? "equal" : `q${i + 1}`) },
-    })),
-    layout: {
-      barmode: "relative",
-      xaxis: axis("undisturbed time per step", SECONDS),
-      yaxis: axis("", {
-        tickvals: rows.map((_, i) => i),
-        ticktext: rows.map((row) => placed(view, row)),
-        autorange: "reversed",
-        showgrid: false,
-      }),
-    },
-  });
-  const caption =
-    "Counts of a step times what one costs in the same blocks: bytes at the fastest copy's rate, operators and page faults. " +
-    "What no count explains is the rest" +
-    (large.length ? `; it is above ${percent(DATA.large)} in ${[...new Set(large.map((row) => row.label))].join(", ")}.` : ".");
-  return { name: "parts", title: "Where the time of a step goes", caption, rows, plot, height };
 }
 
 function limitFigure(view) {

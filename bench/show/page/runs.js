@@ -4,7 +4,7 @@ function historyFigure(view) {
   const rows = objects(DATA.history).filter((row) => view.fits(row));
   const runs = [...new Set(rows.map((row) => row.run))];
   if (runs.length < 2) return null;
-  const varying = unlike(rows, [...DATA.dimensions, "ranks", "side"]);
+  const varying = unlike(rows, [...DATA.dimensions, "side"]);
   const place = new Map(runs.map((run, i) => [run, i + 1]));
   const plot = () => ({
     height: 380,
@@ -29,7 +29,7 @@ function historyFigure(view) {
     name: "history",
     title: `Time per step over ${runs.length} runs`,
     caption:
-      `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. As measured, not relative to the yardsticks: ` +
+      `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. As measured: ` +
       `what moves may be the machine.${several}`,
     rows,
     plot,
@@ -42,13 +42,13 @@ function comparisonFigure(view) {
   if (!found) return null;
   const rows = objects(found.table).filter((row) => view.fits(row));
   const judged = rows.filter((row) => isNumber(row.ratio));
-  const varying = unlike(judged, [...DATA.dimensions, "ranks", "side"]);
+  const varying = unlike(judged, [...DATA.dimensions, "side"]);
   const counts = grouped(rows, (row) => row.verdict || "not judged")
     .map(([verdict, mine]) => `${mine.length} ${verdict}`)
     .join(", ");
   const caption =
     `${[...found.doubts, ...found.lost].join(" ")} ` +
-    `Time in ${found.head} over that in ${found.base}, relative to the yardsticks of both: ${counts}. ` +
+    `Time in ${found.head} over that in ${found.base}: ${counts}. ` +
     `Below 1 is faster. EQUAL: within ±${percent(found.margin, 1)}, the band. The table says why a row is undecided.`;
   const plot = () => ({
     height: HEIGHT.more + HEIGHT.row * judged.length,

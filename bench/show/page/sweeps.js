@@ -1,6 +1,6 @@
 // What several shapes or thread counts tell.
 
-const LINE = ["device", "dtype", "threads", "ranks", "side"];
+const LINE = ["device", "dtype", "threads", "side"];
 
 function scalingFigures(view) {
   const { fits, points, crossings } = view.run.scaling ?? {};

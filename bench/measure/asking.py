@@ -1,0 +1,77 @@
+"""How the conductor asks its processes: failures of a case are exceptions, arrays pass through.
+
+Without the judge nothing can be proven, so a failing judge ends the run.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from bench.errors import UsageError
+from bench.measure.process import Died
+from bench.region import Region
+
+Reply = dict[str, Any]
+
+
+class Handle(Protocol):
+    """A process as the conductor holds it; `bench.measure.process.Process` is one."""
+
+    @property
+    def region(self) -> Region: ...
+    @property
+    def cpu_seconds_while_stopped(self) -> float: ...
+    def ask(self, do: str, **request: Any) -> Reply: ...
+    def send(self, do: str, **request: Any) -> None: ...
+    def receive(self) -> Reply: ...
+    def cpu_seconds(self) -> float: ...
+    def stop(self) -> None: ...
+    def resume(self) -> None: ...
+    def end(self) -> None: ...
+
+
+class CaseFailed(Exception):
+    """A case that is not visited again: its status, and a phrase that says why."""
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = "wrong" if status == "wrong" else "failed"
+
+
+def ask(process: Handle, do: str, **request: Any) -> Reply:
+    """A process's reply to a request. Raises `CaseFailed`."""
+    try:
+        return _checked(process.ask(do, **request))
+    except Died as died:
+        raise CaseFailed("failed", str(died)) from None
+
+
+def ask_judge(judge: Handle, do: str, **request: Any) -> Reply:
+    """The judge's reply to a request. Raises `UsageError`."""
+    judge.send(do, **request)
+    return receive_from_judge(judge)
+
+
+def receive_from_judge(judge: Handle) -> Reply:
+    """The judge's reply to what was sent before. Raises `UsageError`."""
+    try:
+        return _checked(judge.receive())
+    except (CaseFailed, Died) as failed:
+        raise UsageError(
+            f"the judge's process: {failed}; what was measured so far is kept, run again."
+        ) from None
+
+
+def pass_arrays(sender: Handle, reply: Reply, receiver: Handle, do: str, **request: Any) -> Reply:
+    """Asks `receiver` with the arrays of a reply of `sender`. Raises `CaseFailed`."""
+    try:
+        receiver.region.copy_from(sender.region, reply["arrays"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise CaseFailed("failed", f"answers with {error}") from None
+    return ask(receiver, do, arrays=reply["arrays"], **request)
+
+
+def _checked(reply: Reply) -> Reply:
+    if reply["status"] != "ok":
+        raise CaseFailed(reply["status"], str(reply.get("reason")))
+    return reply

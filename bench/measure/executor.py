@@ -1,0 +1,181 @@
+"""Starts the processes of a run: a judge, a fork server per pass and set of libraries, a worker per
+case and pass."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bench.machine import resources
+from bench.machine.devices import kind_of
+from bench.measure.asking import CaseFailed, Handle
+from bench.measure.environ import worker_environment
+from bench.measure.fork_server import ForkServer
+from bench.measure.process import Died, Process
+from bench.plan.cases import Plan
+from bench.plan.sides import Side
+from bench.schema.case import Case
+from bench.settings import Settings
+from bench.worker import sandbox
+
+MEMORY_SHARE = 0.8
+"""Of the memory available at the start, what a CPU worker may take before its allocations fail."""
+DAY = 86_400.0
+"""Seconds that the judge may take: its time depends on the shapes, and it runs no foreign code."""
+
+
+class Executor(Protocol):
+    """What the conductor needs of whoever starts processes; tests have one without processes."""
+
+    def __enter__(self) -> Executor: ...
+    def __exit__(self, *_: object) -> None: ...
+    def judge(self) -> Handle: ...
+    def cpus(self, case: Case) -> list[int]:
+        """The CPUs on which the case is timed."""
+
+    def begin_pass(self, cases: Iterable[Case]) -> None:
+        """Starts to load the libraries of these cases; returns at once."""
+
+    def worker(self, case: Case) -> Handle:
+        """A process of its own for a case. Raises `CaseFailed`."""
+
+    def end_pass(self) -> None:
+        """Ends what `begin_pass` started; workers have been ended."""
+
+
+@dataclass(frozen=True)
+class WorkerSpec:
+    """What a worker, or the fork server of some workers, starts with."""
+
+    side: Side
+    threads: int = 1
+    cpus: Sequence[int] = ()
+    memory: int | None = None
+    """Bytes after which allocations fail."""
+    writable: str | None = None
+    """Closes the process to all but this folder, as far as the kernel can."""
+
+    @property
+    def setup(self) -> dict[str, Any]:
+        """What `bench.worker` is told on its command line."""
+        return {
+            "threads": self.threads,
+            "cpus": list(self.cpus),
+            "memory": self.memory,
+            "writable": self.writable,
+            "socket": None,
+        }
+
+    def environment(self, settings: Settings) -> dict[str, str]:
+        environ = os.environ | self.side.variables
+        env = worker_environment(self.threads, settings.allocator, environ, self.side.folder)
+        return env | (sandbox.environment(self.writable) if self.writable else {})
+
+    def start(self, settings: Settings, size: int = 1 << 20) -> Process:
+        """A fresh interpreter with a region of `size` bytes. Raises `OSError`."""
+        env = self.environment(settings)
+        python = self.side.python
+        return Process.start("bench.worker", self.setup, env, settings.timeout, size, python)
+
+    def start_fork_server(self, settings: Settings, libraries: Sequence[str]) -> ForkServer:
+        """Raises `OSError`."""
+        env, python = self.environment(settings), self.side.python
+        return ForkServer(self.setup, env, settings.timeout, python, libraries)
+
+
+class Processes:
+    """The executor of a run; as a context it keeps this process off the workers' cores."""
+
+    def __init__(self, plan: Plan, size: int) -> None:
+        """`size`: bytes of the region that a worker shares with this process."""
+        self._plan, self._size = plan, size
+        self._allowed = os.sched_getaffinity(0)
+        self._cores = resources.cores()
+        self._memory = int(MEMORY_SHARE * resources.available_memory())
+        self._servers: dict[Any, ForkServer | str] = {}
+        """By side, threads, kind of device and libraries; a sentence for one that failed."""
+        self._folders: list[tempfile.TemporaryDirectory[str]] = []
+        self._judge: Process | None = None
+
+    def __enter__(self) -> Processes:
+        most = max((case.threads for case in self._plan.cases), default=1)
+        if rest := self._allowed.difference(*self._cores[-most:]):
+            os.sched_setaffinity(0, rest)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_pass()
+        if self._judge:
+            self._judge.end()
+        os.sched_setaffinity(0, self._allowed)
+
+    def judge(self) -> Process:
+        settings = self._plan.settings
+        env = worker_environment(1, settings.allocator)
+        setup = {"seed": settings.seed}
+        self._judge = Process.start("bench.judge", setup, env, DAY, self._size)
+        return self._judge
+
+    def cpus(self, case: Case) -> list[int]:
+        """The last cores, the same for all workers: interrupts tend to go to the first."""
+        return [core[0] for core in self._cores[-case.threads :]]
+
+    def begin_pass(self, cases: Iterable[Case]) -> None:
+        for case in cases:
+            place = self._place(case)
+            if place in self._servers or self._is_sandboxed(case):
+                continue
+            spec, libraries = self._spec(case), self._plan.backend(case).libraries
+            try:
+                server = spec.start_fork_server(self._plan.settings, libraries)
+            except OSError as error:
+                self._servers[place] = f"cannot be started: {error.strerror}"
+            else:
+                self._servers[place] = server
+
+    def worker(self, case: Case) -> Process:
+        if self._is_sandboxed(case):
+            return self._start_sandboxed(case)
+        place = self._place(case)
+        server = self._servers[place]
+        try:
+            if isinstance(server, str):
+                raise Died(server)
+            server.ready()
+            return server.fork(self._size)
+        except Died as died:
+            raise CaseFailed("failed", str(died)) from None
+
+    def end_pass(self) -> None:
+        while self._servers:
+            server = self._servers.popitem()[1]
+            if isinstance(server, ForkServer):
+                server.end()
+        while self._folders:
+            self._folders.pop().cleanup()
+
+    def _place(self, case: Case) -> tuple[Any, ...]:
+        limited = kind_of(case.device).limited
+        return case.side, case.threads, limited, self._plan.backend(case).libraries
+
+    def _spec(self, case: Case, writable: str | None = None) -> WorkerSpec:
+        """Libraries load on every core; sandboxed code stays on those that it is timed on."""
+        anywhere = [cpu for core in self._cores for cpu in core]
+        memory = self._memory if kind_of(case.device).limited else None
+        cpus = self.cpus(case) if writable else anywhere
+        return WorkerSpec(self._plan.side(case), case.threads, cpus, memory, writable)
+
+    def _is_sandboxed(self, case: Case) -> bool:
+        return self._plan.backend(case).foreign and self._plan.settings.sandbox == "foreign"
+
+    def _start_sandboxed(self, case: Case) -> Process:
+        """A sandbox closes an interpreter before it loads a library, so nothing is forked."""
+        folder = tempfile.TemporaryDirectory(prefix="stepbench-")
+        self._folders.append(folder)
+        try:
+            return self._spec(case, folder.name).start(self._plan.settings, self._size)
+        except OSError as error:
+            raise CaseFailed("failed", f"cannot be started: {error.strerror}") from None

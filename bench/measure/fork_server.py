@@ -1,0 +1,87 @@
+"""A fresh interpreter that has loaded libraries, computes nothing, and forks a worker per case.
+
+A fork takes 5 to 13 ms, an import of torch more than a second. No thread pool and no device context
+exists before the fork: libraries create them when they first compute.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bench.measure.process import Died, Process
+from bench.region import Region
+
+
+class ForkServer:
+    """It starts at once, or raises `OSError`; `ready` has to be called before `fork`."""
+
+    def __init__(
+        self,
+        setup: Mapping[str, Any],
+        env: Mapping[str, str],
+        timeout: float,
+        python: str,
+        libraries: Sequence[str],
+    ) -> None:
+        self._timeout = timeout
+        self._socket, theirs = socket.socketpair()
+        try:
+            started = {**setup, "socket": theirs.fileno()}
+            descriptors = (theirs.fileno(),)
+            self._process = Process.start(
+                "bench.worker", started, env, timeout, 1 << 20, python, descriptors
+            )
+        except OSError:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+        self._process.send("preload", libraries=list(libraries))
+        self._loading = True
+
+    def ready(self) -> None:
+        """Waits until the libraries are loaded. Raises `Died`."""
+        if self._loading:
+            self._loading = False
+            _checked(self._process.receive())
+
+    def fork(self, size: int) -> Process:
+        """A child with streams and a region of `size` bytes of its own. Raises `Died`."""
+        region, printed = Region.new(size), tempfile.TemporaryFile()  # noqa: SIM115
+        (requests_in, requests_out), (replies_in, replies_out) = os.pipe(), os.pipe()
+        theirs = (requests_in, replies_out, printed.fileno(), region.descriptor)
+        requests, replies = os.fdopen(requests_out, "wb"), os.fdopen(replies_in, "rb")
+        try:
+            socket.send_fds(self._socket, [b"\0"], theirs)
+            pid = int(_checked(self._process.ask("fork"))["pid"])
+        except (OSError, Died) as error:
+            for stream in (requests, replies, printed, region):
+                stream.close()
+            raise error if isinstance(error, Died) else Died(str(error)) from None
+        finally:
+            os.close(requests_in)
+            os.close(replies_out)
+
+        def wait(seconds: float) -> int | None:
+            try:
+                code = self._process.ask("reap", pid=pid, seconds=seconds)["code"]
+                return None if code is None else int(code)
+            except Died:
+                return -signal.SIGKILL  # the kernel kills children whose server has ended
+
+        return Process(pid, requests, replies, printed, region, self._timeout, wait)
+
+    def end(self) -> None:
+        self._process.end()
+        self._socket.close()
+
+
+def _checked(reply: dict[str, Any]) -> dict[str, Any]:
+    if reply["status"] != "ok":
+        raise Died(str(reply.get("reason")))
+    return reply

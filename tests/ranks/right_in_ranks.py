@@ -1,7 +1,0 @@
-"""Every piece is right."""
-
-from _right import Right
-
-
-class RightInRanks(Right):
-    pass
