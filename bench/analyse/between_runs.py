@@ -13,9 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.verdicts import Estimate
-from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, YARDSTICK, is_control
+from bench.schema.case import CASE_COLUMNS, GUARD, SIDE, is_control
 
-KEY = [*CASE_COLUMNS, SIDE, RANKS]
+KEY = [*CASE_COLUMNS, SIDE]
 QUIET, UNDISTURBED = "quiet_seconds_per_step", "undisturbed_seconds_per_step"
 """The columns that runs are compared by: older ones by the first, since their steps were not timed singly."""
 ALIKE = ("machine", "kernels", "allocator", "steps_per_round", "processes", "rounds")
@@ -50,7 +50,7 @@ class Runs:
         self.table, self.time = table, time
         self.runs = list(dict.fromkeys(table["run"]))
         self.cases = {key: rows.set_index("run") for key, rows in table.groupby(KEY, sort=False)}
-        fixed = table[(table["kind"] == YARDSTICK) & (table["status"] == "ok")]
+        fixed = table[(table["kind"] == GUARD) & (table["status"] == "ok")]
         self.yardsticks = {
             place: rows.assign(log=np.log(rows[time])).pivot_table(index="run", columns="backend", values="log")
             for place, rows in fixed.groupby(["device", "threads"])

@@ -20,7 +20,7 @@ from bench.analyse import reading
 from bench.analyse.between_runs import KEY, QUIET, UNDISTURBED, Key, Runs, difference
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, verdicts
 from bench.errors import ExitCode, UsageError
-from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, TWIN, YARDSTICK, Case, is_control
+from bench.schema.case import CASE_COLUMNS, GUARD, SIDE, TWIN, Case, is_control
 
 WEATHER = 0.10
 """Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
@@ -32,7 +32,7 @@ CAMPAIGN = "campaign.csv"
 COLUMNS = [
     *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE, "provisional",
-    "base_instructions_per_step", "head_instructions_per_step", RANKS,
+    "base_instructions_per_step", "head_instructions_per_step",
 ]  # fmt: skip
 Paths = str | Path | Sequence[str | Path]
 
@@ -248,6 +248,6 @@ def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
 
 def _yardsticks(side: Runs) -> pd.Series[float]:
     """Mean log seconds of each yardstick over the runs of a side."""
-    rows = side.table[(side.table["kind"] == YARDSTICK) & (side.table["status"] == "ok")]
+    rows = side.table[(side.table["kind"] == GUARD) & (side.table["status"] == "ok")]
     logs = pd.Series(np.log(rows[side.time].astype(float)), index=rows.index)
     return logs.groupby([rows["device"], rows["threads"], rows["backend"]]).mean()

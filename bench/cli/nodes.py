@@ -68,7 +68,7 @@ def fleet(arguments: argparse.Namespace) -> int:
 
 def node(arguments: argparse.Namespace) -> int:
     """Measures what a fleet asks for on standard input, and hands the run over on standard output; `fleet` calls it."""
-    from bench.conversation import streams
+    from bench.conversation import take_streams as streams
     from bench.fleet import node as asked
 
     requests, replies = streams()

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.analyse.between_runs import KEY, UNDISTURBED
 from bench.analyse.verdicts import SLOWER
-from bench.schema.case import CASE_COLUMNS, RANKS, SIDE, Case, Shape, at, is_control
+from bench.schema.case import CASE_COLUMNS, SIDE, Case, Shape, at, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import records
@@ -22,7 +22,7 @@ WAYS = 5
 FEW = 8
 """Nodes that a sentence names."""
 CSV = [
-    "node", "machine", "run", *CASE_COLUMNS, SIDE, RANKS, "kind", "status", "reason", "seconds_per_step", UNDISTURBED,
+    "node", "machine", "run", *CASE_COLUMNS, SIDE, "kind", "status", "reason", "seconds_per_step", UNDISTURBED,
     "beside_equals",
 ]  # fmt: skip
 
@@ -78,7 +78,7 @@ def _prepared(
     models = dict(zip(dict.fromkeys(judged["machine"]), _letters(), strict=False))
     times: dict[tuple[str, str], dict[str, float]] = {}
     sizes = steps[[*Shape._fields]].drop_duplicates()
-    varying = [name for name in ("dtype", "threads", RANKS) if steps[name].nunique() > 1] + ["shape"] * (len(sizes) > 1)
+    varying = [name for name in ("dtype", "threads") if steps[name].nunique() > 1] + ["shape"] * (len(sizes) > 1)
     for row in records(steps):
         times.setdefault((row["node"], row["device"]), {})[_short(Case.of_row(row), varying)] = float(row["seconds_per_step"])
     lines: list[Row] = []
@@ -132,7 +132,7 @@ def _mean(lines: Sequence[Row], way: str) -> float:
 
 def _short(case: Case, varying: Sequence[str]) -> str:
     """A case's backend, with what else varies beside device, which has rows of its own."""
-    told = {"dtype": case.dtype, "threads": f"threads {case.threads}", RANKS: f"ranks {case.ranks}", "shape": str(case.shape)}
+    told = {"dtype": case.dtype, "threads": f"threads {case.threads}", "shape": str(case.shape)}
     return " ".join([at(case.name, case.side), *(told[name] for name in varying)])
 
 
