@@ -1,119 +1,195 @@
-"""What each tool would have said about pairs of the campaign's runs, and how often that was wrong, for each weather.
+"""Reads the runs that `lab.collect` took and prints how often verdicts were right and wrong.
 
-    python tools/instrument/judge.py [FOLDER] [--learn 10] [--results results] [--page docs/comparing.md]
+    python -m lab.judge [FOLDER] [--history 3]
 
-Writes `instrument.csv`, `instrument.svg` and `campaign.csv` (of the calm runs) into the machine's folder of results, and the
-figures into `docs/comparing.md`. A campaign that is not finished is judged as far as it goes. A false alarm is a pair of runs
-of identical code in which a tool calls any of the five steps different; a slowdown is found if the tool calls the one step
-slower that a slowed one stood in for. No pair is judged by itself or by what came after it, and no run is in two pairs.
+Every pair of runs is of unchanged code. Pairs are disjoint, so their outcomes are independent.
+A pair's history is runs that ended before both began, as a user would have had them.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from statistics import mean
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-sys.path[:0] = [str(ROOT), str(HERE)]
+import numpy as np
+import pandas as pd
+from scipy.stats import binomtest
 
-import pandas as pd  # noqa: E402
-import questions  # noqa: E402
-from others import Pyperf, PytestBenchmark  # noqa: E402
-from ours import SLOWED, Run  # noqa: E402
-from shown import draw, put, told  # noqa: E402
+from bench.analyse import comparison
+from bench.analyse.comparison import Comparison
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER
+from bench.errors import ExitCode, UsageError
+from bench.schema.case import SIDE
+from lab.collect import FOLDER
+from lab.runs import CALM, TARGET, Run, disjoint, earlier, load, multiplied, replaced, unslowed
 
-from bench.analyse.comparison import CAMPAIGN  # noqa: E402  # the checkout's, however this file is called
-
-OURS, WITHIN, AGAINST = "stepbench", "stepbench, side by side", "against"
-CALM = "calm"
-__all__ = ["told"]
-
-
-def finished(folder: Path) -> list[Path]:
-    """The folders of a tool's finished runs under one weather, in the order of their rounds."""
-    return sorted(path.parent for path in folder.glob("*/seconds"))
-
-
-def seconds(folder: Path) -> float:
-    return float((folder / "seconds").read_text())
+TIME = "undisturbed_seconds_per_step"
+SHARES = (0.01, 0.02, 0.05)
+"""Slowdowns whose detection is counted."""
+MIN_HISTORY = 3
+FEWEST = 5
+"""Runs whose mean is exact enough to check another run's interval against it."""
+Pair = tuple[Run, Run]
+Answers = dict[str, list[bool]]
+"""Question → the answer of each comparison, row or run."""
 
 
-def weathers(top: Path) -> list[str]:
-    """Those that have a finished run of any tool, calm first."""
-    found = sorted({path.parent.parent.parent.name for path in top.glob("*/*/*/seconds")})
-    return sorted(found, key=lambda name: name != CALM)
+def compare(base: Run, head: pd.DataFrame, history: Sequence[Run]) -> Comparison:
+    frames = [unslowed(run) for run in history]
+    further = pd.concat(frames, ignore_index=True) if frames else None
+    return comparison.judge(unslowed(base), head, further)
 
 
-def load(top: Path) -> dict[str, list[Run]]:
-    """Weather → its runs of ours, each read and summarised once: of those on two sides the first."""
-    found = {name: [*finished(top / name / OURS), *finished(top / name / AGAINST)] for name in weathers(top)}
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        futures = {name: [pool.submit(Run.of, path, seconds(path)) for path in paths] for name, paths in found.items()}
-        runs = {name: [future.result() for future in each] for name, each in futures.items()}
-    return {name: sorted(each, key=lambda run: run.name) for name, each in runs.items()}
+def alarms(table: pd.DataFrame) -> bool:
+    """Whether any row was called different."""
+    return bool(table["verdict"].isin([FASTER, SLOWER]).any())
 
 
-def rows(top: Path, runs: dict[str, list[Run]], learn: int) -> Iterator[questions.Row]:
-    """Every row of `instrument.csv`."""
+def is_slower(found: Comparison, step: str) -> bool:
+    verdicts = found.table.set_index("backend")["verdict"]
+    return bool(verdicts[step] == SLOWER)
+
+
+def of_pairs(
+    pairs: Iterable[Pair], runs: Sequence[Run] | None, least: int = MIN_HISTORY, power: bool = True
+) -> Answers:
+    """What comparisons of pairs say, with earlier `runs` as history, or without history (None).
+
+    Leaves out pairs with fewer than `least` earlier runs. `power` also slows each step in turn.
+    """
+    answers: Answers = defaultdict(list)
+    for base, head in pairs:
+        history = earlier((base, head), runs or ())
+        if runs is not None and len(history) < least:
+            continue
+        equal = compare(base, unslowed(head), history)
+        answers["UNPROVEN"].append(bool(equal.doubts))
+        if equal.doubts:
+            continue
+        answers["false alarm"].append(alarms(equal.table))
+        _count_rows(answers, equal.table)
+        for share in SHARES if power else ():
+            for step in head.of_kinds("seed")["backend"]:
+                found = compare(base, multiplied(head, step, share), history)
+                answers[f"+{share:.0%} found, times multiplied"].append(is_slower(found, step))
+        for stand_in in head.of_kinds("slowed")["backend"] if power else ():
+            found = compare(base, replaced(head, stand_in), history)
+            answers[f"{stand_in} found"].append(is_slower(found, TARGET))
+    return answers
+
+
+def _count_rows(answers: Answers, table: pd.DataFrame) -> None:
+    """Rows that compare equal code; their true ratio is 1."""
+    rows = table[table["ratio"].notna()]
+    answers["row EQUAL"] += (rows["verdict"] == EQUAL).tolist()
+    inside = (rows["ratio_low"] <= 1) & (rows["ratio_high"] >= 1)
+    answers["95 % interval holds the truth"] += inside.tolist()
+
+
+def of_sides(runs: Sequence[Run]) -> Answers:
+    """What runs of `--against HEAD` say about the same code on two sides."""
+    answers: Answers = defaultdict(list)
+    for run in runs:
+        answers["UNPROVEN"].append(run.exit_code == ExitCode.UNPROVEN)
+        if run.exit_code == ExitCode.UNPROVEN:
+            continue
+        first = set(run.of_kinds("twin")[SIDE])  # the A/A control runs on the first side
+        rows = run.of_kinds("seed")
+        rows = rows[~rows[SIDE].isin(first) & (rows["status"] == "ok")]
+        answers["false alarm"].append(alarms(rows))
+        _count_rows(answers, rows)
+    return answers
+
+
+def of_tables(runs: Sequence[Run]) -> Answers:
+    """What the tables of single runs say."""
+    honest = [run.of_kinds("seed", "slowed", "twin") for run in runs]
+    return {
+        "UNPROVEN": [run.exit_code == ExitCode.UNPROVEN for run in runs],
+        "A/A control called different": [alarms(run.of_kinds("twin")) for run in runs],
+        "correct step rejected": [bool((rows["status"] != "ok").any()) for rows in honest],
+        "95 % interval holds the mean of the other runs": _covered(runs),
+    }
+
+
+def _covered(runs: Sequence[Run]) -> list[bool]:
+    """For each ratio to the baseline, whether its interval holds its mean over the other runs."""
+    rows = pd.concat([run.of_kinds("seed", "slowed", "twin") for run in runs], ignore_index=True)
+    rows = rows[rows["ratio_high"] > rows["ratio_low"]]  # the baseline's own is exactly 1
+    logs = pd.Series(np.log(rows["ratio"].astype(float)))
+    groups = logs.groupby(rows["backend"])
+    count = groups.transform("count")
+    means = (groups.transform("sum") - logs) / (count - 1).where(count >= FEWEST)
+    others = pd.Series(np.exp(means))
+    inside = (rows["ratio_low"] <= others) & (others <= rows["ratio_high"])
+    return inside[others.notna()].tolist()
+
+
+def spreads(runs: Sequence[Run]) -> dict[str, str]:
+    """Standard deviation between runs of each step's time, and the slowdown of slowed steps."""
+    rows = [run.of_kinds("seed", "slowed").set_index("backend")[TIME].astype(float) for run in runs]
+    logs = np.log(pd.DataFrame(rows))
+    found = {f"spread of {name}": f"{logs[name].std():.2%}" for name in logs if len(logs) > 1}
+    slowed = dict.fromkeys(name for run in runs for name in run.of_kinds("slowed")["backend"])
+    return found | {
+        f"{name} measured as": f"{np.expm1((logs[name] - logs[TARGET]).mean()):+.2%}"
+        for name in slowed
+    }
+
+
+def share_of(answers: Sequence[bool]) -> str:
+    """Count and Wilson's 95 % interval: `1 of 20 (1–24 %)`."""
+    count, of = sum(answers), len(answers)
+    if not of:
+        return "none"
+    low, high = binomtest(count, of).proportion_ci(method="wilson")
+    return f"{count} of {of} ({100 * low:.0f}–{100 * high:.0f} %)"
+
+
+def report(top: Path, least: int = MIN_HISTORY) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Titles and tables: a row for each question, a column for each weather."""
+    runs, sides = load(top, "run"), load(top, "against")
+    if not runs and not sides:
+        raise UsageError(f"{top}: holds no finished run; run `python -m lab.collect {top}` first.")
     calm = runs.get(CALM, [])
-    sizes = {name: questions.injected([run for each in runs.values() for run in each], name) for name in SLOWED.values()}
-    for weather, mine in runs.items():
-        if mine:
-            about = {"tool": OURS, "weather": weather, "seconds_per_run": mean(run.seconds for run in mine), "runs": len(mine)}
-            yield from (about | row for row in questions.between_runs(mine, calm, weather, learn))
-            if weather != CALM:
-                yield from (about | row for row in questions.after_calm(mine, calm, learn))
-            yield from (about | row for row in questions.spreads(mine))
-            yield from (about | {"tool": WITHIN} | row for row in questions.within_runs(mine))
-        if both := [Run.of_both_sides(path, seconds(path)) for path in finished(top / weather / AGAINST)]:
-            took = mean(run.seconds for run in both)
-            about = {"tool": "stepbench, --against", "weather": weather, "seconds_per_run": took, "runs": len(both)}
-            yield from (about | row for row in questions.against_itself(both))
-        for tool in (PytestBenchmark(), Pyperf()):
-            if folders := finished(top / weather / tool.name):
-                took = mean(map(seconds, folders))
-                about = {"tool": tool.name, "weather": weather, "seconds_per_run": took, "runs": len(folders)}
-                yield from (about | row for row in questions.of_other_tools(folders, tool, sizes))
-
-
-COLUMNS = [
-    "tool", "pairs", "slowdown", "injected", "seconds_per_run", "runs", "question", "count", "of", "share", "low", "high",
-    "backend", "weather", "learned",
-]  # fmt: skip
-"""Of `instrument.csv`; some may be added, none is renamed."""
+    pairs = {name: disjoint(each) for name, each in runs.items()}
+    disturbed = [name for name in runs if name != CALM]
+    mixed = {name: list(zip(calm, runs[name], strict=False)) for name in disturbed}
+    answers: dict[str, dict[str, Answers]] = {
+        "Two runs, history of the same weather": {
+            name: of_pairs(pairs[name], runs[name], least) for name in runs
+        },
+        "Two runs, calm history": {name: of_pairs(pairs[name], calm, least) for name in mixed},
+        "Two runs, no history": {name: of_pairs(pairs[name], None) for name in runs},
+        "A calm run and a disturbed one, calm history": {
+            name: of_pairs(mixed[name], calm, least, power=False) for name in mixed
+        },
+        "One run on two sides, --against HEAD": {name: of_sides(sides[name]) for name in sides},
+        "One run's own table": {name: of_tables(runs[name]) for name in runs},
+    }
+    for title, of in answers.items():
+        columns = {name: pd.Series(asked, dtype=object).map(share_of) for name, asked in of.items()}
+        yield title, pd.DataFrame(columns).dropna(axis=1, how="all").fillna("")
+    times = {name: spreads(each) for name, each in runs.items()}
+    yield "Undisturbed times between runs", pd.DataFrame(times).fillna("")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description="Judges a campaign, finished or not.")
-    parser.add_argument("folder", nargs="?", default=".campaign", type=Path)
-    parser.add_argument(
-        "--learn", type=int, default=questions.LEARN, help="earlier runs that a pair needs to be judged by them"
-    )
-    parser.add_argument("--results", type=Path, default=ROOT / "results", help="where the machine's folder of results is")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "comparing.md", help="the page that shows the figures")
+    about = (__doc__ or "").partition("\n")[0]
+    parser = argparse.ArgumentParser(prog="lab.judge", description=about)
+    parser.add_argument("folder", nargs="?", default=FOLDER, type=Path)
+    need = "earlier runs that a pair's history needs at least"
+    parser.add_argument("--history", type=int, default=MIN_HISTORY, help=need)
     given = parser.parse_args(arguments)
-    runs = load(given.folder)
-    if not any(runs.values()):
-        sys.exit(f"{given.folder}: holds no finished run of {OURS}; run campaign.py first.")
-    table = pd.DataFrame(rows(given.folder, runs, given.learn)).reindex(columns=COLUMNS)
-    machines = {run.machine for each in runs.values() for run in each}
-    if len(machines) > 1:
-        sys.exit(f"{given.folder}: holds runs of several machines, {', '.join(sorted(machines))}; judge each one's by itself.")
-    folder = given.results / machines.pop()
-    folder.mkdir(parents=True, exist_ok=True)
-    table.to_csv(folder / "instrument.csv", index=False)
-    if calm := runs.get(CALM):
-        kept = pd.concat([run.kept for run in calm], ignore_index=True)
-        kept.drop(columns=["replicated", "file", "reason"]).to_csv(folder / CAMPAIGN, index=False)
-    draw(table, folder / "instrument.svg")
-    put(told(table), given.page)
-    print(told(table))
+    try:
+        for title, table in report(given.folder, given.history):
+            if len(table):
+                print(f"\n{title}\n{table.to_string()}")
+    except UsageError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
