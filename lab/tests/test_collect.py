@@ -73,11 +73,8 @@ def test_a_complete_run_that_rejected_a_step_is_kept(tmp_path, monkeypatch, comp
 
 def test_a_run_that_lost_its_neighbour_is_not_kept(tmp_path):
     code = (
-        "import os, psutil\n"
-        "children = psutil.Process(os.getppid()).children()\n"
-        "killed = [one for one in children if '--neighbour' in one.cmdline()]\n"
-        "[one.kill() for one in killed]\n"
-        "while any(one.status() != 'zombie' for one in killed): pass"
+        "import os, psutil, time; neighbours = psutil.Process(os.getppid()).children()\n"
+        "[one.kill() for one in neighbours if '--neighbour' in one.cmdline()]; time.sleep(0.5)"
     )
     with pytest.raises(RuntimeError, match="burst: a neighbour ended early"):
         run_python(code, tmp_path / "run", "burst")
@@ -86,10 +83,10 @@ def test_a_run_that_lost_its_neighbour_is_not_kept(tmp_path):
 
 def test_a_run_ends_with_its_collector(tmp_path):
     """Otherwise it would disturb the runs of the next collector."""
-    told = tmp_path / "pid"
-    run = f"import os, time; open({str(told)!r}, 'w').write(f'{{os.getpid()}}\\n'); time.sleep(60)"
-    given = f"'', pathlib.Path({str(tmp_path / 'run')!r}), 'calm', 0, 1"
-    code = f"import sys, pathlib; from lab.collect import measure; measure([sys.executable, '-c', {run!r}], {given})"
+    run = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+    told = tmp_path / "run" / "output"
+    code = f"""from pathlib import Path; from lab.tests.test_collect import run_python
+run_python({run!r}, Path({str(told.parent)!r}))"""
     with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as outer:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline and not (told.exists() and "\n" in told.read_text()):
