@@ -29,10 +29,10 @@ def test_pairs_share_no_run_and_their_history_is_earlier():
 
 
 def test_later_runs_change_no_outcome():
-    runs, wild = made.runs(8), made.runs(4, seed=9, first=8, between=0.3)
+    runs, wild = made.runs(8), made.runs(4, first=8, between=0.3)
     pair = [(runs[6], runs[7])]
     assert of_pairs(pair, runs) == of_pairs(pair, runs + wild)
-    assert of_pairs(pair, runs) != of_pairs(pair, made.runs(6, between=0.3) + runs[6:])
+    assert of_pairs(pair, runs) != of_pairs(pair, made.runs(6, between=0.3))
 
 
 def test_unchanged_code_is_equal_and_slowed_code_is_found():
@@ -74,10 +74,9 @@ def test_one_step_is_slowed_by_its_share(change):
 
 def test_between_two_equal_sides_each_difference_is_a_false_alarm():
     rows = [("EQUAL", 0.99, 1.005), ("SLOWER", 1.01, 1.02), ("UNDECIDED", 1.0, 1.03)]
-    first = {"side": "then", "kind": "seed", "status": "ok", "verdict": ""}
-    first |= dict.fromkeys(["ratio", "ratio_low", "ratio_high"], 1.0)
-    names = ("verdict", "ratio_low", "ratio_high", "side")
-    later = [first | dict(zip(names, (*row, "now"), strict=True)) for row in rows]
+    first = {"side": "then", "kind": "seed", "status": "ok", "ratio": 1.0}
+    names = ("verdict", "ratio_low", "ratio_high")
+    later = [first | {"side": "now"} | dict(zip(names, row, strict=True)) for row in rows]
     later[2]["status"] = "wrong"
     tables = [pd.DataFrame([first, row, first | {"kind": "twin"}]) for row in later]
     runs = [Run("calm", 0, table) for table in tables]
@@ -97,14 +96,6 @@ def test_a_rejected_step_and_a_different_control_are_counted():
     assert answers["correct step rejected"] == [True, False, False]
     assert answers["A/A control called different"] == [False, True, False]
     assert answers["UNPROVEN"] == [False, False, True]
-
-
-@pytest.mark.parametrize(("between", "low", "high"), [(0.0007, 0.88, 1), (0.01, 0, 0.3)])
-def test_intervals_that_miss_differences_between_runs_hold_less_often(between, low, high):
-    """Half an interval is 0.002; log ratios differ by √2 · `between`."""
-    inside = of_tables(made.runs(40, between=between))[HOLDS_MEAN]
-    assert len(inside) == 40 * (len(SEED) - 1 + len(SLOWED) + 1)
-    assert low <= np.mean(inside) <= high
 
 
 def test_no_interval_is_checked_against_its_own_run():
