@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import psutil
@@ -60,13 +60,13 @@ def test_a_run_is_recorded_with_its_weather(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_complete_run_that_rejected_a_step_is_kept(tmp_path, monkeypatch, complete):
-    """`lab.judge` counts correct steps that were rejected."""
+def test_of_failed_runs_only_complete_ones_are_kept(tmp_path, monkeypatch, complete):
+    """`lab.judge` counts correct steps that were rejected, which ends a run with exit code 1."""
     monkeypatch.setattr(journal, "read", lambda file: SimpleNamespace(complete=complete))
     target, record = tmp_path / "run" / journal.NAME, tmp_path / "run" / RECORD
-    with suppress(SystemExit):
+    failed = pytest.raises(SystemExit, match="failed with exit code 1; read .*output")
+    with nullcontext() if complete else failed:
         run_python(f"open({str(target)!r}, 'w'); raise SystemExit(1)", tmp_path / "run")
-    assert target.exists()
     assert record.exists() == complete
     assert not complete or json.loads(record.read_text())["exit_code"] == 1
 
