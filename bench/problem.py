@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -130,13 +131,18 @@ class Definition:
         state: Sequence[Float64],
         steps: int,
         step: Callable[..., Any] | None = None,
+        memory: dict[str, Any] | None = None,
     ) -> Run:
-        """Takes steps from a state; with `step` a variant of the problem's own."""
+        """Takes steps from a state; with `step` a variant, to which `memory` may belong."""
+        step = step or self.module.step
+        options: dict[str, Any] = dict(problem.constants)
+        if "memory" in inspect.signature(step).parameters:
+            options["memory"] = {} if memory is None else memory
         names = list(problem.state)
         now: Mapping[str, Any] = dict(zip(names, state, strict=True))
         losses = []
         for _ in range(steps):
-            loss, now = (step or self.module.step)(problem.data, now, **problem.constants)
+            loss, now = step(problem.data, now, **options)
             losses.append(float(loss))
         return Run(np.array(losses), tuple(np.asarray(now[name]) for name in names))
 

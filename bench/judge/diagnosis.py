@@ -26,6 +26,8 @@ ALIKE = 2.0
 LOW_PRECISION = 0.05
 """Relative errors below this are what arithmetic in a lower precision gives."""
 Mistake = tuple[str, Callable[..., Any]]
+Earlier = tuple[Sequence[Float64], int]
+"""A start, and the number of steps from it."""
 
 
 def diagnose(
@@ -35,14 +37,15 @@ def diagnose(
     losses: Float64,
     state: Sequence[Float64],
     dtype: str,
+    earlier: Earlier | None = None,
 ) -> str:
-    """The sentence, without the name of the step."""
+    """The sentence, without the name of the step; `earlier` is where it took steps before."""
     steps = len(reference.exact.losses)
     errors, allowed = reference.errors(losses, state), reference.relative_allowed()
     wrong = [name for name in errors if not errors[name] <= allowed[name]]
     arrays = [name for name in wrong if name != "loss"]
     after = "" if steps == 1 else f" in {steps} steps"
-    if hint := _known_mistake(definition, problem, reference, losses, state):
+    if hint := _known_mistake(definition, problem, reference, losses, state, earlier):
         return f"{_what(arrays, reference, state, errors)}{after}: {hint}"
     if not arrays:
         known = _loss_factor(definition, problem, reference, losses)
@@ -79,7 +82,7 @@ def _what(
         if not moved.any():
             return f"never updates {name}"
         factor, rest = _projected(moved, right)
-        factors.append(factor if rest < 1e-3 else math.nan)
+        factors.append(factor if rest < 1e-3 and abs(factor - 1) > 0.01 else math.nan)
     if all(factor < 0 for factor in factors):
         return f"updates {joined} in the wrong direction: it climbs"
     mean = float(np.mean(factors))
@@ -104,13 +107,17 @@ def _known_mistake(
     reference: Reference,
     losses: Float64,
     state: Sequence[Float64],
+    earlier: Earlier | None,
 ) -> str:
     """The hint of the mistake that explains the step; empty if none does."""
     steps, allowed = len(reference.exact.losses), reference.allowed(len(losses))
     for hint, step in _mistakes(definition.folder):
+        memory: dict[str, Any] = {}
         with np.errstate(all="ignore"):
-            run = definition.run(problem, reference.start, steps, step)
-        if run.state and _is_near(reference, run, losses, state, allowed):
+            if earlier:
+                definition.run(problem, *earlier, step, memory)
+            run = definition.run(problem, reference.start, steps, step, memory)
+        if _is_near(reference, run, losses, state, allowed):
             return hint
     return ""
 

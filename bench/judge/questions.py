@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count, islice
 from statistics import median
 from typing import Any
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from backends.api import Problem, weights_dtype
 from bench.errors import UsageError, Wrong
 from bench.judge.comparing import Distances, Errors, Reference
-from bench.judge.diagnosis import diagnose
+from bench.judge.diagnosis import Earlier, diagnose
 from bench.judge.noise import Noise, sample
 from bench.problem import NAME, Definition, Float64
 
@@ -40,6 +40,8 @@ class Question:
     dtype: str
     start: tuple[Float64, ...]
     reference: Reference | None
+    earlier: Earlier | None = None
+    """Where the same step took steps before."""
 
     @classmethod
     def of(
@@ -73,7 +75,7 @@ class Question:
         if errors := reference.compare(losses, [array.astype(np.float64) for array in state]):
             return errors
         about = (self.definition, self.problem, reference, losses, state, self.dtype)
-        raise Wrong(diagnose(*about))
+        raise Wrong(diagnose(*about, self.earlier))
 
     def _check(self, losses: NDArray[Any], state: Arrays) -> None:
         """Raises `Wrong` for losses or arrays of another shape or dtype."""
@@ -126,7 +128,8 @@ class Questions:
         first = self.fresh(shape, dtype, every, every, seed, known[0])
         nonce, name = seed
         states = self._states(first.problem, shape, dtype, (nonce, f"{name}, others"))
-        return [first, self._moving(states, dtype, calls * every, every, known[1])]
+        others = self._moving(states, dtype, calls * every, every, known[1])
+        return [first, replace(others, earlier=(first.start, every))]
 
     def fresh(
         self,
