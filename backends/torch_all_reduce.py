@@ -11,10 +11,13 @@ from backends.api import Problem
 
 
 class TorchAllReduce(TorchRankStep):
-    def __init__(self, problem: Problem, device: str, dtype: str, place: Place | None = None) -> None:
+    def __init__(
+        self, problem: Problem, device: str, dtype: str, place: Place | None = None
+    ) -> None:
         super().__init__(problem, device, dtype, place)
         sizes = (self.w1.numel(), self.w2.numel(), 1, 1)
-        self.sums = self.w1.new_zeros(sum(sizes))  # (D_in·H + H·D_out + 2,): one collective, not one for each
+        # gradients, loss and request in one tensor, (D_in·H + H·D_out + 2,), for one collective
+        self.sums = self.w1.new_zeros(sum(sizes))
         grad_w1, grad_w2, loss, self.request = self.sums.split(sizes)
         self.grad_w1, self.grad_w2 = grad_w1.view_as(self.w1), grad_w2.view_as(self.w2)
         self.loss = loss.view(())

@@ -6,6 +6,7 @@ The step must never reduce a gradient itself: the wrapper does while autograd ru
 from collections.abc import Sequence
 
 import torch
+import torch._dynamo  # the optimizer imports it when it is constructed, which takes each rank a second
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import skip_init
@@ -15,16 +16,20 @@ from backends.api import Problem
 
 
 class TorchDdp(TorchRankStep):
-    def __init__(self, problem: Problem, device: str, dtype: str, place: Place | None = None) -> None:
+    def __init__(
+        self, problem: Problem, device: str, dtype: str, place: Place | None = None
+    ) -> None:
         super().__init__(problem, device, dtype, place)
         (D_in, H), D_out = self.w1.shape, self.w2.shape[1]
         shapes = ((D_in, H), (H, D_out))
-        first, second = (skip_init(nn.Linear, *shape, bias=False) for shape in shapes)  # leaves torch's random state alone
+        # leaves torch's random state alone
+        first, second = (skip_init(nn.Linear, *shape, bias=False) for shape in shapes)
         model = nn.Sequential(first, nn.ReLU(), second).to(self.x)
         for layer, w in ((first, self.w1), (second, self.w2)):
             layer.weight.detach().copy_(w.T)
-        self.w1, self.w2 = first.weight.detach().T, second.weight.detach().T  # views, by which weights go in and out
-        # a parameter that no layer has: its gradient is the loss and the request of all ranks
+        # views, by which weights go in and out
+        self.w1, self.w2 = first.weight.detach().T, second.weight.detach().T
+        # a parameter that no layer has: its gradient carries the loss and the request
         self.extra = nn.Parameter(self.x.new_zeros(2))
         model.register_parameter("extra", self.extra)
         self.own = self.x.new_zeros(2)
@@ -32,7 +37,9 @@ class TorchDdp(TorchRankStep):
         self.model = DistributedDataParallel(model, process_group=self.group)
         self.loss_function = nn.MSELoss(reduction="sum")
         # the loss is a sum over the batch, so the mean over the ranks is too small by their number
-        self.optimizer = torch.optim.SGD((first.weight, second.weight), lr=self.ranks * self.learning_rate)
+        self.optimizer = torch.optim.SGD(
+            (first.weight, second.weight), lr=self.ranks * self.learning_rate
+        )
 
     @one_thread
     def step(self) -> torch.Tensor:
@@ -40,7 +47,7 @@ class TorchDdp(TorchRankStep):
         y_pred = self.model(self.x)  # (N, D_out)
         # loss
         loss = self.loss_function(y_pred, self.y)  # ()
-        torch.mul(loss.detach(), self.ranks, out=self.own_loss)
+        torch.mul(loss.detach(), self.ranks, out=self.own_loss)  # its mean is the batch's loss
         # backward, and the mean over the ranks
         self.model.zero_grad()
         torch.autograd.backward((loss, self.extra), (None, self.own))
