@@ -18,8 +18,10 @@ from contextlib import suppress
 from functools import cache
 from typing import Any, NoReturn
 
-import torch
+import torch  # noqa: F401  # before any fork
 
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+"""Each rank computes on one thread; OpenBLAS would start more when it is loaded, before any fork."""
 PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 SERVE = """import sys
 sys.path[:] = sys.argv[1:]
@@ -46,7 +48,10 @@ def end(processes: Sequence[int]) -> None:
 @cache
 def _server(parent: int) -> subprocess.Popen[bytes]:
     """The server of this process, whose number is `parent`; a fork of this process has another."""
-    server = subprocess.Popen([sys.executable, "-c", SERVE, *sys.path], stdin=subprocess.PIPE)
+    environ = os.environ | dict.fromkeys(ONE_THREAD, "1")
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVE, *sys.path], stdin=subprocess.PIPE, env=environ
+    )
     atexit.register(_end_server, server)
     return server
 
@@ -61,7 +66,6 @@ def serve() -> None:
     _end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel removes a process that has ended
-    torch.set_num_threads(1)
     load = cache(runpy.run_path)
     while True:
         try:
