@@ -5,15 +5,15 @@ Everything listens on 127.0.0.1 or in a folder of the test, and ends with it.
 
 import os
 import shutil
-import signal
 import socket
 import subprocess
-import time
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+from tests.bench.fleet.conftest import wait_for
 
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch")
 CONF = """ClusterName=made
@@ -70,7 +70,7 @@ def free_ports(count):
 
 @contextmanager
 def slurm(folder: Path):
-    """Yields the environment to use it with, and node → its slurmd's pid."""
+    """Yields the environment to use it with."""
     for name in ("state", "spool-node1", "spool-node2"):
         (folder / name).mkdir()
     folder.chmod(0o755)
@@ -88,25 +88,22 @@ def slurm(folder: Path):
     started = []
     try:
         started.append(_start("munged", "--foreground", "--force", f"--socket={folder}/munge.socket", *files, env=env))
-        _until(lambda: (folder / "munge.socket").exists(), "munged does not answer")
+        wait_for((folder / "munge.socket").exists)
         started.append(_start("slurmctld", "-D", "-f", str(folder / "slurm.conf"), env=env))
-        daemons = {}
         for node in ("node1", "node2"):
-            process = _start("slurmd", "-D", "-N", node, "-f", str(folder / "slurm.conf"), env=env)
-            started.append(process)
-            daemons[node] = process.pid
+            started.append(_start("slurmd", "-D", "-N", node, "-f", str(folder / "slurm.conf"), env=env))
 
         def ready():
-            told = subprocess.run(["sinfo", "-h", "-N", "-o", "%T"], env=env, capture_output=True, text=True).stdout.split()
+            command = ["sinfo", "-h", "-N", "-o", "%T"]
+            told = subprocess.run(command, env=env, capture_output=True, text=True).stdout.split()
             return told == ["idle", "idle"]
 
-        _until(ready, "the nodes do not come up")
-        yield env, daemons
+        wait_for(ready)
+        yield env
     finally:
         subprocess.run(["scancel", "--user", user], env=env, capture_output=True, timeout=20)
         for process in reversed(started):
             with suppress(ProcessLookupError):
-                process.send_signal(signal.SIGCONT)
                 process.terminate()
         for process in started:
             try:
@@ -119,11 +116,3 @@ def slurm(folder: Path):
 def _start(name, *arguments, env):
     with (Path(env["SLURM_CONF"]).parent / f"{name}.printed").open("ab") as log:
         return subprocess.Popen([_program(name), *arguments], env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-
-
-def _until(true, otherwise, seconds=30):
-    end = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > end:
-            raise TimeoutError(otherwise)
-        time.sleep(0.2)

@@ -44,10 +44,11 @@ class RunningFleet(threading.Thread):
 
     def measuring(self):
         """Waits until a node has measured something; returns the process that called its run."""
-        wait_for(lambda: any('"visit"' in path.read_text() for path in self.kept.rglob("journal.jsonl")))
+        folders = [self.kept / "stepbench" / "made" / id_ for id_ in self.ids.values()]
+        wait_for(lambda: any('"visit"' in path.read_text() for f in folders for path in f.rglob("*.jsonl")))
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []
-            if command[-3:] == ["-m", "bench", "run"] and Path(process.cwd()).is_relative_to(self.kept):
+            if command[-3:] == ["-m", "bench", "run"] and Path(process.cwd()) in folders:
                 return process.parent()
         raise AssertionError("no run was found")
 
@@ -78,7 +79,7 @@ def begin(environ, tmp_path, monkeypatch):
         engine = ENGINES[name](where, nodes)
         settings = SMALL | {"BENCH_BACKENDS": "numpy_manual"} | settings
         start = private.Start("made", name, where, [*engine.nodes], settings, str(tmp_path / "fleet"))
-        if not (tmp_path / "fleet").exists():
+        if not (tmp_path / "fleet" / home.NAME).exists():
             header = {"nodes": [*private.ids(engine.nodes).values()], "stepbench": "0"}
             home.append(tmp_path / "fleet", header)
         return RunningFleet(start, engine, wait, seconds, kept or tmp_path / "cache")
