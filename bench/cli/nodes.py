@@ -23,33 +23,46 @@ def add(parsers: Parsers) -> None:
     how = measured.add_mutually_exclusive_group(required=True)
     how.add_argument(
         "--command", dest="engine_command", metavar="TEMPLATE",
-        help="run this on every node, such as 'ssh {node} .venv/bin/stepbench node'",
+        help="run this on every node, such as 'ssh {node} stepbench/.venv/bin/stepbench node'",
     )  # fmt: skip
     how.add_argument(
         "--ray", dest="engine_ray", nargs="?", const="auto", metavar="ADDRESS",
-        help="run a task on every node of this Ray cluster; the one found here",
+        help="run a task on every node of this Ray cluster, by default of the one found here",
     )  # fmt: skip
     how.add_argument(
         "--slurm", dest="engine_slurm", nargs="?", const="", metavar="PARTITION",
-        help="run a SLURM job on every node of this partition; the default one",
+        help="run a SLURM job on every node of this partition, by default of the default one",
     )  # fmt: skip
     how.add_argument(
-        "--resume", nargs="?", const="", metavar="FLEET", help="measure missing nodes of a fleet; the latest"
-    )
-    how.add_argument("--show", type=Path, metavar="FOLDER", help="show a stored fleet's table")
-    option = measured.add_argument
-    option("--nodes", type=parsed(names), default=(), metavar="A,B,...", help="measure on these; all")
-    option("--wait", type=minutes, default=10.0, metavar="MINUTES", help="to wait for a busy node; 10")
-    option("--minutes", type=minutes, default=60.0, metavar="MINUTES", help="that a run may take; 60")
-    option("--margin", type=margin, default="1%", metavar="PERCENT%", help="what counts as equal: 1%%")
-    option(
-        "--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a node is SLOWER"
-    )
+        "--resume", nargs="?", const="", metavar="FLEET",
+        help="fetch or measure what a fleet lacks, by default the latest",
+    )  # fmt: skip
+    how.add_argument("--show", type=Path, metavar="FOLDER", help="show a stored fleet's tables")
+    measured.add_argument(
+        "--nodes", type=parsed(names), default=(), metavar="A,B,...",
+        help="nodes to measure, by default all that the engine lists",
+    )  # fmt: skip
+    measured.add_argument(
+        "--wait", type=minutes, default=10.0, metavar="MINUTES",
+        help="for a node that queues or measures for another fleet, by default 10",
+    )  # fmt: skip
+    measured.add_argument(
+        "--minutes", type=minutes, default=60.0, metavar="MINUTES",
+        help="limit of a node's run, by default 60",
+    )  # fmt: skip
+    measured.add_argument(
+        "--margin", type=margin, default="1%", metavar="PERCENT%",
+        help="difference that counts as equal, by default 1%%",
+    )  # fmt: skip
+    measured.add_argument(
+        "--fail-on", type=slower, metavar="slower[:PERCENT%]",
+        help="exit with code 1 if a node is SLOWER, by at least PERCENT",
+    )  # fmt: skip
     command(parsers, "node", node)
 
 
 def fleet(arguments: argparse.Namespace) -> int:
-    """Measures the same run on many machines and shows which are slower than equal ones, or missing."""
+    """Measures the same run on many machines; shows which are slower than equal ones or missing."""
     from bench.fleet import home, merged
     from bench.show import fleet_tables, grid
 
@@ -60,19 +73,19 @@ def fleet(arguments: argparse.Namespace) -> int:
         print(f"fleet {start.fleet}: {len(start.nodes)} nodes", file=sys.stderr)
         try:
             wait, seconds = 60 * arguments.wait, 60 * arguments.minutes
-            home.run(start, engine, wait, seconds, lambda text: print(text, file=sys.stderr, flush=True))
+            home.run(start, engine, wait, seconds, lambda text: print(text, file=sys.stderr))
         except KeyboardInterrupt:
             print("stopped; these runs are at home:", file=sys.stderr)
     found = merged.merge(place, arguments.margin)
     console = grid.console()
-    fleet_tables.terminal(found.rows, found.judged, found.missing, found.notes, console)
-    for path in fleet_tables.write(found.rows, found.judged, found.missing, found.notes, place):
+    fleet_tables.terminal(found.rows, found.judged, found.notes, console)
+    for path in fleet_tables.write(found.rows, found.judged, found.notes, place):
         console.print(f"written: {path}", style="dim")
     return found.outcome(arguments.fail_on)
 
 
 def node(_: argparse.Namespace) -> int:
-    """Measures what a fleet requests on standard input and prints the run as an archive; `fleet` calls it."""
+    """Measures what `fleet` requests on standard input and prints the run as a zip archive."""
     import signal
 
     from bench.fleet.node import Request, measure
@@ -80,7 +93,7 @@ def node(_: argparse.Namespace) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the run goes on if the connection breaks
     try:
         given = json.load(sys.stdin)
-        request = Request(**{name: given[name] for name in Request.__annotations__})  # type: ignore[typeddict-item]
+        request: Request = {name: given[name] for name in Request.__annotations__}  # type: ignore
     except (ValueError, TypeError, KeyError):
         raise UsageError("node: no request of this version on stdin; run `bench fleet`.") from None
     sys.stdout.buffer.write(measure(request))

@@ -1,7 +1,7 @@
 """Three executors with named workers: commands such as `ssh`, Ray tasks, SLURM jobs.
 
 Each has `nodes`, the workers' names, and two methods: `submit(function, request, node)` returns a
-future of `function(request)` and raises `OSError` or `UsageError`; `close()` stops waiting.
+future of `function(request)`, `close()` stops waiting. All raise `UsageError`, or `OSError`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ class Commands:
     """A shell command for each node; it gets the request on stdin and prints the archive."""
 
     def __init__(self, template: str, nodes: Sequence[str]) -> None:
-        """Raises `UsageError`."""
         if not nodes:
             raise UsageError("--command: has no list of nodes; name them with --nodes a,b,c.")
         if len(nodes) > 1 and "{node}" not in template:
@@ -65,7 +64,6 @@ class Ray:
     """A task for all CPUs and GPUs of its node, and its resource `stepbench` if it has that."""
 
     def __init__(self, address: str, nodes: Sequence[str]) -> None:
-        """Raises `UsageError`."""
         try:
             import ray
         except ModuleNotFoundError:
@@ -90,8 +88,7 @@ class Ray:
             label_selector={"ray.io/node-id": alive[node]["NodeID"]},
             max_retries=0,
         )
-        future: Future[bytes] = task.remote(request).future()
-        return future
+        return task.remote(request).future()  # type: ignore[no-any-return]
 
     def close(self) -> None:
         self._ray.shutdown()  # Ray ends the tasks of a driver that leaves
@@ -111,7 +108,6 @@ class Slurm:
     """States of a job that has not ended; "" if SLURM does not answer."""
 
     def __init__(self, partition: str, nodes: Sequence[str]) -> None:
-        """Raises `UsageError`."""
         try:
             import submitit
         except ModuleNotFoundError:
@@ -154,8 +150,7 @@ class Slurm:
             state, *_ = [*_words("squeue", "-h", "--states=all", "-o", "%T", "-j", job.job_id), ""]
         if not result.exists() and (self._closed.wait(self.LATE) or not result.exists()):
             raise UsageError(f"SLURM reports {state}")
-        archive: bytes = job.result()
-        return archive
+        return job.result()  # type: ignore[no-any-return]
 
 
 def _words(*command: str) -> list[str]:

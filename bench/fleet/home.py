@@ -22,36 +22,35 @@ from bench.errors import UsageError
 from bench.fleet import private
 from bench.fleet.engines import Engine
 from bench.fleet.node import ENDING, FACTS, Request, measure, version
+from bench.fleet.private import Start
 from bench.record import journal
 from bench.settings import Settings
 
+Report = Callable[[str], None]
 NAME = "fleet.jsonl"
 GRACE = ENDING + 60.0
 """Seconds for a run to end early, and for an engine to start a node and to return its folder."""
 
 
-def new(name: str, where: str, engine: Engine, settings: Settings) -> private.Start:
+def new(name: str, where: str, engine: Engine, settings: Settings) -> Start:
     """A fleet with a name and a folder of its own. Raises `UsageError`."""
     ids, now = private.ids(engine.nodes), datetime.now(UTC)
     fleet, variables = now.strftime("%Y%m%dT%H%M%SZ"), settings.assignments(settings.as_json())
     place = Path(os.path.abspath(settings.results / "fleet" / fleet))
     header = {"fleet": fleet, "engine": name, "nodes": [*ids.values()], "settings": variables}
     append(place, header | {"stepbench": version(), "time": str(now)})
-    start = private.Start(fleet, name, where, [*ids], variables, str(place))
+    start = Start(fleet, name, where, [*ids], variables, str(place))
     private.remember(start)
     return start
 
 
-def run(
-    start: private.Start, engine: Engine, wait: float, seconds: float, report: Callable[[str], None]
-) -> None:
+def run(start: Start, engine: Engine, wait: float, seconds: float, report: Report) -> None:
     """Measures on all nodes that have no complete run at home. Raises `UsageError`.
 
     A node that does not answer before the deadline keeps its folder, and `--resume` fetches it.
     """
     ids, place = private.ids(start.nodes), Path(start.folder)
-    minutes = f"{(wait + seconds) / 60:.3g} minutes (--wait, --minutes)"
-    reason = f"no answer within {minutes}; --resume fetches what it has by then"
+    reason = f"no answer within {(wait + seconds) / 60:.3g} minutes (--wait, --minutes)"
     waiting: dict[Future[bytes], str] = {}
 
     def complete(node: str) -> bool:
@@ -68,8 +67,9 @@ def run(
             if complete(node):
                 continue
             request = Request(
-                fleet=start.fleet, node=ids[node], settings=start.settings, wait=wait, seconds=seconds
-            )
+                fleet=start.fleet, node=ids[node], settings=start.settings,
+                wait=wait, seconds=seconds,
+            )  # fmt: skip
             try:
                 waiting[engine.submit(measure, request, node)] = node
             except (OSError, UsageError) as error:
@@ -86,12 +86,12 @@ def run(
     except TimeoutError:
         pass
     except KeyboardInterrupt:
-        reason = "no answer before Ctrl-C; --resume fetches what it has by then"
+        reason = "no answer before Ctrl-C"
         raise
     finally:
         engine.close()
         for node in waiting.values():
-            store(node, {"reason": reason})
+            store(node, {"reason": f"{reason}; --resume fetches what it has by then"})
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
@@ -121,10 +121,7 @@ def runs(folder: Path) -> list[Path]:
 
 
 def unpack(archive: bytes, target: Path) -> dict[str, str]:
-    """Puts what `node.measure` returned below `target`; returns the facts.
-
-    Replaces incomplete runs only. Raises `UsageError`.
-    """
+    """Stores what `node.measure` returned, over incomplete runs only; returns the facts."""
     with private.writing(target / FACTS), TemporaryDirectory(prefix=".", dir=target) as temporary:
         try:
             with zipfile.ZipFile(io.BytesIO(archive)) as zipped:

@@ -64,4 +64,5 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
     ours = head["stepbench"]
     if others := [node for node in headers if nodes[node].get("stepbench", ours) != ours]:
         notes.append(f"{join_names(others)}: other files of stepbench than at home ({ours})")
+    notes = [*(f"missing: {node}: {reason}" for node, reason in missing.items()), *notes]
     return Merged(rows, judged, missing, [*notes, *equals.symptoms(judged, headers)])

@@ -37,13 +37,13 @@ COMPLETE = (ExitCode.FINE, ExitCode.WRONG, ExitCode.UNPROVEN)
 
 
 class Request(TypedDict):
+    """`wait` is how long another fleet may hold this machine, `seconds` the run's time limit."""
+
     fleet: str
     node: str
     settings: dict[str, str]
     wait: float
-    """Seconds to wait while another fleet's run holds this machine."""
     seconds: float
-    """The run's time limit."""
 
 
 Function = Callable[[Request], bytes]
@@ -51,7 +51,8 @@ Function = Callable[[Request], bytes]
 
 def measure(request: Request) -> bytes:
     """Measures unless a complete run is here; returns the node's folder as a zip archive."""
-    folder = kept() / request["fleet"] / request["node"]
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "stepbench" / request["fleet"] / request["node"]
     reason = printed = ""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -67,11 +68,6 @@ def measure(request: Request) -> bytes:
         for path in sorted(folder.glob("*/*/*")):
             archive.write(path, path.relative_to(folder))
     return out.getvalue()
-
-
-def kept() -> Path:
-    """The folder in which this machine keeps the runs of fleets."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stepbench"
 
 
 def version() -> str:
@@ -99,8 +95,7 @@ def hold(wait: float, holder: str) -> Iterator[None]:
                     raise UsageError(f"{file.read()} {held}") from None
             time.sleep(0.2)
         file.truncate(0)
-        file.write(holder)
-        file.flush()
+        print(holder, end="", file=file, flush=True)
         yield
 
 
@@ -130,6 +125,6 @@ def _run(request: Request, folder: Path) -> tuple[str, str]:
         printed = output.read().decode(errors="replace")
     if not reason and (code := process.returncode) not in COMPLETE:
         *_, last = [f"its run ended with code {code}", *printed.strip().splitlines()]
-        died = f"its run died of {signal.Signals(-code).name}" if code < 0 else ""
-        reason = died or last.removeprefix("bench: ")
+        killed = f"its run died of {signal.Signals(-code).name}" if code < 0 else ""
+        reason = killed or last.removeprefix("bench: ")
     return reason, printed

@@ -1,4 +1,4 @@
-"""What a fleet does not publish, in the user's own folder: nodes' names and the salt of their ids.
+"""What a fleet keeps private, in the user's own folder: nodes' names and the salt of their ids.
 
 One salt serves all fleets of a user, so a node keeps its id from fleet to fleet.
 """
@@ -17,8 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
-
-DIGITS = 6
 
 
 @dataclass(frozen=True)
@@ -42,7 +40,7 @@ def ids(names: Iterable[str]) -> dict[str, str]:
         if name in found:
             raise UsageError(f"--nodes: names {name} twice; a node is measured once.")
         digest = hashlib.sha256(salt + name.encode()).hexdigest()
-        length = next(n for n in range(DIGITS, 64) if digest[:n] not in found.values())
+        length = next(n for n in range(6, 64) if digest[:n] not in found.values())
         found[name] = digest[:length]
     return found
 
@@ -61,7 +59,6 @@ def without_names(text: str, known: Mapping[str, str]) -> str:
 
 
 def remember(start: Start) -> None:
-    """Raises `UsageError`."""
     _write(place() / f"{start.fleet}.json", json.dumps(asdict(start)))
 
 

@@ -1,9 +1,9 @@
-"""A fleet's tables: a row per node in the terminal and in Markdown, a row per node and case as CSV."""
+"""A fleet's tables: one row per node as text and Markdown, one per node and case as CSV."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -32,32 +32,26 @@ LEGEND = (
 )
 
 
-def terminal(
-    rows: pd.DataFrame,
-    judged: pd.DataFrame,
-    missing: Mapping[str, str],
-    notes: Sequence[str],
-    to: Console,
-) -> None:
+Table = tuple[str, list[Column], list[Row]]
+"""A model's name, and the columns and rows of its nodes."""
+
+
+def terminal(rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str], to: Console) -> None:
     """Prints a table for each model of machine to fit the console, and the sentences below."""
     for machine, columns, lines in _tables(rows, judged):
         to.print(machine)
         grid.show(grid.fit(columns, lines, to.width), lines, to)
     for sentence in _slower(judged):
         to.print(sentence, style="bold red")
-    for line in _below(judged, missing, notes):
+    for line in _below(judged, notes):
         to.print(line)
 
 
 def write(
-    rows: pd.DataFrame,
-    judged: pd.DataFrame,
-    missing: Mapping[str, str],
-    notes: Sequence[str],
-    folder: Path,
-) -> list[Path]:
+    rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str], folder: Path
+) -> list[Path]:  # fmt: skip
     """Writes the tables as Markdown and as CSV. Raises `UsageError`."""
-    texts = {"fleet.md": markdown(rows, judged, missing, notes), "fleet.csv": csv(rows, judged)}
+    texts = {"fleet.md": markdown(rows, judged, notes), "fleet.csv": csv(rows, judged)}
     for name, text in texts.items():
         try:
             (folder / name).write_text(text, encoding="utf-8")
@@ -68,14 +62,12 @@ def write(
     return [folder / name for name in texts]
 
 
-def markdown(
-    rows: pd.DataFrame, judged: pd.DataFrame, missing: Mapping[str, str], notes: Sequence[str]
-) -> str:
+def markdown(rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str]) -> str:
     text: list[str] = []
     for machine, columns, lines in _tables(rows, judged):
         text += [machine, "", *grid.pipes(grid.fit(columns, lines, 140), lines), ""]
     text += [f"- **{sentence}**" for sentence in _slower(judged)]
-    return "\n".join([*text, *(f"- {line}" for line in _below(judged, missing, notes)), ""])
+    return "\n".join([*text, *(f"- {line}" for line in _below(judged, notes)), ""])
 
 
 def csv(rows: pd.DataFrame, judged: pd.DataFrame) -> str:
@@ -94,10 +86,8 @@ def join_names(nodes: Iterable[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _tables(
-    rows: pd.DataFrame, judged: pd.DataFrame
-) -> Iterator[tuple[str, list[Column], list[Row]]]:
-    """Each model's name, columns and rows, the node with the fastest case first."""
+def _tables(rows: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Table]:
+    """Each model's table, the node with the fastest case first."""
     times = _times(rows)
     for machine, part in judged.groupby("machine", sort=False):
         lines: list[Row] = []
@@ -150,12 +140,10 @@ def _slower(judged: pd.DataFrame) -> Iterator[str]:
         yield f"SLOWER: {row['node']}{where} takes {ratio} as long as {equals}."
 
 
-def _below(
-    judged: pd.DataFrame, missing: Mapping[str, str], notes: Sequence[str]
-) -> list[str]:
+def _below(judged: pd.DataFrame, notes: Sequence[str]) -> list[str]:
     lines = [LEGEND]
     for reason, rows in judged[judged["reason"] != ""].groupby("reason", sort=False):
         lines.append(f"{join_names(rows['node'])}: {reason}")
     for apart, rows in judged[judged["apart"] != ""].groupby("apart", sort=False):
         lines.append(f"judged apart: {join_names(rows['node'])}: {apart}")
-    return [*lines, *(f"missing: {node}: {reason}" for node, reason in missing.items()), *notes]
+    return [*lines, *notes]

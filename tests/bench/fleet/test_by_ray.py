@@ -1,7 +1,6 @@
 """If these fail, a fleet on Ray does not measure, measures twice, or waits as long as Ray does."""
 
 import json
-import os
 import subprocess
 import sys
 
@@ -39,6 +38,12 @@ def on_ray(begin, cluster):
     return build
 
 
+def test_without_a_cluster_it_is_one_sentence():
+    """The first test: no cluster runs here yet."""
+    with pytest.raises(UsageError, match="^--ray auto: no cluster answers there: .+$"):
+        Ray("auto", [])
+
+
 def test_two_nodes_measure_one_after_the_other_with_the_threads_of_home(on_ray, cluster):
     running = on_ray()
     assert running.states() == {"one": "done", "two": "done"}
@@ -64,10 +69,12 @@ def test_a_node_that_is_no_part_of_the_cluster_is_said(on_ray):
 
 def test_a_node_whose_cpus_are_taken_is_late(on_ray, cluster):
     """Ray itself waits for ever."""
-    code = f"""import ray, time
+    code = f"""import ray
 ray.init(address={cluster["address"]!r}, log_to_driver=False)
-held = [ray.remote(lambda: time.sleep(600)).options(num_cpus=1).remote() for _ in range(2)]
-time.sleep(3)
+class Holder:
+    ready = lambda self: True
+holders = [ray.remote(Holder).options(num_cpus=1).remote() for _ in range(2)]
+ray.get([holder.ready.remote() for holder in holders])
 print("held", flush=True)
 input()
 """
@@ -90,10 +97,3 @@ def test_a_raylet_that_is_killed_is_said_and_the_other_node_comes_home(on_ray, c
     states = running.states()
     assert len([*states.pop(name).splitlines()]) == 1
     assert [*states.values()] == ["done"]
-
-
-def test_an_address_without_a_cluster_is_one_sentence():
-    with pytest.raises(UsageError, match="--ray 127.0.0.1:9: no cluster answers there: ") as raised:
-        Ray("127.0.0.1:9", [])
-    assert "\n" not in str(raised.value)
-    assert "RAY_ADDRESS" not in os.environ

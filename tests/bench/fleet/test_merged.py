@@ -54,7 +54,7 @@ def put(place, node, factor=1.0, model="m", numpy="2", facts=None, doctor=(), ot
 def lines(found, width=140):
     console = grid.console(width=width)
     with console.capture() as captured:
-        fleet_tables.terminal(found.rows, found.judged, found.missing, found.notes, console)
+        fleet_tables.terminal(found.rows, found.judged, found.notes, console)
     return captured.get().splitlines()
 
 
@@ -83,7 +83,7 @@ def test_a_missing_node_is_listed_with_its_reason(fleet):
 def test_a_fleet_without_any_run_has_files_too(fleet):
     place = fleet(a1="never came")
     found = merged.merge(place)
-    written = fleet_tables.write(found.rows, found.judged, found.missing, found.notes, place)
+    written = fleet_tables.write(found.rows, found.judged, found.notes, place)
     assert [path.name for path in written] == ["fleet.md", "fleet.csv"]
     assert lines(found)[-1] == "missing: a1: never came"
 
@@ -127,7 +127,7 @@ def test_the_table_fits(fleet, width):
 def test_the_csv_has_a_ratio_for_every_case_and_the_markdown_a_table(fleet):
     place = fleet(a1=1.0, b2=1.0, c3=1.5)
     found = merged.merge(place)
-    fleet_tables.write(found.rows, found.judged, found.missing, found.notes, place)
+    fleet_tables.write(found.rows, found.judged, found.notes, place)
     ratios = read_csv(place / "fleet.csv").set_index(["node", "backend"])["ratio_to_equals"]
     assert ratios[("c3", "slow")] == pytest.approx(1.5)
     page = (place / "fleet.md").read_text()
