@@ -5,13 +5,14 @@ import json
 import zipfile
 from concurrent.futures import Future
 
+from bench.errors import UsageError
 from bench.fleet import home, private
 from bench.fleet.node import FACTS
 from tests.support import a_header
 
 
 class Engine:
-    """`answers` maps a node to bytes, an exception, or None for a node that never answers."""
+    """Maps a node to its answer: bytes, an exception, or None for one that never comes."""
 
     def __init__(self, answers):
         self.answers, self.nodes, self.requests, self.closed = answers, [*answers], {}, False
@@ -19,7 +20,9 @@ class Engine:
     def submit(self, function, request, node):
         self.requests[node] = request
         future = Future()
-        if isinstance(answer := self.answers[node], BaseException):
+        if isinstance(answer := self.answers[node], UsageError):
+            raise answer
+        if isinstance(answer, Exception):
             future.set_exception(answer)
         elif answer is not None:
             future.set_result(answer)
@@ -30,15 +33,14 @@ class Engine:
 
 
 def journal_bytes(run="r", end=True):
-    records = [a_header(run=run), {"record": "pass", "pass": 0}, *[{"record": "end", "pass": 0}] * end]
-    return "".join(json.dumps(record) + "\n" for record in records).encode()
+    records = [a_header(run=run), {"record": "pass", "pass": 0}, {"record": "end", "pass": 0}]
+    return "".join(json.dumps(record) + "\n" for record in records[: 3 if end else 2]).encode()
 
 
-def archive(files=(), reason="", **facts):
-    out = io.BytesIO()
+def archive(files=(), reason="", printed=""):
+    out, facts = io.BytesIO(), {"stepbench": "0", "reason": reason, "printed": printed}
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
-        zipped.writestr(FACTS, json.dumps({"stepbench": "0", "reason": reason, "printed": "", **facts}))
-        for name, content in dict(files).items():
+        for name, content in {FACTS: json.dumps(facts), **dict(files)}.items():
             zipped.writestr(name, content)
     return out.getvalue()
 
@@ -48,10 +50,9 @@ def delivery(run="r", end=True, **facts):
 
 
 def fleet(folder, answers):
-    """Runs a fleet whose nodes answer so; returns its engine, its folder, and name → last record."""
-    engine, place = Engine(answers), folder / "fleet"
+    """Runs a fleet; returns its engine, its folder, and name → last record of each node."""
+    engine, place, ids = Engine(answers), folder / "fleet", private.ids(answers)
     start = private.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
-    ids = private.ids(answers)
     if not place.exists():
         home.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
     home.run(start, engine, 0.1, 0.1, lambda text: None)

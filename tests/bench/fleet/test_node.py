@@ -7,35 +7,33 @@ import zipfile
 
 import pytest
 
-from bench.errors import UsageError
 from bench.fleet import node
 from tests.bench.fleet.made import journal_bytes
 
 
-@pytest.fixture(autouse=True)
-def places(tmp_path, monkeypatch):
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """`measured(settings)` returns the facts and the names of the files that a node returns."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
+    def measure(**settings):
+        request = node.Request(fleet="f", node="a1", settings=settings, wait=0.0, seconds=60.0)
+        with zipfile.ZipFile(io.BytesIO(node.measure(request))) as zipped:
+            names = [name for name in zipped.namelist() if name != node.FACTS]
+            return json.loads(zipped.read(node.FACTS)), names
 
-def request(**changes):
-    return node.Request(fleet="f", node="a1", settings={}, wait=0.0, seconds=60.0) | changes
-
-
-def facts_and_files(archive):
-    with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
-        names = [name for name in zipped.namelist() if name != node.FACTS]
-        return json.loads(zipped.read(node.FACTS)), names
+    return measure
 
 
-def test_a_second_run_is_told_who_holds_the_machine():
+def test_a_second_run_says_who_holds_the_machine(measured):
     with node.hold(0.0, "node b2 of fleet g"):
-        facts, files = facts_and_files(node.measure(request()))
+        facts, files = measured()
     says = "node b2 of fleet g has held its machine for 0 minutes (--wait)"
     assert (facts["reason"], files) == (says, [])
 
 
-def test_a_second_run_waits_until_the_first_has_ended():
+def test_a_second_run_waits_until_the_first_has_ended(measured):
     reached = threading.Event()
 
     def hold():
@@ -50,29 +48,15 @@ def test_a_second_run_waits_until_the_first_has_ended():
     assert reached.is_set()
 
 
-def test_a_finished_run_is_returned_and_not_repeated(tmp_path):
+def test_a_finished_run_is_returned_and_not_repeated(measured, tmp_path):
     run = tmp_path / "stepbench" / "f" / "a1" / "m" / "r"
     run.mkdir(parents=True)
     (run / "journal.jsonl").write_bytes(journal_bytes())
-    facts, files = facts_and_files(node.measure(request(settings={"BENCH_NONSENSE": "1"})))
-    assert facts == {"stepbench": node.version(), "reason": "", "printed": ""}
-    assert files == ["m/r/journal.jsonl"]
+    facts = {"stepbench": node.version(), "reason": "", "printed": ""}
+    assert measured(BENCH_NONSENSE="1") == (facts, ["m/r/journal.jsonl"])
 
 
-def test_a_run_that_cannot_begin_is_one_sentence():
-    facts, files = facts_and_files(node.measure(request(settings={"BENCH_NONSENSE": "1"})))
+def test_a_run_that_cannot_begin_is_one_sentence(measured):
+    facts, files = measured(BENCH_NONSENSE="1")
     assert facts["reason"].startswith("environment: unknown setting 'BENCH_NONSENSE'")
     assert files == []
-
-
-def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path):
-    (tmp_path / "stepbench").write_text("a file")
-    facts, _ = facts_and_files(node.measure(request()))
-    assert "Not a directory" in facts["reason"]
-
-
-def test_a_held_machine_is_free_once_its_holder_has_ended():
-    with node.hold(0.0, "first"):
-        pass
-    with node.hold(0.0, "second"), pytest.raises(UsageError, match="^second has held"), node.hold(0.0, "x"):
-        pass
