@@ -16,7 +16,7 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import IO, Any
 
 from bench.errors import UsageError, missing
 from bench.fleet import private
@@ -36,13 +36,14 @@ class Commands:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def submit(self, function: Function, request: Request, node: str) -> Future[bytes]:
+        errors = tempfile.TemporaryFile()  # noqa: SIM115  # no pipe: ssh's master keeps it open
         process = subprocess.Popen(
             ["sh", "-c", self._template.replace("{node}", shlex.quote(node))],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
             start_new_session=True,  # Ctrl-C is for home alone
         )  # fmt: skip
         self._processes.append(process)
-        return self._pool.submit(self._answer, process, json.dumps(request).encode())
+        return self._pool.submit(self._answer, process, json.dumps(request).encode(), errors)
 
     def close(self) -> None:
         for process in self._processes:
@@ -51,11 +52,12 @@ class Commands:
         self._pool.shutdown()
 
     @staticmethod
-    def _answer(process: subprocess.Popen[bytes], request: bytes) -> bytes:
-        archive, printed = process.communicate(request)
+    def _answer(process: subprocess.Popen[bytes], request: bytes, errors: IO[bytes]) -> bytes:
+        archive, _ = process.communicate(request)
         if code := process.returncode:
             how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
-            *_, last = ["nothing", *printed.decode(errors="replace").strip().splitlines()]
+            errors.seek(0)
+            *_, last = ["nothing", *errors.read().decode(errors="replace").strip().splitlines()]
             raise UsageError(f"its command {how} and said: {last}")
         return archive
 
@@ -104,8 +106,7 @@ class Slurm:
 
     LOOK, LATE = 2.0, 10.0
     """Seconds from look to look, and for the result of a job that has ended to appear."""
-    ACTIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "")
-    """States of a job that has not ended; "" if SLURM does not answer."""
+    ACTIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "no answer")
 
     def __init__(self, partition: str, nodes: Sequence[str]) -> None:
         try:
@@ -145,9 +146,10 @@ class Slurm:
 
     def _answer(self, job: Any) -> bytes:
         """Asks SLURM's controller for the state: submitit asks the accounting, which may be off."""
-        state, result = "", job.paths.result_pickle
+        state, result = "no answer", job.paths.result_pickle
         while state in self.ACTIVE and not result.exists() and not self._closed.wait(self.LOOK):
-            state, *_ = [*_words("squeue", "-h", "--states=all", "-o", "%T", "-j", job.job_id), ""]
+            words = _words("squeue", "-h", "--states=all", "-o", "%T", "-j", job.job_id)
+            state, *_ = [*words, "no answer"]
         if not result.exists() and (self._closed.wait(self.LATE) or not result.exists()):
             raise UsageError(f"SLURM reports {state}")
         return job.result()  # type: ignore[no-any-return]

@@ -59,7 +59,7 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Repor
     def store(node: str, facts: dict[str, str]) -> None:
         facts = {name: private.without_names(text, ids) for name, text in facts.items()}
         append(place, {"node": ids[node], **facts})
-        state = "done" if complete(node) else f"missing: {facts['reason']}"
+        state = "done" if complete(node) else f"missing: {facts.get('reason')}"
         report(f"{ids[node]} ({node}): {state}")
 
     try:

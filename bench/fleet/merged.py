@@ -45,7 +45,7 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
         complete = [run for run in home.runs(place / node) if journal.ended(run)]
         try:
             if not complete:
-                raise UsageError(record["reason"])
+                raise UsageError(record.get("reason", ""))
             read = reading.read(complete)
             with (complete[-1] / journal.NAME).open(encoding="utf-8") as file:
                 headers[node] = json.loads(file.readline())
