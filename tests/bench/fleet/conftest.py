@@ -33,18 +33,23 @@ class RunningFleet(threading.Thread):
         super().__init__(daemon=True)
         self.place, self.ids, self.kept = Path(start.folder), private.ids(start.nodes), kept
         self.arguments = start, engine, wait, seconds, lambda text: None
+        self.kept_by = [kept / "stepbench" / "made" / id_ for id_ in self.ids.values()]
+        self.before = self.visits()
         self.start()
 
     def run(self):
         home.run(*self.arguments)
 
+    def visits(self):
+        journals = [path for folder in self.kept_by for path in folder.rglob("*.jsonl")]
+        return sum(path.read_text().count('"visit"') for path in journals)
+
     def measuring(self):
         """Waits until a node has measured something; returns the process that called its run."""
-        folders = [self.kept / "stepbench" / "made" / id_ for id_ in self.ids.values()]
-        wait_for(lambda: any('"visit"' in p.read_text() for f in folders for p in f.rglob("*.jsonl")))
+        wait_for(lambda: self.visits() > self.before)
         for process in psutil.process_iter(["cmdline"]):
             command = process.info["cmdline"] or []
-            if command[-3:] == ["-m", "bench", "run"] and Path(process.cwd()) in folders:
+            if command[-3:] == ["-m", "bench", "run"] and Path(process.cwd()) in self.kept_by:
                 return process.parent()
         raise AssertionError("no run was found")
 

@@ -4,7 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.bench.fleet.conftest import wait_for
 
@@ -73,4 +73,7 @@ def slurm(folder):
         for process in reversed(started):
             process.terminate()
         for process in started:
-            process.wait(20)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+            process.kill()
+            process.wait()
