@@ -74,8 +74,7 @@ class Ray:
         try:
             ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
-            first = str(error).splitlines()[0]
-            raise UsageError(f"--ray {address}: no cluster answers there: {first}") from None
+            raise UsageError(f"--ray {address}: no cluster: {str(error).splitlines()[0]}") from None
         self.nodes = nodes or [*self._alive()]
 
     def submit(self, function: Function, request: Request, node: str) -> Future[bytes]:
@@ -106,7 +105,7 @@ class Slurm:
 
     LOOK, LATE = 2.0, 10.0
     """Seconds from look to look, and for the result of a job that has ended to appear."""
-    ACTIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "no answer")
+    ACTIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "UNKNOWN")
 
     def __init__(self, partition: str, nodes: Sequence[str]) -> None:
         try:
@@ -146,10 +145,9 @@ class Slurm:
 
     def _answer(self, job: Any) -> bytes:
         """Asks SLURM's controller for the state: submitit asks the accounting, which may be off."""
-        state, result = "no answer", job.paths.result_pickle
+        state, result = "UNKNOWN", job.paths.result_pickle
         while state in self.ACTIVE and not result.exists() and not self._closed.wait(self.LOOK):
-            words = _words("squeue", "-h", "--states=all", "-o", "%T", "-j", job.job_id)
-            state, *_ = [*words, "no answer"]
+            state, *_ = _words("squeue", "-h", "-t", "all", "-o", "%T", "-j", job.job_id) or ["UNKNOWN"]
         if not result.exists() and (self._closed.wait(self.LATE) or not result.exists()):
             raise UsageError(f"SLURM reports {state}")
         return job.result()  # type: ignore[no-any-return]

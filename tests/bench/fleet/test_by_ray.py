@@ -35,13 +35,16 @@ def on_ray(begin, cluster):
 
 def test_without_a_cluster_it_is_one_sentence():
     """The first test: no cluster runs here yet."""
-    with pytest.raises(UsageError, match="^--ray auto: no cluster answers there: .+$"):
+    with pytest.raises(UsageError, match="^--ray auto: no cluster: .+$"):
         Ray("auto", [])
 
 
-def test_two_nodes_measure_with_the_threads_of_home(on_ray):
-    running = on_ray()
-    assert running.states() == {"one": "done", "two": "done"}
+def test_every_node_measures_with_the_threads_of_home(on_ray):
+    running = on_ray(["one", "two", "nowhere"])
+    says = "is no living node of the Ray cluster, which has "
+    states = running.states()
+    assert states.pop("nowhere").startswith(says)
+    assert states == {"one": "done", "two": "done"}
     for node in ("one", "two"):
         (run,) = running.runs(node)
         header = json.loads((run / "journal.jsonl").read_text().partition("\n")[0])
@@ -55,11 +58,6 @@ def test_a_task_that_is_killed_is_said_and_not_begun_again(on_ray):
     worker.kill()
     assert running.states()["one"].startswith("WorkerCrashedError: The worker died unexpectedly")
     assert ended(below)
-
-
-def test_a_node_that_is_no_part_of_the_cluster_is_said(on_ray):
-    says = "is no living node of the Ray cluster, which has "
-    assert on_ray(["nowhere"]).states()["nowhere"].startswith(says)
 
 
 def test_a_node_whose_cpus_are_taken_is_late(on_ray, cluster):
