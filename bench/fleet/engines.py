@@ -105,7 +105,7 @@ class Slurm:
 
     LOOK, LATE = 2.0, 10.0
     """Seconds from look to look, and for the result of a job that has ended to appear."""
-    ACTIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "UNKNOWN")
+    ACTIVE = ("PENDING", "RUNNING", "CONFIGURING", "COMPLETING", "SUSPENDED", "?")
 
     def __init__(self, partition: str, nodes: Sequence[str]) -> None:
         try:
@@ -145,9 +145,9 @@ class Slurm:
 
     def _answer(self, job: Any) -> bytes:
         """Asks SLURM's controller for the state: submitit asks the accounting, which may be off."""
-        state, result = "UNKNOWN", job.paths.result_pickle
+        state, result = "?", job.paths.result_pickle
         while state in self.ACTIVE and not result.exists() and not self._closed.wait(self.LOOK):
-            state, *_ = _words("squeue", "-h", "-t", "all", "-o", "%T", "-j", job.job_id) or ["UNKNOWN"]
+            state, *_ = _words("squeue", "-h", "-t", "all", "-o", "%T", "-j", job.job_id) or ["?"]
         if not result.exists() and (self._closed.wait(self.LATE) or not result.exists()):
             raise UsageError(f"SLURM reports {state}")
         return job.result()  # type: ignore[no-any-return]
