@@ -81,7 +81,7 @@ class Case:
         name."""
         shape = Shape(*(int(row[size]) for size in Shape._fields))
         return cls(
-            row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE], ranks=int(row[RANKS])
+            row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE], ranks=int(row.get(RANKS, 1))
         )
 
     @classmethod

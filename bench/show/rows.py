@@ -66,7 +66,7 @@ def common(table: pd.DataFrame) -> str:
     """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
     table = with_shape(table[~table["kind"].isin(FIXED_WORK)]) if "kind" in table else with_shape(table)
     parts = []
-    for name in (*DIMENSIONS, RANKS, SIDE):
+    for name in filter(table.__contains__, (*DIMENSIONS, RANKS, SIDE)):
         values = list(filter(None, dict.fromkeys(table[name])))
         if name == RANKS and values == [1]:
             continue  # most runs know of nothing else

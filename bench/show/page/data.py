@@ -30,7 +30,7 @@ DETAILED = 20
 MAX_ROUNDS = 30_000
 """Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
 ELSEWHERE = (
-    "N", "D_in", "H", "D_out", "machine", "run", "python", "allocator", "steps_per_round", "yardsticks", "relative_error",
+    "N", "D_in", "H", "D_out", "machine", "run", "python", "allocator", "steps_per_round", "relative_error",
 )  # fmt: skip
 """Columns of the summary that the page has in another place, or shows nowhere."""
 

@@ -29,8 +29,7 @@ function historyFigure(view) {
     name: "history",
     title: `Time per step over ${runs.length} runs`,
     caption:
-      `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. As measured, not relative to the yardsticks: ` +
-      `what moves may be the machine.${several}`,
+      `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. A time that moves may be the machine.${several}`,
     rows,
     plot,
     height: 380,
@@ -48,7 +47,7 @@ function comparisonFigure(view) {
     .join(", ");
   const caption =
     `${[...found.doubts, ...found.lost].join(" ")} ` +
-    `Time in ${found.head} over that in ${found.base}, relative to the yardsticks of both: ${counts}. ` +
+    `Time in ${found.head} over that in ${found.base}: ${counts}. ` +
     `Below 1 is faster. EQUAL: within ±${percent(found.margin, 1)}, the band. The table says why a row is undecided.`;
   const plot = () => ({
     height: HEIGHT.more + HEIGHT.row * judged.length,
