@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -57,11 +57,20 @@ def prepared(*tables: pd.DataFrame) -> list[pd.DataFrame]:
     return found
 
 
-class Spread(NamedTuple):
+@dataclass(frozen=True)
+class Spread:
     """Sum of squares of log times around the means of their groups, and its degrees of freedom."""
 
     squares: float = 0.0
     freedom: int = 0
+
+    def __add__(self, other: Spread) -> Spread:
+        return Spread(self.squares + other.squares, self.freedom + other.freedom)
+
+    def at_most(self, freedom: int) -> Spread:
+        """The same variance with no more degrees of freedom than these."""
+        share = min(1.0, freedom / self.freedom) if self.freedom else 0.0
+        return Spread(self.squares * share, min(self.freedom, freedom))
 
     @classmethod
     def of(cls, groups: Iterable[np.ndarray]) -> Spread:
@@ -84,30 +93,25 @@ def learn(history: pd.DataFrame, like: pd.DataFrame, by_set: bool) -> Spread:
     return spread if spread.freedom or by_set else learn(history, like, by_set=True)
 
 
-def difference(
-    sides: Sequence[pd.DataFrame], history: Spread, usual: float, by_set: bool
-) -> tuple[Estimate, bool]:
+def difference(sides: Sequence[pd.DataFrame], history: Spread, others: Spread, by_set: bool) -> tuple[Estimate, bool]:
     """Head minus base of a case's log time, and whether its error is provisional: learned from fewer than `LEAST` runs.
 
-    `history` is the spread that the case has there, `usual` the variance of all cases there. The variance is that of history,
-    base and head together with `usual` (a scaled inverse χ² prior: Smyth, *Linear Models and Empirical Bayes Methods*, 2004),
-    or without history with what is known of other machines. It is never less than what the processes of the runs predict.
-    The error is infinite where neither is known.
+    The variance is that of history, base and head, together with a prior (scaled inverse χ²: Smyth, *Linear Models and
+    Empirical Bayes Methods*, 2004): of a case with history `others`, the spread of the other cases there, and as far as this
+    has fewer degrees of freedom, what is known of other machines. It is never less than what the processes of the runs
+    predict. The error is infinite where nothing is known.
     """
     groups = [units(side, by_set) for side in sides]
-    mean = float(groups[1].mean() - groups[0].mean())
-    own = Spread.of(groups)
     errors = pd.concat([side["relative_error"] for side in sides]).astype(float)
     within = float(errors[np.isfinite(errors)].pow(2).mean())
-    if history.freedom:
-        prior = usual
-    else:
-        prior = expected(within) + by_set * SETS**2 if sides[0]["singly"].all() else math.nan
-    known = PRIOR_FREEDOM if math.isfinite(prior) else 0
-    seen = own.freedom + history.freedom
-    if not seen + known:
-        return Estimate(mean, math.inf, 1), True
-    squares = own.squares + history.squares + (known * prior if known else 0.0)
-    variance = max(squares / (seen + known), within if math.isfinite(within) else 0.0)
-    error = math.sqrt(variance * sum(1 / len(group) for group in groups))
-    return Estimate(mean, error, seen + known), seen < LEAST - 1
+    seen = Spread.of(groups) + history
+    prior = others.at_most(PRIOR_FREEDOM) if history.freedom else Spread()
+    if sides[0]["singly"].all() and math.isfinite(within):
+        missing = PRIOR_FREEDOM - prior.freedom
+        prior += Spread(missing * (expected(within) + by_set * SETS**2), missing)
+    estimate = Estimate(float(groups[1].mean() - groups[0].mean()), math.inf, 1)
+    if freedom := seen.freedom + prior.freedom:
+        variance = max((seen.squares + prior.squares) / freedom, within if math.isfinite(within) else 0.0)
+        error = math.sqrt(variance * sum(1 / len(group) for group in groups))
+        estimate = Estimate(estimate.mean, error, freedom)
+    return estimate, seen.freedom < LEAST - 1

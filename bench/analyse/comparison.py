@@ -37,7 +37,7 @@ PROVISIONAL = (
     "from other machines"
 )
 UNKNOWN = "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
-SETS_DIFFER = "base and head measured different sets of cases, so the interval holds what that changes"
+SETS_DIFFER = "base and head measured different sets of cases, which widens the interval; measure one set for a narrower one"
 NO_GUARD = "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
 Paths = str | Path | Sequence[str | Path]
 Row = dict[str, Any]
@@ -85,9 +85,7 @@ class Comparison:
         return sentences, ExitCode.WRONG if stopped else ExitCode.FINE
 
 
-def compare(
-    base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN
-) -> pd.DataFrame:
+def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:
     """`Comparison.table` of `of_files`; the other fields of the comparison are in its `attrs`."""
     comparison = of_files(base, head, results, margin)
     names = ("doubts", "lost", "unjudged", "left_out", "ignored", "margin")
@@ -95,9 +93,7 @@ def compare(
     return comparison.table
 
 
-def of_files(
-    base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN
-) -> Comparison:
+def of_files(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> Comparison:
     """Compares the runs of `base` with those of `head`; several runs a side are pooled, each counting as one.
 
     The runs that `results` holds of this machine show how much its runs differ. Steps that differ by less than `margin`, a
@@ -114,90 +110,77 @@ def of_files(
     return replace(compared, left_out=left_out, ignored=stored.left_out if stored else [])
 
 
-def judge(
-    base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None = None, margin: float = MARGIN
-) -> Comparison:
+def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:
     """Compares rows as `reading.read` returns them. Runs of base and head that `history` holds as well are left out of it."""
-    if history is None:
-        history = base.iloc[:0]
+    history = base.iloc[:0] if history is None else history
     history = history[(history["status"] == "ok") & ~history["run"].isin({*base["run"], *head["run"]})]
-    sides = prepared(base, head, history)
-    rows = _rows(sides)
-    judged = [row for row in rows if row["estimate"]]
+    tables = prepared(base, head, history)
+    cases = [dict(iter(table.groupby(KEY, sort=False))) for table in tables]
+    keys = dict.fromkeys(key for side in cases[:2] for key, rows in side.items() if not is_control(rows["kind"].iloc[0]))
+    rows = [_described(key, tables, cases) for key in keys]
+    judged = [row for row in rows if row["judged"]]
+    guards = _guards(*cases[:2])
+    _estimate(judged, {*tables[0]["set"]} != {*tables[1]["set"]}, {(key[1], key[3]) for key in guards})
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
         row |= {"verdict": verdict, "p": p}
         if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
             row["reasons"].append(_undecided(row, margin, len(judged)))
     for row in rows:
         row["reason"] = "; ".join(row["reasons"])
-    both = [row for row in rows if row["base_runs"] and row["head_runs"]]
-    unjudged = [_name(row) for row in both if not row["estimate"] or math.isinf(row["estimate"].error)]
+    unjudged = [_name(row) for row in rows if "ratio" in row and not row["ratio_low"] > 0]
     lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
-    doubts = [*_twins(sides), *_moved(_guards(sides), margin)]
+    doubts = [*_twins(tables), *_moved(guards, margin)]
     return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, doubts, lost, unjudged)
 
 
-def _rows(tables: Sequence[pd.DataFrame]) -> list[Row]:
-    """A row for each way of base and head: times, estimate and reasons; verdicts come with those of all rows."""
-    by_case = [dict(iter(table.groupby(KEY, sort=False))) for table in tables]
-    sides, nothing = tables[:2], tables[1].iloc[:0]
-    by_set = {*sides[0]["set"]} != {*sides[1]["set"]}
-    guarded = {(key[1], key[3]) for key in _guards(tables)}
-    found: dict[Any, tuple[Row, list[pd.DataFrame], Spread]] = {}
-    for key in dict.fromkeys((*by_case[0], *by_case[1])):
-        known = [cases.get(key, nothing) for cases in by_case]
-        if is_control(str(pd.concat(known[:2])["kind"].iloc[0])):
-            continue
-        timed = [rows[rows["status"] == "ok"] for rows in known]
-        row = _described(key, sides, known, timed)
-        spread = learn(timed[2], pd.concat(timed[:2]), by_set) if not row["verdict"] and all(map(len, timed[:2])) else Spread()
-        found[key] = row, timed, spread
-    for key, (row, timed, spread) in found.items():
-        if row["verdict"] or not (row["base_runs"] and row["head_runs"]):
-            continue
-        here = [other for (_, device, *_), (_, _, other) in found.items() if device == key[1] and other.freedom]
-        usual = sum(other.squares for other in here) / max(1, sum(other.freedom for other in here))
-        estimate, row["provisional"] = difference(timed[:2], spread, usual, by_set)
-        row |= {"estimate": estimate, "ratio_low": _exp(estimate.interval()[0]), "ratio_high": _exp(estimate.interval()[1])}
-        unknown = UNKNOWN if math.isinf(estimate.error) else PROVISIONAL
-        notes = {unknown: row["provisional"], SETS_DIFFER: by_set, NO_GUARD: (key[1], key[3]) not in guarded}
-        row["reasons"] += [note for note, holds in notes.items() if holds]
-    return [row for row, _, _ in found.values()]
-
-
-def _described(
-    key: Any, sides: Sequence[pd.DataFrame], known: Sequence[pd.DataFrame], timed: Sequence[pd.DataFrame]
-) -> Row:
-    """A case's times and their ratio; a verdict only where nothing else can be said of them."""
-    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "estimate": None, "reasons": []}
-    for name, side, rows, ok in zip(("base", "head"), sides, known, timed, strict=False):
-        row["reasons"] += _absences(name, side["run"].nunique(), rows)
+def _described(key: Any, tables: Sequence[pd.DataFrame], cases: Sequence[dict[Any, pd.DataFrame]]) -> Row:
+    """A case's times in base and head, their ratio, and whether it can be judged."""
+    known = [of_cases.get(key, table.iloc[:0]) for table, of_cases in zip(tables, cases, strict=True)]
+    timed = [rows[rows["status"] == "ok"] for rows in known]
+    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "ratio_low": math.nan, "timed": timed, "reasons": []}
+    for name, table, rows, ok in zip(("base", "head"), tables, known, timed, strict=False):
+        row["reasons"] += _absences(name, table["run"].nunique(), rows)
         row[f"{name}_runs"] = len(ok)
-        row[f"{name}_seconds_per_step"] = _exp(ok["log"].mean())
-    row["lost"] = row["head_runs"] < sides[1]["run"].nunique()
-    if row["base_runs"] and row["head_runs"]:
+        row[f"{name}_seconds_per_step"] = math.exp(ok["log"].mean()) if len(ok) else math.nan
+    row["lost"] = row["head_runs"] < tables[1]["run"].nunique()
+    row["judged"] = bool(row["base_runs"] and row["head_runs"])
+    if row["judged"]:
         row["ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
         row["reasons"] += _differences(timed)
         if why_not := _why_not_judged(pd.concat(timed[:2])):
-            row["reasons"].append(why_not)
-            row["verdict"] = UNDECIDED
+            row |= {"judged": False, "verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
     return row
 
 
+def _estimate(rows: Sequence[Row], by_set: bool, guarded: set[tuple[str, int]]) -> None:
+    """Adds `estimate`, its interval and `provisional` to each row; `by_set` if base and head measured different sets."""
+    spreads = [learn(row["timed"][2], pd.concat(row["timed"][:2]), by_set) for row in rows]
+    for number, (row, spread) in enumerate(zip(rows, spreads, strict=True)):
+        others = Spread()
+        for place, (other, further) in enumerate(zip(rows, spreads, strict=True)):
+            others += further if place != number and other["device"] == row["device"] else Spread()
+        estimate, row["provisional"] = difference(row["timed"][:2], spread, others, by_set)
+        low, high = map(math.exp, estimate.interval())
+        row |= {"estimate": estimate, "ratio": math.exp(estimate.mean), "ratio_low": low, "ratio_high": high}
+        unknown = UNKNOWN if math.isinf(estimate.error) else PROVISIONAL
+        without = (row["device"], row["threads"]) not in guarded
+        notes = {unknown: row["provisional"], SETS_DIFFER: by_set, NO_GUARD: without}
+        row["reasons"] += [note for note, holds in notes.items() if holds]
+
+
 def _undecided(row: Row, margin: float, rows: int) -> str:
-    """Why, and what would decide it."""
+    """Why, and what would decide it: no more runs of sets that differ."""
+    why = f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}"
+    if SETS_DIFFER in row["reasons"]:
+        return why
     runs = max(row["base_runs"], row["head_runs"])
     more = runs * (more_data(row["estimate"], margin, rows) - 1)
     would = f"about {max(1, math.ceil(more))} more runs a side would decide" if more < MANY else "more runs will hardly decide"
-    return f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}; {would}"
+    return f"{why}; {would}"
 
 
 def _name(row: dict[Any, Any]) -> str:
     return Case.of_row(row).label
-
-
-def _exp(log: float) -> float:
-    return math.exp(log) if math.isfinite(log) else math.nan
 
 
 def _absences(name: str, runs: int, rows: pd.DataFrame) -> Iterator[str]:
@@ -239,24 +222,20 @@ def _twins(sides: Sequence[pd.DataFrame]) -> Iterator[str]:
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
 
 
-def _guards(sides: Sequence[pd.DataFrame]) -> dict[Any, float]:
+def _guards(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
     """Each guard that did the same work on both sides → by how much its log time moved.
 
-    Guards are controls that only compute, so their times follow the clock: calibration workloads and the peaks that count
-    operations. A peak of memory traffic differs from run to run by more than the margin.
+    Guards are controls that only compute, so that their times follow the clock: calibration workloads, and peaks that count
+    operations. A peak of memory traffic moves with the neighbours, by 2 % in calm runs.
     """
-    found = {}
-    for side in sides[:2]:
-        computes = (side["kind"] == YARDSTICK) | ((side["kind"] == PEAK) & (side["flop_per_second"] > 0))
-        found[len(found)] = side[computes & (side["status"] == "ok")].groupby(KEY)
-    base, head = found.values()
     moved = {}
-    for key in base.groups.keys() & head.groups.keys():
-        rows = [base.get_group(key), head.get_group(key)]
-        work = pd.concat(rows)[["source_hash", "versions", "kernels", "singly"]].drop_duplicates()
-        if len(work) == 1 and work["source_hash"].iloc[0]:
-            moved[key] = float(rows[1]["log"].mean() - rows[0]["log"].mean())
-    return moved
+    for key in base.keys() & head.keys():
+        rows = pd.concat([base[key], head[key]])
+        computes = (rows["kind"] == YARDSTICK) | ((rows["kind"] == PEAK) & (rows["flop_per_second"] > 0))
+        work = rows[["source_hash", "versions", "kernels", "singly"]].drop_duplicates()
+        if computes.all() and len(work) == 1 and work["source_hash"].iloc[0]:
+            moved[key] = float(head[key]["log"].mean() - base[key]["log"].mean())
+    return {key: change for key, change in moved.items() if math.isfinite(change)}
 
 
 def _moved(guards: dict[Any, float], margin: float) -> Iterator[str]:
@@ -264,6 +243,6 @@ def _moved(guards: dict[Any, float], margin: float) -> Iterator[str]:
     for (backend, device, _, threads, *_), change in sorted(guards.items()):
         if abs(change) > math.log1p(margin):
             yield (
-                f"UNPROVEN: the guard {backend}[{device}, threads {threads}], fixed work, takes {math.exp(change):.3f} times as "
-                "long in head, so the machine's clock changed; measure both sides again."
+                f"UNPROVEN: the guard {backend}[{device}, threads {threads}], which is fixed work, takes {math.exp(change):.3f} times "
+                "as long in head, so the machine's clock changed; measure both sides again."
             )

@@ -80,9 +80,8 @@ class Case:
         """From a row of a table with the columns `CASE_COLUMNS`, `side` and `ranks`. A twin has its baseline's work and its own
         name."""
         shape = Shape(*(int(row[size]) for size in Shape._fields))
-        return cls(
-            row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE], ranks=int(row.get(RANKS, 1))
-        )
+        ranks = int(row.get(RANKS, 1))
+        return cls(row["backend"], row["device"], row["dtype"], int(row["threads"]), shape, side=row[SIDE], ranks=ranks)
 
     @classmethod
     def parse(cls, key: str) -> Case:

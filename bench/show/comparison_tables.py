@@ -86,9 +86,7 @@ def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
             for head, comparison in comparisons.items():
                 file.write(f"### {head} compared with {base}\n\n{markdown(comparison)}\n\n")
     except OSError as error:
-        raise UsageError(
-            f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY."
-        ) from None
+        raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:

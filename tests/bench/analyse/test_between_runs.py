@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 
 from bench.analyse.between_runs import (
-    FLOOR, KAPPA, LEAST, PRIOR_FREEDOM, SETS, Spread, difference, expected, learn, prepared, units,
+    FLOOR,
+    KAPPA,
+    LEAST,
+    PRIOR_FREEDOM,
+    SETS,
+    Spread,
+    difference,
+    expected,
+    learn,
+    prepared,
+    units,
 )  # fmt: skip
 from tests.support import run_rows
 
@@ -37,8 +47,8 @@ def test_units_are_runs_or_the_means_of_sets():
 def test_the_spread_is_around_the_mean_of_each_group():
     """Squares 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
     found = Spread.of([np.array([0.01, 0.03]), np.array([0.03, 0.05, 0.07])])
-    assert found == (pytest.approx(0.0010), 3)
-    assert Spread.of([]) == (0, 0)
+    assert found == Spread(pytest.approx(0.0010), 3)
+    assert Spread.of([]) == Spread()
 
 
 def test_undisturbed_times_are_compared_and_the_others_only_without_them():
@@ -62,8 +72,8 @@ def _learned(times, like=None, by_set=False, **changes):
 
 
 def test_three_runs_alike_are_learned_from_and_two_are_not():
-    assert _learned([0.01, 0.02, 0.03]) == (pytest.approx(0.0002), 2)
-    assert _learned([0.01, 0.03]) == (0, 0)
+    assert _learned([0.01, 0.02, 0.03]) == Spread(pytest.approx(0.0002), 2)
+    assert _learned([0.01, 0.03]) == Spread()
 
 
 @pytest.mark.parametrize(
@@ -74,14 +84,16 @@ def test_three_runs_alike_are_learned_from_and_two_are_not():
     ],
 )  # fmt: skip
 def test_runs_that_were_measured_otherwise_are_not_learned_from(other):
-    assert _learned([0.01, 0.02, 0.03], **other) == (0, 0)
+    assert _learned([0.01, 0.02, 0.03], **other) == Spread()
 
 
 def test_a_source_that_is_not_known_is_no_same_source():
-    assert _learned([0.01, 0.02, 0.03], like=_runs([0]).assign(source_hash=""), source_hash="") == (0, 0)
+    assert _learned([0.01, 0.02, 0.03], like=_runs([0]).assign(source_hash=""), source_hash="") == Spread()
 
 
-@pytest.mark.parametrize(("length", "freedom"), [({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0)])
+@pytest.mark.parametrize(
+    ("length", "freedom"), [({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0)]
+)
 def test_shorter_runs_are_learned_from_and_longer_ones_are_not(length, freedom):
     assert _learned([0.01, 0.02, 0.03], **length).freedom == freedom
 
@@ -91,14 +103,14 @@ def test_history_of_base_and_of_head_counts_each_around_its_own_mean():
     old, new = _runs([0.01, 0.02, 0.03], "a"), _runs([2.1, 2.2, 2.3], "b", source_hash="y")
     like = pd.concat([_runs([0], "c"), _runs([0], "d", source_hash="y")])
     history, like = _base(pd.concat([old, new]), like)
-    assert learn(history, like, by_set=False) == (pytest.approx(0.0202), 4)
+    assert learn(history, like, by_set=False) == Spread(pytest.approx(0.0202), 4)
 
 
 def test_runs_of_different_sets_are_spread_around_the_mean_of_their_set():
     times = [0.01, 0.02, 0.03, 1.01, 1.02, 1.03]
     history, like = _base(pd.concat([_runs(times[:3]), _more(times[3:])]), _runs([0], "z"))
-    assert learn(history, like, by_set=False) == (pytest.approx(0.0004), 4)
-    assert learn(history, like, by_set=True) == (0, 0), "two sets are fewer than three"
+    assert learn(history, like, by_set=False) == Spread(pytest.approx(0.0004), 4)
+    assert learn(history, like, by_set=True) == Spread(), "two sets are fewer than three"
 
 
 def _more(times):
@@ -110,18 +122,25 @@ def _more(times):
 def test_three_sets_show_what_sets_change(by_set):
     """Also where base and head measured one set that is stored too rarely."""
     history, like = _base(_runs([0.0, 0.01, 0.02], other_set=[1, 2]), _runs([0], "z"))
-    assert learn(history, like, by_set) == (pytest.approx(0.0002), 2)
+    assert learn(history, like, by_set) == Spread(pytest.approx(0.0002), 2)
 
 
-def _difference(base, head, history=Spread(), usual=math.nan, by_set=False):  # noqa: B008
-    return difference(_base(base, head), history, usual, by_set)
+def _difference(base, head, history=Spread(), others=Spread(), by_set=False):  # noqa: B008
+    return difference(_base(base, head), history, others, by_set)
 
 
 def test_by_hand_from_history():
-    """Ten degrees of freedom of this case, six of the variance that all cases have."""
-    estimate, provisional = _difference(_runs([0]), _runs([0.04]), Spread(10 * 0.01**2, 10), usual=0.02**2)
+    """Ten degrees of freedom of this case, six of the variance that the others have."""
+    estimate, provisional = _difference(_runs([0]), _runs([0.04]), Spread(10 * 0.01**2, 10), Spread(40 * 0.02**2, 40))
     assert (estimate.mean, estimate.freedom, provisional) == (pytest.approx(0.04), 10 + PRIOR_FREEDOM, False)
     assert estimate.error == pytest.approx(math.sqrt(2 * (10 * 0.01**2 + 6 * 0.02**2) / 16))
+
+
+def test_other_machines_stand_in_for_what_the_other_cases_do_not_show():
+    estimate, _ = _difference(_runs([0]), _runs([0]), Spread(2 * 0.01**2, 2), Spread(2 * 0.02**2, 2))
+    assert estimate.freedom == 2 + PRIOR_FREEDOM
+    squares = 2 * 0.01**2 + 2 * 0.02**2 + (PRIOR_FREEDOM - 2) * expected(0.001**2)
+    assert estimate.error == pytest.approx(math.sqrt(2 * squares / (2 + PRIOR_FREEDOM)))
 
 
 def test_by_hand_from_several_runs_a_side():
@@ -158,15 +177,15 @@ def test_without_history_different_sets_are_known_less_well_and_more_runs_do_not
 def test_processes_that_spread_more_than_runs_decide():
     """A noisy hour: the runs at hand show it, history does not."""
     base, head = _runs([0]).assign(relative_error=0.03), _runs([0]).assign(relative_error=0.04)
-    estimate, _ = _difference(base, head, Spread(0.0, 20), usual=0.0)
+    estimate, _ = _difference(base, head, Spread(0.0, 20), Spread(0.0, 20))
     assert estimate.error == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2 * 2))
 
 
 @pytest.mark.parametrize("error", [math.inf, math.nan])
 def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
     base, head = _runs([0]).assign(relative_error=error), _runs([0]).assign(relative_error=0.04)
-    assert _difference(base, head, Spread(0.0, 20), usual=0.0)[0].error == pytest.approx(0.04 * math.sqrt(2))
-    both, _ = _difference(base, base, Spread(20 * 0.01**2, 20), usual=0.01**2)
+    assert _difference(base, head, Spread(0.0, 20), Spread(0.0, 20))[0].error == pytest.approx(0.04 * math.sqrt(2))
+    both, _ = _difference(base, base, Spread(20 * 0.01**2, 20), Spread(6 * 0.01**2, 6))
     assert both.error == pytest.approx(0.01 * math.sqrt(2))
     assert math.isinf(_difference(base, base)[0].error)
 
@@ -174,4 +193,4 @@ def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
 def test_times_of_queued_steps_have_no_prior():
     base, head = (_runs([0]).assign(undisturbed_seconds_per_step=np.nan) for _ in "ab")
     assert _difference(base, head)[0].error == math.inf
-    assert math.isfinite(_difference(base, head, Spread(20 * 0.01**2, 20), usual=0.01**2)[0].error)
+    assert math.isfinite(_difference(base, head, Spread(20 * 0.01**2, 20), Spread(6 * 0.01**2, 6))[0].error)
