@@ -242,7 +242,8 @@ def _moved(guards: dict[Any, float], margin: float) -> Iterator[str]:
     """Of each guard that took more or less time in head by more than the margin."""
     for (backend, device, _, threads, *_), change in sorted(guards.items()):
         if abs(change) > math.log1p(margin):
+            guard = f"{backend}[{device}, threads {threads}]"
             yield (
-                f"UNPROVEN: the guard {backend}[{device}, threads {threads}], which is fixed work, takes {math.exp(change):.3f} times "
-                "as long in head, so the machine's clock changed; measure both sides again."
+                f"UNPROVEN: the guard {guard}, which is fixed work, takes {math.exp(change):.3f} times as long in head, so "
+                "the machine's clock changed; measure both sides again."
             )

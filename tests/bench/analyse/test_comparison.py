@@ -95,11 +95,11 @@ def test_several_runs_a_side_need_no_history(rows):
 def test_false_alarms_stay_below_one_table_in_a_hundred(stored):
     """Single runs of identical code whose times differ by 0.6 %."""
     rows, alarms = _runs_from(stored, spread=0.006), 0
-    for _ in range(10):
+    for _ in range(8):
         history = _history(rows, stored) if stored else None
-        for _ in range(10):
+        for _ in range(5):
             alarms += any(verdict in (FASTER, SLOWER) for verdict in _verdicts(judge(rows("a"), rows("b"), history)).values())
-    assert alarms <= 3  # more than that has a chance below 2 % if one in a hundred is true
+    assert alarms <= 2  # more than that has a chance below 1 % if one table in a hundred is wrong
 
 
 @pytest.mark.parametrize("stored", [0, 3, 12])
@@ -107,7 +107,7 @@ def test_runs_of_different_sets_do_not_alarm(stored):
     """Each run's set of cases moves its times by 1 %, those of a set alike."""
     random = np.random.default_rng(stored)
     alarms = 0
-    for table in range(60):
+    for table in range(30):
         shift = random.normal(0, 0.01, stored + 2)
         runs = [
             _with(run_rows(f"{number}", random, {"base": np.exp(moved), "slow": np.exp(moved)}), f"more {number}")
@@ -117,7 +117,7 @@ def test_runs_of_different_sets_do_not_alarm(stored):
         alarms += any(verdict in (FASTER, SLOWER) for verdict in _verdicts(found).values())
         assert found.table["provisional"][0] == (stored == 0), table
         assert "base and head measured different sets of cases" in found.table["reason"][0]
-    assert alarms <= 2
+    assert alarms <= 1
 
 
 def _with(rows, backend):
@@ -189,13 +189,14 @@ def test_what_else_changed_is_said(rows):
     assert "the allocator differs: pinned → system" in reason
 
 
-def test_a_guard_that_moved_makes_the_comparison_unproven(rows):
-    for guard in ("arithmetic", "peak_arithmetic"):
-        for change in (1.012, 1 / 1.012):
-            (doubt,) = judge(rows("a"), rows("b", {guard: change}), _history(rows)).doubts
-            assert doubt.startswith(f"UNPROVEN: the guard {guard}[cpu, threads 1], which is fixed work, takes {change:.2f}")
-        assert judge(rows("a"), rows("b", {guard: 1.008}), _history(rows)).doubts == []
-        assert judge(rows("a"), rows("b", {guard: 1.012}), _history(rows), margin=0.02).doubts == []
+@pytest.mark.parametrize("guard", ["arithmetic", "peak_arithmetic"])
+def test_a_guard_that_moved_by_more_than_the_margin_makes_the_comparison_unproven(rows, guard):
+    base, history = rows("a", spread=0), _history(rows)
+    for change in (1.012, 0.988):
+        (doubt,) = judge(base, rows("b", {guard: change}, spread=0), history).doubts
+        assert doubt.startswith(f"UNPROVEN: the guard {guard}[cpu, threads 1], which is fixed work, takes {change:.3f} times")
+    assert judge(base, rows("b", {guard: 1.009}, spread=0), history).doubts == []
+    assert judge(base, rows("b", {guard: 1.012}, spread=0), history, margin=0.02).doubts == []
 
 
 def test_a_peak_that_counts_no_operations_is_no_guard(rows):
@@ -328,7 +329,7 @@ def test_a_damaged_stored_run_stops_no_comparison(files, capsys, rows):
         file.write_text(damage)
     code, out, err = _call(capsys, "a.csv", "b.csv")
     assert (code, err) == (0, "")
-    assert "history lacks: results/m/stored 0/summary.csv:1: has no column backend" in out
+    assert "results/m/stored 0/summary.csv:1: has no column backend" in out
     assert "provisional" not in out, "three others are left"
     assert len(bench.compare("a.csv", "b.csv").attrs["ignored"]) == 3
     for file in stored:
