@@ -115,16 +115,6 @@ def test_an_interval_may_be_as_wide_as_two_passes_that_disagree_make_it(fine):
     assert len(reading.read([fine]).table) == 6
 
 
-def test_other_ranks_are_another_case(fine):
-    table = pd.read_csv(fine, keep_default_na=False)
-    both = pd.concat([table, table.assign(ranks=2)])
-    both.to_csv(fine, index=False)
-    assert len(reading.read([fine]).table) == 2 * len(table)
-    pd.concat([both, table.assign(ranks=2)]).to_csv(fine, index=False)
-    with pytest.raises(UsageError, match="holds a case of this run once more"):
-        reading.read([fine])
-
-
 def test_a_run_given_twice_counts_once(fine):
     copy = fine.with_name("copy.csv")
     copy.write_bytes(fine.read_bytes())
