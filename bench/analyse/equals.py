@@ -43,15 +43,16 @@ def judge(rows: pd.DataFrame, known: Mapping[str, Mapping[str, str]], margin: fl
     """
     if rows.empty:
         return pd.DataFrame(columns=COLUMNS)
-    steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control) & rows[UNDISTURBED].notna()]
+    steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
+    steps = steps.assign(time=steps[UNDISTURBED].fillna(steps["seconds_per_step"]), singly=steps[UNDISTURBED].notna())
     apart: dict[str, str] = {}
     for _, part in rows.groupby("machine"):
         apart |= _apart(sorted(set(part["node"])), known)
     found: list[dict[str, Any]] = []
     groups = steps.assign(apart=steps["node"].map(apart)).groupby(["device", "machine", "apart"], sort=False)
     for (device, machine, why), part in groups:
-        logs = pd.Series(np.log(part[UNDISTURBED].astype(float)), index=part.index)
-        table = logs.groupby([*(part[name] for name in KEY), part["node"]]).mean().unstack().dropna()
+        logs = pd.Series(np.log(part["time"].astype(float)), index=part.index)
+        table = logs.groupby([*(part[name] for name in (*KEY, "singly")), part["node"]]).mean().unstack().dropna()
         errors = part["relative_error"].astype(float)
         within = float(errors[np.isfinite(errors)].pow(2).mean())
         nodes = [*dict.fromkeys(part["node"])]

@@ -29,16 +29,14 @@ def add(table: pd.DataFrame) -> pd.DataFrame:
     Waterman & Patterson, 2009). Else it is the fastest that the run saw any step of the same work
     do. The time of a call that does nothing is added, divided among the steps of a call.
     """
-    flops, moved, seconds = (
-        table[name].to_numpy(float) for name in ("flops", "bytes", "seconds_per_step")
-    )
-    peaks = (moved > 0) & (table["kind"] == PEAK)
-    table = table.assign(
-        flop_per_second=np.where(flops > 0, flops / seconds, np.nan),
-        byte_per_second=np.where(peaks, moved / seconds, np.nan),
-    )
+    flops, moved = (table[name].to_numpy(float) for name in ("flops", "bytes"))
     undisturbed = table["undisturbed_seconds_per_step"].astype(float)
     own = undisturbed.fillna(table["seconds_per_step"].astype(float))
+    peaks = (moved > 0) & (table["kind"] == PEAK)
+    table = table.assign(
+        flop_per_second=np.where(flops > 0, flops / own, np.nan),
+        byte_per_second=np.where(peaks, moved / own, np.nan),
+    )
     cores = np.where(table["kind"] == PEAK, table["threads"], 1)
     seen = table.assign(own=own, flop=flops / own * cores, byte=moved / own * cores)
     floors = seen[seen["kind"] == CONTROL].groupby(["device", "threads"])["own"].min()

@@ -77,9 +77,12 @@ def relative_to(singles: Mapping[str, Singles], case: str, others: Sequence[str]
 
 
 def figures(singles: Singles) -> dict[str, float]:
-    """The columns of both figures, each with its interval, and the standard error of the undisturbed one."""
+    """The columns of both figures, each with its interval, and the standard error of the undisturbed one.
+
+    Rounds have no undisturbed time: a round averages over what disturbs it.
+    """
     columns: dict[str, float] = {}
-    for figure in (typical, undisturbed):
+    for figure in (typical, undisturbed) if singles.singly else (typical,):
         estimate = Replicates.of(singles, figure, list(singles.by_pass)).estimate
         columns |= with_interval(f"{figure.__name__}_seconds_per_step", estimate)
-    return columns | {"relative_error": estimate.error}
+    return columns | ({"relative_error": estimate.error} if singles.singly else {})

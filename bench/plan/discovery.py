@@ -21,6 +21,8 @@ from bench.schema.case import CONTROLS
 
 RESERVED = ("all", "seed", "rung", *CONTROLS)
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
+INHERITED = "\n\n"
+"""Stands between a backend's source and that of the step it inherits."""
 NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
 
 
@@ -102,9 +104,9 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         kind = _declared(facts["source"]).get("kind", api.TrainStep.kind)
         return {**facts, "kind": kind, "missing": str(missing), "hash": _hash(facts["source"]), "libraries": [str(missing)]}
     sources = [inspect.getsource(module) for module in _modules(step)]
-    owner = next((cls for cls in step.__mro__ if "step" in vars(cls)), step)
+    owner = step_owner(step)
     if owner is not step:  # readers of the file want to see the step that it inherits
-        facts["source"] += "\n\n" + inspect.getsource(sys.modules[owner.__module__])
+        facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
     return {
         **facts,
         "kind": step.kind,
@@ -118,6 +120,11 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
         "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},
     }
+
+
+def step_owner(step: type[api.TrainStep]) -> type[api.TrainStep]:
+    """The class that defines a backend's `step`."""
+    return next((cls for cls in step.__mro__ if "step" in vars(cls)), step)
 
 
 def idea(source: str) -> str:

@@ -266,8 +266,13 @@ class Profile(Timed):
     kernels: NotRequired[float]
     allocated_bytes: NotRequired[float]
     peak_bytes: NotRequired[float]
+    lines: NotRequired[dict[str, AtLeast0]]
+    """Line of the backend's source, as `Header.sources` has it -> seconds per step, as measured by
+    line_profiler, which makes the step slower; on a queued device until the line returned."""
+    backward: NotRequired[dict[str, AtLeast0]]
+    """What autograd evaluates -> seconds per step, as measured by torch.profiler."""
     uncounted: NotRequired[str]
-    """What a library would have counted that is not installed."""
+    """What libraries would have counted that are not installed."""
     reason: NotRequired[str]
     """Why the step could not be looked at."""
 

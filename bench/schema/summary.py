@@ -51,7 +51,7 @@ COLUMNS = (
             "analyse/estimates", unit="s", only_ok=True),
     Columns(_interval("device_seconds_per_step"), "by the device's own clock; none on a CPU",
             "analyse/estimates", unit="s", only_ok=True),
-    Columns(("flop_per_second",), "floating-point operations that the step needs, over its time",
+    Columns(("flop_per_second",), "floating-point operations that the step needs, over its undisturbed time",
             "analyse/roofline", unit="1/s", only_ok=True, check="amount"),
     Columns(("byte_per_second",), "of a peak: what it moves, over its time", "analyse/roofline", unit="B/s",
             only_ok=True),
@@ -98,7 +98,7 @@ COLUMNS = (
     Columns(_interval("typical_seconds_per_step"), "the median of all single steps of the run, warm-up left out; of rounds"
             " where steps are queued", "analyse/single_steps", unit="s", only_ok=True),
     Columns(_interval("undisturbed_seconds_per_step"), "their 2nd percentile in a process, the mean over the quicker half of"
-            " the processes", "analyse/single_steps", unit="s",
+            " the processes; of single steps only", "analyse/single_steps", unit="s",
             only_ok=True, check="time"),
     Columns(
         ("kernels",),

@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.between_runs import KEY, UNDISTURBED
+from bench.analyse.step import step_seconds
 from bench.analyse.verdicts import SLOWER
 from bench.errors import UsageError
 from bench.schema.case import CASE_COLUMNS, SIDE, Case, at, is_control
@@ -74,8 +75,9 @@ def csv(rows: pd.DataFrame, judged: pd.DataFrame) -> str:
     """Seconds in full precision; the ratio of each case is to the median of the node's equals."""
     apart = judged.drop_duplicates("node").set_index("node")["apart"]
     table = rows.assign(apart=rows["node"].map(apart))
-    median = table.groupby(["machine", "apart", *KEY])[UNDISTURBED].transform("median")
-    table = table.assign(ratio_to_equals=table[UNDISTURBED] / median)
+    time, singly = table[UNDISTURBED].fillna(table["seconds_per_step"]), table[UNDISTURBED].notna()
+    median = time.groupby([*(table[name] for name in ("machine", "apart", *KEY)), singly]).transform("median")
+    table = table.assign(ratio_to_equals=time / median)
     return str(table.reindex(columns=CSV).to_csv(index=False))
 
 
@@ -105,7 +107,7 @@ def _columns(cases: list[str], lines: list[Row]) -> list[Column]:
     return [
         *(grid.plain(name) for name in ("node", "device")[: len(devices)]),
         Column("fastest", lambda r: r["fastest"], 4, right=False),
-        Column("time/step", lambda r: seconds(r["time"]), 3),
+        Column("step", lambda r: seconds(r["time"]), 3),
         *(_time(case, FIRST_CASE + number) for number, case in enumerate(cases) if len(cases) > 1),
         Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
         Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
@@ -124,7 +126,7 @@ def _times(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, float]]:
         case = Case.of_row(row)
         words = {"dtype": case.dtype, "threads": f"threads {case.threads}", "shape": case.shape}
         name = " ".join([at(case.name, case.side), *(str(words[each]) for each in several)])
-        times.setdefault((row["node"], row["device"]), {})[name] = float(row["seconds_per_step"])
+        times.setdefault((row["node"], row["device"]), {})[name] = step_seconds(row)
     return times
 
 

@@ -1,4 +1,4 @@
-"""What a step consists of, looked at once and outside timing: its losses, its operators and kernels, its memory.
+"""What a step consists of, looked at once and outside timing: losses, operators, kernels, memory, time of each line.
 
 A process that was profiled is not timed afterwards.
 """
@@ -15,10 +15,15 @@ from numpy.typing import NDArray
 
 from backends.api import TrainStep
 from bench.errors import missing
-from bench.worker import operators
+from bench.worker import lines, operators
 from bench.worker.visits import LoadedStep
 
 MEMORY_CALLS = 10
+EXTRAS = {
+    "line_profiler": ("time of each line of a step", "lines"),
+    "memray": ("memory of a step", "memory"),
+}
+"""Optional library -> what it measures, and the project's extra that has it."""
 
 
 def profile(loaded: LoadedStep, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
@@ -31,11 +36,16 @@ def profile(loaded: LoadedStep, state: Sequence[NDArray[Any]], calls: int) -> di
     step.set_state(*state)
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
+    absent = {library for library in EXTRAS if not util.find_spec(library)}
+    timed: dict[str, Any] = {} if "line_profiler" in absent else {"lines": lines.of(step)}
+    if backward := lines.backward(step, loaded.case.device):
+        timed["backward"] = backward
     asked = operators.of_numpy(step) | operators.of_torch(step, loaded.case.device)
-    uncounted = {} if util.find_spec("memray") else {"uncounted": str(missing("memray", "memory of a step", "memory"))}
-    counts = ({} if uncounted else memory(step, MEMORY_CALLS)) | asked | step.counts()
+    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | asked | step.counts()
     shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}
-    return {"losses": losses, **shares, **uncounted}
+    sentences = [str(missing(library, *EXTRAS[library])) for library in sorted(absent)]
+    uncounted = {"uncounted": " ".join(sentences)} if sentences else {}
+    return {"losses": losses, **timed, **shares, **uncounted}
 
 
 def memory(step: TrainStep, calls: int) -> dict[str, int]:

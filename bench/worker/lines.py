@@ -1,0 +1,79 @@
+"""The time of each line of a step, by line_profiler, and of what autograd evaluates in it, by torch.profiler.
+
+Both make the step slower, so what they measure are shares of a step; `bench.analyse.lines` scales them.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from backends.api import TrainStep
+from bench.machine.devices import kind_of
+from bench.plan.discovery import INHERITED, step_owner
+
+CALLS, LEAST, SECONDS = 200, 12, 1.0
+"""So many calls, fewer where they would take longer than `SECONDS`, and never fewer than `LEAST`."""
+LOW = 5
+"""The percentile of a line's times: a line is short, and a disturbance falls on few of its calls."""
+BACKWARD_CALLS = 20
+EVALUATES = "autograd::engine::evaluate_function: "
+
+
+def of(step: TrainStep) -> dict[str, float]:
+    """Line of the backend's source, as `discovery.describe` has it → seconds per step."""
+    from line_profiler import LineProfiler  # optional, and never loaded before the last timing
+
+    owner = step_owner(type(step))
+    profiler = LineProfiler(inspect.unwrap(owner.step))
+    calls: list[dict[int, int]] = [{}]  # ticks of each line, all calls until then together
+    end = perf_counter() + SECONDS
+    while len(calls) <= LEAST or (len(calls) <= CALLS and perf_counter() < end):
+        profiler.enable_by_count()
+        step.step()
+        profiler.disable_by_count()
+        step.synchronize()
+        stats = profiler.get_stats()
+        (timings,) = stats.timings.values()
+        calls.append({line: ticks for line, _, ticks in timings})
+    warm = calls[len(calls) // 4 :]
+    seconds = stats.unit / step.steps_per_call
+    first = _first_line(type(step), owner)
+    return {
+        str(first + line): float(np.percentile(np.diff([each.get(line, 0) for each in warm]), LOW)) * seconds
+        for line in sorted(calls[-1])
+    }
+
+
+def _first_line(step: type[TrainStep], owner: type[TrainStep]) -> int:
+    """Lines of the described source before the file that defines `step`."""
+    if owner is step:
+        return 0
+    file = Path(inspect.getfile(step))
+    return (file.read_text(encoding="utf-8") + INHERITED).count("\n")
+
+
+def backward(step: TrainStep, device: str) -> dict[str, float]:
+    """What autograd evaluates → seconds per step on the host; empty for a step without torch's autograd."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or kind_of(device).queued:
+        return {}
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities) as seen:
+        for _ in range(BACKWARD_CALLS):
+            step.step()
+    times: dict[str, list[float]] = {}
+    for event in seen.events():
+        if event.name.startswith(EVALUATES):
+            times.setdefault(event.name.removeprefix(EVALUATES), []).append(event.cpu_time_total)
+    found = {
+        name: float(np.percentile(np.reshape(each, (BACKWARD_CALLS, -1)).sum(1), LOW)) * 1e-6
+        for name, each in times.items()
+        if len(each) % BACKWARD_CALLS == 0
+    }
+    return {name: found[name] / step.steps_per_call for name in sorted(found, key=lambda name: -found[name])}
