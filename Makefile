@@ -6,8 +6,11 @@ INSTALL := $(RUN) -m pip install --quiet --constraint constraints.txt --editable
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 
-.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test fleet-test lint lab lab-test mutants
+.PHONY: help bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test fleet-test lint lab lab-test mutants
 .DEFAULT_GOAL := bench
+
+help: ## what each target does
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 bench: $(READY) ## measure every case on every device, about a minute
 	$(RUN) -m pytest --benchmark-only
@@ -76,7 +79,7 @@ lint: $(TOOLS) ## style, types, who may import whom, and the page's scripts
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[compare,memory]'
+	$(INSTALL) '.[compare,lines,memory]'
 	touch $@
 
 $(TOOLS): $(READY)

@@ -31,6 +31,11 @@ def span(low: float, high: float) -> str:
     return f"{low:.3f}–{high:.3f}" if math.isfinite(low + high) else ""
 
 
+def percent(share: float) -> str:
+    """`+3.2 %`, and without decimals from 100 % on."""
+    return f"{100 * share:+.{0 if abs(share) >= 1 else 1}f} %"
+
+
 def digits(value: float) -> str:
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
 

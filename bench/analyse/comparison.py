@@ -73,16 +73,20 @@ class Comparison:
         """
         stopped, open_ = [], []
         if slower is not None:
-            rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
-            stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
-            stopped += self.lost
+            stopped = self.lost
             open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
         sentences = [*self.left_out, *stopped, *open_]
         if self.left_out:
             return sentences, ExitCode.USAGE
         if self.doubts or open_:
             return sentences, ExitCode.UNPROVEN
-        return sentences, ExitCode.WRONG if stopped else ExitCode.FINE
+        gated = slower is not None and len(self.slower(slower))
+        return sentences, ExitCode.WRONG if stopped or gated else ExitCode.FINE
+
+    def slower(self, share: float) -> pd.DataFrame:
+        """The rows that are SLOWER by this share, with the column `name`."""
+        rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + share)]
+        return rows.assign(name=[_name(row) for row in rows.to_dict("records")])
 
 
 def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:

@@ -11,8 +11,8 @@ import pandas as pd
 from bench.analyse import summaries
 from bench.analyse.verdicts import SLOWER
 from bench.errors import ExitCode
-from bench.record import journal
-from bench.schema.case import Case
+from bench.record import frame, journal
+from bench.schema.case import Case, is_control
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,30 @@ class Run:
             return ExitCode.WRONG
         if fail_on is None:
             return ExitCode.FINE
+        return ExitCode.UNPROVEN if self.doubts else ExitCode.WRONG if len(self.slower(fail_on)) else ExitCode.FINE
+
+    def slower(self, share: float) -> pd.DataFrame:
+        """The rows of later sides that are SLOWER by this share."""
         first = {Case.parse(key).side for key in self.table["baseline"].dropna().unique()}
         later = self.table[~self.table["side"].isin(first)]
-        slower = (later["verdict"] == SLOWER) & (later["ratio"] >= 1 + fail_on)
-        return ExitCode.UNPROVEN if self.doubts else ExitCode.WRONG if slower.any() else ExitCode.FINE
+        return later[(later["verdict"] == SLOWER) & (later["ratio"] >= 1 + share)]
+
+
+def table(run: str | Path = "results") -> pd.DataFrame:
+    """The ways of the latest run at or below a path, fastest first, by the case's key: `way`, `step` (seconds; undisturbed
+    where `undisturbed` says so), `ratio` with `low` and `high`, the ends of its 95 % interval, `verdict`, and `as_it_ran`,
+    the mean of loops in seconds. Raises `UsageError`."""
+    rows = Run.of(frame.stories(run)[-1]).table
+    rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
+    undisturbed = rows["undisturbed_seconds_per_step"].astype(float)
+    shown = {
+        "way": rows["backend"],
+        "step": undisturbed.fillna(rows["seconds_per_step"]),
+        "undisturbed": undisturbed.notna(),
+        "ratio": rows["ratio"],
+        "low": rows["ratio_low"],
+        "high": rows["ratio_high"],
+        "verdict": rows["verdict"],
+        "as_it_ran": rows["seconds_per_step"],
+    }
+    return pd.DataFrame(shown).sort_values("step")

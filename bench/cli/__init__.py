@@ -15,13 +15,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import __version__
-from bench.errors import ExitCode, UsageError
+from bench.errors import ExitCode, UsageError, unknown
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its `ExitCode`."""
-    arguments = _parser().parse_args(argv)
+    arguments, rest = _parser().parse_known_args(argv)
     try:
+        if rest:
+            raise _unknown(arguments.parser, rest)
         code: int = arguments.command(arguments)
         sys.stdout.flush()
         return code
@@ -33,6 +35,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.FINE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _unknown(parser: argparse.ArgumentParser, rest: list[str]) -> UsageError:
+    """An option that a command does not have, with the nearest one that it has."""
+    option = next((text for text in rest if text.startswith("-")), None)
+    if option is None:
+        return UsageError(f"{parser.prog}: unexpected argument {rest[0]!r}; see {parser.prog} --help.")
+    known = [name for name in parser._option_string_actions if name.startswith("--")]
+    return unknown("option", option.partition("=")[0], known, parser.prog)
 
 
 def _parser() -> argparse.ArgumentParser:

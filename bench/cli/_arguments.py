@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from bench.settings import above_0, share, whole_number
+from bench.settings import Settings, above_0, share, whole_number
+
+QUICK = {"BENCH_PROCESSES": "3", "BENCH_BLOCKS": "3"}
+"""What `--quick` sets, unless an option says otherwise."""
 
 T = TypeVar("T")
 
@@ -21,7 +25,7 @@ class Parsers(Protocol):
 def command(parsers: Parsers, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     """A command that calls `function`, whose docstring is its help."""
     parser = parsers.add_parser(name, help=function.__doc__, description=function.__doc__)
-    parser.set_defaults(command=function)
+    parser.set_defaults(command=function, parser=parser)
     return parser
 
 
@@ -52,6 +56,38 @@ def parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
 def number(low: int) -> Callable[[str], int]:
     """Parses a whole number of at least `low`."""
     return parsed(whole_number(low))
+
+
+def settings_options(parser: argparse.ArgumentParser, quick: bool = False) -> None:
+    """Adds an option for every setting; `settings_environ` reads them."""
+    group = parser.add_argument_group("settings", "each is the variable BENCH_NAME as well; an option wins")
+    for variable, setting in Settings.variables().items():
+        text = f"{setting.metadata['help']}; {setting.metadata['default'] or 'none'}".replace("%", "%%").replace("`", "")
+        option = "--" + setting.name
+        group.add_argument(option, dest=variable, metavar="X", type=_checked(setting.metadata["parse"]), help=text)
+    if quick:
+        group.add_argument("--quick", action="store_true", help="a provisional table in about 15 s: 3 passes of 3 blocks")
+
+
+def settings_environ(arguments: argparse.Namespace) -> Mapping[str, str]:
+    """The environment with the settings that options give."""
+    given = {name: getattr(arguments, name) for name in Settings.variables() if getattr(arguments, name, None) is not None}
+    return {**os.environ, **(QUICK if getattr(arguments, "quick", False) else {}), **given}
+
+
+def settings(arguments: argparse.Namespace) -> Settings:
+    """Raises `UsageError`."""
+    return Settings.from_env(settings_environ(arguments))
+
+
+def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
+    """The text itself, if a setting could be parsed from it."""
+
+    def option(text: str) -> str:
+        parsed(parse)(text.strip())
+        return text
+
+    return option
 
 
 margin = parsed(share)

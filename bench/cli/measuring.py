@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli._arguments import Parsers, command, minutes, number, slower
+from bench.cli._arguments import (
+    Parsers,
+    command,
+    minutes,
+    number,
+    settings,
+    settings_environ,
+    settings_options,
+    slower,
+)
 from bench.errors import ExitCode, UsageError
 from bench.settings import Settings
 
@@ -22,6 +30,8 @@ def add(parsers: Parsers) -> None:
     beside = "measure backends/ of a git revision, or those here under NAME=VALUE, beside those here"
     measured.add_argument("--against", metavar="REVISION", help=beside)
     measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
+    measured.add_argument("--controls", action="store_true", help="show the controls' rows too")
+    settings_options(measured, quick=True)
     raced = command(parsers, "race", race)
     without = "without one BENCH_PYTHONS names the sides"
     raced.add_argument("base", nargs="?", metavar="BASE", help=f"a git revision or NAME=VALUE,...; {without}")
@@ -29,12 +39,14 @@ def add(parsers: Parsers) -> None:
     raced.add_argument("--minutes", type=minutes, default=15.0, help="no run is begun that would not end in time; 15")
     raced.add_argument("--runs", type=number(2), default=12, help="at most, for which the error is set aside beforehand; 12")
     raced.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if HEAD is SLOWER")
+    settings_options(raced)
     command(parsers, "doctor", doctor)
     graded = command(parsers, "grade", grade)
     graded.add_argument("path", nargs="+", type=Path, help="a file with one backend, or a folder of such files")
     graded.add_argument("--format", choices=("text", "csv", "json", "gradescope"), default="text")
     graded.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the grades to a file as well")
     graded.add_argument("--against", metavar="BACKEND", help="what its time is compared with; BENCH_BASELINE by default")
+    settings_options(graded)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,23 +55,26 @@ def run(arguments: argparse.Namespace) -> int:
     from bench.plan.cases import make_plan
     from bench.plan.revisions import against
     from bench.session import run_plan
-    from bench.show import folder, grid
+    from bench.show import folder, gates, grid
 
-    settings, revision = Settings.from_env(), arguments.against
-    if revision is None and arguments.fail_on is not None and not settings.pythons:
+    wanted, revision = settings(arguments), arguments.against
+    if revision is None and arguments.fail_on is not None and not wanted.pythons:
         raise UsageError("--fail-on: needs two sides to compare; give --against REVISION, or BENCH_PYTHONS.")
     console = grid.console()
     codes: list[int] = []
-    with nullcontext(()) if revision is None else against(revision, settings) as sides:
-        plan = make_plan(settings, *catalogue(settings, sides))
+    with nullcontext(()) if revision is None else against(revision, wanted) as sides:
+        plan = make_plan(wanted, *catalogue(wanted, sides))
         if not plan.cases:
             raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
         if any(hole.asked_for for hole in plan.holes):
             codes.append(ExitCode.WRONG)
 
         def publish(measured: Run) -> None:
-            folder.show(measured, console)
+            folder.show(measured, console, arguments.controls)
             codes.append(measured.exit_code(arguments.fail_on))
+            if arguments.fail_on is not None:
+                stopped = gates.stopped(measured.slower(arguments.fail_on))
+                gates.failed(arguments.fail_on, stopped, console, measured.doubts)
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)
@@ -73,11 +88,11 @@ def race(arguments: argparse.Namespace) -> int:
     from bench.racing import race as raced
     from bench.show import grid
 
-    settings, base = Settings.from_env(), arguments.base
-    if base is None and len(settings.pythons) != 2:
+    wanted, base = settings(arguments), arguments.base
+    if base is None and len(wanted.pythons) != 2:
         raise UsageError("race: needs two sides; give a git revision or NAME=VALUE, or two interpreters in BENCH_PYTHONS.")
-    with nullcontext(()) if base is None else against(base, settings, arguments.head) as sides:
-        plan = make_plan(settings, *catalogue(settings, sides))
+    with nullcontext(()) if base is None else against(base, wanted, arguments.head) as sides:
+        plan = make_plan(wanted, *catalogue(wanted, sides))
         if not plan.cases:
             raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
         return raced(plan, arguments.runs, arguments.minutes, arguments.fail_on, grid.console())
@@ -92,8 +107,8 @@ def grade(arguments: argparse.Namespace) -> int:
     from bench.grading import report
     from bench.show import grid
 
-    files = grading.find(arguments.path)
-    grades = grading.grade_all(files, arguments.against, os.environ, grid.console(sys.stderr))
+    files, environ = grading.find(arguments.path), settings_environ(arguments)
+    grades = grading.grade_all(files, arguments.against, environ, grid.console(sys.stderr))
     text = report.FORMATS[arguments.format](grades)
     print(text, end="")
     if arguments.output:

@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli._arguments import Parsers, command, margin, minutes, parsed, slower
+from bench.cli._arguments import Parsers, command, minutes, parsed, settings, settings_options, slower
 from bench.errors import ExitCode, UsageError, missing
-from bench.settings import Settings, names
+from bench.settings import names
 
 if TYPE_CHECKING:
     from bench.fleet.engines import Engine
@@ -51,20 +51,18 @@ def add(parsers: Parsers) -> None:
         help="limit of a node's run, by default 60",
     )  # fmt: skip
     measured.add_argument(
-        "--margin", type=margin, default="1%", metavar="PERCENT%",
-        help="difference that counts as equal, by default 1%%",
-    )  # fmt: skip
-    measured.add_argument(
         "--fail-on", type=slower, metavar="slower[:PERCENT%]",
         help="exit with code 1 if a node is SLOWER, by at least PERCENT",
     )  # fmt: skip
+    settings_options(measured)
     command(parsers, "node", node)
 
 
 def fleet(arguments: argparse.Namespace) -> int:
     """Measures the same run on many machines; shows which are slower than equal ones or missing."""
+    from bench.analyse.verdicts import SLOWER
     from bench.fleet import home, merged
-    from bench.show import fleet_tables, grid
+    from bench.show import fleet_tables, gates, grid
 
     place = arguments.show
     if place is None:
@@ -76,11 +74,15 @@ def fleet(arguments: argparse.Namespace) -> int:
             home.run(start, engine, wait, seconds, lambda text: print(text, file=sys.stderr))
         except KeyboardInterrupt:
             print("stopped; these runs are at home:", file=sys.stderr)
-    found = merged.merge(place, arguments.margin)
+    found = merged.merge(place, settings(arguments).margin)
     console = grid.console()
     fleet_tables.terminal(found.rows, found.judged, found.notes, console)
     for path in fleet_tables.write(found.rows, found.judged, found.notes, place):
         console.print(f"written: {path}", style="dim")
+    if arguments.fail_on is not None:
+        rows = found.judged
+        rows = rows[(rows["verdict"] == SLOWER) & (rows["ratio"] >= 1 + arguments.fail_on)]
+        gates.failed(arguments.fail_on, gates.stopped(rows, "node"), console)
     return found.outcome(arguments.fail_on)
 
 
@@ -105,7 +107,7 @@ def _start(arguments: argparse.Namespace) -> tuple[Start, Engine]:
     from bench.fleet import home, private
     from bench.fleet.engines import ENGINES
 
-    settings = Settings.from_env()
+    wanted = settings(arguments)
     if not find_spec("pandera"):
         raise missing("pandera", "fleet", extra="compare")
     if arguments.resume is not None:
@@ -114,4 +116,4 @@ def _start(arguments: argparse.Namespace) -> tuple[Start, Engine]:
     given = {name: getattr(arguments, f"engine_{name}") for name in ENGINES}
     name, where = next((name, where) for name, where in given.items() if where is not None)
     engine = ENGINES[name](where, arguments.nodes)
-    return home.new(name, where, engine, settings), engine
+    return home.new(name, where, engine, wanted), engine

@@ -20,7 +20,9 @@ SIDE = "a run's folder or one of its files; several are joined by commas, or sta
 
 def add(parsers: Parsers) -> None:
     shown = command(parsers, "show", show)
-    shown.add_argument("run", type=Path, help=LATEST)
+    shown.add_argument("run", nargs="?", help=f"{LATEST}; in results by default")
+    shown.add_argument("--lines", nargs="+", metavar="WAY", help="the code of one way or two, with the time of each line")
+    shown.add_argument("--controls", action="store_true", help="show the controls' rows too")
     shown.add_argument("--format", choices=("text", "md"), default="text", help="md: a table to paste into an issue")
     drawn = command(parsers, "picture", picture)
     drawn.add_argument("run", type=Path, help=LATEST)
@@ -39,18 +41,22 @@ def add(parsers: Parsers) -> None:
 
 
 def show(arguments: argparse.Namespace) -> int:
-    """Shows a stored run and writes nothing: tables and a bar for each step; or Markdown for an issue."""
+    """Shows a stored run and writes nothing: its table and what it found, the time of each line, or Markdown."""
+    from bench.analyse import lines
     from bench.analyse.run import Run
-    from bench.record import frame
-    from bench.show import bars, folder, grid, pages
+    from bench.show import code_lines, folder, grid, pages
 
-    run = Run.of(_latest(arguments.run))
-    console = grid.console()
-    if arguments.format == "md":
+    ways = list(arguments.lines or [])
+    place = arguments.run or (ways.pop() if len(ways) > 1 and Path(ways[-1]).exists() else Settings.from_env().results)
+    if len(ways) > 2:
+        raise UsageError(f"--lines: {', '.join(ways)}: at most two ways stand side by side; name two and a run's folder.")
+    run, console = Run.of(_latest(Path(place))), grid.console()
+    if ways:
+        code_lines.show([lines.of_way(run, way) for way in ways], console)
+    elif arguments.format == "md":
         console.out(pages.issue(run), end="")
-        return ExitCode.FINE
-    folder.show(run, console)
-    bars.show(run.table, frame.samples(run.story), console)
+    else:
+        folder.show(run, console, arguments.controls)
     return ExitCode.FINE
 
 
@@ -69,7 +75,7 @@ def picture(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """Compares runs and says which differences are real; exit code 1 for what --fail-on asks, 3 if nothing is proven."""
     from bench.analyse import comparison
-    from bench.show import comparison_tables, grid
+    from bench.show import comparison_tables, gates, grid
 
     results = Settings.from_env().results
     compared: dict[str, comparison.Comparison] = {}
@@ -89,6 +95,11 @@ def compare(arguments: argparse.Namespace) -> int:
     comparison_tables.show(arguments.format, arguments.base, compared, grid.console())
     if arguments.github_summary:
         comparison_tables.append(Path(arguments.github_summary), arguments.base, compared)
+    if arguments.fail_on is not None:
+        sys.stdout.flush()
+        for versus in compared.values():
+            stopped = gates.stopped(versus.slower(arguments.fail_on), "name")
+            gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts)
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 

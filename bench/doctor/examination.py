@@ -13,6 +13,7 @@ from bench.doctor import clock, cpu, gpu, system, worker
 from bench.doctor.finding import Finding
 from bench.machine import resources
 from bench.machine.files import Machine
+from bench.schema.records import UNREAD
 from bench.settings import Settings
 
 STYLES = {"ok": "green", "bad": "bold red", "unknown": "yellow"}
@@ -52,7 +53,7 @@ def before_run(machine: Machine | None = None) -> list[str]:
     findings = [check(machine or Machine()) for check in INSTANT]
     sentences = [finding.sentence for finding in findings if finding.state == "bad"]
     if unread := ", ".join(finding.what for finding in findings if finding.state == "unknown"):
-        sentences.append(f"cannot be read here: {unread}.")
+        sentences.append(f"{UNREAD}: {unread}.")
     return sentences
 
 

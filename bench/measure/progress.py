@@ -15,7 +15,7 @@ from bench.schema.records import Record
 
 @contextmanager
 def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
-    """A bar in a terminal; elsewhere one line at the start."""
+    """A bar in a terminal; elsewhere a line at the start and one after the first pass."""
     settings = plan.settings
     console.print(
         f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls, "
@@ -27,6 +27,9 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
         said = {""}
 
         def advance(record: Record) -> None:
+            if record["record"] == "pass" and record["pass"] == 1 and not console.is_terminal:
+                left = record["at_seconds"] * (settings.processes - 1)
+                console.print(f"the first pass took {record['at_seconds']:.0f} s; about {left:.0f} s are left")
             if record["record"] == "visit":
                 progress.advance(bar)
             elif record["record"] == "block":  # drawn between blocks and by no thread: nothing runs beside a worker

@@ -141,7 +141,7 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
 
 
 def _select(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
-    """The backends that `BENCH_BACKENDS` names, by name, kind or `all`."""
+    """The backends that `BENCH_BACKENDS` names, by name, kind, library or `all`."""
     names: dict[str, None] = {}
     for name in settings.backends:
         if name in backends:
@@ -150,6 +150,8 @@ def _select(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
             names |= {backend.name: None for backend in backends.values() if backend.proven}
         elif any(backend.kind == name for backend in backends.values()):
             names |= {b.name: None for b in backends.values() if b.kind == name}
+        elif any(b.proven and name in b.libraries for b in backends.values()):
+            names |= {b.name: None for b in backends.values() if b.proven and name in b.libraries}
         else:
             raise unknown("backend", name, [*backends, "seed", "all"], "BENCH_BACKENDS")
     return [backends[name] for name in names]

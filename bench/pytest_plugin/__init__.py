@@ -35,6 +35,8 @@ PLAN = pytest.StashKey[Plan]()
 PROBLEM = pytest.StashKey[UsageError]()
 RUN = pytest.StashKey[Run]()
 PROOFS = pytest.StashKey[dict[str, Open | Failure]]()
+COLUMNS = ["min", "median", "rounds"]
+"""Of pytest-benchmark's table, unless --benchmark-columns says otherwise."""
 NEEDS_MEASURING = ("json", "save", "autosave", "compare", "compare_fail", "histogram")
 
 
@@ -64,6 +66,8 @@ def pytest_configure(config: pytest.Config) -> None:
             if config.getoption(f"benchmark_{name}"):
                 option = name.replace("_", "-")
                 raise pytest.UsageError(f"--benchmark-{option} needs measurements; add --benchmark-only to measure.")
+    if not any(argument.startswith("--benchmark-columns") for argument in config.invocation_params.args):
+        config.option.benchmark_columns = COLUMNS  # our own table follows; the JSON stays whole
     if target := config.getoption("benchmark_json"):
         path = Path(target if isinstance(target, str | Path) else target.name)  # an open file before pytest-benchmark 5.3
         if not os.access(path.absolute().parent, os.W_OK):

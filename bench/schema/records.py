@@ -166,6 +166,10 @@ class ProblemRecord(TypedDict):
     """The shape that is measured by default."""
 
 
+UNREAD = "cannot be read here"
+"""How a sentence of `Header.doctor` begins that says what could not be checked."""
+
+
 class Header(TypedDict):
     """The first line: all that is needed to understand every later one."""
 

@@ -15,7 +15,7 @@ from bench.analyse import summaries
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.record import frame
-from bench.show import tables
+from bench.show import sentences, tables
 
 
 def write(run: Run) -> None:
@@ -33,12 +33,19 @@ def write(run: Run) -> None:
         ) from None
 
 
-def show(run: Run, to: Console) -> None:
-    """Prints the run's tables, its doubts and where it is kept."""
-    tables.terminal(run.table, to)
+def show(run: Run, to: Console, controls: bool = False) -> None:
+    """Prints what was measured, the run's table, what it found, its doubts, and what to do next."""
+    to.print(sentences.measured(run))
+    if disturbed := sentences.disturbed(run.story):
+        to.print(disturbed, style="yellow")
+    tables.terminal(run.table, to, controls)
+    for sentence in sentences.told(run):
+        to.print(sentence)
     for doubt in run.doubts:
         to.print(doubt, style="bold red")
-    to.print(f"kept in {run.folder}")
+    for number, command in enumerate(sentences.next_commands(run)):
+        to.print(f"{'next:' if number == 0 else '     '} {command}")
+    to.print(f"saved in {run.folder}")
 
 
 def _files(run: Run) -> dict[str, str]:
@@ -48,8 +55,14 @@ def _files(run: Run) -> dict[str, str]:
         "summary.csv": summaries.only_ok_times(run.table).to_csv(index=False),
         "samples.csv": frame.samples(run.story).to_csv(index=False),
         "environment.json": json.dumps(facts, indent=2) + "\n",
-        "summary.md": "\n".join([f"# {header['run']}", "", *run.doubts, tables.markdown(run.table)]),
+        "summary.md": "\n".join([f"# {header['run']}", "", *_above(run), "", tables.markdown(run.table)]),
     }
+
+
+def _above(run: Run) -> list[str]:
+    """What stands above the table, a paragraph each."""
+    lines = [sentences.measured(run), sentences.disturbed(run.story), *sentences.told(run), *run.doubts]
+    return "\n\n".join(filter(None, lines)).splitlines()
 
 
 def _replace(path: Path, text: str) -> None:

@@ -32,14 +32,14 @@ def console(file: IO[str] | None = None, width: int | None = None) -> Console:
 def fit(columns: list[Column], rows: list[Row], width: int) -> list[Column]:
     """The columns that say something and have room, the least important left out first."""
     columns = [column for column in columns if column.title == "verdict" or any(column.text(row) for row in rows)]
-    while _total(columns, rows, gap=1) > width and max(column.priority for column in columns) > 0:
+    while total(columns, rows, gap=1) > width and max(column.priority for column in columns) > 0:
         columns.remove(max(columns, key=lambda column: column.priority))
     return columns
 
 
 def show(columns: list[Column], rows: list[Row], to: Console, dim: Callable[[Row], int] = lambda row: 0) -> None:
     """Prints rows in aligned columns."""
-    roomy = _total(columns, rows, gap=2) <= to.width
+    roomy = total(columns, rows, gap=2) <= to.width
     out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
     for column in columns:
         out.add_column(column.title, justify="right" if column.right else "left", no_wrap=True)
@@ -64,7 +64,8 @@ def dimension(name: str) -> Column:
     return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
 
 
-def _total(columns: list[Column], rows: list[Row], gap: int) -> int:
+def total(columns: list[Column], rows: list[Row], gap: int) -> int:
+    """Characters of a line, so many between columns."""
     return sum(_width(column, rows) + gap for column in columns) - gap
 
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from bench.analyse.run import Run
 from bench.plan.revisions import HERE
-from bench.schema.case import is_control
 from bench.schema.records import SideFacts
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
@@ -29,7 +28,7 @@ def issue(run: Run) -> str:
     table = tables.markdown(run.table).rstrip()
     commit = run.story.header["machine"].get("commit")
     at = f", at commit {commit.replace('+dirty', ' with changes')}" if commit else ""
-    return "\n".join([f"{machine(run)}, {_date(run)}:", "", *doubts, table, "", f"Again{at}:", "", f"    {again(run)}", ""])
+    return "\n".join([f"{machine(run)}, {_date(run)}:", "", *doubts, common(run.table), "", table, "", f"Again{at}:", "", f"    {again(run)}", ""])
 
 
 def again(run: Run) -> str:
@@ -55,16 +54,12 @@ def machine(run: Run) -> str:
 
 def readme(run: Run, folder: str) -> str:
     """What the README shows of the run in `folder`, seen from the top of the checkout; the controls are folded away."""
-    control = run.table["kind"].map(is_control)
     return f"""{machine(run)}, [complete run]({folder}), [all runs](results/README.md):
 
-{tables.markdown(run.table[~control], WIDTH)}
+{common(run.table)}
+
+{tables.markdown(run.table, WIDTH)}
 ![The time of a step, its 95 % interval and its bound, by backend]({folder}/{pictures.NAME})
-
-<details><summary>The controls in the same blocks</summary>
-
-{tables.markdown(run.table[control], WIDTH)}
-</details>
 """
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.analyse.step import step_seconds
 from bench.errors import UsageError, missing
 from bench.schema.case import is_control
 from bench.show.bars import is_wide
@@ -38,7 +39,7 @@ def times(table: pd.DataFrame) -> Any:
     for row in rows:
         if not is_control(row["kind"]):
             groups.setdefault(place_of(row, varying), []).append(row)
-    steps = sorted((row for group in groups.values() for row in group), key=lambda row: float(row["seconds_per_step"]))
+    steps = sorted((row for group in groups.values() for row in group), key=step_seconds)
     if not steps:
         raise UsageError("picture: no step of this run has a time; `python -m bench show` says why.")
     names = list(dict.fromkeys(map(name_of, steps)))
@@ -52,10 +53,10 @@ def times(table: pd.DataFrame) -> Any:
             aside = 0.7 * ((number + 0.5) / len(groups) - 0.5)  # of one line, groups stand above each other
             heights = [names.index(name_of(row)) + aside for row in group]
             look = {"color": COLOURS[number % len(COLOURS)], "marker": MARKERS[number % len(MARKERS)]}
-            _draw(axes, group, heights, look | {"label": place or "time, 95 % interval"})
+            _draw(axes, group, heights, look | {"label": place or "undisturbed time, 95 % interval"})
             for row in group:
                 if key_of(row) == row["baseline"]:
-                    axes.axvline(row["seconds_per_step"], color=look["color"], **BASELINE)
+                    axes.axvline(step_seconds(row), color=look["color"], **BASELINE)
             if len(groups) == 1:
                 _tell(axes, group, heights)
         axes.plot([], [], color="grey", label=bound_of(steps) or "bound", **BOUND)
@@ -97,8 +98,8 @@ def save(figure: Any, target: Path) -> None:
 
 def _draw(axes: Any, group: list[Row], heights: list[float], look: dict[str, str]) -> None:
     """Dots, intervals and bounds of the rows that share a place."""
-    middles = [row["seconds_per_step"] for row in group]
-    ends = [[abs(row[f"seconds_per_step_{end}"] - row["seconds_per_step"]) for row in group] for end in ("low", "high")]
+    middles = [step_seconds(row) for row in group]
+    ends = [[abs(step_seconds(row, end) - step_seconds(row)) for row in group] for end in ("_low", "_high")]
     axes.errorbar(middles, heights, xerr=ends, linestyle="", elinewidth=1.2, capsize=3, markersize=5, **look)
     axes.plot([row["bound_seconds_per_step"] for row in group], heights, color=look["color"], **BOUND)
 
@@ -106,18 +107,18 @@ def _draw(axes: Any, group: list[Row], heights: list[float], look: dict[str, str
 def _tell(axes: Any, group: list[Row], heights: list[float]) -> None:
     """Each time in words, right of its interval."""
     for row, height in zip(group, heights, strict=True):
-        end = max(row["seconds_per_step"], row["seconds_per_step_high"])
-        text = seconds(row["seconds_per_step"])
+        end = max(step_seconds(row), step_seconds(row, "_high"))
+        text = seconds(step_seconds(row))
         axes.annotate(text, (end, height), (6, 0), textcoords="offset points", va="center", fontsize=9)
 
 
 def _scale(axes: Any, rows: list[Row]) -> None:
     """From 0, or logarithmic where times are far apart; an interval of two processes must not push the others aside."""
-    middles = [row["seconds_per_step"] for row in rows]
+    middles = [step_seconds(row) for row in rows]
     if is_wide(middles):
         axes.set_xscale("log")
         return
-    highs = [row["seconds_per_step_high"] for row in rows if math.isfinite(row["seconds_per_step_high"])]
+    highs = [high for row in rows if math.isfinite(high := step_seconds(row, "_high"))]
     axes.set_xlim(0, 1.1 * min(max([*middles, *highs]), 1.25 * max(middles)))
 
 

@@ -1,7 +1,4 @@
-"""The rows of a summary as people meet them: which there are, in which order, and what each is called.
-
-Every row that has a time is there, with its numbers as they are.
-"""
+"""The rows of a summary as people meet them: which there are, in which order, and what each is called."""
 
 from __future__ import annotations
 
@@ -11,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import roofline
+from bench.analyse.step import step_seconds
 from bench.schema.case import FIXED_WORK, SIDE, Case, at, is_control
 from bench.show.grid import Row
 
@@ -28,7 +26,7 @@ def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
     first: dict[tuple[Any, ...], float] = {}  # a case's time on its first side, which decides where all of them stand
     for row in rows:
-        first.setdefault(_case(row), row["seconds_per_step"])
+        first.setdefault(_case(row), step_seconds(row))
     places = [name for name in varying if name != SIDE]
     rows.sort(key=lambda row: (is_control(row["kind"]), *(order[name].index(row[name]) for name in places), first[_case(row)]))
     return rows, varying

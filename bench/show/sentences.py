@@ -1,0 +1,130 @@
+"""A run in sentences: what was measured, what disturbed it, what it found, and what to do next.
+
+No sentence says more than the verdicts do.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterable
+
+from bench.analyse.run import Run
+from bench.analyse.step import step_seconds
+from bench.analyse.summaries import noise_floor
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER
+from bench.record.journal import Story
+from bench.schema.case import SIDE, TWIN, is_control
+from bench.schema.records import UNREAD
+from bench.show.grid import Row
+from bench.show.rows import arranged, common, key_of, name_of, place_of, records, sides
+from bench.units import percent, seconds, span
+
+PLACES = 3
+"""Of more places than these the table alone speaks."""
+QUICK = 3
+"""A run of so few passes is provisional."""
+
+
+def measured(run: Run) -> str:
+    """What was measured, on what and how often."""
+    machine, settings = run.story.header["machine"], run.story.header["settings"]
+    devices = [gpu["name"] for gpu in machine["gpus"]]
+    host = ", ".join([machine["cpu"], f"{len(machine['cores'])} cores", *devices])
+    provisional = "provisional: " if settings["processes"] <= QUICK else ""
+    return f"{common(run.table)} on {host}; {provisional}{settings['processes']} passes of {settings['blocks']} blocks"
+
+
+def disturbed(story: Story) -> str:
+    """What else the machine did, as the journal has it; empty if nothing is known."""
+    parts = [sentence.partition(";")[0] for sentence in story.header["doctor"] if not sentence.startswith(UNREAD)]
+    loads = [record["load_average"][0] for record in story.passes if record.get("load_average")]
+    cpus = story.header["machine"]["cpus"]
+    if max(loads, default=0.0) > cpus:
+        parts.append(f"load up to {max(loads):.1f} on {cpus} CPUs while it ran")
+    if number := sum(bool(record.get("other_runs")) for record in story.passes):
+        parts.append(f"another run of stepbench measured here in {number} of {len(story.passes)} passes")
+    return f"disturbed: {'; '.join(parts)}" if parts else ""
+
+
+def answers(run: Run) -> list[str]:
+    """Which way is the fastest, and what the slowest costs; of a run with sides, which ways changed."""
+    if any(doubt.startswith("UNPROVEN") for doubt in run.doubts):
+        return ["This run cannot tell a difference from none."]
+    rows, varying = arranged(run.table[run.table["status"] == "ok"])
+    ways = [row for row in rows if not is_control(row["kind"])]
+    first, *later = sides(run.table)
+    if later:
+        return [_changed([row for row in ways if row[SIDE] == label], first) for label in later]
+    places: dict[str, list[Row]] = {}
+    for row in ways:
+        places.setdefault(place_of(row, varying), []).append(row)
+    found = {place: _fastest(some) for place, some in places.items()} if len(places) <= PLACES else {}
+    return [f"{place}: {text}" if place else text for place, text in found.items() if text]
+
+
+def _fastest(rows: list[Row]) -> str:
+    """Of one place, fastest first; only a verdict makes a way the fastest."""
+    if len(rows) < 2:
+        return ""
+    best, second, slowest = rows[0], rows[1], rows[-1]
+    judge = second if best["baseline"] == key_of(best) else best
+    if judge["verdict"] in (FASTER, SLOWER):
+        text = f"{name_of(best)} is the fastest of {len(rows)}"
+    else:
+        text = f"{name_of(best)} has the least time of {len(rows)}, which is not proven"
+    more = step_seconds(slowest) - step_seconds(best)
+    return f"{text}; {name_of(slowest)} costs {seconds(more)} more a step ({percent(more / step_seconds(best))})."
+
+
+def _changed(rows: list[Row], first: str) -> str:
+    """How many ways of a side got a verdict: `1 of 5 ways is slower than main: torch_autograd +4.1 %.`"""
+    parts = []
+    for verdict, word in ((SLOWER, "slower"), (FASTER, "faster")):
+        named = [f"{row['backend']} {percent(row['ratio'] - 1)}" for row in rows if row["verdict"] == verdict]
+        are = "is" if len(named) == 1 else "are"
+        if named:
+            parts.append(f"{len(named)} of {len(rows)} ways {are} {word} than {first}: {', '.join(named)}")
+    equal = sum(row["verdict"] == EQUAL for row in rows)
+    parts = parts or [f"no way is proven slower or faster than {first}"]
+    return f"{'; '.join(parts)}{f'; {equal} equal' if equal else ''}."
+
+
+def proven(run: Run) -> str:
+    """How many steps were proven; empty where none was to be."""
+    rows = [row for row in records(run.table) if not is_control(row["kind"]) and row["status"] != "unavailable"]
+    good = [row for row in rows if row["status"] in ("ok", "incomplete") and math.isfinite(row["error_share"])]
+    if not good:
+        return ""
+    count = f"All {len(rows)}" if len(good) == len(rows) else f"{len(good)} of {len(rows)}"
+    worst = max(row["error_share"] for row in good)
+    return f"{count} were proven against a float64 reference before and after timing; largest error {worst:.0%} of allowed."
+
+
+def control(run: Run) -> str:
+    """What the A/A control found; empty without one. Of several, the one that is furthest off."""
+    twins = [row for row in records(run.table[run.table["kind"] == TWIN]) if math.isfinite(row["ratio"])]
+    if not twins:
+        return ""
+    worst = max(twins, key=lambda row: abs(math.log(row["ratio"])))
+    floor = noise_floor(run.table)
+    below = f"; smaller differences than {floor:.1%} cannot be told" if math.isfinite(floor) else ""
+    interval = span(worst["ratio_low"], worst["ratio_high"])
+    return f"A/A control: the baseline against itself is {worst['ratio']:.3f} ({interval}), {worst['verdict']}{below}."
+
+
+def next_commands(run: Run) -> list[str]:
+    """Three things to do with the run."""
+    command = "stepbench" if shutil.which("stepbench") else f"{os.path.relpath(sys.executable)} -m bench"
+    ways = list(dict.fromkeys(row["backend"] for row in arranged(run.table)[0] if not is_control(row["kind"])))
+    pair = " ".join(dict.fromkeys([*ways[:1], *ways[-1:]]))
+    folder = os.path.relpath(run.folder)
+    lines = [f"{command} show --lines {pair} {folder}"] * bool(ways)
+    return [*lines, f"{command} report --open {folder}", f"{command} show --controls {folder}"]
+
+
+def told(run: Run) -> Iterable[str]:
+    """What stands below the table."""
+    return filter(None, (*answers(run), proven(run), control(run)))
