@@ -62,8 +62,11 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
         if code or (verdicts and all(verdict != UNDECIDED for verdict, *_ in verdicts.values())):
             break
     console.print(_ending(verdicts, number))
-    named = {key: (Case.parse(key).name, *map(math.exp, (e.mean, *e.interval()))) for key, (_, e, _) in verdicts.items()}
-    stopped = [row for key, row in named.items() if verdicts[key][0] == SLOWER and fail_on is not None and row[1] >= 1 + fail_on]
+    stopped: list[gates.Stopped] = []
+    for key, (verdict, estimate, _) in verdicts.items():
+        if verdict == SLOWER and fail_on is not None and math.expm1(estimate.mean) >= fail_on:
+            low, high = map(math.exp, estimate.interval())
+            stopped.append((Case.parse(key).name, math.exp(estimate.mean), low, high))
     gates.failed(fail_on, stopped, console)
     return ExitCode.WRONG if stopped else code
 

@@ -123,7 +123,9 @@ class Settings:
     """What to run and how; every field is the environment variable `BENCH_<FIELD>`."""
 
     devices: tuple[str, ...] = _setting("all", names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
-    backends: tuple[str, ...] = _setting("seed", names, "names, a library such as `torch`, `seed` for the first five ways, or `all`")
+    backends: tuple[str, ...] = _setting(
+        "seed", names, "names, a library such as `torch`, `seed` for the first five ways, or `all`"
+    )
     dtypes: tuple[str, ...] = _setting("float32", names, ", ".join(f"`{dtype}`" for dtype in DTYPES))
     problem: Path = _setting("backends", Path, "the folder of a problem and its backends")  # noqa: RUF009
     shapes: tuple[str, ...] = _setting(

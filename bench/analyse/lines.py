@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from bench.analyse.run import Run
-from bench.analyse.step import step_seconds
+from bench.analyse.step import is_mean, step_seconds
 from bench.errors import UsageError, unknown
 from bench.record import frame
 from bench.schema.case import is_control
@@ -48,19 +50,20 @@ def of_way(run: Run, way: str) -> StepLines:
     Raises `UsageError` for an unknown way and for one without times of lines.
     """
     cases = {case["key"]: case for case in run.story.header["cases"] if case["proven"]}
-    names = [row for row in run.table.index if row in cases and not is_control(cases[row]["kind"])]
-    key = way if way in cases else next((key for key in names if cases[key]["name"] == way), None)
+    names = {case["name"]: key for key, case in reversed(cases.items()) if not is_control(case["kind"])}
+    key = way if way in cases else names.get(way)
     if key is None:
-        raise unknown("way", way, [cases[name]["name"] for name in names], str(run.folder))
-    profile, row = run.story.profiles.get(key, {}), run.table.loc[key]
+        raise unknown("way", way, sorted(names), str(run.folder))
+    profile: Mapping[str, Any] = run.story.profiles.get(key) or {}
+    row = run.row(key)
     lines = {int(line): seconds for line, seconds in profile.get("lines", {}).items()}
     seconds = step_seconds(row)
-    if not sum(lines.values()) or not math.isfinite(seconds):
+    if not sum(lines.values()) or math.isnan(seconds):
         reason = profile.get("uncounted") or profile.get("reason") or "the run has no profile of it."
         raise UsageError(f"{run.folder}: no times of the lines of {way}: {reason}")
     source = run.story.header["sources"][cases[key]["source_hash"]]
     table = _code(source.splitlines(), source, lines)
-    queued = not math.isfinite(row["undisturbed_seconds_per_step"]) and cases[key]["device"] != "cpu"
+    queued = is_mean(row) and cases[key]["device"] != "cpu"
     added_up = sum(lines.values()) / seconds
     table["seconds"] = table["line"].map(lines) / (1.0 if queued else added_up)
     backward = _scaled(profile.get("backward", {}), table)
@@ -95,4 +98,4 @@ def _code(text: list[str], source: str, lines: dict[int, float]) -> pd.DataFrame
 def lines(run: str | Path, way: str) -> pd.DataFrame:
     """The lines of a way's `step()` in the latest run at or below a path, with the columns `line`,
     `code`, `seconds`, scaled to the step's time, and `phase`. Raises `UsageError`."""
-    return of_way(Run.of(frame.stories(run)[-1]), way).table
+    return of_way(Run.of(frame.latest(run)), way).table

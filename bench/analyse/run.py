@@ -57,7 +57,7 @@ def table(run: str | Path = "results") -> pd.DataFrame:
     """The ways of the latest run at or below a path, fastest first, by the case's key: `way`, `step` (seconds; undisturbed
     where `undisturbed` says so), `ratio` with `low` and `high`, the ends of its 95 % interval, `verdict`, and `as_it_ran`,
     the mean of loops in seconds. Raises `UsageError`."""
-    rows = Run.of(frame.stories(run)[-1]).table
+    rows = Run.of(frame.latest(run)).table
     rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     undisturbed = rows["undisturbed_seconds_per_step"].astype(float)
     shown = {

@@ -5,14 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bench.cli._arguments import Parsers, command, margin, slower
 from bench.errors import ExitCode, UsageError, unknown
 from bench.settings import Settings
-
-if TYPE_CHECKING:
-    from bench.record.journal import Story
 
 LATEST = "a run's folder, or one above it: of several runs the latest"
 SIDE = "a run's folder or one of its files; several are joined by commas, or stand in one folder"
@@ -44,13 +40,14 @@ def show(arguments: argparse.Namespace) -> int:
     """Shows a stored run and writes nothing: its table and what it found, the time of each line, or Markdown."""
     from bench.analyse import lines
     from bench.analyse.run import Run
+    from bench.record import frame
     from bench.show import code_lines, folder, grid, pages
 
     ways = list(arguments.lines or [])
     place = arguments.run or (ways.pop() if len(ways) > 1 and Path(ways[-1]).exists() else Settings.from_env().results)
     if len(ways) > 2:
         raise UsageError(f"--lines: {', '.join(ways)}: at most two ways stand side by side; name two and a run's folder.")
-    run, console = Run.of(_latest(Path(place))), grid.console()
+    run, console = Run.of(frame.latest(Path(place))), grid.console()
     if ways:
         code_lines.show([lines.of_way(run, way) for way in ways], console)
     elif arguments.format == "md":
@@ -63,9 +60,10 @@ def show(arguments: argparse.Namespace) -> int:
 def picture(arguments: argparse.Namespace) -> int:
     """Draws the times of a stored run, with their intervals and limits."""
     from bench.analyse import summaries
+    from bench.record import frame
     from bench.show import grid, pictures
 
-    story = _latest(arguments.run)
+    story = frame.latest(arguments.run)
     target = arguments.output or story.path.parent / pictures.NAME
     pictures.save(pictures.times(summaries.summarise(story)), target)
     grid.console().print(f"written: {target}", style="dim")
@@ -109,7 +107,7 @@ def scaling(arguments: argparse.Namespace) -> int:
     from bench.record import frame
     from bench.show import grid, scaling_views
 
-    story = _latest(arguments.run)
+    story = frame.latest(arguments.run)
     rounds, baseline = frame.samples(story), arguments.baseline or story.header["settings"]["baseline"]
     if baseline not in (names := rounds["backend"].unique()):
         raise unknown("backend", baseline, list(names), "--baseline")
@@ -120,9 +118,3 @@ def scaling(arguments: argparse.Namespace) -> int:
         grid.console().print(f"written: {path}", style="dim")
     return ExitCode.FINE
 
-
-def _latest(path: Path) -> Story:
-    """The run that a path names, of a folder of several the latest."""
-    from bench.record import frame
-
-    return frame.stories(path)[-1]

@@ -27,13 +27,13 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
         said = {""}
 
         def advance(record: Record) -> None:
-            if record["record"] == "pass" and record["pass"] == 1 and not console.is_terminal:
-                left = record["at_seconds"] * (settings.processes - 1)
-                console.print(f"the first pass took {record['at_seconds']:.0f} s; about {left:.0f} s are left")
             if record["record"] == "visit":
                 progress.advance(bar)
             elif record["record"] == "block":  # drawn between blocks and by no thread: nothing runs beside a worker
                 progress.update(bar, number=record["pass"] + 1, refresh=True)
+                if not console.is_terminal and (record["pass"], record["block"]) == (0, settings.blocks - 1):
+                    left = record["at_seconds"] * (settings.processes - 1)
+                    console.print(f"the first pass took {record['at_seconds']:.0f} s; about {left:.0f} s are left")
             elif record["record"] == "failure":
                 progress.console.print(f"{record['status']}: {record['reason']}")
             elif (warning := _warning(record)) not in said:

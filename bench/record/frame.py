@@ -46,6 +46,11 @@ def stories(*paths: str | Path) -> list[journal.Story]:
     return [journal.read(file) for file in journals(*paths)]
 
 
+def latest(path: str | Path) -> journal.Story:
+    """The run that a path names, of a folder of several the latest. Raises `UsageError`."""
+    return journal.read(journals(path)[-1])
+
+
 def journals(*paths: str | Path) -> list[Path]:
     """The files of `stories`. Raises `UsageError` for a path that holds none."""
     files: list[Path] = []

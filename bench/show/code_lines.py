@@ -64,7 +64,7 @@ def _phases(step: StepLines, most: float) -> list[Phase]:
         found[-1][1].append(f"{seconds(took) if math.isfinite(took) else '':>7} {share:{CELLS}} {line['code']}")
         if "backward(" in line["code"] and step.backward:
             named = list(step.backward.items())[:OPERATORS]
-            found[-1][1] += [f"{'':{9 + CELLS}}  {name} {seconds(each)}" for name, each in named]
+            found[-1][1].extend(f"{'':{9 + CELLS}}  {name} {seconds(each)}" for name, each in named)
     return found
 
 

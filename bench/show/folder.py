@@ -44,8 +44,8 @@ def show(run: Run, to: Console, controls: bool = False) -> None:
     for doubt in run.doubts:
         to.print(doubt, style="bold red")
     for number, command in enumerate(sentences.next_commands(run)):
-        to.print(f"{'next:' if number == 0 else '     '} {command}")
-    to.print(f"saved in {run.folder}")
+        to.print(f"{'next:' if number == 0 else '     '} {command}", soft_wrap=True)
+    to.print(f"saved in {run.folder}", soft_wrap=True)
 
 
 def _files(run: Run) -> dict[str, str]:

@@ -25,8 +25,10 @@ class Column:
 
 
 def console(file: IO[str] | None = None, width: int | None = None) -> Console:
-    """A console that prints what it is given: a reason such as `name[cpu]` is no markup."""
-    return Console(file=file, width=width, markup=False, highlight=False, soft_wrap=True)
+    """A console without markup, which a reason such as `name[cpu]` would be; only a terminal's lines are wrapped."""
+    made = Console(file=file, width=width, markup=False, highlight=False)
+    made.soft_wrap = not made.is_terminal
+    return made
 
 
 def fit(columns: list[Column], rows: list[Row], width: int) -> list[Column]:

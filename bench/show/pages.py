@@ -25,10 +25,10 @@ WIDTH = 95
 def issue(run: Run) -> str:
     """A run to paste into an issue: where and with what it was measured, its doubts, its table, and how to repeat it."""
     doubts = [part for doubt in run.doubts for part in (f"**{doubt}**", "")]
-    table = tables.markdown(run.table).rstrip()
+    table = f"{common(run.table)}\n\n{tables.markdown(run.table).rstrip()}"
     commit = run.story.header["machine"].get("commit")
     at = f", at commit {commit.replace('+dirty', ' with changes')}" if commit else ""
-    return "\n".join([f"{machine(run)}, {_date(run)}:", "", *doubts, common(run.table), "", table, "", f"Again{at}:", "", f"    {again(run)}", ""])
+    return "\n".join([f"{machine(run)}, {_date(run)}:", "", *doubts, table, "", f"Again{at}:", "", f"    {again(run)}", ""])
 
 
 def again(run: Run) -> str:

@@ -15,9 +15,10 @@ from bench.analyse.run import Run
 from bench.analyse.step import step_seconds
 from bench.analyse.summaries import noise_floor
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER
-from bench.record.journal import Story
+from bench.record.journal import NAME, Story
 from bench.schema.case import SIDE, TWIN, is_control
 from bench.schema.records import UNREAD
+from bench.settings import Settings
 from bench.show.grid import Row
 from bench.show.rows import arranged, common, key_of, name_of, place_of, records, sides
 from bench.units import percent, seconds, span
@@ -116,13 +117,14 @@ def control(run: Run) -> str:
 
 
 def next_commands(run: Run) -> list[str]:
-    """Three things to do with the run."""
+    """Three things to do with the run; it is not named if it is the latest one, which commands use by default."""
     command = "stepbench" if shutil.which("stepbench") else f"{os.path.relpath(sys.executable)} -m bench"
     ways = list(dict.fromkeys(row["backend"] for row in arranged(run.table)[0] if not is_control(row["kind"])))
-    pair = " ".join(dict.fromkeys([*ways[:1], *ways[-1:]]))
-    folder = os.path.relpath(run.folder)
-    lines = [f"{command} show --lines {pair} {folder}"] * bool(ways)
-    return [*lines, f"{command} report --open {folder}", f"{command} show --controls {folder}"]
+    results = Settings.from_env().results
+    latest = max(results.rglob(NAME), key=lambda file: file.parent.name, default=results).parent
+    folder = "" if latest.resolve() == run.folder.resolve() else f" {os.path.relpath(run.folder)}"
+    lines = [f"{command} show --lines {' '.join(dict.fromkeys((ways[0], ways[-1])))}{folder}"] if ways else []
+    return [*lines, f"{command} report --open{folder}", f"{command} show --controls{folder}"]
 
 
 def told(run: Run) -> Iterable[str]:

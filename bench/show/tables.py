@@ -109,19 +109,20 @@ def _columns(varying: list[str]) -> list[Column]:
 
 
 def _bars(rows: list[Row], varying: list[str], cells: int) -> Column:
-    """Of each place's slowest row; logarithmic from the fastest's tenth where times are far apart."""
+    """To the slowest way of each place; logarithmic from a tenth of the fastest where times are far apart."""
     times: dict[str, list[float]] = {}
     for row in rows:
-        times.setdefault(place_of(row, varying), []).append(row["step"])
+        if not is_control(row["kind"]):
+            times.setdefault(place_of(row, varying), []).append(row["step"])
+    wide = any(map(is_wide, times.values()))
 
     def text(row: Row) -> str:
-        all_of = times[place_of(row, varying)]
-        if not is_wide(all_of):
-            return bar(row["step"] / max(all_of), cells)
-        start = min(all_of) / 10
-        return bar(math.log(row["step"] / start) / math.log(max(all_of) / start), cells)
+        if is_control(row["kind"]):
+            return ""
+        slowest, start = max(times[place_of(row, varying)]), min(times[place_of(row, varying)]) / 10
+        share = math.log(row["step"] / start) / math.log(slowest / start) if wide else row["step"] / slowest
+        return bar(share, cells)
 
-    wide = any(map(is_wide, times.values()))
     return Column("log scale" if wide else "", text, 0, right=False)
 
 
@@ -160,7 +161,7 @@ _MEASURES = [
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
     Column("verdict", _verdict, 0, right=False),
     Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
-    Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]), 9),
+    Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]) if r["mean"] else "", 9),
     Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
     Column("GF/s", lambda r: giga(r["flop_per_second"]), 5),
     Column("of bound", lambda r: _bound(r, roofline.MEASURED), 4),

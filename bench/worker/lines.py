@@ -17,9 +17,9 @@ from backends.api import TrainStep
 from bench.machine.devices import kind_of
 from bench.plan.discovery import INHERITED, step_owner
 
-CALLS, LEAST, SECONDS = 200, 12, 1.0
+CALLS, LEAST, SECONDS = 800, 12, 0.5
 """So many calls, fewer where they would take longer than `SECONDS`, and never fewer than `LEAST`."""
-LOW = 5
+LOW = 2
 """The percentile of a line's times: a line is short, and a disturbance falls on few of its calls."""
 BACKWARD_CALLS = 20
 EVALUATES = "autograd::engine::evaluate_function: "
