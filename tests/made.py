@@ -1,0 +1,243 @@
+"""Runs that were never measured: journals and sweeps whose times a test chooses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from backends.api import step_flops
+from bench.record import journal
+from bench.record.journal import Story
+from bench.schema.case import CONTROL, FIXED_WORK, GUARD, PEAK, TWIN, at
+
+Record = dict[str, Any]
+NAMES = ("base", "slow", "twin")
+SHAPE = (64, 1000, 100, 10)
+KINDS = {
+    "twin": TWIN,
+    "null": CONTROL,
+    "arithmetic": GUARD,
+    "peak_arithmetic": PEAK,
+    "peak_traffic": PEAK,
+}
+"""By name; every other case is a `seed`."""
+ERRORS = {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0}
+MACHINE: Record = {
+    "time": "2026-01-02T03:04:05+00:00",
+    "cpu": "a CPU",
+    "cpus": 2,
+    "cores": [[0], [1]],
+    "cpu_quota": None,
+    "memory_bytes": 8_000_000_000,
+    "gpus": [],
+    "system": "Linux",
+    "libc": "glibc",
+    "python": "3.11.7",
+    "python_build": "a build",
+    "packages": {"numpy": "2.0"},
+    "commit": None,
+    "kernel_choices": {},
+}
+OUTSIDE = dict.fromkeys(
+    ("put", "throughput", "latency", "take", "span", "cpu", "cpu_span"), 1.0
+)
+
+
+def key_of(name: str) -> str:
+    return f"{name}-cpu-float32-1-64x1000x100x10"
+
+
+def a_case(
+    name: str,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    threads: int = 1,
+    shape: Sequence[int] = SHAPE,
+    side: str = "",
+    **changes: Any,
+) -> Record:
+    """A case of a header; `base` is the baseline."""
+
+    def key(name: str) -> str:
+        return at("-".join((name, device, dtype, str(threads), "x".join(map(str, shape)))), side)
+
+    kind = KINDS.get(name, "seed")
+    proven = kind not in FIXED_WORK
+    return {
+        "backend": "base" if kind == TWIN else name,
+        "name": name,
+        "device": device,
+        "dtype": dtype,
+        "threads": threads,
+        "shape": list(shape),
+        "twin": kind == TWIN,
+        "side": side,
+        "key": key(name),
+        "kind": kind,
+        "baseline": key("base") if proven else None,
+        "proven": proven,
+        "selected": proven and kind != TWIN,
+        "flops": 1000,
+        "bytes": 0,
+        "steps_per_call": 1,
+        "learning_rate": 1e-6,
+        "tolerance": 1e-4 if proven else None,
+        "source_hash": "x",
+        "versions": {"numpy": "2.0"},
+        "idea": "",
+        **changes,
+    }
+
+
+def a_hole(reason: str, backend: str = "absent") -> Record:
+    """A case that could not run."""
+    fields = ("backend", "name", "device", "dtype", "threads", "shape", "twin", "side", "key")
+    case = a_case(backend)
+    return {name: case[name] for name in fields} | {"kind": "rung", "reason": reason}
+
+
+def a_header(**changes: Any) -> Record:
+    """A journal's first line; `settings` and `machine` are added to the usual ones."""
+    settings = {
+        "baseline": "base",
+        "processes": 20,
+        "blocks": 3,
+        "steps": 10,
+        "allocator": "pinned",
+        "margin": 0.01,
+    }
+    header = {
+        "record": "header",
+        "schema": journal.SCHEMA,
+        "run": "r",
+        "machine_name": "m",
+        "cases": [a_case(name) for name in NAMES],
+        "holes": [],
+        "sources": {"x": "code"},
+        "doctor": [],
+        **changes,
+    }
+    header["settings"] = settings | changes.get("settings", {})
+    header["machine"] = MACHINE | changes.get("machine", {})
+    return header
+
+
+def story(
+    seconds: Callable[[str, int, int], float],
+    passes: int = 20,
+    blocks: int = 3,
+    steps: int = 10,
+    end: bool = True,
+    extra: Iterable[Record] = (),
+    singly: bool = False,
+    work: Callable[[Record], float] = lambda case: 1.0,
+    **header: Any,
+) -> Story:
+    """A run in which a step of a case took `seconds(name, pass, block)` times `work(case)`.
+
+    `singly`: each call was timed; the first quarter of them warms up and takes twice as long.
+    `extra` records name their case alike and stand before the end; 20 passes are planned.
+    """
+    settings = {"blocks": blocks, "steps": steps} | header.pop("settings", {})
+    first = a_header(settings=settings, **header)
+    records: list[Record] = []
+    for number in range(passes):
+        when = {"pass": number, "at_seconds": float(number)}
+        records.append({"record": "pass", **when})
+        records += [_open(case) | when for case in first["cases"]]
+        for block in range(blocks):
+            for position, case in enumerate(first["cases"]):
+                took = seconds(case["name"], number, block) * work(case)
+                place = when | {"block": block, "position": position}
+                records.append(_visit(case, took, steps, singly) | place)
+            records.append({"record": "block", "block": block, "nonce": "n", "gpus": [], **when})
+    keys = {case["name"]: case["key"] for case in first["cases"]}
+    records += [{"at_seconds": 0.0, **record, "case": keys[record["case"]]} for record in extra]
+    if end:
+        records.append({"record": "end", "pass": max(passes - 1, 0), "at_seconds": float(passes)})
+    return Story(Path("journal.jsonl"), first, tuple(records))  # type: ignore[arg-type]
+
+
+def _open(case: Record) -> Record:
+    errors = dict.fromkeys(ERRORS, 1e-6) | {"kinks": 0}
+    return {
+        "record": "open",
+        "case": case["key"],
+        "first_step_seconds": 0.5,
+        "errors": errors if case["proven"] else None,
+        "threads": {},
+        "marks": False,
+    }
+
+
+def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
+    warm = steps // 4
+    calls = [2 * took] * warm + [took] * (steps - warm) if singly else []
+    whole = sum(calls) if singly else steps * took
+    return {
+        "record": "visit",
+        "case": case["key"],
+        "steps": steps,
+        "throughput_seconds": whole,
+        "dispatch_seconds": whole if singly else None,
+        "latency_seconds": 2 * whole,
+        "throughput_call_seconds": calls or None,
+        "latency_call_seconds": [2 * call for call in calls],
+        "device_seconds": None,
+        "minor_faults": 5,
+        "readback_seconds": 0.0,
+        "errors": ERRORS if case["proven"] else None,
+        "outside": {f"{name}_seconds": value for name, value in OUTSIDE.items()}
+        | {"device_seconds": None},
+    }
+
+
+def lines(run: Story) -> list[Record]:
+    """The records of a journal, its header first."""
+    return [dict(run.header), *map(dict, run.records)]
+
+
+def write(run: Story | Iterable[Record], folder: Path) -> Path:
+    """Writes a journal into a new or empty folder; returns the journal's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / journal.NAME
+    records = lines(run) if isinstance(run, Story) else run
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+NS = (1, 4, 16, 64, 256, 1024, 4096)
+FLOPS = {N: step_flops(N, *SHAPE[1:]) for N in NS}
+
+
+def line(
+    overhead: float, rate: float, bent: float = 1.0, at: float = np.inf
+) -> dict[int, float]:
+    """Seconds by batch: a line, whose operations from the batch `at` on take `bent` times as
+    long."""
+    return {N: overhead + flops / rate * (1 if at > N else bent) for N, flops in FLOPS.items()}
+
+
+def rounds(
+    lines: Mapping[str, Mapping[int, float]], passes: int = 10, noise: float = 0.01, seed: int = 0
+) -> pd.DataFrame:
+    """Rounds of backends with these seconds by batch; each process varies at each batch."""
+    random = np.random.default_rng(seed)
+    place = {"device": "cpu", "dtype": "float32", "threads": 1, "side": ""}
+    place |= {"D_in": 1000, "H": 100, "D_out": 10}
+    about = {"mode": "throughput", "status": "ok", "kind": "seed"}
+    rows = [
+        {
+            "case": f"{backend} {N}", "backend": backend, "N": N, "pass": number, **place, **about,
+            "seconds_per_step": seconds[N] * np.exp(random.normal(0, noise)),
+        }
+        for (backend, seconds), number, N in product(lines.items(), range(passes), NS)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
