@@ -55,6 +55,7 @@ def key_of(name: str) -> str:
 
 def a_case(
     name: str,
+    /,
     *,
     device: str = "cpu",
     dtype: str = "float32",
