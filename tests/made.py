@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,10 @@ import numpy as np
 import pandas as pd
 
 from backends.api import step_flops
+from bench.machine import environment
+from bench.plan.cases import Plan
 from bench.record import journal
+from bench.record.header import header
 from bench.record.journal import Story
 from bench.schema.case import CONTROL, FIXED_WORK, GUARD, PEAK, TWIN, at
 
@@ -114,7 +117,7 @@ def a_header(**changes: Any) -> Record:
         "allocator": "pinned",
         "margin": 0.01,
     }
-    header = {
+    first = {
         "record": "header",
         "schema": journal.SCHEMA,
         "run": "r",
@@ -125,9 +128,9 @@ def a_header(**changes: Any) -> Record:
         "doctor": [],
         **changes,
     }
-    header["settings"] = settings | changes.get("settings", {})
-    header["machine"] = MACHINE | changes.get("machine", {})
-    return header
+    first["settings"] = settings | changes.get("settings", {})
+    first["machine"] = MACHINE | changes.get("machine", {})
+    return first
 
 
 def story(
@@ -139,15 +142,16 @@ def story(
     extra: Iterable[Record] = (),
     singly: bool = False,
     work: Callable[[Record], float] = lambda case: 1.0,
-    **header: Any,
+    **changes: Any,
 ) -> Story:
     """A run in which a step of a case took `seconds(name, pass, block)` times `work(case)`.
 
     `singly`: each call was timed; the first quarter of them warms up and takes twice as long.
-    `extra` records name their case alike and stand before the end; 20 passes are planned.
+    `extra` records name their case alike and stand before the end; `changes` are the header's, in
+    which 20 passes are planned.
     """
-    settings = {"blocks": blocks, "steps": steps} | header.pop("settings", {})
-    first = a_header(settings=settings, **header)
+    settings = {"blocks": blocks, "steps": steps} | changes.pop("settings", {})
+    first = a_header(settings=settings, **changes)
     records: list[Record] = []
     for number in range(passes):
         when = {"pass": number, "at_seconds": float(number)}
@@ -198,6 +202,14 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
         "outside": {f"{name}_seconds": value for name, value in OUTSIDE.items()}
         | {"device_seconds": None},
     }
+
+
+def measured(plan: Plan, seconds: Callable[[str, int, int], float], **options: Any) -> Iterator[Any]:
+    """What `bench.measure.conductor.measure` would yield for this plan; options are `story`'s."""
+    settings = plan.settings
+    cases = header(plan, environment.facts(), "m", "r")["cases"]
+    shape = settings.processes, settings.blocks, settings.steps
+    return iter(story(seconds, *shape, cases=cases, singly=True, **options).records)
 
 
 def lines(run: Story) -> list[Record]:
