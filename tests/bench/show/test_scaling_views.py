@@ -61,3 +61,9 @@ def test_files_hold_what_was_found(tmp_path):
     assert set(scaling_views.FILES.values()) <= written
     (crossing,) = pd.read_csv(tmp_path / "crossings.csv").to_dict("records")
     assert (crossing["flops_low"], crossing["flops_high"]) == (FLOPS[4], FLOPS[64])
+
+
+def test_without_a_line_no_file_is_written(tmp_path):
+    made = rounds({"base": BASE})
+    assert scaling_views.write(scale(made[made["N"] < 16], {}, "base"), tmp_path) == []
+    assert [*tmp_path.iterdir()] == []
