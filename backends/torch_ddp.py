@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils import skip_init
 
 from backends._torch_ranks import TorchRankStep
-from backends.api import Problem, Weights
+from backends.api import Problem, State
 
 
 class TorchDdp(TorchRankStep):
@@ -20,7 +20,7 @@ class TorchDdp(TorchRankStep):
         shapes = ((D_in, H), (H, D_out))
         first, second = (skip_init(nn.Linear, *shape, bias=False) for shape in shapes)  # leaves torch's random state alone
         self.model = DistributedDataParallel(nn.Sequential(first, nn.ReLU(), second).to(self.x))
-        self.set_weights(problem.w1, problem.w2)
+        self.set_state(problem.w1, problem.w2)
         self.loss_function = nn.MSELoss(reduction="sum")
         # the loss is a sum over the batch, so the mean over the ranks is too small by their number
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=dist.get_world_size() * self.learning_rate)
@@ -37,10 +37,10 @@ class TorchDdp(TorchRankStep):
         self.optimizer.step()
         return loss.detach()
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         w1, w2 = (w.detach().T.to("cpu", copy=True).contiguous().numpy() for w in self.model.parameters())
         return w1, w2
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         for parameter, w in zip(self.model.parameters(), (w1, w2), strict=True):
             parameter.detach().copy_(torch.tensor(w).T)

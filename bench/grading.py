@@ -29,7 +29,7 @@ EXIT_CODES = {"right": ExitCode.FINE, "wrong": ExitCode.WRONG, "unusable": ExitC
 TOLD = (
     "seconds_per_step", "seconds_per_step_low", "seconds_per_step_high", "ratio", "ratio_low", "ratio_high",
     "bound_share", "bound_by",
-    "error_loss", "error_w1", "error_w2", "tolerance", "source_hash", "versions", "machine",
+    "error_loss", "error_state", "error_share", "source_hash", "versions", "machine",
 )  # fmt: skip
 """What a grade has of its row in the summary, under the same names."""
 

@@ -183,7 +183,7 @@ def _told(place: str, seconds: float, inside: float, steps: int) -> str:
             f"says {units.seconds(inside)} for {steps} steps and spends {units.seconds(seconds)} around them, more than "
             "weights in and out take: it does work where the clock does not run"
         )
-    what = {"put": "set_weights()", "take": "get_weights()"}[place]
+    what = {"put": "set_state()", "take": "get_state()"}[place]
     return (
         f"spends {units.seconds(seconds)} in {what} and {units.seconds(inside)} in {steps} steps: it puts work off "
         "until the clock has stopped, or does it before; do all of it inside step() or wait for it in synchronize()"

@@ -89,7 +89,8 @@ def _about(side: Side, worker: Process) -> SideFacts:
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
-    ours = ((side.folder / "backends").resolve(), CONTROLS.resolve())
+    problem = side.problem or settings.problem_folder
+    ours = (problem.resolve(), CONTROLS.resolve())
     paths = find([*ours, *settings.path])
     found = {}
     for name, path in paths.items():

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backends.api import step_flops, weights_dtype
+from backends.api import weights_dtype
 from bench.machine import devices, environment, gpu
 from bench.measure import audit, proving
 from bench.measure.asking import (
@@ -28,7 +28,7 @@ from bench.measure.asking import (
 from bench.measure.executor import Executor, Processes
 from bench.measure.rounds import VisitPlan
 from bench.plan.cases import Plan
-from bench.schema.case import DEFAULT_SHAPE, PEAK, Case, Shape, takes_part
+from bench.schema.case import PEAK, Case, takes_part
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
@@ -41,7 +41,8 @@ def measure(
 ) -> Iterator[Record]:
     """Runs the plan. Closing the generator, or an exception in its consumer, ends every worker."""
     cases = (*plan.cases, *plan.controls) if controls else plan.cases
-    size = max(map(_request_bytes, cases), default=1)
+    shapes = {case.shape for case in cases}
+    size = max(map(plan.definition.region_bytes, shapes), default=1)
     with executor or Processes(plan, size) as started:
         conductor = Conductor(plan, cases, started)
         try:
@@ -163,7 +164,8 @@ class Conductor:
     def _visit_plan(self, case: Case, block: str) -> VisitPlan:
         backend = self.plan.backend(case)
         calls = max(1, self.settings.steps // backend.steps_per_call)
-        return VisitPlan(self.judge, case, backend, calls, block)
+        small = len(self.plan.definition.small)
+        return VisitPlan(self.judge, case, backend, calls, block, small)
 
     def _audit(self, number: int) -> Iterator[Record]:
         """Failures of cases whose clock cannot be believed, by all visits so far."""
@@ -174,7 +176,9 @@ class Conductor:
                 continue
             least, peak = self._least_seconds(case, cases)
             threads = None if devices.kind_of(case.device).queued else case.threads
-            wider = max(1.0, _weights(case.shape) / _weights(DEFAULT_SHAPE))
+            problem = self.plan.definition
+            moved = [problem.bytes_moved(s, "float32") for s in (case.shape, problem.default)]
+            wider = max(1.0, moved[0] / moved[1])
             if what := audit.fault(self.visits[case.key], controls, threads, least, wider, peak):
                 when = f"in pass {number + 1}, by all its rounds"
                 yield self._fail(case, number, CaseFailed("wrong", what), when)
@@ -195,7 +199,8 @@ class Conductor:
                 calls = [calls for visit in visits if (calls := visit["throughput_call_seconds"])]
                 rates += [work * case.threads / min(each) for each in calls]
                 peak |= work > 0 and other.dtype == case.dtype and bool(visits)
-        return step_flops(*case.shape) / max(rates) if max(rates) else 0.0, peak
+        operations = self.plan.definition.operations(case.shape)
+        return operations / max(rates) if max(rates) else 0.0, peak
 
     def _profiles(self, number: int) -> Iterator[Record]:
         """What each step consists of, asked of workers that have been timed and end next."""
@@ -243,18 +248,8 @@ class Conductor:
         return {"record": kind, "pass": number, "at_seconds": at_seconds, **fields}
 
 
-def _weights(shape: Shape) -> int:
-    """The number of weights; those of controls are the default shape's."""
-    return shape.H * (shape.D_in + shape.D_out)
-
-
 def _with_reply(record: dict[str, Any], reply: Reply) -> Any:
     """A record with a worker's reply, which cannot overwrite the conductor's fields."""
     added = {name: value for name, value in reply.items() if name not in record}
     return record | {name: value for name, value in added.items() if name != "status"}
 
-
-def _request_bytes(case: Case) -> int:
-    """What the largest request of a case holds: a problem, other weights, losses; in float64."""
-    N, D_in, H, D_out = case.shape
-    return 8 * (N * (D_in + D_out) + 4 * H * (D_in + D_out)) + (1 << 20)

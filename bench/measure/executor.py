@@ -115,7 +115,7 @@ class Processes:
     def judge(self) -> Process:
         settings = self._plan.settings
         env = worker_environment(1, settings.allocator)
-        setup = {"seed": settings.seed}
+        setup = {"seed": settings.seed, "problem": str(settings.problem_folder)}
         self._judge = Process.start("bench.judge", setup, env, DAY, self._size)
         return self._judge
 

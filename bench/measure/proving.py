@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.judge.questions import SHAPES
 from bench.measure import audit
 from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
 from bench.measure.rounds import THROUGHPUT, VisitPlan, worst
@@ -24,7 +23,7 @@ def open_case(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
     """
     case = plan.case.as_json()
     problem = ask_judge(plan.judge, "problem", case=case)
-    reply = pass_arrays(plan.judge, problem, worker, "open", case=case)
+    reply = pass_arrays(plan.judge, problem, worker, "open", case=case, problem=problem["problem"])
     reply |= _prove(worker, plan, elsewhere) if plan.backend.proven else {"errors": None}
     ask(worker, "settle")
     return reply
@@ -34,21 +33,23 @@ def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
     judge = plan.judge
     about = {"case": plan.case.as_json(), "steps_per_call": plan.backend.steps_per_call}
     errors: Any = None
-    for number in range(1 + len(SHAPES) if elsewhere else 1):
+    for number in range(1 + plan.small if elsewhere else 1):
         question = ask_judge(judge, "prove", number=number, **about)
-        found = _exchange(worker, judge, question, "prove")
+        answers = _answers(worker, judge, question, "prove")
+        found = pass_arrays(worker, answers, judge, "proven")["errors"]
         errors = errors or found  # the case's own shape comes first
     nonce = question["nonce"]
     if elsewhere:
-        _exchange(worker, judge, ask_judge(judge, "turns", **about), "turns")
+        answers = _answers(worker, judge, ask_judge(judge, "turns", **about), "turns")
+        pass_arrays(worker, answers, judge, "took_turns")
         errors = worst([errors, _rehearse(worker, plan)])
     return {"errors": errors, "nonce": nonce}
 
 
-def _exchange(worker: Handle, judge: Handle, question: Reply, do: str) -> Any:
-    """Has the worker answer a question and the judge compare; the errors."""
-    answers = pass_arrays(judge, question, worker, do, calls=question["calls"])
-    return pass_arrays(worker, answers, judge, "proven")["errors"]
+def _answers(worker: Handle, judge: Handle, question: Reply, do: str) -> Reply:
+    """A worker's answers to a question."""
+    request = {"problem": question["problem"], "calls": question["calls"]}
+    return pass_arrays(judge, question, worker, do, **request)
 
 
 def _rehearse(worker: Handle, plan: VisitPlan) -> Any:

@@ -1,4 +1,4 @@
-"""One visit to a step: rounds from the judge's weights to the judge's verdict.
+"""One visit to a step: rounds from the judge's state to the judge's verdict.
 
 The conductor's clock runs around each request. The judge is asked before and after a round, never
 while a step runs.
@@ -58,6 +58,8 @@ class VisitPlan:
     """Of a round, at least one."""
     block: str
     """The start of the names of its rounds."""
+    small: int = 0
+    """How many small shapes the step is proven at as well."""
 
     @property
     def steps(self) -> int:
@@ -81,6 +83,7 @@ class VisitPlan:
                 "name": self._name(name, calls),
                 "case": self.case.as_json(),
                 "steps": calls * self.backend.steps_per_call,
+                "every": self.backend.steps_per_call,
                 "proven": self.backend.proven and name != WARM,
             }
 
@@ -91,7 +94,7 @@ class VisitPlan:
                 "wrong",
                 f"computes for {units.seconds(took)} while it is stopped and others are timed",
             )
-        ask(worker, "put", arrays=self._weights(worker, WARM, 1))
+        ask(worker, "put", arrays=self._start(worker, WARM, 1))
         ask(worker, "run", mode=THROUGHPUT, calls=1)
         throughput = self.round(worker, THROUGHPUT, self.calls)
         longer = self.round(worker, AUDIT, self.longer) if audited else None
@@ -116,9 +119,9 @@ class VisitPlan:
         }
 
     def round(self, worker: Handle, name: str, calls: int) -> TimedRound:
-        """Weights in, calls and a wait, losses and weights out; then the judge's verdict."""
+        """State in, calls and a wait, losses and state out; then the judge's verdict."""
         mode = THROUGHPUT if name == AUDIT else name
-        layout, counted = self._weights(worker, name, calls), name == THROUGHPUT
+        layout, counted = self._start(worker, name, calls), name == THROUGHPUT
         before = perf_counter()
         cpu = worker.cpu_seconds() if counted else 0.0  # pools spin for a while after a request
         start = perf_counter()
@@ -134,8 +137,8 @@ class VisitPlan:
             raise CaseFailed("failed", f"answers with a round whose {what}")
         errors = None
         if self.backend.proven:
-            request = {"name": self._name(name, calls), "every": self.backend.steps_per_call}
-            errors = pass_arrays(worker, taken, self.judge, "judged", **request)["errors"]
+            round_name = self._name(name, calls)
+            errors = pass_arrays(worker, taken, self.judge, "judged", name=round_name)["errors"]
         outside = {
             "put_seconds": placed - start,
             "throughput_seconds": ran - placed,
@@ -161,21 +164,26 @@ class VisitPlan:
             outside["audit_span_seconds"] = longer.outside["span_seconds"]
         return outside
 
-    def _weights(self, worker: Handle, name: str, calls: int) -> Any:
-        """Copies a round's weights into the worker's region; their layout."""
-        layout = ask_judge(self.judge, "weights", name=self._name(name, calls))["arrays"]
+    def _start(self, worker: Handle, name: str, calls: int) -> Any:
+        """Copies the state in which a round starts into the worker's region; its layout."""
+        layout = ask_judge(self.judge, "start", name=self._name(name, calls))["arrays"]
         worker.region.copy_from(self.judge.region, layout)
         return layout
 
     def _name(self, name: str, calls: int) -> str:
         """Cases of one shape and dtype share the rounds of a block: one reference proves all."""
-        steps = calls * self.backend.steps_per_call
-        return f"{self.block} {self.case.shape} {self.case.dtype} {name} {steps}"
+        every = self.backend.steps_per_call
+        return f"{self.block} {self.case.shape} {self.case.dtype} {name} {calls * every}/{every}"
 
 
 def worst(errors: Sequence[Mapping[str, Any] | None]) -> Reply | None:
-    """The largest of each error; kinks add up."""
+    """The largest of each error; noisy runs add up."""
     some = [each for each in errors if each]
     if not some:
         return None
-    return {name: (sum if name == "kinks" else max)(each[name] for each in some) for name in some[0]}
+    names = some[0]["arrays"]
+    return {
+        "share": max(each["share"] for each in some),
+        "arrays": {name: max(each["arrays"][name] for each in some) for name in names},
+        "noisy_runs": sum(each["noisy_runs"] for each in some),
+    }

@@ -87,6 +87,9 @@ class Side:
     label: str = ""
     python: str = sys.executable
     folder: Path = ROOT
+    """Holds the `backends` package."""
+    problem: Path | None = None
+    """The problem folder, if it is not the settings'."""
     variables: dict[str, str] = field(default_factory=dict)
     facts: SideFacts = field(default_factory=SideFacts)
     """For the journal's header."""

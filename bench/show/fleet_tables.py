@@ -11,7 +11,7 @@ from rich.console import Console
 
 from bench.analyse.between_runs import KEY, UNDISTURBED
 from bench.analyse.verdicts import SLOWER
-from bench.schema.case import CASE_COLUMNS, SIDE, Case, Shape, at, is_control
+from bench.schema.case import CASE_COLUMNS, SIDE, Case, at, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import records
@@ -77,7 +77,7 @@ def _prepared(
     steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     models = dict(zip(dict.fromkeys(judged["machine"]), _letters(), strict=False))
     times: dict[tuple[str, str], dict[str, float]] = {}
-    sizes = steps[[*Shape._fields]].drop_duplicates()
+    sizes = steps[["shape"]].drop_duplicates()
     varying = [name for name in ("dtype", "threads") if steps[name].nunique() > 1] + ["shape"] * (len(sizes) > 1)
     for row in records(steps):
         times.setdefault((row["node"], row["device"]), {})[_short(Case.of_row(row), varying)] = float(row["seconds_per_step"])

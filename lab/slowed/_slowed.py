@@ -1,4 +1,4 @@
-"""A step that is right and slower than it was by a known share, for the instrument to find."""
+"""A correct step that is slower than the original by a known share."""
 
 from itertools import repeat
 from statistics import median
@@ -9,7 +9,7 @@ from backends.api import Problem
 
 
 class Slowed(torch_manual.TorchManual):
-    """`torch_manual`, and after each step so many turns of an empty loop that they take `percent` of its time."""
+    """Runs an empty loop after each step of `torch_manual`, long enough to take `percent` of its time."""
 
     kind = "slowed"
     percent: float
@@ -20,7 +20,7 @@ class Slowed(torch_manual.TorchManual):
         a_step = median(_seconds(whole) for _ in range(60))
         a_turn = median(_seconds(lambda: _turn(1000)) for _ in range(60)) / 1000
         self.turns = round(self.percent / 100 * a_step / a_turn)
-        self.set_weights(problem.w1, problem.w2)
+        self.set_state(problem.w1, problem.w2)
 
     def step(self):
         loss = super().step()
