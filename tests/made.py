@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backends.api import step_flops
+from bench.analyse.scaling import Scaling, scale
 from bench.machine import environment
+from bench.paths import BACKENDS
 from bench.plan.cases import Plan
+from bench.problem import Definition
 from bench.record import journal
+from bench.record.frame import Singles
 from bench.record.header import header
 from bench.record.journal import Story
 from bench.schema.case import CONTROL, FIXED_WORK, GUARD, PEAK, TWIN, at
 
 Record = dict[str, Any]
 NAMES = ("base", "slow", "twin")
-SHAPE = (64, 1000, 100, 10)
+SHAPE = "64x1000x100x10"
 KINDS = {
     "twin": TWIN,
     "null": CONTROL,
@@ -30,7 +33,6 @@ KINDS = {
     "peak_traffic": PEAK,
 }
 """By name; every other case is a `seed`."""
-ERRORS = {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0}
 MACHINE: Record = {
     "time": "2026-01-02T03:04:05+00:00",
     "cpu": "a CPU",
@@ -52,8 +54,11 @@ OUTSIDE = dict.fromkeys(
 )
 
 
+PROBLEM = Definition.load(BACKENDS)
+
+
 def key_of(name: str) -> str:
-    return f"{name}-cpu-float32-1-64x1000x100x10"
+    return f"{name}-cpu-float32-1-{SHAPE}"
 
 
 def a_case(
@@ -63,14 +68,14 @@ def a_case(
     device: str = "cpu",
     dtype: str = "float32",
     threads: int = 1,
-    shape: Sequence[int] = SHAPE,
+    shape: str = SHAPE,
     side: str = "",
     **changes: Any,
 ) -> Record:
     """A case of a header; `base` is the baseline."""
 
     def key(name: str) -> str:
-        return at("-".join((name, device, dtype, str(threads), "x".join(map(str, shape)))), side)
+        return at("-".join((name, device, dtype, str(threads), shape)), side)
 
     kind = KINDS.get(name, "seed")
     proven = kind not in FIXED_WORK
@@ -80,7 +85,7 @@ def a_case(
         "device": device,
         "dtype": dtype,
         "threads": threads,
-        "shape": list(shape),
+        "shape": shape,
         "twin": kind == TWIN,
         "side": side,
         "key": key(name),
@@ -91,8 +96,7 @@ def a_case(
         "flops": 1000,
         "bytes": 0,
         "steps_per_call": 1,
-        "learning_rate": 1e-6,
-        "tolerance": 1e-4 if proven else None,
+        "constants": {"learning_rate": 1e-6},
         "source_hash": "x",
         "versions": {"numpy": "2.0"},
         "idea": "",
@@ -122,6 +126,7 @@ def a_header(**changes: Any) -> Record:
         "schema": journal.SCHEMA,
         "run": "r",
         "machine_name": "m",
+        "problem": {**PROBLEM.as_record(), "hash": "p"},
         "cases": [a_case(name) for name in NAMES],
         "holes": [],
         "sources": {"x": "code"},
@@ -171,15 +176,19 @@ def story(
 
 
 def _open(case: Record) -> Record:
-    errors = dict.fromkeys(ERRORS, 1e-6) | {"kinks": 0}
     return {
         "record": "open",
         "case": case["key"],
         "first_step_seconds": 0.5,
-        "errors": errors if case["proven"] else None,
+        "errors": _errors(1e-6) if case["proven"] else None,
         "threads": {},
         "marks": False,
     }
+
+
+def _errors(size: float) -> Record:
+    arrays = {"loss": size, "w1": 2 * size, "w2": size}
+    return {"share": 1e4 * size, "arrays": arrays, "noisy_runs": 0}
 
 
 def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
@@ -198,7 +207,7 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
         "device_seconds": None,
         "minor_faults": 5,
         "readback_seconds": 0.0,
-        "errors": ERRORS if case["proven"] else None,
+        "errors": _errors(1e-7) if case["proven"] else None,
         "outside": {f"{name}_seconds": value for name, value in OUTSIDE.items()}
         | {"device_seconds": None},
     }
@@ -227,7 +236,8 @@ def write(run: Story | Iterable[Record], folder: Path) -> Path:
 
 
 NS = (1, 4, 16, 64, 256, 1024, 4096)
-FLOPS = {N: step_flops(N, *SHAPE[1:]) for N in NS}
+SHAPES = {N: f"{N}x1000x100x10" for N in NS}
+FLOPS = {N: PROBLEM.operations(shape) for N, shape in SHAPES.items()}
 
 
 def line(
@@ -244,13 +254,20 @@ def rounds(
     """Rounds of backends with these seconds by batch; each process varies at each batch."""
     random = np.random.default_rng(seed)
     place = {"device": "cpu", "dtype": "float32", "threads": 1, "side": ""}
-    place |= {"D_in": 1000, "H": 100, "D_out": 10}
     about = {"mode": "throughput", "status": "ok", "kind": "seed"}
     rows = [
         {
-            "case": f"{backend} {N}", "backend": backend, "N": N, "pass": number, **place, **about,
+            "case": f"{backend} {N}", "backend": backend, "shape": SHAPES[N], "pass": number, **place, **about,
             "seconds_per_step": seconds[N] * np.exp(random.normal(0, noise)),
         }
         for (backend, seconds), number, N in product(lines.items(), range(passes), NS)
     ]  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def sweep(
+    made: pd.DataFrame, baseline: str = "none", singles: Mapping[str, Singles] | None = None
+) -> Scaling:
+    """`made` as a run's `scaling` is: the result of `bench.analyse.scaling.scale`."""
+    operations = {case: FLOPS[int(case.split()[-1])] for case in made["case"]}
+    return scale(made, singles or {}, operations, baseline)

@@ -7,10 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.judge.questions import SHAPES, Proof, Turns
-from bench.measure.rounds import worst
-from bench.schema.case import Shape
-from bench.worker import gate
 from tests.made import a_header, key_of, story  # noqa: F401
 
 
@@ -29,10 +25,15 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
+def prove(build, device, dtype, shape, seed, elsewhere=None):
     """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
+    from bench.judge.questions import SHAPES, Proof, Turns
+    from bench.measure.rounds import worst
+    from bench.schema.case import Shape
+    from bench.worker import gate
+
     every, nonce, errors = build.steps_per_call, f"nonce {seed}", []
-    for number, each in enumerate((Shape(*shape), *elsewhere)):
+    for number, each in enumerate((Shape(*shape), *(SHAPES if elsewhere is None else elsewhere))):
         proof = Proof(each, dtype, every, nonce, f"proof {number}")
         errors.append(asdict(proof.judge(gate.prove(build, device, dtype, proof.given, proof.calls))))
     turns = Turns(dtype, every, nonce)

@@ -12,7 +12,7 @@ from bench.analyse.verdicts import Estimate
 NAN = math.nan
 
 
-def _rounds(mode, seconds, *, faults=NAN, steps=10, errors=(1e-7, 2e-7, 3e-7, 0.0), case="x"):
+def _rounds(mode, seconds, *, faults=NAN, steps=10, errors=(1e-7, 2e-7, 3e-7), case="x"):
     """A row per pass and block, from seconds per step of this shape."""
     about = dict(zip(estimates.ERRORS, errors, strict=True))
     about |= {"mode": mode, "case": case, "steps": steps, "minor_faults": faults}
@@ -68,25 +68,20 @@ def test_the_first_step_is_the_median_over_processes():
     assert math.isnan(estimates.first_step([])["first_step_seconds"])
 
 
-def _worst(rounds, *proofs):
-    names = ("loss", "w1", "w2", "kinks")
-    opens = [{"errors": dict(zip(names, proof, strict=True))} for proof in proofs]
-    return [*estimates.worst_errors({"proven": True}, rounds, opens).values()]
-
-
-def test_the_worst_errors_are_those_of_rounds_and_proofs_where_strict_ones_come_first():
+def test_the_worst_errors_are_those_of_rounds_and_proofs():
     rounds = pd.concat(
         [
-            _rounds("throughput", [[1]], errors=(5.0, 1.0, 1.0, 0.0)),
-            _rounds("latency", [[1]], errors=(99.0, 99.0, 99.0, 0.0)),
-            _rounds("throughput", [[1]], errors=(1.0, 1.0, 7.0, 0.0)),
+            _rounds("throughput", [[1]], errors=(5.0, 1.0, 1.0)),
+            _rounds("latency", [[1]], errors=(99.0, 99.0, 99.0)),
+            _rounds("throughput", [[1]], errors=(1.0, 1.0, 7.0)),
         ]
     )
-    assert _worst(rounds, (2.0, 6.0, 2.0, 0)) == [5.0, 6.0, 7.0, 0.0]
-    kinks = _rounds("throughput", [[1, 1]], errors=(9.0, 9.0, 9.0, 2.0))
-    assert _worst(kinks, (8.0, 8.0, 8.0, 1)) == [9.0, 9.0, 9.0, 5.0]
-    assert _worst(kinks, (1.0, 2.0, 3.0, 0), (8.0, 8.0, 8.0, 1)) == [1.0, 2.0, 3.0, 5.0]
-    assert np.isnan(_worst(_rounds("latency", [[1]]))[:3]).all()
+    arrays = {"w1": 6.0, "loss": 2.0, "w2": 3.0}
+    opens = [{"errors": {"share": 2.0, "arrays": arrays}}]
+    worst = estimates.worst_errors({"proven": True}, rounds, opens)
+    assert worst == {"error_loss": 5.0, "error_state": 6.0, "error_share": 7.0}
+    unknown = estimates.worst_errors({"proven": True}, _rounds("latency", [[1]]), [])
+    assert np.isnan([*unknown.values()]).tolist() == [True] * 3
     assert estimates.worst_errors({"proven": False}, rounds, [{"errors": None}]) == {}
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.scaling import TOLERATED, fit, scale
+from bench.analyse.scaling import TOLERATED, fit
 from bench.record.frame import Singles
-from tests.made import FLOPS, NS, line, rounds
+from tests.made import FLOPS, NS, SHAPES, line, rounds, sweep
 
 OVERHEAD, RATE = 50e-6, 100e9
 LINE, LATE = line(10e-6, 100e9), line(100e-6, 300e9)
@@ -15,7 +15,7 @@ MEASURES = ("overhead_seconds", "flop_per_second", "half_performance_flop")
 
 
 def _fits(lines, *args, **options):
-    return scale(rounds(lines, *args, **options), {}, "none").fits
+    return sweep(rounds(lines, *args, **options)).fits
 
 
 def _fit(seconds, *args, **options):
@@ -24,7 +24,7 @@ def _fit(seconds, *args, **options):
 
 
 def _crossings(made, singles=None):
-    return scale(made, singles or {}, "base").crossings.to_dict("records")
+    return sweep(made, "base", singles).crossings.to_dict("records")
 
 
 def _held(fits, overhead, rate):
@@ -53,7 +53,7 @@ def test_where_single_steps_were_timed_a_line_is_that_of_undisturbed_ones():
     steps = {f"a {N}": np.array([calm[N], calm[N], *[2 * calm[N]] * 48]) for N in NS}
     singles = {case: Singles(dict.fromkeys(range(5), each), True) for case, each in steps.items()}
     made = rounds({"a": line(20e-6, 100e9), "b": line(20e-6, 100e9)}, 5, 0.3)
-    found, untimed = (scale(made, each, "a") for each in (singles, {}))
+    found, untimed = (sweep(made, "a", each) for each in (singles, {}))
     fits = found.fits.set_index("backend")
     assert fits.loc["a", "overhead_seconds"] == pytest.approx(60e-6)
     points = found.points[found.points["backend"] == "a"]
@@ -124,7 +124,7 @@ def test_an_interval_holds_what_leaving_out_a_shape_does():
 def test_one_shape_that_the_others_do_not_predict_is_named():
     seconds = line(OVERHEAD, RATE)
     seconds[1] *= 3
-    found = scale(rounds({"a": seconds}, noise=0), {}, "a")
+    found = sweep(rounds({"a": seconds}, noise=0))
     (row,) = found.fits.to_dict("records")
     assert (row["fits"], row["worst_shape"]) == (False, "1x1000x100x10")
     assert row["worst_left_out"] == found.points["left_out"][0] == pytest.approx(2)
@@ -139,7 +139,7 @@ def test_what_has_no_rate_no_interval_or_no_line():
     alone = _fit(line(OVERHEAD, RATE), passes=1)
     assert np.isnan([alone["overhead_seconds_low"], alone["overhead_seconds_high"]]).all()
     made = rounds({"a": LINE})
-    assert scale(made[made["N"] < 16], {}, "a").fits.empty
+    assert sweep(made[made["shape"].isin([SHAPES[1], SHAPES[4]])]).fits.empty
     flops = np.array([1e6, 1e7, 1e8])
     assert fit(flops, flops / 1e11) == (pytest.approx(0, abs=1e-9), pytest.approx(1e-11))
     assert fit(flops, np.full(3, 1e-5))[1] == pytest.approx(0, abs=1e-16)
@@ -168,14 +168,15 @@ def test_every_process_counts_also_one_that_shows_no_crossing():
     """Four processes of five cross; the fifth is so slow that the interval holds 1."""
     made = rounds({"base": LINE, "late": LATE}, passes=5)
     assert len(_crossings(made)) == 1
-    slow = (made["backend"] == "late") & (made["pass"] == 4) & (made["N"] >= 64)
+    slow = (made["backend"] == "late") & (made["pass"] == 4)
+    slow &= made["shape"].isin([SHAPES[N] for N in NS if N >= 64])
     made.loc[slow, "seconds_per_step"] *= 10
     assert _crossings(made) == []
 
 
 def test_a_bracket_holds_the_place_where_the_lines_cross():
     late = {f"late {number}": LATE for number in range(150)}
-    found = scale(rounds({"base": LINE} | late, 5, 0.1), {}, "base").crossings
+    found = sweep(rounds({"base": LINE} | late, 5, 0.1), "base").crossings
     assert len(found) > 75
     assert ((found["flops_low"] < 13.5e6) & (found["flops_high"] > 13.5e6)).mean() > 0.98
 

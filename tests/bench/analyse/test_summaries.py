@@ -22,7 +22,7 @@ def test_exact_times_give_exact_rows():
     exact = {
         "seconds_per_step": 0.002, "ratio": 2, "ratio_low": 2, "latency_seconds_per_step": 0.004,
         "flop_per_second": 1000 / 0.002, "minor_faults_per_step": 0.5, "first_step_seconds": 0.5,
-        "error_w1": 1e-6, "processes": 20, "rounds": 60,
+        "error_state": 2e-6, "processes": 20, "rounds": 60,
     }  # fmt: skip
     assert slow[[*exact]].to_dict() == pytest.approx(exact)
     assert slow["status"] == "ok"

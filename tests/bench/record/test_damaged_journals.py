@@ -109,7 +109,7 @@ SECONDS = "throughput_seconds"
         ({SECONDS: float("nan")}, f"{SECONDS} is nan, expected a number above 0"),
         ({SECONDS: True}, f"{SECONDS} is True, expected a number above 0"),
         ({"steps": 2.5}, "steps is 2.5, expected a whole number of at least 1"),
-        ({"errors": {"loss": 0.0, "w1": 0.0, "w2": 0.0}}, "errors.kinks is missing"),
+        ({"errors": {"share": 0.0, "arrays": {}}}, "errors.noisy_runs is missing"),
         ({"case": ["a"]}, "case is ['a'], expected a text"),
         ({"latency_call_seconds": None}, "latency_call_seconds is None, expected a list"),
     ],

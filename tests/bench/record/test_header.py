@@ -9,9 +9,9 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Backend, Side
 from bench.record import journal
 from bench.record.header import header
-from bench.schema.case import Case, Shape
+from bench.schema.case import Case
 from bench.settings import Settings
-from tests.made import write
+from tests.made import PROBLEM, write
 
 SETTINGS = replace(Settings.from_env({}), baseline="plain")
 ANYWHERE = {"cpu": {"float32": None}}
@@ -20,8 +20,8 @@ PLAIN = Backend(
     {"numpy": "2"}, ANYWHERE,
 )  # fmt: skip
 PEAK = replace(PLAIN, name="peak", kind="peak", work={"cpu": {"float32": (7, 9)}})
-CASE = Case("plain", "cpu", "float32", 1, Shape(64, 1000, 100, 10))
-PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK}),), (CASE,), ())
+CASE = Case("plain", "cpu", "float32", 1, PROBLEM.default)
+PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK}),), (CASE,), (), PROBLEM)
 
 
 def test_the_header_of_this_machine_can_be_read_again(tmp_path):

@@ -4,14 +4,14 @@ import pandas as pd
 import pytest
 
 from bench.schema.case import (
-    CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, Case, Shape, is_control, passes_of, takes_part,
+    CASE_COLUMNS, FIXED_WORK, SIDE, TWIN, Case, is_control, passes_of, takes_part,
 )  # fmt: skip
 
-SHAPE = Shape(64, 1000, 100, 10)
+SHAPE = "64x1000x100x10"
 SIDED = Case("torch_manual", "cpu", "float64", 2, SHAPE, side="v1.2-x@y")
 CASES = [
     Case("numpy_manual", "cpu", "float32", 1, SHAPE),
-    Case("torch_manual", "cuda:1", "bfloat16", 12, Shape(1, 2, 3, 4)),
+    Case("torch_manual", "cuda:1", "bfloat16", 12, "1x2x3"),
     SIDED,
 ]
 
@@ -38,18 +38,12 @@ def test_each_text_says_what_its_readers_need():
     assert SIDED.label == "torch_manual[cpu, float64, threads 2, 64x1000x100x10, v1.2-x@y]"
     assert SIDED.path == "torch_manual/cpu/float64/2/64x1000x100x10@v1.2-x@y"
     assert SIDED.key == "torch_manual-cpu-float64-2-64x1000x100x10@v1.2-x@y"
-    assert Shape.parse("64x1000x100x10") == SHAPE == (64, 1000, 100, 10)
 
 
-@pytest.mark.parametrize(
-    "text", ["", "64x1000x100", "64x1000x100x10x1", "64x1000x100x0", "64x1000x100x-1", "axbxcxd"]
-)
-def test_what_is_no_shape_or_no_key_is_refused(text):
-    with pytest.raises(ValueError, match="four whole numbers of at least 1"):
-        Shape.parse(text)
-    for key in (text, f"a-cpu-float32-1-{text}", "a-cpu-float32-one-64x1000x100x10"):
-        with pytest.raises(ValueError, match=r"expected backend-device-dtype-threads|four whole"):
-            Case.parse(key)
+@pytest.mark.parametrize("text", ["", "a", "a-cpu-float32-1-64xH", "a-cpu-float32-one-64x1000"])
+def test_what_is_no_key_is_refused(text):
+    with pytest.raises(ValueError, match="expected backend-device-dtype-threads-shape"):
+        Case.parse(text)
 
 
 def test_the_twin_and_fixed_work_are_controls():
@@ -64,9 +58,3 @@ def test_the_twin_and_fixed_work_are_controls():
 def test_peaks_are_measured_in_every_third_pass_and_the_last(kind, processes, passes):
     assert [n for n in range(processes) if takes_part(kind, n, processes)] == passes
     assert passes_of(kind, processes) == len(passes)
-
-
-def test_the_learning_rate_keeps_training_finite():
-    assert CASES[0].learning_rate == 1e-6
-    large = Case("a", "cpu", "float32", 1, Shape(4096, 1000, 1000, 10))
-    assert 0 < large.learning_rate < 1e-6

@@ -89,7 +89,7 @@ def test_many_processes_share_the_characters_and_a_missing_one_leaves_a_gap():
 
 
 def test_each_shape_has_a_scale_of_its_own():
-    cases = [a_case(name, shape=(N, 1, 1, 1)) for N in (1, 9) for name in ("base", "slow")]
-    run = story(lambda *_: 1e-3, 2, cases=cases, work=lambda case: 1e-3 * case["shape"][0])
+    cases = [a_case(name, shape=f"{N}x1x1x1") for N in (1, 9) for name in ("base", "slow")]
+    run = story(lambda *_: 1e-3, 2, cases=cases, work=lambda case: 1e-3 * int(case["shape"][0]))
     headings = [line for line in _shown(run, 100) if line.startswith("shape")]
     assert headings == ["shape 1x1x1x1 · 0 to 1.00 µs", "shape 9x1x1x1 · 0 to 9.00 µs"]

@@ -70,6 +70,7 @@ def test_what_repeats_a_run_is_read_back_as_its_settings():
         "BENCH_PROCESSES": "3", "BENCH_BLOCKS": "2", "BENCH_STEPS": "7", "BENCH_SEED": "9",
         "BENCH_ALLOCATOR": "system", "BENCH_PATH": "/:/etc", "BENCH_PYTHONS": "a=x,b=y",
         "BENCH_TIMEOUT": "5.5", "BENCH_SANDBOX": "off", "BENCH_MARGIN": "0.02",
+        "BENCH_PROBLEM": "examples/x",
     }  # fmt: skip
     Settings = settings.Settings  # noqa: N806
     assert set(chosen) == set(Settings.variables()) - {"BENCH_RESULTS", "BENCH_NODE"}

@@ -5,9 +5,8 @@ import io
 import pandas as pd
 import pytest
 
-from bench.analyse.scaling import scale
 from bench.show import grid, scaling_views
-from tests.made import FLOPS, NS, line, rounds
+from tests.made import FLOPS, NS, SHAPES, line, rounds, sweep
 
 BASE = line(50e-6, 100e9)
 
@@ -22,7 +21,9 @@ LATE = _times(1.5, 1.5, 1, 0.8, 0.8, 0.8, 0.8)
 
 def _shown(lines, noise=0.01):
     text = io.StringIO()
-    scaling_views.show(scale(rounds(lines, noise=noise), {}, "base"), grid.console(text, 140))
+    sizes = ("N", "D_in", "H", "D_out")
+    found = sweep(rounds(lines, noise=noise), "base")
+    scaling_views.show(found, sizes, grid.console(text, 140))
     return text.getvalue()
 
 
@@ -56,7 +57,7 @@ def test_crossings_are_one_sentence_with_the_sizes_around_them(times, sentence):
 
 
 def test_files_hold_what_was_found(tmp_path):
-    found = scale(rounds({"base": BASE, "late": LATE}), {}, "base")
+    found = sweep(rounds({"base": BASE, "late": LATE}), "base")
     written = {path.name for path in scaling_views.write(found, tmp_path)}
     assert set(scaling_views.FILES.values()) <= written
     (crossing,) = pd.read_csv(tmp_path / "crossings.csv").to_dict("records")
@@ -65,5 +66,6 @@ def test_files_hold_what_was_found(tmp_path):
 
 def test_without_a_line_no_file_is_written(tmp_path):
     made = rounds({"base": BASE})
-    assert scaling_views.write(scale(made[made["N"] < 16], {}, "base"), tmp_path) == []
+    few = made[made["shape"].isin([SHAPES[1], SHAPES[4]])]
+    assert scaling_views.write(sweep(few, "base"), tmp_path) == []
     assert [*tmp_path.iterdir()] == []

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.made import SHAPE, a_case, story, write
+from tests.made import PROBLEM, SHAPE, a_case, story, write
 
 MISSING = "a library of the extra report is not installed"
 HOSTILE = '<b></script><img src=x onerror="window.hacked=1">\'{{ 7*7 }}%{x}\u2028'
@@ -52,7 +52,8 @@ def journal(
         source = "base" if name == "twin" else name
         called = {"name": keys.get(name, name), "backend": keys.get(source, source)}
         about = dict(zip(("device", "dtype", "threads", "shape"), place, strict=True))
-        return a_case(name, **about, source_hash=source, flops=25_984_000, **called)
+        about["flops"] = PROBLEM.operations(about["shape"])
+        return a_case(name, **about, source_hash=source, **called)
 
     def seconds(name: str, number: int, block: int) -> float:
         known = {keys.get(own, own): value for own, value in TIMES.items()}
@@ -61,7 +62,7 @@ def journal(
 
     def work(case: dict[str, Any]) -> float:
         device = 1 if case["device"] == "cpu" else 0.2
-        return (case["shape"][0] + 16) / 80 * device / case["threads"]
+        return (int(case["shape"].partition("x")[0]) + 16) / 80 * device / case["threads"]
 
     places = product(devices, dtypes, threads, shapes)
     cases = [case(name, place) for place in places for name in TIMES]
@@ -71,7 +72,7 @@ def journal(
         sources=SOURCES,
         settings={
             "devices": [*devices], "backends": ["seed"], "dtypes": [*dtypes], "processes": 4,
-            "threads": [*threads], "shapes": ["x".join(map(str, shape)) for shape in shapes],
+            "threads": [*threads], "shapes": [*shapes],
         },
     )  # fmt: skip
     losses = [1000.0 / (epoch + 1) for epoch in range(10)]

@@ -98,7 +98,7 @@ def test_a_choice_shows_code_price_and_losses(page):
     assert page.locator("#figure-losses").is_visible()
     facts = page.locator("#chosen .facts").inner_text()
     assert "0.500" in facts
-    assert "2.0e-6 of 1e-4 allowed" in facts
+    assert "2.0e-6, at most 1% of what is allowed" in facts
     assert re.search(r"operators per step\s+12", facts)
 
 
@@ -192,7 +192,7 @@ def test_the_scale_turns_logarithmic_where_that_of_the_terminal_does(page):
 
 
 def test_a_sweep_shows_its_lines_and_what_they_predict(browser, written, tmp_path):
-    shapes = [[N, 1000, 100, 10] for N in (1, 64, 1024)]
+    shapes = [f"{N}x1000x100x10" for N in (1, 64, 1024)]
     with browser.new_page() as page:
         page.goto(written(journal(tmp_path / "20260103T000000Z", shapes=shapes)).as_uri())
         page.wait_for_selector(DRAWN)

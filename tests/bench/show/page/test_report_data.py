@@ -35,7 +35,7 @@ def test_the_page_has_the_numbers_of_the_tables_and_every_round(tmp_path):
     path = journal(tmp_path / "r")
     (run,), read = _gathered(path)["runs"], Run.read(path)
     shown = {row["key"]: row for row in _rows(run["table"])}
-    names = [*(f"seconds_per_step{end}" for end in ("", "_low")), "ratio", "verdict", "error_w1"]
+    names = [*(f"seconds_per_step{end}" for end in ("", "_low")), "ratio", "verdict", "error_state"]
     expected = {key: [read.row(key)[name] for name in names] for key in read.table.index}
     assert {key: [row.get(name) for name in names] for key, row in shown.items()} == expected
     visits = [each for each in read.story.visits if each["case"] == _key(path)]
@@ -65,13 +65,11 @@ def test_an_unproven_run_has_no_verdicts(tmp_path):
 
 
 def test_the_page_opens_where_most_was_measured_with_losses_and_lines(tmp_path):
-    shapes = ([1, 1000, 100, 10], [64, 1000, 100, 10], [256, 1000, 100, 10])
+    shapes = [f"{N}x1000x100x10" for N in (1, 64, 256)]
     path = journal(tmp_path / "r", shapes=shapes, threads=(1, 2), profile=True)
     (run,) = _gathered(path)["runs"]
     assert run["start"] == {"dtype": "float32", "threads": 1, "shape": "64x1000x100x10"}
-    assert [each["shape"] for each in run["headlines"]] == 2 * [
-        "1x1000x100x10", "64x1000x100x10", "256x1000x100x10",
-    ]  # fmt: skip
+    assert [each["shape"] for each in run["headlines"]] == 2 * shapes
     assert {row["backend"] for row in _rows(run["scaling"]["fits"])} == {"base", "slow", "fast"}
     assert len(run["profiles"][_key(path)]["losses"]) == 10
     assert "BENCH_THREADS=1,2 " in run["command"]
