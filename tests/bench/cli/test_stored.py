@@ -10,7 +10,7 @@ from bench.__main__ import main
 from bench.analyse.run import Run
 from bench.paths import ROOT
 from bench.record import journal
-from bench.show import folder, generated
+from bench.show import folder, generated, scaling_views
 from tests.made import story, write
 from tests.support import read_csv
 
@@ -27,6 +27,11 @@ def test_a_committed_run_is_rebuilt_from_its_journal(run, tmp_path):
     pd.testing.assert_frame_equal(again, kept, rtol=1e-6)
     for file in ("samples.csv", "summary.md", "environment.json"):
         assert (copy / file).read_text() == (run / file).read_text(), file
+    if (run / "scaling.csv").exists():
+        assert main(["scaling", str(copy)]) == 0
+        for file in scaling_views.FILES.values():
+            again, kept = (pd.read_csv(each / file) for each in (copy, run))
+            pd.testing.assert_frame_equal(again, kept, rtol=1e-6)
 
 
 @pytest.fixture
