@@ -213,7 +213,9 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
     }
 
 
-def measured(plan: Plan, seconds: Callable[[str, int, int], float], **options: Any) -> Iterator[Any]:
+def measured(
+    plan: Plan, seconds: Callable[[str, int, int], float], **options: Any
+) -> Iterator[Any]:
     """What `bench.measure.conductor.measure` would yield for this plan; options are `story`'s."""
     settings = plan.settings
     cases = header(plan, environment.facts(), "m", "r")["cases"]
@@ -257,8 +259,8 @@ def rounds(
     about = {"mode": "throughput", "status": "ok", "kind": "seed"}
     rows = [
         {
-            "case": f"{backend} {N}", "backend": backend, "shape": SHAPES[N], "pass": number, **place, **about,
-            "seconds_per_step": seconds[N] * np.exp(random.normal(0, noise)),
+            "case": f"{backend} {N}", "backend": backend, "shape": SHAPES[N], "pass": number,
+            **place, **about, "seconds_per_step": seconds[N] * np.exp(random.normal(0, noise)),
         }
         for (backend, seconds), number, N in product(lines.items(), range(passes), NS)
     ]  # fmt: skip

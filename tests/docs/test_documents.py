@@ -53,12 +53,6 @@ def test_pictures_are_fresh():
     assert [path for path, content in drawings.items() if path.read_bytes() != content] == []
 
 
-def test_the_readme_shows_the_two_commands():
-    (block,) = re.findall(r"^```sh\n(.*?)^```", README, re.M | re.S)
-    commands = [line.partition("#")[0].strip() for line in block.splitlines()]
-    assert commands == ["make bench", "make test"]
-
-
 def _anchors(page):
     """What a link may name after `#`, as GitHub makes it of headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)

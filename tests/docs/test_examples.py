@@ -73,7 +73,7 @@ def _put_run(target):
     about = {base: proven, "slow": proven, "twin": {**proven, "backend": base}}
     cases = [a_case(name, **about.get(name, {})) for name in names]
     run = story(
-        lambda name, number, block: (2e-4 if name == "slow" else 1e-4) * (1 + number % 5 / 1e4), 10,
+        lambda name, number, _: (2e-4 if name == "slow" else 1e-4) * (1 + number % 5 / 1e4), 10,
         cases=cases, singly=True, run="-".join(target.parts[-2:]),
         settings={"processes": 10, "baseline": base},
     )  # fmt: skip
@@ -93,7 +93,8 @@ def _executable(path, text):
 def checkout(tmp_path):
     """A copy of the project with one commit, and of its steps those that need only NumPy."""
     listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    found = subprocess.run([*listed, ":!results", ":!tests"], cwd=ROOT, capture_output=True, text=True)
+    listed += [":!results", ":!tests"]
+    found = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True)
     heavy = re.compile(r"^(import|from) .*(torch|jax|numba|cupy|triton)", re.M)
     for name in filter(None, found.stdout.split("\0")):
         text = (ROOT / name).read_text()

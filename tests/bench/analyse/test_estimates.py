@@ -62,12 +62,6 @@ def test_page_faults_are_those_of_the_throughput_rounds_over_their_steps():
     assert found["minor_faults_per_step"] == pytest.approx(6 / 40)
 
 
-def test_the_first_step_is_the_median_over_processes():
-    opens = [{"first_step_seconds": value} for value in (9.0, 1.0, 2.0)]
-    assert estimates.first_step(opens) == {"first_step_seconds": 2.0}
-    assert math.isnan(estimates.first_step([])["first_step_seconds"])
-
-
 def test_the_worst_errors_are_those_of_rounds_and_proofs():
     rounds = pd.concat(
         [
@@ -83,19 +77,6 @@ def test_the_worst_errors_are_those_of_rounds_and_proofs():
     unknown = estimates.worst_errors({"proven": True}, _rounds("latency", [[1]]), [])
     assert np.isnan([*unknown.values()]).tolist() == [True] * 3
     assert estimates.worst_errors({"proven": False}, rounds, [{"errors": None}]) == {}
-
-
-def test_logarithms_of_throughput_stand_by_pass_and_block():
-    rounds = pd.concat(
-        [
-            _rounds("throughput", [[1, 2], [3, 4]], case="a"),
-            _rounds("throughput", [[5, 6], [7, 8]], case="b"),
-            _rounds("latency", [[9, 9], [9, 9]], case="a"),
-        ]
-    )
-    index = pd.MultiIndex.from_product([[0, 1], [0, 1]], names=["pass", "block"])
-    logs = np.log(pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [5.0, 6, 7, 8]}, index))
-    pd.testing.assert_frame_equal(estimates.log_blocks(rounds), logs, check_names=False)
 
 
 def test_a_ratio_is_taken_inside_each_block_and_its_median_in_each_process():

@@ -15,8 +15,8 @@ from tests.made import a_case, a_hole, story, write
 GOLDEN = Path(__file__).parent / "golden"
 STEP = {"flops": 25_984_000, "bytes": 1_066_560}
 TIMES = {
-    "base": 300e-6, "slow": 390e-6, "quick": 150e-6, "twin": 301e-6, "arithmetic": 200e-6, "null": 1e-7,
-    "peak_arithmetic": 1e-3, "peak_traffic": 2e-3,
+    "base": 300e-6, "slow": 390e-6, "quick": 150e-6, "twin": 301e-6, "arithmetic": 200e-6,
+    "null": 1e-7, "peak_arithmetic": 1e-3, "peak_traffic": 2e-3,
 }  # fmt: skip
 WORK = {"peak_arithmetic": {"flops": 250_000_000}, "peak_traffic": {"bytes": 20_000_000}}
 
@@ -65,7 +65,8 @@ def text_of(run, folder):
     """With nine digits of each number: another processor rounds the last ones in another way."""
     table = summaries.summarise(journal.read(write(run, folder)))
     text = summaries.only_ok_times(table).to_csv(index=False)
-    return re.sub(r"(?<![^,\n])-?\d+\.\d+(e-?\d+)?(?![^,\n])", lambda number: f"{float(number[0]):.9g}", text)
+    numbers = r"(?<![^,\n])-?\d+\.\d+(e-?\d+)?(?![^,\n])"
+    return re.sub(numbers, lambda number: f"{float(number[0]):.9g}", text)
 
 
 @pytest.mark.parametrize("name", RUNS)

@@ -7,7 +7,16 @@ import pytest
 from scipy.special import stdtrit
 
 from bench.analyse.verdicts import (
-    ALPHA, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, holm, more_data, verdicts,
+    ALPHA,
+    EQUAL,
+    FASTER,
+    MARGIN,
+    SLOWER,
+    UNDECIDED,
+    Estimate,
+    holm,
+    more_data,
+    verdicts,
 )  # fmt: skip
 
 SPREAD, PROCESSES, ROWS = 0.01, 20, 5

@@ -62,7 +62,9 @@ def test_bencher_reads_every_measure(rows):
     names = ("seconds_per_step", "latency_seconds_per_step", "ratio")
     assert benchmarks == {
         key: {
-            name.replace("_", "-"): {each: rows.loc[row, f"{name}{end}"] for each, end in ends.items()}
+            name.replace("_", "-"): {
+                each: rows.loc[row, f"{name}{end}"] for each, end in ends.items()
+            }
             for name in names
         }
         for key, row in ((BASE, "base"), (SLOW, "slow"))

@@ -116,7 +116,8 @@ def test_trackers_and_pytest_benchmark_itself_read_the_report(measured):
     for one in report["benchmarks"]:
         stats = one["stats"]
         assert 0 < len(one["fullname"]) <= 1024
-        assert all(math.isfinite(stats[name]) for name in ("ops", "mean", "median", "stddev", "iqr"))
+        names = ("ops", "mean", "median", "stddev", "iqr")
+        assert all(math.isfinite(stats[name]) for name in names)
         assert min(stats["ops"], stats["mean"], stats["median"]) > 0
     (saved,) = (folder / "saved").rglob("*_run.json")
     command = ["-m", "pytest_benchmark", "compare", str(saved), str(folder / "report.json")]

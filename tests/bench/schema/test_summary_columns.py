@@ -16,9 +16,3 @@ def test_every_column_is_described_once_and_filled_by_a_module_that_exists():
 def test_a_time_and_what_follows_from_it_is_for_rows_that_are_ok():
     follows = {name for name in SUMMARY if "seconds" in name or name.startswith(DERIVED)}
     assert follows - {*ONLY_OK} == set()
-
-
-def test_columns_with_a_unit_say_it_in_their_names():
-    units = {"s": "seconds", "B": "bytes", "B/s": "byte_per_second", "1/s": "flop_per_second"}
-    for columns in COLUMNS:
-        assert all(units[columns.unit] in name for name in columns.names if columns.unit)

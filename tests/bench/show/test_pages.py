@@ -72,7 +72,7 @@ def test_what_repeats_a_run_is_read_back_as_its_settings():
         "BENCH_TIMEOUT": "5.5", "BENCH_SANDBOX": "off", "BENCH_MARGIN": "0.02",
         "BENCH_PROBLEM": "examples/x",
     }  # fmt: skip
-    Settings = settings.Settings  # noqa: N806
+    Settings = settings.Settings
     assert set(chosen) == set(Settings.variables()) - {"BENCH_RESULTS", "BENCH_NODE"}
     assert Settings.assignments(Settings.from_env(chosen).as_json()) == chosen
 
@@ -80,7 +80,8 @@ def test_what_repeats_a_run_is_read_back_as_its_settings():
 def test_an_issue_shows_where_with_what_its_doubts_and_how_to_repeat(made):
     run = made(machine={"commit": f"{COMMIT}+dirty"})
     text = pages.issue(Run(run.folder, run.story, run.table, ["UNPROVEN: because."]))
-    assert text.startswith("a CPU, 2 cores, Linux, numpy 2.0, 2026-01-02:\n\n**UNPROVEN: because.**")
+    start = "a CPU, 2 cores, Linux, numpy 2.0, 2026-01-02:\n\n**UNPROVEN: because.**"
+    assert text.startswith(start)
     assert text.index("**UNPROVEN") < text.index("| base (incomplete) |")
     assert text.endswith(
         f"Again, at commit {COMMIT} with changes:\n\n    {pages.again(run)}\n"
@@ -115,19 +116,12 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def test_words_around_a_generated_part_stay(checkout):
-    text = generated._between(checkout / "README.md", MARK, "new\n", "<!-- end of results -->")
-    assert text == f"a\n{MARK}\nnew\n<!-- end of results -->\nb\n"
-    assert generated.shown(checkout) == checkout / "results" / "m" / "r"
-
-
 def test_without_marks_or_git_it_is_one_sentence(checkout):
     page = checkout / "README.md"
+    assert generated.shown(checkout) == checkout / "results" / "m" / "r"
     says = "git cannot list its results: .*; this needs a checkout with git"
     with pytest.raises(UsageError, match=says):
         generated.committed(checkout)
-    with pytest.raises(UsageError, match="the lines <!-- settings --> and <!-- end --> do not"):
-        generated._between(page, "<!-- settings -->", "", "<!-- end -->")
     page.write_text("a\n")
     with pytest.raises(UsageError, match="no line <!-- results: MACHINE/RUN --> says which run"):
         generated.shown(checkout)

@@ -34,10 +34,6 @@ def test_numbers_have_three_digits_and_the_unit_that_suits(unit, value, text):
     assert unit(value) == text
 
 
-def test_spread_is_half_the_width_over_the_middle():
-    assert units.spread(0.99, 1.01) == "±1.0%"
-
-
 def _shown(table, width):
     out = io.StringIO()
     tables.terminal(table, grid.console(out, width))
@@ -85,13 +81,3 @@ def test_incomplete_rows_are_marked():
     lines = _shown(summaries.summarise(story(lambda *_: 1e-4, passes=3, end=False)), 100)
     assert any("base (incomplete)" in line for line in lines)
     assert "incomplete: base, slow, twin[cpu] 3 of 20 passes were finished" in lines
-
-
-@pytest.mark.parametrize(
-    ("ends", "text"),
-    [((6, 1, 12), "6 (1–12)"), ((38577, 14850, INF), "38577 (14850–∞)"), ((NAN,) * 3, "")],
-)
-def test_a_break_even_step_has_its_interval_or_does_not_stand_there(ends, text):
-    (column,) = (column for column in tables._MEASURES if column.title == "pays after")
-    names = [f"break_even_steps{end}" for end in ("", "_low", "_high")]
-    assert column.text(dict(zip(names, ends, strict=True))) == text

@@ -46,7 +46,8 @@ STEP_AND_CALLED = [
     "@jit(cache=True)", "def helper(x):", "    return x", "self.train = jit(helper)",
     "def step(self):", "", "    return self.train(1)",
 ]  # fmt: skip
-HEIR = "class Heir(Base):\n    fused = 1\n\nimport torch\n\nclass Base:\n    def step(self):\n        1\n"
+STEP = "class Base:\n    def step(self):\n        1\n"
+HEIR = f"class Heir(Base):\n    fused = 1\n\nimport torch\n\n{STEP}"
 
 
 @pytest.mark.parametrize(

@@ -130,21 +130,6 @@ def test_the_command_writes_a_page_of_a_run_or_of_the_latest(tmp_path, monkeypat
     assert latest.exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["/nowhere"], "/nowhere: cannot be read as a journal: No such file or directory"),
-        (["{run}", "-o", "/nowhere/x.html"], "/nowhere/x.html: cannot be written: No such file"),
-    ],
-)
-def test_bad_usage_is_one_sentence(arguments, says, tmp_path, capsys):
-    run = journal(tmp_path / "r").parent
-    assert main(["report", *(word.format(run=run) for word in arguments)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"bench: {says}")
-    assert error.count("\n") == 1
-
-
 def test_runs_without_a_single_number_still_open(tmp_path):
     found = _gathered(*(journal(tmp_path / name, passes=0) for name in "ab"))
     statuses = {row["status"] for run in found["runs"] for row in _rows(run["table"])}
