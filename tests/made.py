@@ -49,11 +49,6 @@ MACHINE: Record = {
     "commit": None,
     "kernel_choices": {},
 }
-OUTSIDE = dict.fromkeys(
-    ("put", "throughput", "latency", "take", "span", "cpu", "cpu_span"), 1.0
-)
-
-
 PROBLEM = Definition.load(BACKENDS)
 
 
@@ -208,8 +203,6 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
         "minor_faults": 5,
         "readback_seconds": 0.0,
         "errors": _errors(1e-7) if case["proven"] else None,
-        "outside": {f"{name}_seconds": value for name, value in OUTSIDE.items()}
-        | {"device_seconds": None},
     }
 
 

@@ -41,30 +41,30 @@ def prove(build, device, dtype, shape, seed, elsewhere=None):
     return worst(errors)
 
 
-YARDSTICKS = ("arithmetic", "dispatch", "traffic")
+GUARDS = {"arithmetic": "yardstick", "peak_arithmetic": "peak"}
+CONTROLS = {"twin": "twin", "peak_traffic": "peak", **GUARDS}
 
 
-def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m"):
-    """The summary of a run in which neighbours slowed every step by a common share, as `bench.analyse.reading.read` returns it.
+def run_rows(name, random, slower=None, spread=0.002, machine="m"):
+    """The summary of a run of identical code, as `bench.analyse.reading.read` returns it.
 
-    `slower` maps backends to the factor by which they are slower than in other runs; `weather` and `spread` are
-    standard deviations of logs.
+    `slower` maps backends to the factor by which they are slower than in other runs; `spread` is the standard deviation of
+    logs between runs, a tenth of which the guards have.
     """
-    common = random.normal(0, weather)
     rows = []
-    for backend in ("base", "slow", "twin", *YARDSTICKS):
-        kind = "yardstick" if backend in YARDSTICKS else "twin" if backend == "twin" else "seed"
-        log = np.log(1e-4) + common + random.normal(0, spread) + np.log((slower or {}).get(backend, 1))
+    for backend in ("base", "slow", *CONTROLS):
+        error = random.normal(0, spread / (10 if backend in GUARDS else 1))
+        time = 1e-4 * float(np.exp(error)) * (slower or {}).get(backend, 1)
         rows.append(
             {
                 "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
-                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
-                "quiet_seconds_per_step": float(np.exp(log)), "rounds": 100,
+                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": 1.1 * time,
+                "undisturbed_seconds_per_step": time, "kind": CONTROLS.get(backend, "seed"), "rounds": 100,
                 "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
                 "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
-                "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
-                "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7", "side": "",
-                "ranks": 1,
+                "flop_per_second": 1e11 if backend == "peak_arithmetic" else np.nan,
+                "verdict": "EQUAL" if backend == "twin" else "", "machine": machine, "run": name,
+                "python": "3.11.7", "side": "",
             }
         )  # fmt: skip
     return pd.DataFrame(rows).assign(replicated=True)

@@ -48,8 +48,9 @@ def test_each_mode_is_the_geometric_mean_over_passes_of_the_median_over_blocks()
         "dispatch_seconds_per_step": pytest.approx(1.0),
         "device_seconds_per_step": pytest.approx(5.0),
         "minor_faults_per_step": 0.5,
+        "relative_error": pytest.approx(math.log(8 / 2) / 2),
     }
-    assert len(found) == 4 * 3 + 1
+    assert len(found) == 4 * 3 + 2
 
 
 def test_page_faults_are_those_of_the_throughput_rounds_over_their_steps():

@@ -82,7 +82,7 @@ def test_no_mutated_journal_ends_in_a_traceback(tmp_path):
     assert refused > number / 2
 
 
-@pytest.mark.parametrize("name", ["steps", "throughput_seconds", "errors", "case", "outside"])
+@pytest.mark.parametrize("name", ["steps", "throughput_seconds", "errors", "case"])
 def test_what_a_visit_lacks_is_named_with_its_line(tmp_path, name):
     records = _lines()
     number = next(n for n, line in enumerate(records) if line["record"] == "visit")
