@@ -98,7 +98,7 @@ def test_a_choice_shows_code_price_and_losses(page):
     assert page.locator("#figure-losses").is_visible()
     facts = page.locator("#chosen .facts").inner_text()
     assert "0.500" in facts
-    assert "2.0e-6, at most 1% of what is allowed" in facts
+    assert "2.0e-6, at most 1 % of what is allowed" in facts
     assert re.search(r"operators per step\s+12", facts)
 
 
