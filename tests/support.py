@@ -1,4 +1,4 @@
-"""What several tests share: journals and a machine made by hand, a clean environment, and reading our CSV files."""
+"""What several tests share: a clean environment, proving a step, a good machine, and reading our CSV files."""
 
 import os
 from dataclasses import asdict
@@ -7,11 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bench.judge.questions import SHAPES, Proof, Turns
-from bench.measure.rounds import worst
-from bench.record import journal
-from bench.schema.case import Shape
-from bench.worker import gate
+from tests.made import a_header, key_of, story  # noqa: F401
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -29,10 +25,15 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
+def prove(build, device, dtype, shape, seed, elsewhere=None):
     """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
+    from bench.judge.questions import SHAPES, Proof, Turns
+    from bench.measure.rounds import worst
+    from bench.schema.case import Shape
+    from bench.worker import gate
+
     every, nonce, errors = build.steps_per_call, f"nonce {seed}", []
-    for number, each in enumerate((Shape(*shape), *elsewhere)):
+    for number, each in enumerate((Shape(*shape), *(SHAPES if elsewhere is None else elsewhere))):
         proof = Proof(each, dtype, every, nonce, f"proof {number}")
         errors.append(asdict(proof.judge(gate.prove(build, device, dtype, proof.given, proof.calls))))
     turns = Turns(dtype, every, nonce)
@@ -88,62 +89,3 @@ GOOD_MACHINE = {
     }.items()
 }
 """Path → text: what the doctor's checks read on a machine of two CPUs with nothing to complain of."""
-
-NAMES = ("base", "slow", "twin")
-SHAPE = [64, 1000, 100, 10]
-
-
-def key_of(name):
-    return f"{name}-cpu-float32-1-64x1000x100x10"
-
-
-def _case(name, **changes):
-    backend = "base" if name == "twin" else name
-    return {
-        "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": name == "twin",
-        "side": "", "key": key_of(name), "name": name, "kind": "seed", "baseline": key_of("base"), "proven": True,
-        "flops": 1000, "bytes": 0, "learning_rate": 1e-6, "tolerance": 1e-4, "source_hash": "x", "versions": {"numpy": "2"},
-        "idea": "", **changes,
-    }  # fmt: skip
-
-
-MACHINE = {
-    "time": "2026-01-01T00:00:00+00:00", "cpu": "a CPU", "cpus": 2, "cores": [[0], [1]], "memory_bytes": 8_000_000_000,
-    "gpus": [], "system": "Linux", "python": "3", "commit": None,
-}  # fmt: skip
-
-
-def a_header(**changes):
-    """A journal's first line, right as a whole."""
-    settings = {"processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "baseline": "base"}
-    return {
-        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "machine": MACHINE, "settings": settings, "holes": [],
-        "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")], **changes,
-    }  # fmt: skip
-
-
-def story(seconds, passes=20, blocks=3, end=True, extra=()):
-    """A journal in which `seconds(name, pass, block)` is what a step took; `extra` records name their case alike."""
-    header = a_header()
-    header["settings"]["blocks"] = blocks
-    errors = {"loss": 1e-6, "w1": 1e-6, "w2": 1e-6, "kinks": 0}
-    records = []
-    for number in range(passes):
-        records.append({"record": "pass", "pass": number})
-        records += [
-            {"record": "open", "pass": number, "case": key_of(name), "first_step_seconds": 0.5, "errors": errors}
-            for name in NAMES
-        ]
-        for block in range(blocks):
-            for position, name in enumerate(NAMES):
-                took = 10 * seconds(name, number, block)
-                records.append(
-                    {
-                        "record": "visit", "pass": number, "block": block, "position": position, "case": key_of(name),
-                        "steps": 10, "throughput_seconds": took, "dispatch_seconds": None, "latency_seconds": 2 * took,
-                        "device_seconds": None, "minor_faults": 5, "readback_seconds": 0.0,
-                        "errors": {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0},
-                    }
-                )  # fmt: skip
-    records += [{**record, "case": key_of(record["case"])} for record in extra]
-    return journal.Story(None, header, (*records, *([{"record": "end", "pass": 0}] if end else [])))
