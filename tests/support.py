@@ -1,17 +1,30 @@
 """What several tests share: journals and a machine made by hand, a clean environment, and reading our CSV files."""
 
+import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
+import threadpoolctl
 
+from bench import conversation
 from bench.judge.questions import SHAPES, Proof, Turns
+from bench.judge.requests import Requests as Judge
+from bench.measure import rounds
 from bench.measure.rounds import worst
+from bench.paths import BACKENDS, CONTROLS
+from bench.plan import discovery
+from bench.plan.cases import make_plan
+from bench.plan.sides import Backend, Side
 from bench.record import journal
+from bench.region import Region
 from bench.schema.case import Shape
-from bench.worker import gate
+from bench.settings import Settings
+from bench.worker import gate, isolation, profiling, timing, visits
+from bench.worker.requests import Requests as Worker
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -147,3 +160,131 @@ def story(seconds, passes=20, blocks=3, end=True, extra=()):
                 )  # fmt: skip
     records += [{**record, "case": key_of(record["case"])} for record in extra]
     return journal.Story(None, header, (*records, *([{"record": "end", "pass": 0}] if end else [])))
+
+
+class Ticks:
+    """A clock that advances by a microsecond with every reading."""
+
+    now = 0.0
+
+    def __call__(self):
+        self.now += 1e-6
+        return self.now
+
+
+class FakeHandle:
+    """What the conductor holds of a process, answered by an object in this process.
+
+    Requests and replies become JSON and arrays lie in a shared region, as between processes.
+    """
+
+    cpu_seconds_while_stopped = 0.0
+
+    def __init__(self, name, requests, executor):
+        self.name, self.requests, self.executor = name, requests, executor
+        self.region = Region.new(1 << 22)
+        self.theirs = Region(os.dup(self.region.descriptor))
+        self.running, self.ended = True, False
+
+    def ask(self, do, **request):
+        self.send(do, **request)
+        return self.receive()
+
+    def send(self, do, **request):
+        assert self.running, f"{self.name} is asked to {do} while it is stopped"
+        self.asked = do, json.loads(json.dumps(request))
+
+    def receive(self):
+        do, request = self.asked
+        self.executor.log.append((self.name, do))
+        reply = conversation.answer(getattr(self.requests, do), request, self.theirs)
+        return self.executor.change(self.name, do, json.loads(json.dumps(reply)))
+
+    def cpu_seconds(self):
+        return 0.0
+
+    def stop(self):
+        self._note("stop", running=False)
+
+    def resume(self):
+        self._note("resume", running=True)
+
+    def end(self):
+        self._note("end", running=False)
+        self.ended = True
+        self.region.close()
+        self.theirs.close()
+
+    def _note(self, event, running):
+        self.executor.log.append((self.name, event))
+        self.running = running
+        self.executor.count_running()
+
+
+class FakeExecutor:
+    """Runs a judge and workers in this process by a clock that ticks; `log` has every event.
+
+    `change(name, request, reply)` may return another reply or raise what a process would.
+    """
+
+    def __init__(self, change=lambda name, do, reply: reply):
+        self.change, self.log, self.workers, self.most_running = change, [], [], 0
+        clock = Ticks()
+        patch = mock.patch.object
+        self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, visits)]
+        self._patches += [
+            patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
+        ]
+
+    def __enter__(self):
+        self._limits = threadpoolctl.threadpool_limits(1)
+        for each in self._patches:
+            each.start()
+        return self
+
+    def __exit__(self, *_):
+        self.log.append(("executor", "exit"))
+        for each in self._patches:
+            each.stop()
+        self._limits.restore_original_limits()
+        self._judge.end()
+
+    def judge(self):
+        self._judge = FakeHandle("judge", Judge(0), self)
+        return self._judge
+
+    def cpus(self, case):
+        return sorted(os.sched_getaffinity(0))
+
+    def begin_pass(self, cases):
+        self.log.append(("executor", "begin_pass"))
+
+    def worker(self, case):
+        handle = FakeHandle(case.name, Worker(case.threads), self)
+        self.log.append((case.name, "start"))
+        self.workers.append(handle)
+        self.count_running()
+        return handle
+
+    def end_pass(self):
+        self.log.append(("executor", "end_pass"))
+
+    def count_running(self):
+        self.most_running = max(self.most_running, sum(each.running for each in self.workers))
+
+
+def described(*names, folders=()):
+    """Name -> `Backend`, as a worker would describe it, of files in the project and in `folders`."""
+    paths = discovery.find([BACKENDS, CONTROLS, *folders])
+    facts = {name: json.loads(json.dumps(discovery.describe(paths[name], ["cpu"]))) for name in names}
+    return {name: Backend.from_json(facts[name], paths[name], False) for name in names}
+
+
+def small_plan(backends, **changes):
+    """A plan of all training steps among these backends, at a small shape."""
+    names = tuple(name for name, backend in backends.items() if backend.proven)
+    small = {"shapes": (Shape(7, 13, 5, 3),), "processes": 2, "blocks": 2, "steps": 2}
+    given = {"devices": ("cpu",), "backends": names, **small, **changes}
+    settings = replace(Settings.from_env({}), **given)
+    return make_plan(settings, (Side(backends=backends),), ("cpu",))

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.judge.questions import SHAPES
 from bench.measure import audit
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare, pass_arrays
 from bench.measure.rounds import THROUGHPUT, VisitPlan, worst
 
 REHEARSALS, ATTEMPTS = 3, 4
@@ -48,7 +48,7 @@ def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
 def _exchange(worker: Handle, judge: Handle, question: Reply, do: str) -> Any:
     """Has the worker answer a question and the judge compare; the errors."""
     answers = pass_arrays(judge, question, worker, do, calls=question["calls"])
-    return pass_arrays(worker, answers, judge, "proven")["errors"]
+    return compare(worker, answers, judge, "proven")
 
 
 def _rehearse(worker: Handle, plan: VisitPlan) -> Any:

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from bench import units
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
@@ -135,7 +135,7 @@ class VisitPlan:
         errors = None
         if self.backend.proven:
             request = {"name": self._name(name, calls), "every": self.backend.steps_per_call}
-            errors = pass_arrays(worker, taken, self.judge, "judged", **request)["errors"]
+            errors = compare(worker, taken, self.judge, "judged", **request)
         outside = {
             "put_seconds": placed - start,
             "throughput_seconds": ran - placed,

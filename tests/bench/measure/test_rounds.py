@@ -10,7 +10,7 @@ from bench.errors import UsageError
 from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
 from bench.measure.process import Died
-from bench.measure.rounds import AUDIT, DEVICE, LATENCY, THROUGHPUT, WARM, Refused, Visited, answer, forwarded, judges, worst
+from bench.measure.rounds import AUDIT, DEVICE, LATENCY, THROUGHPUT, WARM, CaseFailed, VisitPlan, answer, forwarded, judges, worst
 from bench.plan.sides import Backend
 from bench.region import Region
 from bench.schema.case import Case, Shape
@@ -33,7 +33,7 @@ class Clock:
 class Asked:
     """A process that answers from a table, notes what it was asked, and lets the clock run while it answers."""
 
-    awake_seconds = 0.0
+    cpu_seconds_while_stopped = 0.0
 
     def __init__(self, clock, log, replies, takes=None):
         self.clock, self.log, self.replies, self.takes = clock, log, replies, takes or {}
@@ -87,7 +87,7 @@ def room(monkeypatch):
 
     judge.replies |= {"weights": weights, "judged": lambda **_: {"errors": _errors(next(numbers))}}
     worker.replies |= {"run": run, "take": take}
-    yield Visited(judge, CASE, STEP, 4, "pass 0 block 1"), worker, log
+    yield VisitPlan(judge, CASE, STEP, 4, "pass 0 block 1"), worker, log
     for process in (judge, worker):
         process.region.close()
 
@@ -191,11 +191,11 @@ def test_a_visit_tells_each_clock_under_its_name(room):
 
 def test_a_process_that_woke_while_it_was_suspended_is_refused_before_it_is_asked_for_anything(room):
     visited, worker, log = room
-    worker.awake_seconds = 0.005
+    worker.cpu_seconds_while_stopped = 0.005
     visited.visit(worker, audited=False, marks=False)
     log.clear()
-    worker.awake_seconds = 0.006
-    with pytest.raises(Refused, match=r"^computes for 6\.00 ms while it is suspended and others are timed$") as caught:
+    worker.cpu_seconds_while_stopped = 0.006
+    with pytest.raises(CaseFailed, match=r"^computes for 6\.00 ms while it is suspended and others are timed$") as caught:
         visited.visit(worker, audited=False, marks=False)
     assert (caught.value.status, log) == ("wrong", [])
 
@@ -230,7 +230,7 @@ def test_calls_that_were_timed_each_are_as_many_as_were_asked_for_and_add_up(roo
     if says is None:
         visited.visit(worker, audited=False, marks=False)
         return
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(CaseFailed) as caught:
         visited.visit(worker, audited=False, marks=False)
     assert (caught.value.status, str(caught.value)) == ("wrong", says)
     assert log[-1] == ("settle", {})
@@ -265,7 +265,7 @@ def test_several_steps_in_one_call_are_named_counted_and_judged_as_steps(room):
     ("calls", "every", "longer"), [(4, 1, 8), (50, 1, 100), (51, 1, 25), (5, 10, 10), (6, 10, 3), (1, 100, 1), (1, 1, 2)]
 )
 def test_an_audit_is_twice_as_long_or_half_where_twice_could_not_be_proven(calls, every, longer):
-    visited = Visited(None, CASE, replace(STEP, steps_per_call=every), calls, "")
+    visited = VisitPlan(None, CASE, replace(STEP, steps_per_call=every), calls, "")
     assert visited.longer == longer
     assert visited.lengths(True, False) == {WARM: 1, THROUGHPUT: calls, LATENCY: calls, AUDIT: longer}
     assert visited.lengths(False, True) == {WARM: 1, THROUGHPUT: calls, LATENCY: calls, DEVICE: calls}
@@ -297,7 +297,7 @@ def test_the_judge_draws_what_a_visit_asks_for_and_trains_no_warm_up(room):
 
 def test_rounds_of_other_shapes_dtypes_blocks_and_lengths_have_other_names():
     ways = [
-        Visited(None, case, STEP, 4, block)
+        VisitPlan(None, case, STEP, 4, block)
         for case in (CASE, replace(CASE, dtype="float64"), replace(CASE, shape=Shape(1, 2, 3, 4)))
         for block in ("0 0", "0 1")
     ]
@@ -336,7 +336,7 @@ def test_an_answer_is_to_what_is_asked_now_or_to_what_was_sent_before():
     ],
 )
 def test_anything_but_ok_refuses_the_case_with_its_reason(reply, status, reason):
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(CaseFailed) as caught:
         answer(Process(reply), "run")
     assert (caught.value.status, str(caught.value)) == (status, reason)
 
@@ -354,7 +354,7 @@ def test_without_the_judge_nothing_goes_on():
 )
 def test_arrays_that_are_none_refuse_the_case_and_reach_nobody(reply):
     receiver = Process(RuntimeError("was asked"))
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(CaseFailed) as caught:
         forwarded(Process(OK), reply, receiver, "judged")
     assert caught.value.status == "failed"
     assert str(caught.value).startswith("answers with ")

@@ -167,7 +167,7 @@ def test_weights_that_no_judge_could_read_are_named(w2, told):
 
     step = Hands(Problem.random(*SMALL), "cpu", "float32")
     with pytest.raises(Wrong, match=f"^hands out w2 as {told}, expected an array of float32$"):
-        gate.handed_out(step, [1.0], "tf32")
+        gate.hand_out(step, [1.0], "tf32")
 
 
 def test_weights_are_two_and_losses_numbers():
@@ -176,11 +176,11 @@ def test_weights_are_two_and_losses_numbers():
             return (*super().get_weights(), self.w1)
 
     step = NumpyManual(Problem.random(*SMALL), "cpu", "float32")
-    losses, w1, w2 = gate.handed_out(step, [1, np.float32(0.5)], "float32")
+    losses, w1, w2 = gate.hand_out(step, [1, np.float32(0.5)], "float32")
     assert (losses.tolist(), losses.dtype.name) == ([1.0, 0.5], "float64")
     assert (w1.shape, w2.shape) == ((13, 5), (5, 3))
     with pytest.raises(ValueError, match="longer"):
-        gate.handed_out(Hands(Problem.random(*SMALL), "cpu", "float32"), [1.0], "float32")
+        gate.hand_out(Hands(Problem.random(*SMALL), "cpu", "float32"), [1.0], "float32")
 
 
 def test_a_step_that_hands_out_one_of_its_weights_is_seen_whichever_it_is():

@@ -12,7 +12,7 @@ CASE = Case("numpy_manual", "cpu", "float32", 1, (64, 1000, 100, 10))
 
 
 def _opened(build):
-    return visits.Opened(CASE, build(CASE.problem(3), "cpu", "float32"))
+    return visits.LoadedStep(CASE, build(CASE.problem(3), "cpu", "float32"))
 
 
 def _profile(build, calls=10):

@@ -77,7 +77,7 @@ def test_each_call_is_timed_by_itself(mode, clock):
             clock.now += len(self.seen)
             return super().step()
 
-    opened = visits.Opened(Case("any", "cpu", "float32", 1, (2, 2, 2, 2)), Slower())
+    opened = visits.LoadedStep(Case("any", "cpu", "float32", 1, (2, 2, 2, 2)), Slower())
     told = visits.run(opened, mode, 4)
     assert told["calls"] == [0, 1, 2, 3]
     assert told["queued" if mode == "throughput" else "seconds"] == 6
@@ -176,7 +176,7 @@ def test_ten_steps_in_one_call_are_proven_and_timed_as_ten():
     case = Case("tenfold", "cpu", "float32", 1, (64, 1000, 100, 10))
     prove(Tenfold, "cpu", "float32", case.shape, seed=3)
     asked = Round.draw(case, 0, "nonce", "throughput", 20, proven=True)
-    opened = visits.Opened(case, Tenfold(case.problem(0), "cpu", "float32"))
+    opened = visits.LoadedStep(case, Tenfold(case.problem(0), "cpu", "float32"))
     visits.put(opened, asked.given)
     assert 0 < visits.run(opened, "latency", 2)["seconds"] < 10
     losses, *weights = visits.take(opened)["arrays"]

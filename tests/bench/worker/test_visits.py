@@ -44,7 +44,7 @@ class Logged(Control):
 
 @pytest.fixture
 def opened():
-    return visits.Opened(Case("logged", "cpu", "float32", 1, SHAPE), Logged())
+    return visits.LoadedStep(Case("logged", "cpu", "float32", 1, SHAPE), Logged())
 
 
 def test_weights_are_in_place_when_the_answer_goes_out(opened):
