@@ -139,15 +139,24 @@ class Processes:
     def worker(self, case: Case) -> Process:
         if self._is_sandboxed(case):
             return self._start_sandboxed(case)
-        place = self._place(case)
-        server = self._servers[place]
+        server = self._loaded(self._place(case))
         try:
             if isinstance(server, str):
                 raise Died(server)
-            server.ready()
             return server.fork(self._size)
         except Died as died:
             raise CaseFailed("failed", str(died)) from None
+
+    def _loaded(self, place: tuple[Any, ...]) -> ForkServer | str:
+        """The fork server of a place, or why it is none: then all its cases fail alike."""
+        server = self._servers[place]
+        if isinstance(server, ForkServer):
+            try:
+                server.ready()
+            except Died as died:
+                server.end()
+                server = self._servers[place] = str(died)
+        return server
 
     def end_pass(self) -> None:
         while self._servers:
