@@ -69,7 +69,10 @@ def test_a_child_has_one_thread_and_its_own_session_region_and_streams(threads, 
         assert [kinds.count(kind) for kind in ("pipe", "memfdstepbench", "socket")] == [2, 1, 0]
     for child, number in ((one, 1.0), (other, 2.0)):
         child.region.write([np.array([number])])
-    assert [child.region.read([["float64", [1]]])[0].tolist() for child in (one, other)] == [[1.0], [2.0]]
+    assert [child.region.read([["float64", [1]]])[0].tolist() for child in (one, other)] == [
+        [1.0],
+        [2.0],
+    ]
     one.stop()
     assert (_state(one.pid), other.ask("devices")["devices"]) == ("T", ["cpu"])
     one.resume()
@@ -96,7 +99,9 @@ KILLED = ": the system was out of memory, or somebody killed it"
     ],
     ids=["exits", "segfaults", "killed", "hangs", "closes its streams"],
 )  # fmt: skip
-def test_a_child_that_dies_says_how_and_harms_no_other(code, timeout, says, forks, tmp_path, monkeypatch):
+def test_a_child_that_dies_says_how_and_harms_no_other(
+    code, timeout, says, forks, tmp_path, monkeypatch
+):
     monkeypatch.setattr(process, "ENDING", 2.0)
     server, dying, other = forks(2, timeout=timeout)
     code = f"import os, signal, sys, time\nprint('first\\nlast words', file=sys.stderr)\n{code}\n"
@@ -129,7 +134,9 @@ def test_a_child_ends_with_its_server_and_says_so(forks):
         server.fork(1 << 16)
 
 
-CHANGES = "import library\nassert not library.seen, 'changed before'\nlibrary.seen.append(1)\n1 / 0\n"
+CHANGES = (
+    "import library\nassert not library.seen, 'changed before'\nlibrary.seen.append(1)\n1 / 0\n"
+)
 
 
 def test_what_a_case_changes_in_its_library_is_changed_for_no_other(forks, tmp_path):
@@ -144,24 +151,42 @@ def test_what_a_case_changes_in_its_library_is_changed_for_no_other(forks, tmp_p
 def plan(tmp_path):
     """Two steps that need a library of their own; a test writes it."""
     backends = described("numpy_manual", "null")
-    odd = {name: replace(backends["numpy_manual"], name=name, libraries=("library",)) for name in ("odd", "even")}
+    odd = {
+        name: replace(backends["numpy_manual"], name=name, libraries=("library",))
+        for name in ("odd", "even")
+    }
     return small_plan(backends | odd)
 
 
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        ("raise OSError('libfast.so: not found')", "raised OSError: libfast.so: not found at library.py:1"),
+        (
+            "raise OSError('libfast.so: not found')",
+            "raised OSError: libfast.so: not found at library.py:1",
+        ),
         ("import os; os._exit(4)", "its process ended with exit code 4"),
     ],
 )
-def test_a_library_that_cannot_be_loaded_fails_all_its_cases_and_no_other(code, says, plan, tmp_path):
+def test_a_library_that_cannot_be_loaded_fails_all_its_cases_and_no_other(
+    code, says, plan, tmp_path
+):
     (tmp_path / "library.py").write_text(code)
     records = list(conductor.measure(plan))
-    failures = {record["case"].partition("-")[0]: record["reason"] for record in records if record["record"] == "failure"}
-    assert failures == {name: f"{name}[cpu, float32] {says} (in pass 1, before timing)." for name in ("odd", "even")}
+    failures = {
+        record["case"].partition("-")[0]: record["reason"]
+        for record in records
+        if record["record"] == "failure"
+    }
+    assert failures == {
+        name: f"{name}[cpu, float32] {says} (in pass 1, before timing)." for name in ("odd", "even")
+    }
     visits = [record["case"].partition("-")[0] for record in records if record["record"] == "visit"]
-    assert {name: visits.count(name) for name in visits} == {"numpy_manual": 4, "twin": 4, "null": 4}
+    assert {name: visits.count(name) for name in visits} == {
+        "numpy_manual": 4,
+        "twin": 4,
+        "null": 4,
+    }
 
 
 def test_an_interpreter_that_cannot_be_started_fails_its_cases(plan):
