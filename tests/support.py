@@ -53,115 +53,6 @@ def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
     return worst(errors)
 
 
-YARDSTICKS = ("arithmetic", "dispatch", "traffic")
-
-
-def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m"):
-    """The summary of a run in which neighbours slowed every step by a common share, as `bench.analyse.reading.read` returns it.
-
-    `slower` maps backends to the factor by which they are slower than in other runs; `weather` and `spread` are
-    standard deviations of logs.
-    """
-    common = random.normal(0, weather)
-    rows = []
-    for backend in ("base", "slow", "twin", *YARDSTICKS):
-        kind = "yardstick" if backend in YARDSTICKS else "twin" if backend == "twin" else "seed"
-        log = np.log(1e-4) + common + random.normal(0, spread) + np.log((slower or {}).get(backend, 1))
-        rows.append(
-            {
-                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
-                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
-                "quiet_seconds_per_step": float(np.exp(log)), "rounds": 100,
-                "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
-                "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
-                "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
-                "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7", "side": "",
-                "ranks": 1,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows).assign(replicated=True)
-
-
-CPU = "sys/devices/system/cpu"
-GOOD_MACHINE = {
-    "proc/loadavg": "0.20 0.10 0.10 1/80 999",
-    "proc/self/cgroup": "0::/",
-    "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu tsc",
-    "sys/fs/cgroup/cpu.max": "max 100000",
-    "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never",
-    f"{CPU}/cpufreq/boost": "0",
-    "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc",
-} | {
-    f"{CPU}/cpu{number}/{name}": text
-    for number in range(2)
-    for name, text in {
-        "cpufreq/scaling_governor": "performance",
-        "thermal_throttle/core_throttle_count": "0",
-        "topology/thread_siblings_list": str(number),
-    }.items()
-}
-"""Path → text: what the doctor's checks read on a machine of two CPUs with nothing to complain of."""
-
-NAMES = ("base", "slow", "twin")
-SHAPE = [64, 1000, 100, 10]
-
-
-def key_of(name):
-    return f"{name}-cpu-float32-1-64x1000x100x10"
-
-
-def _case(name, **changes):
-    backend = "base" if name == "twin" else name
-    return {
-        "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": name == "twin",
-        "side": "", "key": key_of(name), "name": name, "kind": "seed", "baseline": key_of("base"), "proven": True,
-        "flops": 1000, "bytes": 0, "learning_rate": 1e-6, "tolerance": 1e-4, "source_hash": "x", "versions": {"numpy": "2"},
-        "idea": "", **changes,
-    }  # fmt: skip
-
-
-MACHINE = {
-    "time": "2026-01-01T00:00:00+00:00", "cpu": "a CPU", "cpus": 2, "cores": [[0], [1]], "memory_bytes": 8_000_000_000,
-    "gpus": [], "system": "Linux", "python": "3", "commit": None,
-}  # fmt: skip
-
-
-def a_header(**changes):
-    """A journal's first line, right as a whole."""
-    settings = {"processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "baseline": "base"}
-    return {
-        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "machine": MACHINE, "settings": settings, "holes": [],
-        "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")], **changes,
-    }  # fmt: skip
-
-
-def story(seconds, passes=20, blocks=3, end=True, extra=()):
-    """A journal in which `seconds(name, pass, block)` is what a step took; `extra` records name their case alike."""
-    header = a_header()
-    header["settings"]["blocks"] = blocks
-    errors = {"loss": 1e-6, "w1": 1e-6, "w2": 1e-6, "kinks": 0}
-    records = []
-    for number in range(passes):
-        records.append({"record": "pass", "pass": number})
-        records += [
-            {"record": "open", "pass": number, "case": key_of(name), "first_step_seconds": 0.5, "errors": errors}
-            for name in NAMES
-        ]
-        for block in range(blocks):
-            for position, name in enumerate(NAMES):
-                took = 10 * seconds(name, number, block)
-                records.append(
-                    {
-                        "record": "visit", "pass": number, "block": block, "position": position, "case": key_of(name),
-                        "steps": 10, "throughput_seconds": took, "dispatch_seconds": None, "latency_seconds": 2 * took,
-                        "device_seconds": None, "minor_faults": 5, "readback_seconds": 0.0,
-                        "errors": {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0},
-                    }
-                )  # fmt: skip
-    records += [{**record, "case": key_of(record["case"])} for record in extra]
-    return journal.Story(None, header, (*records, *([{"record": "end", "pass": 0}] if end else [])))
-
-
 class Ticks:
     """A clock that advances by a microsecond with every reading."""
 
@@ -288,3 +179,112 @@ def small_plan(backends, **changes):
     given = {"devices": ("cpu",), "backends": names, **small, **changes}
     settings = replace(Settings.from_env({}), **given)
     return make_plan(settings, (Side(backends=backends),), ("cpu",))
+
+
+YARDSTICKS = ("arithmetic", "dispatch", "traffic")
+
+
+def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m"):
+    """The summary of a run in which neighbours slowed every step by a common share, as `bench.analyse.reading.read` returns it.
+
+    `slower` maps backends to the factor by which they are slower than in other runs; `weather` and `spread` are
+    standard deviations of logs.
+    """
+    common = random.normal(0, weather)
+    rows = []
+    for backend in ("base", "slow", "twin", *YARDSTICKS):
+        kind = "yardstick" if backend in YARDSTICKS else "twin" if backend == "twin" else "seed"
+        log = np.log(1e-4) + common + random.normal(0, spread) + np.log((slower or {}).get(backend, 1))
+        rows.append(
+            {
+                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
+                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
+                "quiet_seconds_per_step": float(np.exp(log)), "rounds": 100,
+                "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
+                "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
+                "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
+                "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7", "side": "",
+                "ranks": 1,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows).assign(replicated=True)
+
+
+CPU = "sys/devices/system/cpu"
+GOOD_MACHINE = {
+    "proc/loadavg": "0.20 0.10 0.10 1/80 999",
+    "proc/self/cgroup": "0::/",
+    "proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu tsc",
+    "sys/fs/cgroup/cpu.max": "max 100000",
+    "sys/kernel/mm/transparent_hugepage/enabled": "always [madvise] never",
+    f"{CPU}/cpufreq/boost": "0",
+    "sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc",
+} | {
+    f"{CPU}/cpu{number}/{name}": text
+    for number in range(2)
+    for name, text in {
+        "cpufreq/scaling_governor": "performance",
+        "thermal_throttle/core_throttle_count": "0",
+        "topology/thread_siblings_list": str(number),
+    }.items()
+}
+"""Path → text: what the doctor's checks read on a machine of two CPUs with nothing to complain of."""
+
+NAMES = ("base", "slow", "twin")
+SHAPE = [64, 1000, 100, 10]
+
+
+def key_of(name):
+    return f"{name}-cpu-float32-1-64x1000x100x10"
+
+
+def _case(name, **changes):
+    backend = "base" if name == "twin" else name
+    return {
+        "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": name == "twin",
+        "side": "", "key": key_of(name), "name": name, "kind": "seed", "baseline": key_of("base"), "proven": True,
+        "flops": 1000, "bytes": 0, "learning_rate": 1e-6, "tolerance": 1e-4, "source_hash": "x", "versions": {"numpy": "2"},
+        "idea": "", **changes,
+    }  # fmt: skip
+
+
+MACHINE = {
+    "time": "2026-01-01T00:00:00+00:00", "cpu": "a CPU", "cpus": 2, "cores": [[0], [1]], "memory_bytes": 8_000_000_000,
+    "gpus": [], "system": "Linux", "python": "3", "commit": None,
+}  # fmt: skip
+
+
+def a_header(**changes):
+    """A journal's first line, right as a whole."""
+    settings = {"processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "baseline": "base"}
+    return {
+        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "machine": MACHINE, "settings": settings, "holes": [],
+        "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")], **changes,
+    }  # fmt: skip
+
+
+def story(seconds, passes=20, blocks=3, end=True, extra=()):
+    """A journal in which `seconds(name, pass, block)` is what a step took; `extra` records name their case alike."""
+    header = a_header()
+    header["settings"]["blocks"] = blocks
+    errors = {"loss": 1e-6, "w1": 1e-6, "w2": 1e-6, "kinks": 0}
+    records = []
+    for number in range(passes):
+        records.append({"record": "pass", "pass": number})
+        records += [
+            {"record": "open", "pass": number, "case": key_of(name), "first_step_seconds": 0.5, "errors": errors}
+            for name in NAMES
+        ]
+        for block in range(blocks):
+            for position, name in enumerate(NAMES):
+                took = 10 * seconds(name, number, block)
+                records.append(
+                    {
+                        "record": "visit", "pass": number, "block": block, "position": position, "case": key_of(name),
+                        "steps": 10, "throughput_seconds": took, "dispatch_seconds": None, "latency_seconds": 2 * took,
+                        "device_seconds": None, "minor_faults": 5, "readback_seconds": 0.0,
+                        "errors": {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0},
+                    }
+                )  # fmt: skip
+    records += [{**record, "case": key_of(record["case"])} for record in extra]
+    return journal.Story(None, header, (*records, *([{"record": "end", "pass": 0}] if end else [])))
