@@ -6,7 +6,7 @@ INSTALL := $(RUN) -m pip install --quiet --constraint constraints.txt --editable
 READY := $(VENV)/.ready
 TOOLS := $(VENV)/.tools
 
-.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test fleet-test lint mutants instrument
+.PHONY: bench bench-all sweep-shapes sweep-threads sweep-dtypes report results gpu test fleet-test lint lab lab-test mutants
 .DEFAULT_GOAL := bench
 
 bench: $(READY) ## measure every case on every device, about a minute
@@ -51,14 +51,18 @@ fleet-test: $(TOOLS) ## fleets by commands, Ray and SLURM, every fault tried; mi
 	$(INSTALL) '.[ray,slurm]'
 	STEPBENCH_FLEET=1 $(RUN) -m pytest -W error tests/bench/fleet
 
-mutants: $(TOOLS) ## breaks what times, judges and compares in 3,800 places, and counts what the tests see; under half an hour
-	$(INSTALL) '.[mutants]'
-	OPENBLAS_NUM_THREADS=1 $(RUN) tools/mutants/run.py
+lab: $(READY) ## measure how often verdicts are wrong on this machine, calm and disturbed; hours, continues where it stopped
+	$(RUN) -m lab.collect $(COLLECT)
+	$(RUN) -m lab.judge $(JUDGE)
 
-instrument: $(READY) ## how often verdicts are wrong on this machine, under weather, beside two other tools; hours, goes on where it stopped
-	$(INSTALL) '.[instrument]'
-	$(RUN) tools/instrument/campaign.py $(CAMPAIGN)
-	$(RUN) tools/instrument/judge.py $(JUDGE)
+lab-test: $(TOOLS) ## test lab/; a minute
+	$(RUN) -m pytest -W error lab/tests
+
+mutants: $(TOOLS) ## break what times, judges and compares in thousands of places, list what no test notices; half an hour
+	$(INSTALL) '.[mutants]'
+	rm -rf mutants # mutmut keeps results there, even of tests that changed since
+	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/mutmut run --max-children 1
+	$(VENV)/bin/mutmut results
 
 results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
 	$(RUN) -m bench summary results > /dev/null

@@ -29,7 +29,7 @@ class CapturedStep(TorchStep):
             with torch.cuda.graph(self.graph):
                 for _ in range(self.steps_per_call):
                     self.loss = super().step()
-        self.set_weights(problem.w1, problem.w2)
+        self.set_state(problem.w1, problem.w2)
 
     def step(self) -> torch.Tensor:
         self.graph.replay()

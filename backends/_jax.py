@@ -8,7 +8,7 @@ import re
 import jax
 import numpy as np
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, State, TrainStep
 
 
 class JaxStep(TrainStep):
@@ -28,13 +28,13 @@ class JaxStep(TrainStep):
         kind, _, index = device.partition(":")
         self.device = (jax.devices("cpu") if kind == "cpu" else _gpus())[int(index or 0)]
         self.x, self.y = (jax.device_put(a.astype(dtype), self.device) for a in (problem.x, problem.y))
-        self.set_weights(problem.w1.astype(dtype), problem.w2.astype(dtype))
+        self.set_state(problem.w1.astype(dtype), problem.w2.astype(dtype))
         self.learning_rate = problem.learning_rate
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         return np.array(self.w1), np.array(self.w2)
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         self.w1, self.w2 = (jax.device_put(w.copy(), self.device) for w in (w1, w2))
 
     def synchronize(self) -> None:

@@ -5,7 +5,7 @@ Nothing here may run inside `step()`.
 
 import torch
 
-from backends.api import Problem, TrainStep, Weights, weights_dtype
+from backends.api import Problem, State, TrainStep, weights_dtype
 
 
 class TorchStep(TrainStep):
@@ -31,11 +31,11 @@ class TorchStep(TrainStep):
         self.w2 = torch.tensor(problem.w2, **placed)  # (H, D_out)
         self.learning_rate = problem.learning_rate
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         w1, w2 = (w.detach().to("cpu", copy=True).numpy() for w in (self.w1, self.w2))
         return w1, w2
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         self.w1.detach().copy_(torch.tensor(w1))
         self.w2.detach().copy_(torch.tensor(w2))
 
@@ -55,7 +55,7 @@ class TorchStep(TrainStep):
 
 
 class TorchAutogradStep(TorchStep):
-    """Weights that record what is done to them."""
+    """State that record what is done to them."""
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)

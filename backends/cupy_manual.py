@@ -5,7 +5,7 @@ The step must never wait for the device: every operation is queued.
 
 import cupy
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, State, TrainStep
 
 
 class CupyManual(TrainStep):
@@ -47,10 +47,10 @@ class CupyManual(TrainStep):
         self.w2 -= self.learning_rate * grad_w2
         return loss
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         return cupy.asnumpy(self.w1), cupy.asnumpy(self.w2)
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         self.w1.set(w1)
         self.w2.set(w2)
 

@@ -13,7 +13,7 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, State, TrainStep
 
 
 def registers():
@@ -50,11 +50,11 @@ class NumbaFused(TrainStep):
     def counts(self) -> dict[str, int]:
         return {"operators": 1}
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         _, D_in, H, D_out = self.shape
         return self.w1_t[:H, :D_in].T.copy(order="C"), self.w2[:H, :D_out].copy()
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         _, D_in, H, D_out = self.shape
         self.w1_t[:H, :D_in], self.w2[:H, :D_out] = w1.T, w2
 

@@ -5,7 +5,7 @@ The step must never use autograd, a preallocated buffer or a second library.
 
 import numpy as np
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, State, TrainStep
 
 
 class NumpyManual(TrainStep):
@@ -37,9 +37,9 @@ class NumpyManual(TrainStep):
         self.w2 -= self.learning_rate * grad_w2
         return loss
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         return self.w1.copy(), self.w2.copy()
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         self.w1[:] = w1
         self.w2[:] = w2

@@ -1,12 +1,12 @@
 """Two-layer ReLU net, sum of squared errors, SGD. This one keeps NumPy's buffers and weights the way the kernels like them.
 
-Weights lie transposed, hidden units in rows, and the error is scaled by the learning rate while it is small. Weights go in
+State lie transposed, hidden units in rows, and the error is scaled by the learning rate while it is small. State go in
 and out in the usual layout, which the step must never see.
 """
 
 import numpy as np
 
-from backends.api import Problem, TrainStep, Weights
+from backends.api import Problem, State, TrainStep
 
 
 class NumpyTransposed(TrainStep):
@@ -43,8 +43,8 @@ class NumpyTransposed(TrainStep):
         self.w2_t -= self.grad_w2_t
         return loss
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         return self.w1_t.T.copy(order="C"), self.w2_t.T.copy(order="C")
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         self.w1_t[:], self.w2_t[:] = w1.T, w2.T

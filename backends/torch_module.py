@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn.utils import skip_init
 
 from backends._torch import TorchStep
-from backends.api import Problem, Weights
+from backends.api import Problem, State
 
 
 class TorchModule(TorchStep):
@@ -20,7 +20,7 @@ class TorchModule(TorchStep):
         shapes = ((D_in, H), (H, D_out))
         first, second = (skip_init(nn.Linear, *shape, bias=False) for shape in shapes)  # leaves torch's random state alone
         self.model = nn.Sequential(first, nn.ReLU(), second).to(self.x)
-        self.set_weights(problem.w1, problem.w2)
+        self.set_state(problem.w1, problem.w2)
         self.loss_function = nn.MSELoss(reduction="sum")
         self.optimizer = torch.optim.SGD(self.model.parameters(), lr=self.learning_rate, **self.options)
 
@@ -36,10 +36,10 @@ class TorchModule(TorchStep):
         self.optimizer.step()
         return loss.detach()
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         w1, w2 = (w.detach().T.to("cpu", copy=True).contiguous().numpy() for w in self.model.parameters())
         return w1, w2
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         for parameter, w in zip(self.model.parameters(), (w1, w2), strict=True):
             parameter.detach().copy_(torch.tensor(w).T)

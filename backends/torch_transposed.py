@@ -1,13 +1,13 @@
 """Two-layer ReLU net, sum of squared errors, SGD. This one keeps torch's buffers and weights the way the kernels like them.
 
-Weights lie transposed, hidden units in rows, so that the large products read contiguous memory. They go in and out in the
+State lie transposed, hidden units in rows, so that the large products read contiguous memory. They go in and out in the
 usual layout, which the step must never see.
 """
 
 import torch
 
 from backends._torch import TorchStep
-from backends.api import Problem, Weights
+from backends.api import Problem, State
 
 
 class TorchTransposed(TorchStep):
@@ -38,10 +38,10 @@ class TorchTransposed(TorchStep):
         self.w2_t.addmm_(self.error, self.h_relu.T, alpha=-2.0 * self.learning_rate)  # (D_out, H)
         return loss
 
-    def get_weights(self) -> Weights:
+    def get_state(self) -> State:
         w1, w2 = (w.T.to("cpu", copy=True).contiguous().numpy() for w in (self.w1_t, self.w2_t))
         return w1, w2
 
-    def set_weights(self, w1, w2) -> None:
+    def set_state(self, w1, w2) -> None:
         self.w1_t.copy_(torch.tensor(w1).T)
         self.w2_t.copy_(torch.tensor(w2).T)

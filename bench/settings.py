@@ -15,7 +15,7 @@ from typing import Any
 
 from backends.api import DTYPES
 from bench.errors import UsageError, unknown
-from bench.schema.case import Shape
+from bench.paths import BACKENDS, ROOT
 from bench.schema.records import SettingsRecord
 
 MAX_STEPS = 100
@@ -28,6 +28,10 @@ def names(text: str) -> tuple[str, ...]:
     if not all(found):
         raise ValueError("names separated by commas")
     return found
+
+
+def _names_or_none(text: str) -> tuple[str, ...]:
+    return names(text) if text else ()
 
 
 def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
@@ -50,15 +54,6 @@ def _counts(text: str) -> tuple[int, ...]:
         return tuple(dict.fromkeys(whole_number(1)(part) for part in text.split(",")))
     except ValueError:
         raise ValueError("whole numbers of at least 1, separated by commas") from None
-
-
-def _shapes(text: str) -> tuple[Shape, ...]:
-    try:
-        return tuple(dict.fromkeys(map(Shape.parse, text.split(","))))
-    except ValueError:
-        raise ValueError(
-            "shapes NxD_inxHxD_out of four whole numbers of at least 1, such as 64x1000x100x10, separated by commas"
-        ) from None
 
 
 def above_0(unit: str) -> Callable[[str], float]:
@@ -130,7 +125,10 @@ class Settings:
     devices: tuple[str, ...] = _setting("all", names, "`cpu`, `cuda`, `cuda:1`, ... or `all` devices present")
     backends: tuple[str, ...] = _setting("seed", names, "names, `seed` for the first five ways, or `all`")
     dtypes: tuple[str, ...] = _setting("float32", names, ", ".join(f"`{dtype}`" for dtype in DTYPES))
-    shapes: tuple[Shape, ...] = _setting("64x1000x100x10", _shapes, "N x D_in x H x D_out, several separated by commas")
+    problem: Path = _setting("backends", Path, "the folder of a problem and its backends")  # noqa: RUF009
+    shapes: tuple[str, ...] = _setting(
+        "", _names_or_none, "sizes of the problem, such as `64x1000x100x10,256x1000x100x10`; its own by default"
+    )
     threads: tuple[int, ...] = _setting("1", _counts, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
     processes: int = _setting("10", whole_number(2), "passes; each measures in fresh processes")
@@ -142,15 +140,20 @@ class Settings:
         "pinned", _one_of("pinned", "system"), "`pinned` keeps freed memory in the process, `system` leaves glibc as is"
     )
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
-    sandbox: str = _setting(
-        "foreign", _one_of("foreign", "off"), "`foreign` closes processes of `BENCH_PATH` as far as the kernel can, `off` none"
-    )
     pythons: tuple[tuple[str, str], ...] = _setting(
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )
     results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
     node: str = _setting("", _node, "what tells machines of one model apart, in the names of runs; `bench fleet` sets it")
     timeout: float = _setting("120", above_0("seconds"), "seconds after which a silent worker counts as hung")
+
+    @property
+    def problem_folder(self) -> Path:
+        """A relative name is looked up here, then in the checkout."""
+        if self.problem == Path("backends"):
+            return BACKENDS
+        here = self.problem.expanduser()
+        return (here if here.is_dir() else ROOT / here).resolve()
 
     @classmethod
     def variables(cls) -> dict[str, Field[Any]]:
@@ -182,9 +185,7 @@ class Settings:
         plain: dict[str, Any] = {}
         for name in (f.name for f in fields(self)):
             value = getattr(self, name)
-            if name == "shapes":
-                value = [str(shape) for shape in value]
-            elif name == "path":
+            if name == "path":
                 value = [str(path) for path in value]
             elif name == "pythons":
                 value = [f"{label}={path}" for label, path in value]

@@ -45,14 +45,12 @@ def first_step(opens: Sequence[Open]) -> dict[str, float]:
 
 
 def worst_errors(case: CaseRecord, mine: pd.DataFrame, opens: Sequence[Open]) -> dict[str, float]:
-    """The largest errors of a case's proofs and rounds: of the strict comparisons, where there is one. None of a control."""
+    """The largest errors of a case's proofs and rounds; none of a control."""
     if not case["proven"]:
         return {}
     throughput = mine.loc[mine["mode"] == "throughput", ERRORS].to_dict("records")
     judged = pd.DataFrame([*throughput, *map(error_columns, opens)], columns=ERRORS).astype(float)
-    strictly = judged[judged["kinks"] == 0]
-    worst = (strictly if len(strictly) else judged).max()
-    return {**{name: float(worst[name]) for name in ERRORS}, "kinks": float(judged["kinks"].sum())}
+    return {name: float(judged[name].max()) for name in ERRORS}
 
 
 def log_blocks(rounds: pd.DataFrame) -> pd.DataFrame:

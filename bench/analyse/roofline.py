@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from backends.api import weights_dtype
-from bench.schema.case import CONTROL, DEFAULT_SHAPE, FIXED_WORK, PEAK, Shape
+from bench.schema.case import CONTROL, FIXED_WORK, PEAK
 
 PLACE = ["device", "dtype", "threads"]
 MEASURED, SEEN = "peak", "best seen"
 """What a bound follows from, as the column `bound_by` has it."""
-READ = {**DEFAULT_SHAPE._asdict(), "dtype": "float32"}
-"""The problem whose data and weights the peak of traffic reads."""
+SWEEP = 660_000
+"""Bytes that the peak of traffic reads again and again; steps that move less may use a nearer
+cache."""
 
 
 def add(table: pd.DataFrame) -> pd.DataFrame:
@@ -71,7 +71,7 @@ def _bound(row: Mapping[Any, Any], here: pd.DataFrame, floor: float) -> tuple[fl
     operations, traffic = peaks["flop"].max(), peaks["byte"].max()
     if operations > 0:
         bounds = [row["flops"] / operations]
-        if traffic > 0 and _held(row) >= _held(READ):  # less may lie in a nearer cache
+        if traffic > 0 and row["bytes"] >= SWEEP:
             bounds.append(row["bytes"] / traffic)
         return max(bounds) + added, MEASURED
     rate = steps["flop"].max()
@@ -79,9 +79,3 @@ def _bound(row: Mapping[Any, Any], here: pd.DataFrame, floor: float) -> tuple[fl
     bound = row["flops"] / rate + added if rate > 0 else added
     return min(bound, float(same["own"].min())), SEEN
 
-
-def _held(row: Mapping[Any, Any]) -> int:
-    """Bytes of a step's data and weights, each once."""
-    N, D_in, H, D_out = (int(row[size]) for size in Shape._fields)
-    itemsize = np.dtype(weights_dtype(row["dtype"])).itemsize
-    return (N * (D_in + D_out) + (D_in + D_out) * H) * itemsize

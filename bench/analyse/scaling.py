@@ -15,11 +15,10 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import nnls
 
-from backends.api import step_flops
 from bench.analyse.single_steps import undisturbed
 from bench.analyse.verdicts import CONFIDENCE, Estimate
 from bench.record.frame import Singles
-from bench.schema.case import CONTROLS, SIDE, Shape
+from bench.schema.case import CONTROLS, SIDE
 
 LINE = ["backend", "device", "dtype", "threads", SIDE]
 """What one line of a sweep has in common; its points differ in shape."""
@@ -39,7 +38,9 @@ class Scaling:
     crossings: pd.DataFrame
 
 
-def scale(rounds: pd.DataFrame, singles: Mapping[str, Singles], baseline: str) -> Scaling:
+def scale(
+    rounds: pd.DataFrame, singles: Mapping[str, Singles], operations: Mapping[str, int], baseline: str
+) -> Scaling:
     """Fits `seconds = overhead + operations / rate` to a run's throughput rounds, as `bench.load` returns them.
 
     A process's time is the undisturbed one of its single steps where `singles` has them, by case, else its rounds' median.
@@ -54,9 +55,8 @@ def scale(rounds: pd.DataFrame, singles: Mapping[str, Singles], baseline: str) -
     """
     steps = (rounds["mode"] == "throughput") & (rounds["status"] == "ok") & ~rounds["kind"].isin(CONTROLS)
     rounds = rounds[steps]
-    flops = [step_flops(*shape) for shape in zip(*(rounds[name] for name in Shape._fields), strict=True)]
-    rounds = rounds.assign(flops=flops)
-    processes = rounds.groupby([*LINE, "flops", *Shape._fields, "case", "pass"], sort=False)["seconds_per_step"]
+    rounds = rounds.assign(flops=rounds["case"].map(operations))
+    processes = rounds.groupby([*LINE, "flops", "shape", "case", "pass"], sort=False)["seconds_per_step"]
     table = processes.median().reset_index()
     table["undisturbed"] = [
         math.exp(undisturbed([singles[case].by_pass[number]])) if case in singles and singles[case].singly else math.nan
@@ -86,7 +86,7 @@ def _fit(line: Row, rows: pd.DataFrame) -> tuple[Row, list[Row]]:
     worst = np.abs(left_out).argmax()
     fits = bool(abs(left_out[worst]) <= TOLERATED)
     shapes = _shapes(rows)
-    row = line | {"fits": fits, "worst_left_out": float(left_out[worst]), "worst_shape": str(shapes[flops[worst]])}
+    row = line | {"fits": fits, "worst_left_out": float(left_out[worst]), "worst_shape": shapes[flops[worst]]}
     one_less = _measures(without)
     for name, values in _measures(terms).items():
         estimate = _with_lack_of_fit(values, one_less[name])
@@ -98,7 +98,7 @@ def _fit(line: Row, rows: pd.DataFrame) -> tuple[Row, list[Row]]:
     points = [
         {
             **line,
-            **shapes[flops[number]]._asdict(),
+            "shape": shapes[flops[number]],
             "flops": flops[number],
             "seconds_per_step": measured[number],
             "seconds_per_step_low": low,
@@ -152,10 +152,10 @@ def _with_lack_of_fit(processes: np.ndarray, without: np.ndarray) -> Estimate:
     return Estimate(between.mean, math.sqrt(variance), freedom)
 
 
-def _shapes(rows: pd.DataFrame) -> dict[float, Shape]:
+def _shapes(rows: pd.DataFrame) -> dict[float, str]:
     """By operations."""
     found = rows.drop_duplicates("flops")
-    return {float(flops): Shape(*map(int, sizes)) for flops, *sizes in found[["flops", *Shape._fields]].to_numpy()}
+    return {float(flops): str(shape) for flops, shape in zip(found["flops"], found["shape"], strict=True)}
 
 
 def _crossings(table: pd.DataFrame, baseline: str) -> Iterator[Row]:
@@ -183,9 +183,9 @@ def _crossings(table: pd.DataFrame, baseline: str) -> Iterator[Row]:
                     "flops_low": low,
                     "flops_high": high,
                     "processes": min(len(sizes[low]), len(sizes[high])),
-                    "shape_low": str(shapes[low]),
-                    "shape_high": str(shapes[high]),
-                    "undecided": " ".join(str(shapes[flops]) for flops, sign in signs.items() if not sign),
+                    "shape_low": shapes[low],
+                    "shape_high": shapes[high],
+                    "undecided": " ".join(shapes[flops] for flops, sign in signs.items() if not sign),
                 }
 
 

@@ -26,7 +26,7 @@ from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
 COUNTED = ("operators", "kernels", "allocated_bytes", "peak_bytes")
-TOLD = ("kind", "baseline", "learning_rate", "tolerance", "source_hash", "idea")
+TOLD = ("kind", "baseline", "source_hash", "idea")
 """Columns of the summary that stand in the header as they are."""
 FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
 """Of a case's step, and no columns of the summary."""
@@ -65,7 +65,8 @@ def summarise(story: Story) -> pd.DataFrame:
     table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
     table = roofline.add(table)
     table = break_even.add(table, story.opens, logs)[SUMMARY]
-    run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"]}
+    problem = f"{header['problem']['name']} {header['problem']['hash']}"
+    run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"], "problem": problem}
     table = table.assign(**run, kernels=_kernels(header["machine"], table[SIDE]))
     margin = header["settings"]["margin"]
     called = _verdicts(ratios, kinds, margin)

@@ -34,14 +34,16 @@ def list_backends(_: argparse.Namespace) -> int:
 
 def train(arguments: argparse.Namespace) -> int:
     """Prints `epoch - loss` line by line, as the scripts that the project grew from meant to."""
-    from backends.api import Problem
-    from bench.paths import BACKENDS
     from bench.plan import discovery
+    from bench.problem import Definition
     from bench.show import losses
 
-    paths = discovery.find([BACKENDS, *Settings.from_env().path])
-    build = discovery.runnable(arguments.backend, arguments.device, arguments.dtype, paths, "train")
-    step = build(Problem.random(seed=arguments.seed), arguments.device, arguments.dtype)
+    settings = Settings.from_env()
+    paths = discovery.find([settings.problem_folder, *settings.path])
+    place = arguments.device, arguments.dtype
+    build = discovery.runnable(arguments.backend, *place, paths, "train")
+    definition = Definition.load(settings.problem_folder)
+    step = build(definition.draw(definition.default, arguments.dtype, arguments.seed), *place)
     losses.show(step, arguments.epochs, arguments.dtype)
     return ExitCode.FINE
 

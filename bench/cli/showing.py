@@ -105,8 +105,9 @@ def scaling(arguments: argparse.Namespace) -> int:
     rounds, baseline = frame.samples(story), arguments.baseline or story.header["settings"]["baseline"]
     if baseline not in (names := rounds["backend"].unique()):
         raise unknown("backend", baseline, list(names), "--baseline")
-    scaled = scaling.scale(rounds, frame.singles(story), baseline)
-    scaling_views.show(scaled, grid.console())
+    operations = {case["key"]: case["flops"] for case in story.header["cases"]}
+    scaled = scaling.scale(rounds, frame.singles(story), operations, baseline)
+    scaling_views.show(scaled, story.header["problem"]["sizes"], grid.console())
     for path in scaling_views.write(scaled, story.path.parent):
         grid.console().print(f"written: {path}", style="dim")
     return ExitCode.FINE

@@ -20,7 +20,7 @@ def main(arguments: str) -> None:
     conversation.end_with_parent()
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)  # other processes of the user cannot read its memory
     streams = conversation.take_streams()
-    region, requests = Region(setup["region"]), Requests(setup["seed"])
+    region, requests = Region(setup["region"]), Requests(setup["seed"], setup["problem"])
 
     def respond(request: dict[str, Any]) -> conversation.Reply:
         return conversation.answer(getattr(requests, request.pop("do")), request, region)

@@ -1,175 +1,208 @@
-"""What a step is asked, and float64's answer: fresh problems and weights from a nonce that whoever runs the step does not know.
+"""What a step is asked: fresh problems and states, drawn from a nonce that workers do not know.
 
-A question must never be asked twice: a step that remembers answers would pass. Given its nonce, it can be drawn again.
+Every question is new, so that a step that remembers answers fails. Given its nonce, a question can be
+drawn again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import count, islice
+from statistics import median
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from backends.api import Problem, Weights, steady_learning_rate, weights_dtype
-from backends.reference import Trajectory, train
-from bench.errors import Wrong
-from bench.judge import proof
-from bench.judge.proof import Errors
-from bench.schema.case import Case, Shape
+from backends.api import Problem, weights_dtype
+from bench.errors import UsageError, Wrong
+from bench.judge.comparing import Distances, Errors, Reference
+from bench.judge.diagnosis import Earlier, diagnose
+from bench.judge.noise import Noise, sample
+from bench.problem import NAME, Definition, Float64
 
 Arrays = Sequence[NDArray[Any]]
-SHAPES = (Shape(33, 257, 65, 17), Shape(7, 13, 5, 3), Shape(1, 1, 1, 1))
-"""Proven at beside the shape that is timed; multiples of nothing."""
 TRAJECTORY = 10
+CALIBRATIONS = 3
+"""Starts, and noisy runs of each, by which it is measured what may differ in timed rounds."""
+ATTEMPTS = 100
+"""Problems drawn at most until one step changes every array."""
 
 
 @dataclass(frozen=True)
-class Round:
-    """A start, and where right steps end that begin there."""
+class Question:
+    """A start, and where right steps end that begin there; nothing to compare without `reference`."""
 
+    definition: Definition
     problem: Problem
     dtype: str
-    start: Weights
-    expected: Trajectory | None
-    """None of a round that nobody proves."""
-    sides: list[Trajectory] = field(default_factory=list)
-    """The same with undecided units on other sides, as far as steps were right with them: most take the same ones, and finding
-    out which takes a tenth of a second."""
+    start: tuple[Float64, ...]
+    reference: Reference | None
+    earlier: Earlier | None = None
+    """Where the same step took steps before."""
 
     @classmethod
-    def draw(cls, case: Case, seed: int, nonce: str, name: str, steps: int, proven: bool) -> Round:
-        """Of `steps` steps on the problem that is timed, from weights of its own."""
-        problem = timed(_shared(case), seed)
-        start = _weights(problem, nonce, name)
-        return cls(problem, case.dtype, start, _train(problem, steps, case.dtype, start) if proven else None)
+    def of(
+        cls,
+        definition: Definition,
+        problem: Problem,
+        dtype: str,
+        start: tuple[Float64, ...],
+        steps: int,
+        every: int = 1,
+        relative: Distances | None = None,
+    ) -> Question:
+        def draw(number: int) -> Any:
+            return sample(definition, problem, start, steps, Noise.of(dtype, number))
 
-    @property
-    def given(self) -> Weights:
-        """The start as a step of this dtype takes it."""
-        w1, w2 = (w.astype(weights_dtype(self.dtype)) for w in self.start)
-        return w1, w2
-
-    def judge(self, losses: NDArray[Any], weights: Weights, every: int) -> Errors:
-        """Of each `every`-th loss, as far as they were told, and the weights at the end. Raises `Wrong`."""
-        assert self.expected is not None
-        expected = replace(self.expected, every=every)
-        if losses.ndim != 1 or not 1 <= len(losses) <= len(expected.losses) // every:
-            raise Wrong(f"tells losses of shape {losses.shape} after {len(expected.losses)} steps")
-        return proof.judge(self.problem, expected, losses.tolist(), weights, self.dtype, self.sides)
-
-
-class Proof:
-    """One fresh problem: a step from its own weights, then ten from others."""
-
-    def __init__(self, shape: Shape, dtype: str, steps_per_call: int, nonce: str, name: str) -> None:
-        self.every = steps_per_call
-        self.calls = max(2, TRAJECTORY // steps_per_call)
-        self.problem = fresh(shape, nonce, name)
-        self.rounds = [
-            Round(self.problem, dtype, start, _train(self.problem, calls * steps_per_call, dtype, start))
-            for calls, start in (
-                (1, (self.problem.w1, self.problem.w2)),
-                (self.calls, _weights(self.problem, nonce, f"{name}, others")),
-            )
-        ]
+        exact, names = definition.run(problem, start, steps), list(problem.state)
+        reference = Reference(names, start, exact, draw, relative, every)
+        return cls(definition, problem, dtype, start, reference)
 
     @property
     def given(self) -> Arrays:
-        return (*arrays(self.problem), *self.rounds[1].given)
+        """The start in the dtype of the state."""
+        return [array.astype(weights_dtype(self.dtype)) for array in self.start]
 
     def judge(self, answers: Arrays) -> Errors:
-        """Of losses and weights after the first call and after the others. Raises `Wrong`."""
-        once, ten = (
-            each.judge(losses, (w1, w2), self.every)
-            for each, (losses, w1, w2) in zip(self.rounds, _split(answers, 2), strict=True)
+        """Compares losses, then the state at the end, with the reference. Raises `Wrong`."""
+        reference = self.reference
+        assert reference is not None
+        losses, *state = answers
+        self._check(losses, state)
+        if errors := reference.compare(losses, [array.astype(np.float64) for array in state]):
+            return errors
+        about = (self.definition, self.problem, reference, losses, state, self.dtype)
+        raise Wrong(diagnose(*about, self.earlier))
+
+    def _check(self, losses: NDArray[Any], state: Arrays) -> None:
+        """Raises `Wrong` for losses or arrays of another shape or dtype."""
+        reference = self.reference
+        assert reference is not None
+        steps = len(reference.exact.losses)
+        if losses.ndim != 1 or not 1 <= len(losses) <= steps // reference.every:
+            raise Wrong(f"reports losses of shape {losses.shape} after {steps} steps")
+        held = np.dtype(weights_dtype(self.dtype))
+        for name, start, array in zip(reference.names, self.start, state, strict=True):
+            if array.shape != start.shape or array.dtype != held:
+                raise Wrong(
+                    f"hands out {name} as {array.dtype} {array.shape}, expected {held} {start.shape}"
+                )
+
+
+class Questions:
+    """Draws the questions of one run: of one problem folder, from the seed of its data."""
+
+    def __init__(self, definition: Definition, seed: int) -> None:
+        self.definition, self.seed = definition, seed
+        self._problems: dict[tuple[str, str], Problem] = {}
+        self._relative: dict[tuple[str, str, int], Distances] = {}
+
+    def timed_problem(self, shape: str, dtype: str) -> Problem:
+        """The problem that is timed: the same in the whole run, for every backend."""
+        if (shape, dtype) not in self._problems:
+            self._problems[shape, dtype] = self.definition.draw(shape, dtype, self.seed)
+        return self._problems[shape, dtype]
+
+    def round(
+        self, shape: str, dtype: str, steps: int, every: int, seed: tuple[str, str], proven: bool
+    ) -> Question:
+        """Some steps on the problem that is timed, from a state of their own."""
+        problem = self.timed_problem(shape, dtype)
+        states = self._states(problem, shape, dtype, seed)
+        if not proven:
+            return Question(self.definition, problem, dtype, next(states)[1], None)
+        return self._moving(states, dtype, steps, every, self.relative(shape, dtype, steps))
+
+    def proof(
+        self, shape: str, dtype: str, every: int, seed: tuple[str, str], timed: bool
+    ) -> list[Question]:
+        """A call on a fresh problem, then some calls from another state.
+
+        `timed`: what may differ is known from other starts; at small shapes it varies too much.
+        """
+        calls = max(2, TRAJECTORY // every)
+        known = [self.relative(shape, dtype, n * every) if timed else None for n in (1, calls)]
+        first = self.fresh(shape, dtype, every, every, seed, known[0])
+        nonce, name = seed
+        states = self._states(first.problem, shape, dtype, (nonce, f"{name}, others"))
+        others = self._moving(states, dtype, calls * every, every, known[1])
+        return [first, replace(others, earlier=(first.start, every))]
+
+    def fresh(
+        self,
+        shape: str,
+        dtype: str,
+        steps: int,
+        every: int,
+        seed: tuple[str, str],
+        relative: Distances | None = None,
+    ) -> Question:
+        """Some steps on a fresh problem from its own state."""
+        drawn = (self.definition.draw(shape, dtype, _number(*seed, n)) for n in count())
+        starts = ((problem, tuple(problem.state.values())) for problem in drawn)
+        return self._moving(starts, dtype, steps, every, relative)
+
+    def relative(self, shape: str, dtype: str, steps: int) -> Distances:
+        """What may differ after so many steps, relative to the right updates, measured once."""
+        key = shape, dtype, steps
+        if key not in self._relative:
+            seeds = [("calibration", str(number)) for number in range(CALIBRATIONS)]
+            asked = [self.fresh(shape, dtype, steps, steps, seed) for seed in seeds]
+            each = [one.reference.relative_allowed(CALIBRATIONS) for one in asked if one.reference]
+            self._relative[key] = {name: median(one[name] for one in each) for name in each[0]}
+        return self._relative[key]
+
+    def _states(
+        self, problem: Problem, shape: str, dtype: str, seed: tuple[str, str]
+    ) -> Iterator[tuple[Problem, tuple[Float64, ...]]]:
+        for number in count():
+            yield problem, self.definition.draw_state(shape, dtype, _number(*seed, number))
+
+    def _moving(
+        self,
+        starts: Iterable[tuple[Problem, tuple[Float64, ...]]],
+        dtype: str,
+        steps: int,
+        every: int,
+        relative: Distances | None,
+    ) -> Question:
+        """The first start from which the steps change every array of the state."""
+        for problem, start in islice(starts, ATTEMPTS):
+            question = Question.of(self.definition, problem, dtype, start, steps, every, relative)
+            if question.reference and question.reference.moves():
+                return question
+        raise UsageError(
+            f"{self.definition.folder / NAME}: {steps} steps leave an array of the state as it was "
+            f"in {ATTEMPTS} problems; move it to the data, or use larger sizes."
         )
-        return once.worst(ten)
 
 
-class Turns:
-    """Two problems whose steps are taken in turns."""
-
-    CALLS = 3
-
-    def __init__(self, dtype: str, steps_per_call: int, nonce: str) -> None:
-        self.every = steps_per_call
-        self.problems = [fresh(SHAPES[0], nonce, f"turn {number}") for number in range(2)]
-        self.rounds = [
-            Round(each, dtype, (each.w1, each.w2), _train(each, self.CALLS * steps_per_call, dtype, (each.w1, each.w2)))
-            for each in self.problems
-        ]
-
-    @property
-    def given(self) -> Arrays:
-        return [array for problem in self.problems for array in arrays(problem)]
-
-    def judge(self, answers: Arrays) -> None:
-        """Raises `Wrong`."""
-        pairs = zip(self.rounds, _split(answers, 2), strict=True)
-        try:
-            for each, (losses, w1, w2) in pairs:
-                each.judge(losses, (w1, w2), self.every)
-        except Wrong:
-            raise Wrong(
-                "shares state between two instances: each is right alone, and wrong when they "
-                "take turns"
-            ) from None
-
-
-def _split(answers: Arrays, rounds: int) -> list[Arrays]:
-    """Losses, w1 and w2 of each of so many rounds. Raises `Wrong`."""
-    if len(answers) != 3 * rounds:
-        raise Wrong(f"answers with {len(answers)} arrays, expected {3 * rounds}")
-    return [answers[place : place + 3] for place in range(0, len(answers), 3)]
+def split(answers: Arrays, questions: Sequence[Question]) -> list[Arrays]:
+    """Losses and state for each of the questions. Raises `Wrong`."""
+    each = 1 + len(questions[0].start)
+    if len(answers) != each * len(questions):
+        raise Wrong(f"answers with {len(answers)} arrays, expected {each * len(questions)}")
+    return [answers[place : place + each] for place in range(0, len(answers), each)]
 
 
 def arrays(problem: Problem) -> Arrays:
-    """What a worker gets of a problem; `problem_from` makes it one again."""
-    return problem.x, problem.y, problem.w1, problem.w2, np.array([problem.learning_rate])
+    """Data and state as a worker gets them."""
+    return [*problem.data.values(), *problem.state.values()]
 
 
-def timed(case: Case, seed: int) -> Problem:
-    """The problem that is timed: the same data in the whole run, for every backend."""
-    return _timed(_shared(case), seed)
+def about(problem: Problem) -> dict[str, Any]:
+    """What a worker needs besides the arrays to build the problem again."""
+    return {
+        "shape": list(problem.shape),
+        "data": list(problem.data),
+        "state": list(problem.state),
+        "constants": dict(problem.constants),
+    }
 
 
-@lru_cache(maxsize=8)
-def _timed(case: Case, seed: int) -> Problem:
-    return case.problem(seed)
-
-
-def fresh(shape: Shape, nonce: str, name: str) -> Problem:
-    """A problem in which some hidden unit is open: without one a tiny network has no update that could be wrong."""
-    rate = steady_learning_rate(*shape)
-    drawn = (Problem.random(*shape, seed=_seed(nonce, name, number), learning_rate=rate) for number in count())
-    return next(problem for problem in drawn if _alive(problem, problem.w1))
-
-
-def _weights(problem: Problem, nonce: str, name: str) -> Weights:
-    """Weights that no step has seen, of which some open a hidden unit too."""
-    _, D_in, H, D_out = problem.shape
-    normals = (np.random.default_rng(_seed(nonce, name, number)).standard_normal for number in count())
-    drawn = ((normal((D_in, H)), normal((H, D_out))) for normal in normals)
-    return next(weights for weights in drawn if _alive(problem, weights[0]))
-
-
-def _alive(problem: Problem, w1: NDArray[np.float64]) -> bool:
-    return bool((problem.x[:8] @ w1 > 0).any() or (problem.x @ w1 > 0).any())
-
-
-def _train(problem: Problem, steps: int, dtype: str, start: Weights) -> Trajectory:
-    return train(problem, steps, start, kink_margin=proof.KINK_MARGIN[dtype])
-
-
-def _shared(case: Case) -> Case:
-    """All backends and devices share problems and references."""
-    return replace(case, backend="", device="", twin=False, side="")
-
-
-def _seed(nonce: str, name: str, number: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{nonce} {name} {number}".encode()).digest()[:16])
+def _number(nonce: str, name: str, number: int) -> int:
+    digest = hashlib.sha256(f"{nonce} {name} {number}".encode()).digest()
+    return int.from_bytes(digest[:16])

@@ -1,17 +1,17 @@
-"""What a judge can be asked for: each method is a request, its arguments and its reply plain JSON values and arrays."""
+"""The requests of a judge: each method is one; it takes and returns JSON values and arrays."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from backends.api import weights_dtype
-from backends.reference import train
 from bench.errors import Wrong
-from bench.judge.proof import Errors
-from bench.judge.questions import SHAPES, Arrays, Proof, Round, Turns, arrays, timed
+from bench.judge.questions import Arrays, Question, Questions, about, arrays, split
+from bench.problem import Definition
 from bench.schema.case import Case
 
 Reply = dict[str, Any]
@@ -20,42 +20,82 @@ Reply = dict[str, Any]
 class Requests:
     """The questions of one run; `bench.measure` asks, and never while a step is timed."""
 
-    def __init__(self, seed: int) -> None:
-        self.seed = seed
+    def __init__(self, seed: int, problem: str) -> None:
+        self.definition = Definition.load(Path(problem))
+        self.questions = Questions(self.definition, seed)
         self.nonce = ""
-        self.proof: Proof | Turns | None = None
-        self.rounds: dict[str, Round] = {}
+        self.asked: list[Question] = []
+        """Of the latest proof or turns."""
+        self.rounds: dict[str, Question] = {}
 
     def problem(self, case: dict[str, Any]) -> Reply:
-        """The data that is timed."""
-        return {"arrays": arrays(timed(Case.from_json(case), self.seed))}
+        """The problem that is timed."""
+        this = Case.from_json(case)
+        problem = self.questions.timed_problem(this.shape, this.dtype)
+        return {"arrays": arrays(problem), "problem": about(problem)}
 
     def prove(self, case: dict[str, Any], steps_per_call: int, number: int) -> Reply:
-        """The `number`-th problem of a proof, at the case's own shape first; its nonce, and the calls it asks for."""
+        """The `number`-th problem of a proof, at the case's own shape first; its nonce and calls."""
         this = Case.from_json(case)
         if number == 0:
             self.nonce = secrets.token_hex(16)
-        self.proof = Proof((this.shape, *SHAPES)[number], this.dtype, steps_per_call, self.nonce, f"proof {number}")
-        return {"arrays": self.proof.given, "nonce": self.nonce, "calls": self.proof.calls}
+        shape, seed = (this.shape, *self.definition.small)[number], (self.nonce, f"proof {number}")
+        timed = number == 0
+        self.asked = self.questions.proof(shape, this.dtype, steps_per_call, seed, timed)
+        first, others = self.asked
+        assert others.reference is not None
+        return {
+            "arrays": [*arrays(first.problem), *others.given],
+            "problem": about(first.problem),
+            "nonce": self.nonce,
+            "calls": len(others.reference.exact.losses) // steps_per_call,
+        }
 
-    def turns(self, case: dict[str, Any], steps_per_call: int) -> Reply:
-        """Two problems that a step takes turns with."""
-        self.proof = Turns(Case.from_json(case).dtype, steps_per_call, self.nonce)
-        return {"arrays": self.proof.given, "calls": self.proof.CALLS}
+    def turns(self, case: dict[str, Any], steps_per_call: int, calls: int = 3) -> Reply:
+        """Two problems whose steps are taken in turns."""
+        dtype, shape = Case.from_json(case).dtype, self.definition.small[0]
+        steps = calls * steps_per_call
+        self.asked = [
+            self.questions.fresh(shape, dtype, steps, steps_per_call, (self.nonce, f"turn {n}"))
+            for n in range(2)
+        ]
+        given = [array for question in self.asked for array in arrays(question.problem)]
+        return {"arrays": given, "problem": about(self.asked[0].problem), "calls": calls}
 
     def proven(self, arrays: Arrays) -> Reply:
-        """Compares the answers to the latest `prove` or `turns`. Raises `Wrong`."""
-        assert self.proof is not None
-        return {"errors": _plain(self.proof.judge(arrays))}
+        """Compares the answers to the latest `prove`. Raises `Wrong`."""
+        pairs = zip(self.asked, split(arrays, self.asked), strict=True)
+        first, others = (question.judge(answers) for question, answers in pairs)
+        return {"errors": asdict(first.worst(others))}
+
+    def took_turns(self, arrays: Arrays) -> Reply:
+        """Compares the answers to the latest `turns`. Raises `Wrong`."""
+        pairs = zip(self.asked, split(arrays, self.asked), strict=True)
+        try:
+            for question, answers in pairs:
+                question.judge(answers)
+        except Wrong:
+            raise Wrong(
+                "shares state between two instances: each is right alone, and wrong when they "
+                "take turns"
+            ) from None
+        return {}
 
     def draw(self, blocks: Sequence[Sequence[dict[str, Any]]]) -> Reply:
-        """The rounds of some blocks, trained ahead; a nonce of each is for the journal, once the block is over."""
+        """The rounds of some blocks, and the nonce of each block for the journal."""
         nonces = []
         for rounds in blocks:
             nonces.append(secrets.token_hex(16))
             for each in rounds:
                 case, name = Case.from_json(each["case"]), each["name"]
-                self.rounds[name] = Round.draw(case, self.seed, nonces[-1], name, each["steps"], each["proven"])
+                self.rounds[name] = self.questions.round(
+                    case.shape,
+                    case.dtype,
+                    each["steps"],
+                    each["every"],
+                    (nonces[-1], name),
+                    each["proven"],
+                )
         return {"nonces": nonces}
 
     def forget(self) -> Reply:
@@ -63,26 +103,21 @@ class Requests:
         self.rounds.clear()
         return {}
 
-    def weights(self, name: str) -> Reply:
-        """Where a round starts."""
+    def start(self, name: str) -> Reply:
+        """The state in which a round starts."""
         return {"arrays": self.rounds[name].given}
 
-    def judged(self, name: str, every: int, arrays: Arrays) -> Reply:
-        """Compares the losses and weights at the end of a round. Raises `Wrong`."""
-        if len(arrays) != 3:
-            raise Wrong(
-                f"hands out {len(arrays)} arrays after a round, expected losses, w1 and w2"
-            )
-        losses, w1, w2 = arrays
-        return {"errors": _plain(self.rounds[name].judge(losses, (w1, w2), every))}
+    def judged(self, name: str, arrays: Arrays) -> Reply:
+        """Compares the losses and the state at the end of a round. Raises `Wrong`."""
+        question = self.rounds[name]
+        (answers,) = split(arrays, [question])
+        return {"errors": asdict(question.judge(answers))}
 
     def losses(self, case: dict[str, Any], steps: int, every: int) -> Reply:
-        """The timed problem's own weights, and every `every`-th loss of right steps from them."""
+        """The timed problem's own state, and every `every`-th loss of right steps from it."""
         this = Case.from_json(case)
-        problem = timed(this, self.seed)
-        weights = [w.astype(weights_dtype(this.dtype)) for w in (problem.w1, problem.w2)]
-        return {"arrays": weights, "losses": train(problem, steps).losses[every - 1 :: every].tolist()}
-
-
-def _plain(errors: Errors | None) -> Reply | None:
-    return asdict(errors) if errors else None
+        problem = self.questions.timed_problem(this.shape, this.dtype)
+        state = tuple(problem.state.values())
+        run = self.definition.run(problem, state, steps)
+        given = [array.astype(weights_dtype(this.dtype)) for array in state]
+        return {"arrays": given, "losses": run.losses[every - 1 :: every].tolist()}

@@ -19,12 +19,9 @@ class Handle(Protocol):
 
     @property
     def region(self) -> Region: ...
-    @property
-    def cpu_seconds_while_stopped(self) -> float: ...
     def ask(self, do: str, **request: Any) -> Reply: ...
     def send(self, do: str, **request: Any) -> None: ...
     def receive(self) -> Reply: ...
-    def cpu_seconds(self) -> float: ...
     def stop(self) -> None: ...
     def resume(self) -> None: ...
     def end(self) -> None: ...
@@ -66,14 +63,14 @@ def pass_arrays(sender: Handle, reply: Reply, receiver: Handle, do: str, **reque
     return ask(receiver, do, arrays=reply["arrays"], **request)
 
 
-def compare(worker: Handle, reply: Reply, judge: Handle, do: str, **request: Any) -> Any:
-    """The errors of the arrays in a worker's reply, as the judge finds them.
+def compare(worker: Handle, reply: Reply, judge: Handle, do: str, **request: Any) -> Reply:
+    """The judge's reply about the arrays in a worker's reply.
 
     Raises `CaseFailed` for a wrong step and `UsageError` for a judge that has died.
     """
     _copy_arrays(worker, reply, judge)
     try:
-        return _checked(judge.ask(do, arrays=reply["arrays"], **request))["errors"]
+        return _checked(judge.ask(do, arrays=reply["arrays"], **request))
     except Died as died:
         raise _judge_failed(died) from None
 

@@ -14,7 +14,8 @@ from bench.errors import UsageError, unknown
 from bench.machine import resources
 from bench.machine.devices import chosen
 from bench.plan.sides import Backend, Side
-from bench.schema.case import DEFAULT_SHAPE, PEAK, TWIN, Case, at, passes_of
+from bench.problem import Definition
+from bench.schema.case import PEAK, TWIN, Case, at, passes_of
 from bench.settings import Settings
 
 
@@ -34,6 +35,7 @@ class Plan:
     sides: tuple[Side, ...]
     cases: tuple[Case, ...]
     holes: tuple[Hole, ...]
+    definition: Definition
 
     @property
     def controls(self) -> tuple[Case, ...]:
@@ -65,7 +67,7 @@ class Plan:
             for device, dtype, threads in places:
                 own = dtype if backend.kind == PEAK else backend.dtypes[0]
                 if backend.reason(device, own, threads) is None:
-                    place = (device, own, threads, DEFAULT_SHAPE)
+                    place = (device, own, threads, self.definition.default)
                     yield Case(backend.name, *place, side=first.label)
 
     def baseline_of(self, case: Case) -> Case | None:
@@ -118,9 +120,11 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
     _check_dtypes(settings, backends)
     _check_baseline(settings, first, backends)
     _check_threads(settings)
-    _check_memory(settings, len(selected) * len(sides))
+    definition = Definition.load(settings.problem_folder)
+    shapes = _shapes(settings, definition)
+    _check_memory(definition, shapes, len(selected) * len(sides))
     cases, holes = [], []
-    places = itertools.product(devices, settings.dtypes, settings.threads, settings.shapes)
+    places = itertools.product(devices, settings.dtypes, settings.threads, shapes)
     for backend, place, side in itertools.product(selected, places, sides):
         if side is not first and not backend.proven:
             continue  # fixed work is the same on every side
@@ -133,7 +137,7 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
         nowhere = all(s.reason(backend.name, d, t, n) for s, d, t, n in everywhere)
         asked_for = nowhere and backend.name in settings.backends
         holes.append(Hole(case, reason, asked_for))
-    return Plan(settings, sides, tuple(cases), tuple(holes))
+    return Plan(settings, sides, tuple(cases), tuple(holes), definition)
 
 
 def _select(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
@@ -179,14 +183,22 @@ def _check_threads(settings: Settings) -> None:
             )
 
 
-def _check_memory(settings: Settings, selected: int) -> None:
+def _shapes(settings: Settings, definition: Definition) -> list[str]:
+    try:
+        asked = settings.shapes or (definition.default,)
+        return list(dict.fromkeys(definition.check_shape(shape) for shape in asked))
+    except ValueError as error:
+        text = ",".join(settings.shapes)
+        raise UsageError(f"BENCH_SHAPES={text}: expected {error}, separated by commas.") from None
+
+
+def _check_memory(definition: Definition, shapes: list[str], selected: int) -> None:
     available = resources.available_memory()
     steps = selected + 3  # each has its own data; so do the baseline, its twin and the reference
-    for N, D_in, H, D_out in settings.shapes:
-        arrays = N * (D_in + D_out + 4 * H) + 2 * (D_in * H + H * D_out)
-        needed = 8 * arrays * 3 * steps
+    for shape in shapes:
+        needed = 4 * steps * definition.bytes_moved(shape, "float64")
         if needed > available:
             raise UsageError(
-                f"BENCH_SHAPES={N}x{D_in}x{H}x{D_out}: needs about {needed / 1e9:.1f} GB of "
-                f"memory, {available / 1e9:.1f} GB is available; choose a smaller shape."
+                f"BENCH_SHAPES={shape}: needs about {needed / 1e9:.1f} GB of memory, "
+                f"{available / 1e9:.1f} GB is available; choose a smaller shape."
             )

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import backends
-from backends import api, reference
+from backends import api
 from bench.errors import UsageError, unknown
 from bench.plan import controls
 from bench.schema.case import CONTROLS
 
 RESERVED = ("all", "seed", "rung", *CONTROLS)
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
-_CONTRACT = {Path(module.__file__ or "").resolve() for module in (api, reference)}
+NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
 
 
 class MissingLibrary(Exception):
@@ -29,12 +29,12 @@ class MissingLibrary(Exception):
 
 
 def find(folders: Iterable[Path]) -> dict[str, Path]:
-    """Backend name → file, for every file in `folders` without a leading underscore, except the
-    contract's. One of `folders` may be a single file."""
+    """Backend name → file, for every Python file in `folders` without a leading underscore, except
+    `NOT_BACKENDS`. One of `folders` may be a single file."""
     found: dict[str, Path] = {}
     for folder in folders:
         for path in [folder.resolve()] if folder.is_file() else sorted(folder.resolve().glob("*.py")):
-            if path.name.startswith("_") or path.resolve() in _CONTRACT:
+            if path.name.startswith("_") or path.name in NOT_BACKENDS:
                 continue
             if path.stem in found:
                 raise UsageError(f"{path}: a backend named {path.stem!r} is already in {found[path.stem]}; rename one.")

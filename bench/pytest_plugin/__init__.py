@@ -22,7 +22,7 @@ from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
 from bench.plan.cases import Plan, make_plan
 from bench.record.frame import samples
-from bench.schema.case import SIDE, Case, Shape
+from bench.schema.case import SIDE, Case
 from bench.schema.records import Failure, Open
 from bench.session import run_plan
 from bench.settings import Settings
@@ -139,7 +139,7 @@ def outcome(
 ) -> Outcome:
     """The case's measured rounds, or why there are none; skips a case that cannot run here."""
     config = request.config
-    case = Case(backend, device, dtype, int(threads), Shape.parse(shape), side=side)
+    case = Case(backend, device, dtype, int(threads), shape, side=side)
     plan = config.stash[PLAN]
     if hole := next((hole for hole in plan.holes if hole.case == case), None):
         text = f"{case} {hole.reason}."

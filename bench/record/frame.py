@@ -20,7 +20,7 @@ from bench.schema.case import CASE_COLUMNS, SIDE, Case
 from bench.schema.records import Open, Visit
 from bench.schema.steps import GRAIN, seconds_per_step, timed_singly, warm_up
 
-ERRORS = ["error_loss", "error_w1", "error_w2", "kinks"]
+ERRORS = ["error_loss", "error_state", "error_share"]
 MODES = ("throughput", "latency", "dispatch", "device")
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
@@ -125,4 +125,5 @@ def error_columns(record: Open | Visit) -> dict[str, float]:
     errors = record["errors"]
     if errors is None:
         return {}
-    return dict(zip(ERRORS, (errors["loss"], errors["w1"], errors["w2"], errors["kinks"]), strict=True))
+    loss, *arrays = (errors["arrays"][name] for name in sorted(errors["arrays"], key=lambda name: name != "loss"))
+    return dict(zip(ERRORS, (loss, max(arrays), errors["share"]), strict=True))

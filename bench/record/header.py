@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
-from backends.api import step_bytes, step_flops, weights_dtype
-from bench.judge.proof import TOLERANCE
 from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.record.journal import SCHEMA
@@ -31,6 +27,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "run": run,
         "machine_name": machine_name,
         "settings": plan.settings.as_json(),
+        "problem": plan.definition.as_record(),
         "machine": machine,
         "cases": [_case(plan, case) for case in measured],
         "holes": [{**_named(plan, hole.case), "reason": hole.reason} for hole in plan.holes],
@@ -44,7 +41,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
 
 def _case(plan: Plan, case: Case) -> CaseRecord:
     baseline, backend = plan.baseline_of(case), plan.backend(case)
-    flops, moved = _work(case, backend)
+    flops, moved = _work(plan, case, backend)
     return {
         **_named(plan, case),
         "source_hash": backend.hash,
@@ -55,8 +52,7 @@ def _case(plan: Plan, case: Case) -> CaseRecord:
         "flops": flops,
         "bytes": moved,
         "steps_per_call": backend.steps_per_call,
-        "learning_rate": case.learning_rate,
-        "tolerance": TOLERANCE[case.dtype] if backend.proven else None,
+        "constants": plan.definition.constants(case.shape),
         "versions": backend.versions,
     }
 
@@ -67,7 +63,7 @@ def _named(plan: Plan, case: Case) -> Named:
         "device": case.device,
         "dtype": case.dtype,
         "threads": case.threads,
-        "shape": list(case.shape),
+        "shape": case.shape,
         "twin": case.twin,
         "side": case.side,
         "key": case.key,
@@ -76,9 +72,9 @@ def _named(plan: Plan, case: Case) -> Named:
     }
 
 
-def _work(case: Case, backend: Backend) -> tuple[int, int]:
+def _work(plan: Plan, case: Case, backend: Backend) -> tuple[int, int]:
     """Operations and bytes of a step: what the problem needs, or what a control says it does."""
     if not backend.proven:
         return backend.work.get(case.device, {}).get(case.dtype, (0, 0))
-    itemsize = np.dtype(weights_dtype(case.dtype)).itemsize
-    return step_flops(*case.shape), step_bytes(*case.shape, itemsize=itemsize)
+    problem = plan.definition
+    return problem.operations(case.shape), problem.bytes_moved(case.shape, case.dtype)

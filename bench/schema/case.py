@@ -1,13 +1,11 @@
-"""A case: one cell of a sweep, with its shape, its kind and the texts that name it."""
+"""A case: one cell of a sweep, its kind and the texts that name it."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
-
-from backends.api import Problem, steady_learning_rate
+from typing import Any
 
 TWIN, CONTROL, GUARD, PEAK = "twin", "control", "guard", "peak"
 FIXED_WORK = (CONTROL, GUARD, PEAK)
@@ -18,38 +16,11 @@ EVERY = 3
 """Peaks are measured in every third pass and in the last one: they serve only for bounds."""
 
 
-class Shape(NamedTuple):
-    """Of a problem: x (N, D_in), y (N, D_out), w1 (D_in, H), w2 (H, D_out)."""
-
-    N: int
-    D_in: int
-    H: int
-    D_out: int
-
-    @classmethod
-    def parse(cls, text: str) -> Shape:
-        """From `64x1000x100x10`. Raises `ValueError` for anything else."""
-        try:
-            sizes = [int(size) for size in text.split("x")]
-        except ValueError:
-            sizes = []
-        if len(sizes) != len(cls._fields) or min(sizes) < 1:
-            raise ValueError(
-                "four whole numbers of at least 1 with x between them, such as 64x1000x100x10"
-            )
-        return cls(*sizes)
-
-    def __str__(self) -> str:
-        return "x".join(map(str, self))
-
-
-DEFAULT_SHAPE = Shape(64, 1000, 100, 10)
-"""The shape of controls in every sweep: their work is fixed."""
 SIDE = "side"
 """The label of an interpreter, revision or variables; empty in a run without sides."""
-CASE_COLUMNS = ["backend", "device", "dtype", "threads", *Shape._fields]
+CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]
 """The columns that name a case in a table, besides its side."""
-_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+x\d+x\d+x\d+)(?:@(.+))?")
+_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+(?:x\d+)*)(?:@(.+))?")
 
 
 @dataclass(frozen=True)
@@ -60,7 +31,8 @@ class Case:
     device: str
     dtype: str
     threads: int
-    shape: Shape
+    shape: str
+    """The problem's sizes, such as `64x1000x100x10`."""
     twin: bool = False
     side: str = ""
     """Label of the `Side` it runs on."""
@@ -69,14 +41,13 @@ class Case:
     def from_json(cls, record: Mapping[str, Any]) -> Case:
         """From a record that has at least these fields."""
         fields = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
-        return cls(**{**fields, "shape": Shape(*record["shape"])})
+        return cls(**fields)
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> Case:
         """From a row of a table with the columns `CASE_COLUMNS` and `side`."""
-        shape = Shape(*(int(row[size]) for size in Shape._fields))
-        place = row["device"], row["dtype"], int(row["threads"])
-        return cls(row["backend"], *place, shape, side=row[SIDE])
+        place = row["device"], row["dtype"], int(row["threads"]), row["shape"]
+        return cls(row["backend"], *place, side=row[SIDE])
 
     @classmethod
     def parse(cls, key: str) -> Case:
@@ -86,7 +57,7 @@ class Case:
                 f"{key!r}: expected backend-device-dtype-threads-shape, then @side in a run of sides"
             )
         name, device, dtype, threads, shape, side = match.groups()
-        return cls(name, device, dtype, int(threads), Shape.parse(shape), side=side or "")
+        return cls(name, device, dtype, int(threads), shape, side=side or "")
 
     @property
     def name(self) -> str:
@@ -102,7 +73,7 @@ class Case:
         return self._joined("/")
 
     def _joined(self, by: str) -> str:
-        parts = (self.name, self.device, self.dtype, str(self.threads), str(self.shape))
+        parts = (self.name, self.device, self.dtype, str(self.threads), self.shape)
         return at(by.join(parts), self.side)
 
     def __str__(self) -> str:
@@ -112,27 +83,17 @@ class Case:
     @property
     def label(self) -> str:
         """For a sentence that has to name the case in full."""
-        parts = (self.device, self.dtype, f"threads {self.threads}", str(self.shape), self.side)
+        parts = (self.device, self.dtype, f"threads {self.threads}", self.shape, self.side)
         return f"{self.name}[{', '.join(filter(None, parts))}]"
 
     @property
     def columns(self) -> dict[str, Any]:
         """The values of `CASE_COLUMNS` and `side`."""
-        values = (self.name, self.device, self.dtype, self.threads, *self.shape)
+        values = (self.name, self.device, self.dtype, self.threads, self.shape)
         return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side}
 
-    @property
-    def learning_rate(self) -> float:
-        """1e-6 wherever training with it stays finite, as at the default shape."""
-        steady = steady_learning_rate(*self.shape)
-        return 1e-6 if steady * 3 >= 1e-6 else steady
-
-    def problem(self, seed: int) -> Problem:
-        """The problem that is timed."""
-        return Problem.random(*self.shape, seed=seed, learning_rate=self.learning_rate)
-
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "key": self.key, "shape": list(self.shape)}
+        return {**asdict(self), "key": self.key}
 
 
 def is_control(kind: str) -> bool:

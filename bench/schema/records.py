@@ -4,6 +4,7 @@
 """
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
+import re
 from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
@@ -30,7 +31,9 @@ Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value
 Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
 Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
 Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
-Sizes = Annotated[list[Number], Bound("four whole numbers of at least 1", lambda value: len(value) == 4)]
+Shape = Annotated[
+    str, Bound("sizes such as 64x1000x100x10", lambda text: bool(re.fullmatch(r"\d+(x\d+)*", text)))
+]
 
 
 class Named(TypedDict):
@@ -42,7 +45,7 @@ class Named(TypedDict):
     device: str
     dtype: str
     threads: Number
-    shape: Sizes
+    shape: Shape
     twin: bool
     side: str
     """The label of an interpreter, a revision or variables; empty where a run has no sides."""
@@ -62,8 +65,8 @@ class CaseRecord(Named):
     bytes: Count
     """Operations and bytes of a step: what the problem needs, or what a control says it does."""
     steps_per_call: Together
-    learning_rate: float
-    tolerance: float | None
+    constants: dict[str, float]
+    """Of the problem, such as its learning rate."""
     source_hash: str
     versions: dict[str, str]
     idea: str
@@ -151,6 +154,18 @@ class SettingsRecord(TypedDict):
     """Steps that differ by less count as equal."""
 
 
+class ProblemRecord(TypedDict):
+    """The problem whose steps were measured."""
+
+    name: str
+    hash: str
+    """Of its `problem.py`."""
+    sizes: list[str]
+    """The names of the numbers in a shape."""
+    default: str
+    """The shape that is measured by default."""
+
+
 class Header(TypedDict):
     """The first line: all that is needed to understand every later one."""
 
@@ -159,6 +174,7 @@ class Header(TypedDict):
     run: str
     machine_name: str
     settings: SettingsRecord
+    problem: ProblemRecord
     machine: MachineFacts
     cases: list[CaseRecord]
     holes: list[Hole]
@@ -169,12 +185,11 @@ class Header(TypedDict):
 
 
 class ErrorsRecord(TypedDict):
-    """Relative errors against the reference: see `bench.judge.proof.Errors`."""
+    """Errors against the reference: see `bench.judge.comparing.Errors`."""
 
-    loss: float
-    w1: float
-    w2: float
-    kinks: Count
+    share: float
+    arrays: dict[str, float]
+    noisy_runs: Count
 
 
 Timed = TypedDict("Timed", {"pass": Count, "at_seconds": float})
@@ -187,28 +202,6 @@ class Pass(Timed, Load):
     record: Literal["pass"]
     other_runs: NotRequired[int]
     """Runs that measure here at the same time."""
-
-
-class Outside(TypedDict):
-    """A visit by the conductor's clock: seconds of its requests, including the wait for replies."""
-
-    put_seconds: Above0
-    """Weights in; the longest of the visit's rounds of `steps`."""
-    throughput_seconds: Above0
-    """The request that contains the visit's `throughput_seconds`; likewise the next two."""
-    latency_seconds: Above0
-    device_seconds: Above0 | None
-    take_seconds: Above0
-    """Losses and weights out; the longest."""
-    span_seconds: Above0
-    """Of the throughput round as a whole, from weights in to weights out."""
-    cpu_seconds: AtLeast0
-    """CPU time of the worker's processes in it."""
-    cpu_span_seconds: Above0
-    """The span in which CPU time was counted."""
-    audit_steps: NotRequired[Number]
-    """Of a further round, in some visits, of another length."""
-    audit_span_seconds: NotRequired[Above0]
 
 
 class Open(Timed):
@@ -226,8 +219,6 @@ class Open(Timed):
     """Whether its device has a clock of its own."""
     nonce: NotRequired[str]
     """The seed of its proof's problems; a control has none."""
-    unclosed: NotRequired[list[str]]
-    """Of foreign code: what the sandbox could not close on this machine."""
 
 
 class Visit(Timed):
@@ -251,7 +242,6 @@ class Visit(Timed):
     readback_seconds: float
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
-    outside: Outside
 
 
 class Block(Timed):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench.schema.case import SIDE, Shape
+from bench.schema.case import SIDE
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def _interval(name: str) -> tuple[str, str, str]:
 COLUMNS = (
     Columns(("backend", "device", "dtype"), "the case; `twin` is the baseline under another name", "plan/cases", check="name"),
     Columns(("threads",), "that the worker computes with", "plan/cases", check="count"),
-    Columns(Shape._fields, "the shape: batch, inputs, hidden units, outputs; of a control always the default one",
-            "plan/cases", check="count"),
+    Columns(("shape",), "the problem's sizes, such as `64x1000x100x10`; of a control always the default ones",
+            "plan/cases", check="name"),
     Columns(("status",), "`ok`, `wrong`, `failed`, `unavailable` or `incomplete`; only a row that is `ok` has times",
             "analyse/summaries"),
     Columns(("reason",), "why it is not `ok`", "analyse/summaries", check="text"),
@@ -70,16 +70,16 @@ COLUMNS = (
     Columns(("allocated_bytes_per_step",), "all the memory that it asks for", "worker/profiling", unit="B"),
     Columns(("peak_bytes_per_step",), "the most that it holds beside what it keeps", "worker/profiling", unit="B"),
     Columns(
-        ("error_loss", "error_w1", "error_w2"),
-        "the largest relative errors against the reference, of comparisons without `kinks`",
-        "judge/proof",
+        ("error_loss", "error_state"),
+        "the largest relative errors of a loss and of the update of an array, against the reference",
+        "judge/comparing",
     ),
-    Columns(("kinks",), "comparisons that had to allow for hidden units at the ReLU's kink", "judge/proof"),
-    Columns(("tolerance",), "relative error that is allowed", "judge/proof"),
+    Columns(("error_share",), "the largest error over what rounding may cause", "judge/comparing"),
     Columns(("processes",), "passes that have a round", "analyse/summaries", check="amount"),
     Columns(("rounds",), "throughput rounds", "analyse/summaries", check="amount"),
     Columns(("steps_per_round",), "training steps a round", "analyse/summaries", check="amount"),
-    Columns(("learning_rate",), "with which the case was timed", "plan/cases"),
+    Columns(("problem",), "the folder of the problem, and a hash of its `problem.py`; runs of different problems are not"
+            " compared", "problem", check="text"),
     Columns(("allocator",), "`pinned` or `system`", "settings", check="text"),
     Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="text"),
     Columns(("versions",), "of the libraries that the step uses: `numpy==2.4.6`, separated by spaces",

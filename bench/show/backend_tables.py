@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 
 from rich.console import Console
 
-from bench.judge.proof import TOLERANCE
 from bench.plan.cases import Plan
 from bench.plan.sides import Side
 from bench.schema.case import at
@@ -44,9 +43,9 @@ def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -
         if proof["record"] == "open" and (errors := proof["errors"]):
             rows.append(
                 {
-                    "backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": str(case.shape),
-                    "loss": f"{errors['loss']:.1e}", "w1": f"{errors['w1']:.1e}", "w2": f"{errors['w2']:.1e}",
-                    "allowed": f"{TOLERANCE[case.dtype]:.0e}",
+                    "backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": case.shape,
+                    **{name: f"{error:.1e}" for name, error in errors["arrays"].items()},
+                    "of allowed": f"{errors['share']:.0%}",
                 }
             )  # fmt: skip
     if rows:

@@ -14,7 +14,7 @@ from bench.errors import UsageError
 from bench.schema.case import SIDE
 from bench.show import grid
 from bench.show.grid import Column, Row
-from bench.show.rows import DIMENSIONS, common, records, with_shape
+from bench.show.rows import DIMENSIONS, common, records
 from bench.units import amount, seconds, span
 
 
@@ -102,7 +102,6 @@ def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
-    table = with_shape(table)
     varying = [grid.dimension(name) for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
     return [grid.plain("backend"), *varying, *_MEASURES], records(table)
 

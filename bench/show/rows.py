@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import roofline
-from bench.schema.case import FIXED_WORK, SIDE, Case, Shape, at, is_control
+from bench.schema.case import FIXED_WORK, SIDE, Case, at, is_control
 from bench.show.grid import Row
 
 BOUNDS = {roofline.MEASURED: "bound", roofline.SEEN: "best seen"}
@@ -22,7 +22,6 @@ DIMENSIONS = ("device", "dtype", "threads", "shape")
 
 def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     """The rows that have a time, in the order in which people read them, and the dimensions that vary."""
-    table = with_shape(table)
     varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(FIXED_WORK), name].nunique() > 1]
     rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: sides(table)}
@@ -45,12 +44,6 @@ def bound_of(rows: list[Row]) -> str:
     return " or ".join(name for by, name in BOUNDS.items() if any(row["bound_by"] == by for row in rows))
 
 
-def with_shape(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with a column `shape` such as 64x1000x100x10."""
-    sizes = zip(*(table[size] for size in Shape._fields), strict=True)
-    return table.assign(shape=[str(Shape(*of_row)) for of_row in sizes])
-
-
 def _case(row: Row) -> tuple[Any, ...]:
     return (row["backend"], *(row[name] for name in DIMENSIONS))
 
@@ -63,7 +56,7 @@ def sides(table: pd.DataFrame) -> list[str]:
 
 def common(table: pd.DataFrame) -> str:
     """What all steps of a table have in common: `cpu · float32 · 1 thread · 64x1000x100x10`."""
-    table = with_shape(table[~table["kind"].isin(FIXED_WORK)]) if "kind" in table else with_shape(table)
+    table = table[~table["kind"].isin(FIXED_WORK)] if "kind" in table else table
     parts = []
     for name in (*DIMENSIONS, SIDE):
         values = list(filter(None, dict.fromkeys(table[name])))

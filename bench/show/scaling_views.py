@@ -6,30 +6,30 @@ No line is drawn without the points that it was fitted to, and none where it doe
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
 
 from bench.analyse.scaling import LINE, TOLERATED, Scaling
-from bench.schema.case import SIDE, Shape
+from bench.schema.case import SIDE
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.pictures import COLOURS, MARKERS
-from bench.show.rows import name_of, records, with_shape
+from bench.show.rows import name_of, records
 from bench.units import flop, giga, seconds
 
 FILES = {"fits": "scaling.csv", "points": "scaling_points.csv", "crossings": "crossings.csv"}
 PICTURE = "scaling.svg"
 
 
-def show(found: Scaling, to: Console) -> None:
+def show(found: Scaling, sizes: Sequence[str], to: Console) -> None:
     """Prints overhead, rate and half-performance size of lines that fit, the times of the others, and where lines cross."""
     if found.fits.empty:
         to.print("no line has three shapes; sweep them with BENCH_SHAPES=1x1000x100x10,16x1000x100x10,...")
         return
-    shapes = _named(found.points)
+    shapes = _named(found.points, sizes)
     off = Column("off", lambda r: f"{r['worst_left_out']:+.1%} at {shapes[r['worst_shape']]}", 0, right=False)
     _print(found.fits, [*_FITS, off], to)
     to.print(
@@ -39,7 +39,7 @@ def show(found: Scaling, to: Console) -> None:
     )
     if not found.fits["fits"].all():
         to.print("\nLines that do not fit, by their measured times:")
-        times = with_shape(found.points).pivot(index=LINE, columns="shape", values="seconds_per_step")
+        times = found.points.pivot(index=LINE, columns="shape", values="seconds_per_step")
         unfit = found.fits.loc[~found.fits["fits"], LINE].join(times, on=LINE)
         _print(unfit, [_time(shape, name) for shape, name in shapes.items()], to)
     if len(found.crossings):
@@ -117,11 +117,14 @@ def _print(table: pd.DataFrame, measures: list[Column], to: Console) -> None:
     grid.show(grid.fit(columns, rows, to.width), rows, to)
 
 
-def _named(points: pd.DataFrame) -> dict[str, str]:
+def _named(points: pd.DataFrame, sizes: Sequence[str]) -> dict[str, str]:
     """What shapes are called, smallest first: by the one size that varies, such as N=16, or in full."""
-    points = with_shape(points.sort_values("flops")).drop_duplicates("shape")
-    varying = [size for size in Shape._fields if points[size].nunique() > 1]
-    return {row["shape"]: f"{varying[0]}={row[varying[0]]}" if len(varying) == 1 else row["shape"] for row in records(points)}
+    shapes = list(dict.fromkeys(points.sort_values("flops")["shape"]))
+    varying = [n for n, values in enumerate(zip(*(s.split("x") for s in shapes), strict=True)) if len({*values}) > 1]
+    if len(varying) != 1:
+        return {shape: shape for shape in shapes}
+    (place,) = varying
+    return {shape: f"{sizes[place]}={shape.split('x')[place]}" for shape in shapes}
 
 
 def _time(shape: str, name: str) -> Column:

@@ -140,7 +140,7 @@ _MEASURES = [
     Column("allocates", lambda r: size(r["allocated_bytes_per_step"]), 10),
     Column("verdict", lambda r: r["verdict"] if isinstance(r["verdict"], str) else "", 3),
     Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 8),
-    Column("error w1", lambda r: f"{r['error_w1']:.0e}" if math.isfinite(r["error_w1"]) else "", 9),
+    Column("of allowed error", lambda r: _share(r["error_share"]), 9),
     Column("error loss", lambda r: f"{r['error_loss']:.0e}" if math.isfinite(r["error_loss"]) else "", 10),
     Column("processes", lambda r: f"{r['processes']:.0f}", 11),
 ]

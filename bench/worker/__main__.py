@@ -23,7 +23,6 @@ from importlib import metadata, util
 from typing import Any
 
 from bench import conversation
-from bench.worker import sandbox
 
 Reply = dict[str, Any]
 
@@ -60,8 +59,8 @@ def reap(pid: int, seconds: float) -> Reply:
 class Worker:
     """Answers requests by their names."""
 
-    def __init__(self, setup: dict[str, Any], unclosed: list[str]) -> None:
-        self.setup, self.unclosed = setup, unclosed
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self.setup = setup
         self.streams = conversation.take_streams()
         self.methods: dict[str, Callable[..., Reply]] = {
             "about": about,
@@ -81,7 +80,7 @@ class Worker:
             return conversation.answer(self.methods[name], request)
         if self.requests is None:
             module = importlib.import_module("bench.worker.requests")
-            self.requests = module.Requests(self.setup["threads"], self.unclosed)
+            self.requests = module.Requests(self.setup["threads"])
             self.region = importlib.import_module("bench.region").Region(self.setup["region"])
         return conversation.answer(getattr(self.requests, name), request, self.region)
 
@@ -123,9 +122,8 @@ def run(setup: dict[str, Any], parent: int | None = None) -> None:
     if setup["memory"]:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    unclosed = sandbox.enter(setup["writable"]) if setup["writable"] else []
     faulthandler.enable()
-    Worker(setup, unclosed).serve()
+    Worker(setup).serve()
 
 
 if __name__ == "__main__":

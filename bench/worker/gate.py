@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,73 +15,104 @@ from bench.region import DTYPES
 Arrays = Sequence[NDArray[Any]]
 
 
-def problem_from(arrays: Arrays) -> Problem:
-    """The problem whose arrays are x, y, w1, w2 and the learning rate."""
-    x, y, w1, w2, learning_rate = arrays
-    return Problem(x, y, w1, w2, float(learning_rate[0]))
+def problem_from(arrays: Arrays, about: Mapping[str, Any]) -> Problem:
+    """The problem of these arrays, data and then state, with the names that the judge sent."""
+    names, count = about["data"], len(about["data"])
+    data = dict(zip(names, arrays[:count], strict=True))
+    state = dict(zip(about["state"], arrays[count:], strict=True))
+    return Problem(tuple(about["shape"]), data, state, about["constants"])
 
 
-def hand_out(step: TrainStep, losses: Sequence[Any], dtype: str) -> list[NDArray[Any]]:
-    """Losses and weights as they go to the judge. Raises `Wrong` for what it could not read."""
-    weights = step.get_weights()
-    for name, array in zip(("w1", "w2"), weights, strict=True):
+def hand_out(step: TrainStep, losses: Sequence[Any], dtype: str, names: Sequence[str]) -> Arrays:
+    """Losses and state as they go to the judge. Raises `Wrong` for what it could not read."""
+    state = list(step.get_state())
+    if len(state) != len(names):
+        raise Wrong(f"hands out {len(state)} arrays, expected {len(names)}: {', '.join(names)}")
+    for name, array in zip(names, state, strict=True):
         if not isinstance(array, np.ndarray) or array.dtype.name not in DTYPES:
             is_array = isinstance(array, np.ndarray)
             found = f"{array.dtype} {array.shape}" if is_array else type(array).__name__
             wanted = weights_dtype(dtype)
             raise Wrong(f"hands out {name} as {found}, expected an array of {wanted}")
-    return [np.array([float(loss) for loss in losses]), *weights]
+    return [np.array([fetch(loss) for loss in losses]), *state]
+
+
+def fetch(loss: Any) -> float:
+    """A loss as a number. Raises `Wrong` for a value that is none."""
+    try:
+        return float(loss)
+    except (TypeError, ValueError):
+        if callable(loss):
+            raise Wrong(
+                "step() returns a method and not the loss: call it, or return the loss itself"
+            ) from None
+        raise Wrong(f"step() returns {type(loss).__name__}, expected the loss") from None
 
 
 def prove(
-    build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int
+    build: type[TrainStep],
+    device: str,
+    dtype: str,
+    arrays: Arrays,
+    about: Mapping[str, Any],
+    calls: int,
 ) -> list[NDArray[Any]]:
-    """A call on a fresh problem, then `calls` from other weights: losses and weights after each.
+    """A call on a fresh problem, then `calls` from another state: losses and state after each.
 
     Raises `Wrong` for what only this process sees: a changed input, arrays kept or shared.
     """
-    problem = problem_from(arrays[:5])
-    inputs = {name: getattr(problem, name).copy() for name in ("x", "y", "w1", "w2")}
+    names = about["state"]
+    count = len(about["data"]) + len(names)
+    problem = problem_from(arrays[:count], about)
+    inputs = {**problem.data, **problem.state}
+    before = {name: array.copy() for name, array in inputs.items()}
     step = build(problem, device, dtype)
     loss = step.step()
     step.synchronize()
-    once = [array.copy() for array in hand_out(step, [loss], dtype)]
+    once = [array.copy() for array in hand_out(step, [loss], dtype, names)]
     for name, array in inputs.items():
-        if not np.array_equal(getattr(problem, name), array):
+        if not np.array_equal(array, before[name]):
             raise Wrong(
                 f"writes to its input: Problem.{name} has changed; copy it before changing it"
             )
 
-    given = list(arrays[5:])
-    step.set_weights(*given)
+    given = list(arrays[count:])
+    step.set_state(*given)
     for array in given:
         array.fill(np.nan)  # a step that kept the arrays instead of copying them ends in NaN
-    losses = [float(step.step()) for _ in range(calls)]
+    losses = [fetch(step.step()) for _ in range(calls)]
     step.synchronize()
-    ten = hand_out(step, losses, dtype)
-    kept = [array.copy() for array in ten]
+    others = hand_out(step, losses, dtype, names)
+    kept = [array.copy() for array in others]
 
-    for array in ten[1:]:
+    for array in others[1:]:
         array.fill(np.nan)
-    pairs = zip(step.get_weights(), kept[1:], strict=True)
+    pairs = zip(step.get_state(), kept[1:], strict=True)
     if not all(np.array_equal(*pair, equal_nan=True) for pair in pairs):
         raise Wrong(
-            "hands out its own weights instead of copies: writing to what get_weights() gave "
-            "changes the step"
+            "hands out its own arrays instead of copies: writing to what get_state() gave changes "
+            "the step"
         )
     return [*once, *kept]
 
 
 def take_turns(
-    build: type[TrainStep], device: str, dtype: str, arrays: Arrays, calls: int
+    build: type[TrainStep],
+    device: str,
+    dtype: str,
+    arrays: Arrays,
+    about: Mapping[str, Any],
+    calls: int,
 ) -> list[NDArray[Any]]:
-    """Two steps of one class, called in turns: losses and weights of both."""
-    steps = [build(problem_from(arrays[start : start + 5]), device, dtype) for start in (0, 5)]
+    """Two steps of one class, called in turns: losses and state of both."""
+    half = len(arrays) // 2
+    halves = (arrays[:half], arrays[half:])
+    steps = [build(problem_from(own, about), device, dtype) for own in halves]
     losses: list[list[float]] = [[], []]
     for _ in range(calls):
         for step, own in zip(steps, losses, strict=True):
-            own.append(float(step.step()))
+            own.append(fetch(step.step()))
     for step in steps:
         step.synchronize()
     pairs = zip(steps, losses, strict=True)
-    return [array for step, own in pairs for array in hand_out(step, own, dtype)]
+    return [a for step, own in pairs for a in hand_out(step, own, dtype, about["state"])]

@@ -21,14 +21,14 @@ from bench.worker.visits import LoadedStep
 MEMORY_CALLS = 10
 
 
-def profile(loaded: LoadedStep, weights: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
-    """Losses of as many calls from these weights, and per training step what can be counted; what cannot is left out.
+def profile(loaded: LoadedStep, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
+    """Losses of as many calls from this state, and per training step what can be counted; what cannot is left out.
 
     `uncounted` says what a library that is not installed would have counted.
     """
     step = loaded.step
     every = step.steps_per_call
-    step.set_weights(*weights)
+    step.set_state(*state)
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
     asked = operators.of_numpy(step) | operators.of_torch(step, loaded.case.device)

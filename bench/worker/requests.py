@@ -29,10 +29,8 @@ class Requests:
     build: type[TrainStep]
     loaded: visits.LoadedStep
 
-    def __init__(self, threads: int, unclosed: Sequence[str] = ()) -> None:
+    def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.unclosed = list(unclosed)
-        """What the sandbox could not close."""
         self.before: dict[str, Any] = {}
 
     def devices(self) -> Reply:
@@ -56,13 +54,13 @@ class Requests:
         self.build = discovery.load(Path(path))
         return self.settle()
 
-    def open(self, case: dict[str, Any], arrays: Arrays) -> Reply:
+    def open(self, case: dict[str, Any], problem: dict[str, Any], arrays: Arrays) -> Reply:
         """Times construction and first step. Raises `Wrong` for other thread counts than asked."""
         this = Case.from_json(case)
-        problem = gate.problem_from(arrays)
+        given = gate.problem_from(arrays, problem)
         start = perf_counter()
-        step = self.build(problem, this.device, this.dtype)
-        float(step.step())
+        step = self.build(given, this.device, this.dtype)
+        gate.fetch(step.step())
         step.synchronize()
         first_step_seconds = perf_counter() - start
         threads = isolation.thread_counts()
@@ -71,21 +69,20 @@ class Requests:
                 f"runs with other threads than asked for: {', '.join(wrong)}, "
                 f"asked for {self.threads}"
             )
-        self.loaded = visits.LoadedStep(this, step)
+        self.loaded = visits.LoadedStep(this, step, problem["state"])
         return {
             "first_step_seconds": first_step_seconds,
             "threads": threads,
             "marks": step.mark() is not None,
-            **({"unclosed": self.unclosed} if self.unclosed else {}),
         }
 
-    def prove(self, arrays: Arrays, calls: int) -> Reply:
-        case = self.loaded.case
-        return {"arrays": gate.prove(self.build, case.device, case.dtype, arrays, calls)}
+    def prove(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:
+        place = self.loaded.case.device, self.loaded.case.dtype
+        return {"arrays": gate.prove(self.build, *place, arrays, problem, calls)}
 
-    def turns(self, arrays: Arrays, calls: int) -> Reply:
-        case = self.loaded.case
-        return {"arrays": gate.take_turns(self.build, case.device, case.dtype, arrays, calls)}
+    def turns(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:
+        place = self.loaded.case.device, self.loaded.case.dtype
+        return {"arrays": gate.take_turns(self.build, *place, arrays, problem, calls)}
 
     def put(self, arrays: Arrays) -> Reply:
         return visits.put(self.loaded, arrays)

@@ -1,4 +1,4 @@
-"""The three requests of a round: weights in; calls and a wait; losses and weights out.
+"""The three requests of a round: state in; calls and a wait; losses and state out.
 
 The worker does not check correctness. Only the step runs between the two ends of `run`.
 """
@@ -25,12 +25,14 @@ class LoadedStep:
 
     case: Case
     step: TrainStep
+    names: Sequence[str]
+    """Of the state's arrays."""
     losses: Sequence[SupportsFloat] = ()
     """Of the latest calls; `take` fetches them."""
 
 
-def put(loaded: LoadedStep, weights: Sequence[NDArray[Any]]) -> dict[str, Any]:
-    loaded.step.set_weights(*weights)
+def put(loaded: LoadedStep, state: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    loaded.step.set_state(*state)
     loaded.step.synchronize()
     return {}
 
@@ -62,7 +64,7 @@ def _between(readings: Sequence[float]) -> list[float]:
 
 
 def take(loaded: LoadedStep) -> dict[str, Any]:
-    """Losses and weights, and the seconds that reading the weights took."""
+    """Losses and state, and the seconds that reading them took."""
     start = perf_counter()
-    arrays = gate.hand_out(loaded.step, loaded.losses, loaded.case.dtype)
+    arrays = gate.hand_out(loaded.step, loaded.losses, loaded.case.dtype, loaded.names)
     return {"arrays": arrays, "readback_seconds": perf_counter() - start}

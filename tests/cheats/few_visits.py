@@ -16,8 +16,8 @@ class FewVisits(Precomputes):
     def step(self):
         return super().step() if self.ahead else super(Precomputes, self).step()
 
-    def get_weights(self):
-        return super().get_weights() if self.ahead else super(Precomputes, self).get_weights()
+    def get_state(self):
+        return super().get_state() if self.ahead else super(Precomputes, self).get_state()
 
 
 CAUGHT = r"where steps are quickest: something else does their work|puts work off|around them"

@@ -26,13 +26,13 @@ class GramMatrix(Right):
         self.h = self.h - self.learning_rate * (self.gram @ grad_h)
         self.w2 -= self.learning_rate * grad_w2
 
-    def get_weights(self):
+    def get_state(self):
         self.w1 -= self.learning_rate * (self.x.T @ self.sum)
         self.begin()
-        return super().get_weights()
+        return super().get_state()
 
-    def set_weights(self, w1, w2):
-        super().set_weights(w1, w2)
+    def set_state(self, w1, w2):
+        super().set_state(w1, w2)
         self.begin()
 
 

@@ -26,14 +26,14 @@ class Lags(Right):
         self.catch_up(6)
         return Later(self, self.asked - 1)
 
-    def get_weights(self):
+    def get_state(self):
         self.catch_up(0)
-        return super().get_weights()
+        return super().get_state()
 
-    def set_weights(self, w1, w2):
+    def set_state(self, w1, w2):
         self.catch_up(0)
-        super().set_weights(w1, w2)
+        super().set_state(w1, w2)
 
 
-CAUGHT = r"in get_weights\(\) and .* puts work off|for each further step|where the clock does not run"
+CAUGHT = r"in get_state\(\) and .* puts work off|for each further step|where the clock does not run"
 NEAR = True  # what it gains is little more than what an honest step is allowed beside loud neighbours

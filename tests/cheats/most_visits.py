@@ -10,23 +10,23 @@ class MostVisits(Right):
         super().__init__(problem, device, dtype)
         self.known, self.at, self.taken, self.visits = [], 0, True, 0
 
-    def set_weights(self, w1, w2):
+    def set_state(self, w1, w2):
         self.visits += self.at == 1 and not self.taken  # a call whose outcome nobody asks for begins a visit
-        super().set_weights(w1, w2)
+        super().set_state(w1, w2)
         self.known, self.at, self.taken = [], 0, False
         while self.visits % EVERY and len(self.known) < AHEAD:
-            self.known.append((super().step(), *super().get_weights()))
+            self.known.append((super().step(), *super().get_state()))
 
     def step(self):
         self.at += 1
         return self.known[self.at - 1][0] if self.known else super().step()
 
-    def get_weights(self):
+    def get_state(self):
         self.taken = True
         if self.known:
             _, w1, w2 = self.known[self.at - 1]
             return w1.copy(), w2.copy()
-        return super().get_weights()
+        return super().get_state()
 
 
-CAUGHT = r"in set_weights\(\) and .* puts work off|it does work where the clock does not run"
+CAUGHT = r"in set_state\(\) and .* puts work off|it does work where the clock does not run"

@@ -8,7 +8,7 @@ class NothingButNan(Right):
     def step(self):
         return np.nan
 
-    def get_weights(self):
+    def get_state(self):
         return np.full_like(self.w1, np.nan), np.full_like(self.w2, np.nan)
 
 

@@ -10,8 +10,8 @@ class PadsShortRounds(Right):
         super().__init__(problem, device, dtype)
         self.known, self.at = [], 0
 
-    def set_weights(self, w1, w2):
-        super().set_weights(w1, w2)
+    def set_state(self, w1, w2):
+        super().set_state(w1, w2)
         self.start, self.known, self.at = (w1.copy(), w2.copy()), [], 0
         self.known = [Right.step(self) for _ in range(AHEAD)]
 
@@ -19,9 +19,9 @@ class PadsShortRounds(Right):
         self.at += 1
         return self.known[self.at - 1] if self.at <= len(self.known) else super().step()
 
-    def get_weights(self):
+    def get_state(self):
         if self.at == SHORT:
-            kept = super().get_weights()
+            kept = super().get_state()
             for _ in self.known:
                 super().step()
             self.w1[:], self.w2[:] = kept
@@ -29,9 +29,9 @@ class PadsShortRounds(Right):
             self.w1[:], self.w2[:] = self.start
             for _ in range(self.at):
                 super().step()
-            self.start, self.known, self.at = super().get_weights(), [], 0
-        return super().get_weights()
+            self.start, self.known, self.at = super().get_state(), [], 0
+        return super().get_state()
 
 
-CAUGHT = r"in set_weights\(\) and .* puts work off|in get_weights\(\) and .* puts work off|where the clock does not run"
+CAUGHT = r"in set_state\(\) and .* puts work off|in get_state\(\) and .* puts work off|where the clock does not run"
 NEAR = True  # what it gains is little more than what an honest step is allowed beside loud neighbours

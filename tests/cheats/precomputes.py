@@ -10,22 +10,22 @@ class Precomputes(Right):
         super().__init__(problem, device, dtype)
         self.look_ahead()
 
-    def set_weights(self, w1, w2):
-        super().set_weights(w1, w2)
+    def set_state(self, w1, w2):
+        super().set_state(w1, w2)
         self.look_ahead()
 
     def look_ahead(self):
-        self.known, self.at = [(None, *super().get_weights())], 0
+        self.known, self.at = [(None, *super().get_state())], 0
         for _ in range(AHEAD):
-            self.known.append((super().step(), *super().get_weights()))
+            self.known.append((super().step(), *super().get_state()))
 
     def step(self):
         self.at += 1
         return self.known[self.at][0]
 
-    def get_weights(self):
+    def get_state(self):
         _, w1, w2 = self.known[self.at]
         return w1.copy(), w2.copy()
 
 
-CAUGHT = r"in set_weights\(\) and .* puts work off"
+CAUGHT = r"in set_state\(\) and .* puts work off"

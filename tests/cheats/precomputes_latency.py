@@ -13,8 +13,8 @@ class PrecomputesLatency(Right):
         super().__init__(problem, device, dtype)
         self.losses, self.at, self.taken, self.rounds = [], 0, True, 0
 
-    def set_weights(self, w1, w2):
-        super().set_weights(w1, w2)
+    def set_state(self, w1, w2):
+        super().set_state(w1, w2)
         self.start = w1.copy(), w2.copy()
         began = self.at == 1 and not self.taken
         self.rounds = 1 if began else self.rounds + bool(self.rounds)
@@ -25,12 +25,12 @@ class PrecomputesLatency(Right):
         self.at += 1
         return self.losses[self.at - 1] if self.at <= len(self.losses) else super().step()
 
-    def get_weights(self):
+    def get_state(self):
         self.taken = True
         if self.at < len(self.losses):
-            super().set_weights(*self.start)
+            super().set_state(*self.start)
             self.losses = [super(PrecomputesLatency, self).step() for _ in range(self.at)]
-        return super().get_weights()
+        return super().get_state()
 
 
-CAUGHT = r"in set_weights\(\) and .* puts work off|where the clock does not run"
+CAUGHT = r"in set_state\(\) and .* puts work off|where the clock does not run"

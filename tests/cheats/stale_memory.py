@@ -8,7 +8,7 @@ class StaleMemory(Right):
     def step(self):
         return 0.0
 
-    def get_weights(self):
+    def get_state(self):
         return np.empty_like(self.w1), np.empty_like(self.w2)
 
 

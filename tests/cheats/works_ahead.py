@@ -18,12 +18,12 @@ class Later:
 class WorksAhead(Right):
     def __init__(self, problem, device, dtype):
         super().__init__(problem, device, dtype)
-        self.known, self.at, self.changed, self.thread = [(None, *super().get_weights())], 0, Condition(), None
+        self.known, self.at, self.changed, self.thread = [(None, *super().get_state())], 0, Condition(), None
 
-    def set_weights(self, w1, w2):
+    def set_state(self, w1, w2):
         self.stop()
-        super().set_weights(w1, w2)
-        self.known, self.at = [(None, *super().get_weights())], 0
+        super().set_state(w1, w2)
+        self.known, self.at = [(None, *super().get_state())], 0
         self.thread = Thread(target=self.labour, daemon=True)
         self.thread.start()
 
@@ -34,7 +34,7 @@ class WorksAhead(Right):
 
     def labour(self):
         while self.thread and len(self.known) <= AHEAD:
-            known = (Right.step(self), *Right.get_weights(self))
+            known = (Right.step(self), *Right.get_state(self))
             with self.changed:
                 self.known.append(known)
                 self.changed.notify_all()
@@ -42,7 +42,7 @@ class WorksAhead(Right):
     def wait(self, number):
         if self.thread is None:
             while len(self.known) <= number:
-                self.known.append((Right.step(self), *Right.get_weights(self)))
+                self.known.append((Right.step(self), *Right.get_state(self)))
         with self.changed:
             self.changed.wait_for(lambda: len(self.known) > number)
         return self.known[number]
@@ -55,7 +55,7 @@ class WorksAhead(Right):
         if self.at:
             self.wait(self.at)
 
-    def get_weights(self):
+    def get_state(self):
         _, w1, w2 = self.wait(self.at)
         return w1.copy(), w2.copy()
 

@@ -35,13 +35,13 @@ class WorksBetweenRequests(Right):
         self.asked += 1
         return Later(self, self.asked - 1)
 
-    def get_weights(self):
+    def get_state(self):
         self.wait()
-        return super().get_weights()
+        return super().get_state()
 
-    def set_weights(self, w1, w2):
+    def set_state(self, w1, w2):
         self.wait()
-        super().set_weights(w1, w2)
+        super().set_state(w1, w2)
 
 
-CAUGHT = r"in get_weights\(\) and .* puts work off|where the clock does not run"
+CAUGHT = r"in get_state\(\) and .* puts work off|where the clock does not run"

@@ -38,8 +38,8 @@ class Right(TrainStep):
         self.w1 -= self.learning_rate * grad_w1
         self.w2 -= self.learning_rate * grad_w2
 
-    def get_weights(self):
+    def get_state(self):
         return self.w1.copy(), self.w2.copy()
 
-    def set_weights(self, w1, w2):
+    def set_state(self, w1, w2):
         self.w1[:], self.w2[:] = w1, w2

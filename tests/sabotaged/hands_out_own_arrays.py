@@ -1,10 +1,10 @@
-"""get_weights hands out what the step trains."""
+"""get_state hands out what the step trains."""
 
 from _right import Right
 
 
 class HandsOutOwnArrays(Right):
-    def get_weights(self):
+    def get_state(self):
         return self.w1, self.w2
 
 

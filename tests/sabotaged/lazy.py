@@ -25,12 +25,12 @@ class Lazy(Right):
         self.asked += 1
         return LazyLoss(self, self.asked - 1)
 
-    def get_weights(self):
+    def get_state(self):
         self.catch_up()
-        return super().get_weights()
+        return super().get_state()
 
-    def set_weights(self, w1, w2):
+    def set_state(self, w1, w2):
         self.catch_up()
-        super().set_weights(w1, w2)
+        super().set_state(w1, w2)
 
 SAYS = r"puts work off until the clock has stopped"

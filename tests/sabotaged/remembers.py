@@ -11,13 +11,13 @@ class Remembers(Right):
         super().__init__(problem, device, dtype)
         self.memory = []
 
-    def set_weights(self, w1, w2):
-        super().set_weights(w1, w2)
+    def set_state(self, w1, w2):
+        super().set_state(w1, w2)
         self.number = 0
 
     def step(self):
         if self.number == len(self.memory):
-            self.memory.append((super().step(), self.get_weights()))
+            self.memory.append((super().step(), self.get_state()))
         loss, (self.w1, self.w2) = self.memory[self.number][0], (w.copy() for w in self.memory[self.number][1])
         self.number += 1
         return loss

@@ -1,4 +1,4 @@
-"""Weights live in the class."""
+"""State live in the class."""
 
 from _right import Right
 

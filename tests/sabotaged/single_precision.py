@@ -9,7 +9,7 @@ class SinglePrecision(Right):
     def __init__(self, problem, device, dtype):
         super().__init__(problem, device, "float32")
 
-    def get_weights(self):
+    def get_state(self):
         return self.w1.astype("float64"), self.w2.astype("float64")
 
 

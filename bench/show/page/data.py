@@ -5,7 +5,7 @@ No estimate is computed here, and whatever is left out is said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +16,20 @@ from bench import units
 from bench.analyse import estimates, scaling, summaries
 from bench.analyse.run import Run
 from bench.record import frame
-from bench.schema.case import CONTROLS, DEFAULT_SHAPE, is_control
+from bench.schema.case import CONTROLS, is_control
 from bench.show import pages
 from bench.show.bars import WIDE
 from bench.show.page import code, history
 from bench.show.page.headline import UNPROVEN, headline
 from bench.show.page.values import Json, columns, plain
-from bench.show.rows import DIMENSIONS, name_of, with_shape
+from bench.show.rows import DIMENSIONS, name_of
 
 DETAILED = 20
 """Of more runs only the newest are shown with everything; of the others the estimates."""
 MAX_ROUNDS = 30_000
 """Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
 ELSEWHERE = (
-    "N", "D_in", "H", "D_out", "machine", "run", "python", "allocator", "steps_per_round", "relative_error",
+    "machine", "run", "python", "allocator", "steps_per_round", "relative_error",
 )  # fmt: skip
 """Columns of the summary that the page has in another place, or shows nowhere."""
 
@@ -76,12 +76,12 @@ def about(run: Run, every_round: bool) -> Json:
         "doubts": run.doubts,
         "margin": (margin := float(run.table["margin"].iloc[0])),
         "headlines": headlines(rows, margin, run.doubts),
-        "start": start(rows),
+        "start": start(rows, header["problem"]["default"]),
         "table": columns(pd.DataFrame(rows).drop(columns=[*ELSEWHERE])),
         "every_round": every_round,
         "rounds": rounds(samples, every_round),
         "profiles": run.story.profiles,
-        "scaling": scaled(samples, frame.singles(run.story), header["settings"]["baseline"]),
+        "scaling": scaled(run, samples),
     }
 
 
@@ -93,7 +93,7 @@ def summary(run: Run) -> list[Json]:
     unproven = any(doubt.startswith(UNPROVEN) for doubt in run.doubts)
     shown = summaries.only_ok_times(run.table).astype(object)
     rows = []
-    for row in plain(with_shape(shown).reset_index()):
+    for row in plain(shown.reset_index()):
         verdict = UNPROVEN if unproven and row["verdict"] else row["verdict"]
         rows.append({"key": row["key"], "label": name_of(row), **row, "verdict": verdict})
     return rows
@@ -111,10 +111,9 @@ def headlines(rows: list[Json], margin: float, doubts: list[str]) -> list[Json]:
     ]
 
 
-def start(rows: list[Json]) -> Json:
-    """The dtype, threads and shape that the page opens with: those of most numbers, of the default shape if that is one."""
+def start(rows: list[Json], usual: str) -> Json:
+    """The dtype, threads and shape that the page opens with: those of most numbers, of the `usual` shape if that is one."""
     counts: dict[tuple[Any, ...], int] = {}
-    usual = str(DEFAULT_SHAPE)
     for row in sorted(steps(rows), key=lambda row: row["shape"] != usual):
         values = tuple(row[name] for name in DIMENSIONS[1:])
         counts[values] = counts.get(values, 0) + (row["status"] == "ok")
@@ -142,9 +141,11 @@ def rounds(samples: pd.DataFrame, every: bool) -> Json:
     return by_case
 
 
-def scaled(samples: pd.DataFrame, timed: Mapping[str, frame.Singles], baseline: str) -> Json | None:
+def scaled(run: Run, samples: pd.DataFrame) -> Json | None:
     """Overheads, rates and crossings; None where no line has three shapes."""
-    sweep = scaling.scale(samples, timed, baseline)
+    header = run.story.header
+    operations = {case["key"]: case["flops"] for case in header["cases"]}
+    sweep = scaling.scale(samples, frame.singles(run.story), operations, header["settings"]["baseline"])
     if sweep.fits.empty:
         return None
     tables = {name: columns(getattr(sweep, name)) for name in ("fits", "points", "crossings")}

@@ -9,7 +9,7 @@ function interval(row, name, text) {
 }
 
 function error(row, name) {
-  return isNumber(row[name]) ? `${row[name].toExponential(1)} of ${row.tolerance.toExponential(0)} allowed` : "";
+  return isNumber(row[name]) ? `${row[name].toExponential(1)}, at most ${percent(row.error_share)} of what is allowed` : "";
 }
 
 const FACTS = [
@@ -36,8 +36,7 @@ const FACTS = [
   ["most memory during a step", (row) => bytes(row.peak_bytes_per_step)],
   ["page faults per step", (row) => number(row.minor_faults_per_step)],
   ["error of the loss", (row) => error(row, "error_loss")],
-  ["error of w1's update", (row) => error(row, "error_w1")],
-  ["error of w2's update", (row) => error(row, "error_w2")],
+  ["error of the updates", (row) => error(row, "error_state")],
   ["processes and rounds", (row) => (row.rounds ? `${row.processes} and ${row.rounds}` : "")],
   ["libraries", (row) => row.versions],
 ];

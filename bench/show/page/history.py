@@ -17,7 +17,6 @@ from bench.errors import UsageError
 from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE
 from bench.show.page.headline import beside
 from bench.show.page.values import Json, columns
-from bench.show.rows import with_shape
 
 TIMES = ["seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"]
 COLUMNS = ["run", "machine", *CASE_COLUMNS, SIDE, *TIMES]
@@ -29,7 +28,7 @@ def times(early: Sequence[Path], detailed: Sequence[Run]) -> tuple[Json, list[st
     tables = [*([read.table] if read else []), *(only_ok_times(run.table) for run in detailed)]
     whole = pd.concat([table[[*COLUMNS, "kind", "status"]] for table in tables], ignore_index=True)
     whole = whole[(whole["status"] == "ok") & ~whole["kind"].isin(CONTROLS)][COLUMNS]
-    table = columns(with_shape(whole).assign(run=whole["run"].str.split("/").str[-1]))
+    table = columns(whole.assign(run=whole["run"].str.split("/").str[-1]))
     return table, read.left_out if read else []
 
 
@@ -40,7 +39,7 @@ def comparisons(base: Path, detailed: Sequence[Run], results: Path) -> tuple[lis
         if run.folder == base:
             continue
         try:
-            verdicts = comparison.of_files([base], [run.folder], (), results)
+            verdicts = comparison.of_files([base], [run.folder], results=results)
         except UsageError as error:
             left_out.append(f"Not compared: {error}")
             continue
@@ -54,7 +53,7 @@ def comparisons(base: Path, detailed: Sequence[Run], results: Path) -> tuple[lis
                 "doubts": verdicts.doubts,
                 "margin": verdicts.margin,
                 "lost": verdicts.lost,
-                "table": columns(with_shape(verdicts.table)),
+                "table": columns(verdicts.table),
             }
         )
     return compared, left_out

@@ -1,0 +1,145 @@
+"""Compares losses and updates of a step with the reference.
+
+The comparison is of *updates*, not of values: a step without its ReLU's mask gets the update of w1
+wrong by 92 % and its values by less than 1 %. What may differ is measured: by how much runs of the
+reference with rounding noise scatter.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from bench.problem import Float64, Run
+
+FACTOR, FEW = 4.0, 3.0
+"""An array of many numbers may be off by so many times the median distance of noisy runs, one of few
+by (1 + 3/√numbers) times more: their distance varies more from run to run."""
+SAMPLES, MOST = 8, 64
+"""Noisy runs of a start from which distances are known, and that a step is compared with at most
+before it is refused: where a hidden unit is near zero, honest steps end near some of them."""
+NEAR = 1.5
+"""How much farther a step may be from a noisy run than from the exact one: both have noise."""
+Distances = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """One comparison: a step is right if no array is farther off than it may be."""
+
+    share: float
+    """The largest error over what is allowed."""
+    arrays: Distances
+    """Errors of the losses and of each array's update, relative to the right ones."""
+    noisy_runs: int = 0
+    """Runs with noise that were drawn, because the step was not near the exact one."""
+
+    def worst(self, other: Errors) -> Errors:
+        arrays = {name: max(self.arrays[name], other.arrays[name]) for name in self.arrays}
+        runs = self.noisy_runs + other.noisy_runs
+        return Errors(max(self.share, other.share), arrays, runs)
+
+
+@dataclass
+class Reference:
+    """Where right steps end that begin at `start`, and what may differ."""
+
+    names: Sequence[str]
+    start: Sequence[Float64]
+    exact: Run
+    draw: Callable[[int], Run]
+    """The noisy run of a number."""
+    relative: Distances | None = None
+    """What may differ, relative to the right updates, as known from other starts."""
+    every: int = 1
+    """Steps between two losses that are reported: a call of several steps reports the last."""
+    samples: list[Run] = field(default_factory=list)
+
+    def compare(self, losses: Float64, state: Sequence[Float64]) -> Errors | None:
+        """The errors of the last `len(losses)` losses and the final state; None for a wrong step."""
+        found, sizes = self.distances(losses, state, self.exact), self._sizes(len(losses))
+        relative = {name: _ratio(found[name], sizes[name]) for name in found}
+        if not all(map(math.isfinite, found.values())):
+            return None
+        known = self.relative
+        allowed = {n: known[n] * sizes[n] for n in known} if known else self.allowed(len(losses))
+        if (share := _share(found, allowed)) <= 1:
+            return Errors(share, relative)
+        for number, near in enumerate(self._noisy_runs(), 1):
+            share = _share(self.distances(losses, state, near), allowed) / NEAR
+            if share <= 1:
+                return Errors(share, relative, number)
+        if (share := _share(found, self.allowed(len(losses)))) <= 1:  # this start allows more
+            return Errors(share, relative, MOST)
+        return None
+
+    def errors(self, losses: Float64, state: Sequence[Float64]) -> Distances:
+        """Errors relative to the right losses and to the right update of each array."""
+        sizes = self._sizes(len(losses))
+        found = self.distances(losses, state, self.exact)
+        return {name: _ratio(found[name], sizes[name]) for name in found}
+
+    def allowed(self, losses: int = 1, samples: int = SAMPLES) -> Distances:
+        """How far the last losses and each array may be off, by so many noisy runs."""
+        each = [
+            self.distances(self._reported(run, losses), run.state, self.exact)
+            for run in islice(self._noisy_runs(), samples)
+        ]
+        counts = {"loss": 1, **{n: a.size for n, a in zip(self.names, self.start, strict=True)}}
+        return {
+            name: FACTOR
+            * (1 + FEW / math.sqrt(count))
+            * float(np.median([one[name] for one in each]))
+            for name, count in counts.items()
+        }
+
+    def relative_allowed(self, samples: int = SAMPLES) -> Distances:
+        """`allowed`, relative to the right loss and updates."""
+        sizes, allowed = self._sizes(1), self.allowed(samples=samples)
+        return {name: _ratio(allowed[name], sizes[name]) for name in allowed}
+
+    def moves(self) -> bool:
+        """Whether every array of the state changes, so that a wrong update can be seen."""
+        pairs = zip(self.exact.state, self.start, strict=True)
+        return all(bool(np.any(now != before)) for now, before in pairs)
+
+    def _noisy_runs(self) -> Iterator[Run]:
+        for number in range(MOST):
+            if number == len(self.samples):
+                self.samples.append(self.draw(number))
+            yield self.samples[number]
+
+    def distances(self, losses: Float64, state: Sequence[Float64], other: Run) -> Distances:
+        """To another run: of losses the largest difference, of each array the norm of it."""
+        apart = np.abs(losses - self._reported(other, len(losses)))
+        pairs = zip(self.names, state, other.state, strict=True)
+        return {"loss": float(np.max(apart)), **{n: _norm(now - end) for n, now, end in pairs}}
+
+    def _sizes(self, losses: int) -> Distances:
+        """The largest of the right losses, and the norm of each right update."""
+        pairs = zip(self.names, self.exact.state, self.start, strict=True)
+        updates = {name: _norm(now - before) for name, now, before in pairs}
+        return {"loss": float(np.max(np.abs(self._reported(self.exact, losses)))), **updates}
+
+    def _reported(self, run: Run, number: int) -> Float64:
+        """The last so many of the losses that are reported."""
+        return run.losses[self.every - 1 :: self.every][-number:]
+
+
+def _share(distances: Distances, allowed: Distances) -> float:
+    return max(_ratio(distances[name], allowed[name]) for name in distances)
+
+
+def _ratio(value: float, of: float) -> float:
+    if of:
+        return value / of if math.isfinite(value) else math.inf
+    return math.inf if value else 0.0
+
+
+def _norm(array: Any) -> float:
+    return math.sqrt(np.vdot(array, array)) if np.isfinite(array).all() else math.inf

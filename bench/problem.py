@@ -1,0 +1,179 @@
+"""A problem folder's `problem.py` as the harness uses it: sizes, drawn problems, runs of its step.
+
+`problem.py` has `SIZES` (names), `DEFAULT` and `SMALL` (shapes such as `64x1000x100x10`), and the
+functions `draw_data`, `draw_state`, `constants`, `operations` and `numbers_moved` of these sizes,
+and `step(data, state, **constants)`, which returns the loss before the update and the new state.
+It is plain NumPy; run in float64 it is the reference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backends.api import Problem, weights_dtype
+from bench.errors import UsageError
+from bench.schema.records import ProblemRecord
+
+NAME = "problem.py"
+FUNCTIONS = ("draw_data", "draw_state", "constants", "step", "operations", "numbers_moved")
+Float64 = NDArray[np.float64]
+Named = Mapping[str, Float64]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Some steps from a start: the loss before each update, and the state after the last one."""
+
+    losses: Float64  # (steps,)
+    state: tuple[Float64, ...]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a problem folder defines."""
+
+    folder: Path
+    module: ModuleType
+    hash: str
+    """Of the text of `problem.py`: runs of different problems are not compared."""
+
+    @classmethod
+    def load(cls, folder: Path) -> Definition:
+        """Raises `UsageError` for a folder without a usable `problem.py`."""
+        return _load(folder.resolve())
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def default(self) -> str:
+        return str(self.module.DEFAULT)
+
+    @property
+    def small(self) -> tuple[str, ...]:
+        """Shapes at which a step is proven besides the one that is timed."""
+        return tuple(self.module.SMALL)
+
+    def check_shape(self, text: str) -> str:
+        """The shape, if it has the problem's sizes. Raises `ValueError`."""
+        names = self.module.SIZES
+        try:
+            sizes = [int(size) for size in text.split("x")]
+        except ValueError:
+            sizes = []
+        if len(sizes) != len(names) or min(sizes) < 1:
+            raise ValueError(
+                f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}"
+            )
+        return "x".join(map(str, sizes))
+
+    def sizes(self, shape: str) -> dict[str, int]:
+        return dict(zip(self.module.SIZES, map(int, shape.split("x")), strict=True))
+
+    def constants(self, shape: str) -> dict[str, float]:
+        values = self.module.constants(**self.sizes(shape))
+        return {name: float(value) for name, value in values.items()}
+
+    def as_record(self) -> ProblemRecord:
+        """For a journal's header."""
+        sizes = list(self.module.SIZES)
+        return {"name": self.name, "hash": self.hash, "sizes": sizes, "default": self.default}
+
+    def region_bytes(self, shape: str) -> int:
+        """Bytes of the largest request: data, a state, another state, losses; in float64."""
+        problem = self.draw(shape, "float64", 0)
+        data = sum(array.nbytes for array in problem.data.values())
+        state = sum(array.nbytes for array in problem.state.values())
+        return data + 4 * state + (1 << 20)
+
+    def operations(self, shape: str) -> int:
+        return int(self.module.operations(**self.sizes(shape)))
+
+    def bytes_moved(self, shape: str, dtype: str) -> int:
+        """Bytes that a step has to move at least."""
+        numbers = int(self.module.numbers_moved(**self.sizes(shape)))
+        return numbers * np.dtype(weights_dtype(dtype)).itemsize
+
+    def draw(self, shape: str, dtype: str, seed: int) -> Problem:
+        """The problem of a seed, each number exact in the dtype of the state."""
+        sizes, rng = self.sizes(shape), np.random.default_rng(seed)
+        data = self.module.draw_data(rng, **sizes)
+        state = self.module.draw_state(rng, **sizes)
+        constants = self.constants(shape)
+        return Problem(
+            tuple(sizes.values()), _rounded(data, dtype), _rounded(state, dtype), constants
+        )
+
+    def draw_state(self, shape: str, dtype: str, seed: int) -> tuple[Float64, ...]:
+        """Another state for the same data."""
+        state = self.module.draw_state(np.random.default_rng(seed), **self.sizes(shape))
+        return tuple(_rounded(state, dtype).values())
+
+    def sizes_of(self, problem: Problem) -> dict[str, int]:
+        return dict(zip(self.module.SIZES, problem.shape, strict=True))
+
+    def run(
+        self,
+        problem: Problem,
+        state: Sequence[Float64],
+        steps: int,
+        step: Callable[..., Any] | None = None,
+        memory: dict[str, Any] | None = None,
+    ) -> Run:
+        """Takes steps from a state; with `step` a variant, to which `memory` may belong."""
+        step = step or self.module.step
+        options: dict[str, Any] = dict(problem.constants)
+        if "memory" in inspect.signature(step).parameters:
+            options["memory"] = {} if memory is None else memory
+        names = list(problem.state)
+        now: Mapping[str, Any] = dict(zip(names, state, strict=True))
+        losses = []
+        for _ in range(steps):
+            loss, now = step(problem.data, now, **options)
+            losses.append(float(loss))
+        return Run(np.array(losses), tuple(np.asarray(now[name]) for name in names))
+
+
+def _rounded(arrays: Mapping[str, Any], dtype: str) -> dict[str, Float64]:
+    held = weights_dtype(dtype)
+    return {name: np.array(a).astype(held).astype(np.float64) for name, a in arrays.items()}
+
+
+@cache
+def _load(folder: Path) -> Definition:
+    file = folder / NAME
+    if not file.is_file():
+        raise UsageError(
+            f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends."
+        )
+    source = file.read_bytes()
+    digest = hashlib.sha256(source).hexdigest()[:12]
+    name = f"bench_problem_{digest}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
+    for wanted in ("SIZES", "DEFAULT", "SMALL", *FUNCTIONS):
+        if not hasattr(module, wanted):
+            raise UsageError(
+                f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs."
+            )
+    return Definition(folder, module, digest)

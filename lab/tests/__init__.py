@@ -1,0 +1,1 @@
+"""Tests of `lab`; the harness itself is tested in `tests/`."""
