@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -11,7 +11,6 @@ import pandas as pd
 import threadpoolctl
 
 from bench import conversation
-from bench.judge.questions import SHAPES, Proof, Turns
 from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
 from bench.measure.rounds import worst
@@ -19,9 +18,10 @@ from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
+from bench.problem import Definition
 from bench.record import journal
 from bench.region import Region
-from bench.schema.case import Shape
+from bench.schema.case import Case
 from bench.settings import Settings
 from bench.worker import gate, isolation, profiling, timing, visits
 from bench.worker.requests import Requests as Worker
@@ -42,15 +42,31 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
-    """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
-    every, nonce, errors = build.steps_per_call, f"nonce {seed}", []
-    for number, each in enumerate((Shape(*shape), *elsewhere)):
-        proof = Proof(each, dtype, every, nonce, f"proof {number}")
-        errors.append(asdict(proof.judge(gate.prove(build, device, dtype, proof.given, proof.calls))))
-    turns = Turns(dtype, every, nonce)
-    turns.judge(gate.take_turns(build, device, dtype, turns.given, turns.CALLS))
+def prove(build, device, dtype, shape, small=None):
+    """What judge and worker do to prove a step, both in this process; the worst errors.
+
+    `small`: how many of the problem's small shapes as well, all by default. Raises `Wrong`.
+    """
+    judge, errors = Judge(0, str(BACKENDS)), []
+    case = Case("any", device, dtype, 1, shape).as_json()
+    about, place = {"case": case, "steps_per_call": build.steps_per_call}, (device, dtype)
+    for number in range(1 + len(judge.definition.small[:small])):
+        asked = judge.prove(**about, number=number)
+        errors.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
+    judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
     return worst(errors)
+
+
+def answers(take, build, asked, device="cpu", dtype="float32"):
+    """What a worker replies to a judge's question; `take` is a function of `bench.worker.gate`."""
+    given = [array.copy() for array in asked["arrays"]]
+    return take(build, device, dtype, given, asked["problem"], asked["calls"])
+
+
+def a_problem(shape="7x13x5x3", seed=0, **constants):
+    """A problem of the default problem folder."""
+    problem = Definition.load(BACKENDS).draw(shape, "float64", seed)
+    return replace(problem, constants={**problem.constants, **constants})
 
 
 class Ticks:
@@ -68,8 +84,6 @@ class FakeHandle:
 
     Requests and replies become JSON and arrays lie in a shared region, as between processes.
     """
-
-    cpu_seconds_while_stopped = 0.0
 
     def __init__(self, name, requests, executor):
         self.name, self.requests, self.executor = name, requests, executor
@@ -90,9 +104,6 @@ class FakeHandle:
         self.executor.log.append((self.name, do))
         reply = conversation.answer(getattr(self.requests, do), request, self.theirs)
         return self.executor.change(self.name, do, json.loads(json.dumps(reply)))
-
-    def cpu_seconds(self):
-        return 0.0
 
     def stop(self):
         self._note("stop", running=False)
@@ -142,7 +153,7 @@ class FakeExecutor:
         self._judge.end()
 
     def judge(self):
-        self._judge = FakeHandle("judge", Judge(0), self)
+        self._judge = FakeHandle("judge", Judge(0, str(BACKENDS)), self)
         return self._judge
 
     def cpus(self, case):
@@ -169,13 +180,13 @@ def described(*names, folders=()):
     """Name -> `Backend`, as a worker would describe it, of files in the project and in `folders`."""
     paths = discovery.find([BACKENDS, CONTROLS, *folders])
     facts = {name: json.loads(json.dumps(discovery.describe(paths[name], ["cpu"]))) for name in names}
-    return {name: Backend.from_json(facts[name], paths[name], False) for name in names}
+    return {name: Backend.from_json(facts[name], paths[name]) for name in names}
 
 
 def small_plan(backends, **changes):
     """A plan of all training steps among these backends, at a small shape."""
     names = tuple(name for name, backend in backends.items() if backend.proven)
-    small = {"shapes": (Shape(7, 13, 5, 3),), "processes": 2, "blocks": 2, "steps": 2}
+    small = {"shapes": ("7x13x5x3",), "processes": 2, "blocks": 2, "steps": 2}
     given = {"devices": ("cpu",), "backends": names, **small, **changes}
     settings = replace(Settings.from_env({}), **given)
     return make_plan(settings, (Side(backends=backends),), ("cpu",))

@@ -61,8 +61,8 @@ def test_weights_go_in_and_out_unchanged(name):
     dtype = _loaded(name).dtypes[0]
     step = _runnable(name, "cpu", dtype)(Problem.random(7, 13, 5, 3), "cpu", dtype)
     w1, w2 = (np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in ((13, 5), (5, 3)))
-    step.set_weights(w1, w2)
-    assert [w.tolist() for w in step.get_weights()] == [w1.tolist(), w2.tolist()]
+    step.set_state(w1, w2)
+    assert [w.tolist() for w in step.get_state()] == [w1.tolist(), w2.tolist()]
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -39,7 +39,7 @@ def test_what_is_left_of_a_tile_or_a_panel_is_computed_too(shape, dtype):
     expected = train(problem, 2)
     loose = {"float32": 1e-4, "float64": 1e-11}[dtype]
     assert losses == pytest.approx(expected.losses, rel=loose)
-    for w, right in zip(step.get_weights(), (expected.w1, expected.w2), strict=True):
+    for w, right in zip(step.get_state(), (expected.w1, expected.w2), strict=True):
         np.testing.assert_allclose(w, right, rtol=loose, atol=loose)
 
 

@@ -60,7 +60,6 @@ def _measured(tmp_path_factory, names, **settings):
         "BENCH_DEVICES": "cpu",
         "BENCH_RESULTS": str(results),
         "BENCH_BLOCKS": "3",
-        "BENCH_SANDBOX": "off",
         "BROKEN_COUNT": str(counted),
         **settings,
     }
@@ -128,14 +127,12 @@ def test_a_backend_that_fails_in_the_fifth_pass_keeps_its_samples(tmp_path_facto
 
 
 def test_a_baseline_that_hangs_leaves_no_ratio_and_no_process(tmp_path_factory):
-    """In a sandbox."""
     folder, printed, _ = _measured(
         tmp_path_factory,
         ["numpy_manual", "hangs"],
         BENCH_TIMEOUT="4",
         BENCH_PROCESSES="2",
         BENCH_BASELINE="hangs",
-        BENCH_SANDBOX="foreign",
         STEPBENCH_TEST="survivors",
         **LIGHT,
     )

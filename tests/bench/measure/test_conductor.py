@@ -1,7 +1,6 @@
 """If these fail, workers run side by side, or a failure is lost, blamed on another case or unseen."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 
@@ -9,7 +8,6 @@ from bench.errors import UsageError
 from bench.measure import conductor
 from bench.measure.asking import CaseFailed
 from bench.measure.process import Died
-from bench.schema.case import DEFAULT_SHAPE, Case
 from tests.support import FakeExecutor, described, small_plan
 
 CASES = ("numpy_manual", "other", "twin", "null")
@@ -141,7 +139,7 @@ WRONG = {"status": "wrong", "reason": "changes x"}
         ("run", Died("it is gone"), VISIT, "failed", "it is gone (in pass 1, block 1)."),
         ("run", {"seconds": 0.0}, VISIT, "failed", "round whose seconds is 0.0, expected"),
         ("run", {"faults": -1}, VISIT, "failed", "round whose faults is -1"),
-        ("take", {"arrays": []}, REHEARSED, "wrong", "hands out 0 arrays after a round"),
+        ("take", {"arrays": []}, REHEARSED, "wrong", "answers with 0 arrays, expected 3"),
         ("settle", WRONG, 1, "wrong", "changes x (in pass 1, block 1)."),
         ("take", Died("it is gone"), REHEARSED + 6, "failed", "it is gone (in pass 2, "),
     ],
@@ -199,7 +197,7 @@ def test_a_reply_cannot_overwrite_what_the_conductor_says(plan):
         }
 
 
-@pytest.mark.parametrize("asked", ["draw", "problem", "proven", "weights", "judged", "losses"])
+@pytest.mark.parametrize("asked", ["draw", "problem", "proven", "took_turns", "start", "judged", "losses"])
 def test_a_run_without_its_judge_ends_and_blames_no_case(asked, plan):
     executor, records = FakeExecutor(_once("judge", asked, Died("it is gone"))), []
     says = "^the judge's process: it is gone; what was measured so far is kept, run again.$"
@@ -228,24 +226,3 @@ def test_a_profile_is_made_after_timing_and_its_failure_costs_no_time(plan):
     assert len(expected) == conductor.EPOCHS
     assert "failure" not in _kinds(records)
     assert [_name(r) for r in records if r["record"] == "visit"].count("other") == 4
-
-
-def _least(peak, threads=1):
-    """Of a step at the default shape; a product takes 10 µs, the peak's quickest call 5 µs."""
-    case = Case("step", "cpu", "float32", threads, DEFAULT_SHAPE)
-    bound = replace(case, backend="bound")
-    work = {"cpu": {"float32": (1_000_000, 0)}}
-    backends = {
-        "step": SimpleNamespace(proven=True, kind="rung", work=work),
-        "bound": SimpleNamespace(proven=False, kind="peak", work=work),
-    }
-    visits = {case.key: [], bound.key: [{"throughput_call_seconds": [5e-6, 40e-6]}] * peak}
-    plan = SimpleNamespace(backend=lambda case: backends[case.backend])
-    leader = SimpleNamespace(plan=plan, visits=visits)
-    return conductor.Conductor._least_seconds(leader, case, [case, bound])
-
-
-def test_a_step_takes_at_least_what_its_arithmetic_does_at_the_peak():
-    assert _least(peak=False) == (0.0, False)
-    assert _least(peak=True) == (pytest.approx(25_984_000 / 200e9), True)
-    assert _least(peak=True, threads=2) == (pytest.approx(25_984_000 / 400e9), True)

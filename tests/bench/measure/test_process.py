@@ -12,7 +12,6 @@ from bench.machine import environment
 from bench.measure import process
 from bench.measure.environ import worker_environment
 from bench.measure.process import Died, Process
-from bench.measure.rounds import STOPPED_CPU
 
 
 def test_thread_and_allocator_settings_are_in_the_environment_before_start():
@@ -107,79 +106,17 @@ def test_characters_that_no_file_could_hold_are_replaced(starts):
     assert saying.ask("anything")["a"] == [{"\ufffd": "\ufffd[2J\n\u00e9"}]
 
 
-SPINS = """
+SPINS = f"""
 if not (child := os.fork()):
-    {leaves}
-    {ok}
+    os.setsid()
+    {OK}
     while True: pass
 """
-ENDS = f"""
-if not os.fork():
-    while time.process_time() < 0.3: pass
-    os._exit(0)
-os.wait()
-{OK}
-"""
-
-
-@pytest.mark.parametrize("code", [SPINS.format(leaves="", ok=OK), ENDS], ids=["runs", "ended"])
-def test_cpu_time_includes_that_of_children(code, starts):
-    saying = starts(code)
-    saying.ask("anything")
-    deadline = time.monotonic() + 10  # on a busy machine it gets a part of a core
-    while saying.cpu_seconds() <= 0.25:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
-WAKES = """
-import ctypes, signal, struct
-signal.signal(signal.SIGCONT, lambda *_: None)
-libc, timer = ctypes.CDLL(None), ctypes.c_void_p()
-libc.timer_create(1, struct.pack("=Qii48x", 0, signal.SIGCONT, 0), ctypes.byref(timer))
-def alive():  # again and again: a stop discards a waiting signal, and the timer is not set again
-    libc.timer_settime(timer, 0, struct.pack("=4q", 0, 10**8, 0, 10**8), None)
-"""
-
-
-@pytest.mark.parametrize(("code", "wakes"), [("alive = str", False), (WAKES, True)])
-def test_a_process_that_wakes_itself_is_seen(code, wakes, starts):
-    saying = starts(f"{code}\nalive()\n{OK}\nwhile True: alive()")
-    saying.ask("anything")
-    for times in range(10 if wakes else 3):
-        seconds = saying.cpu_seconds_while_stopped
-        assert times > 1 or seconds <= STOPPED_CPU, "once may be the host's doing"
-        saying.stop()
-        time.sleep(0.25)
-        saying.resume()
-        if saying.cpu_seconds_while_stopped > STOPPED_CPU:
-            break
-    assert (saying.cpu_seconds_while_stopped > STOPPED_CPU) == wakes
-
-
-POOL = f"""
-import hashlib, threading
-for _ in range(4):
-    arguments = ("sha256", b"", b"", 2**30)
-    threading.Thread(target=hashlib.pbkdf2_hmac, args=arguments, daemon=True).start()
-{OK}
-while True: time.sleep(1)
-"""
-
-
-def test_cpu_time_until_the_last_thread_has_stopped_is_no_waking(starts):
-    saying = starts(POOL)
-    saying.ask("anything")
-    for _ in range(100):
-        saying.stop()
-        time.sleep(0.005)
-        saying.resume()
-    assert saying.cpu_seconds_while_stopped < STOPPED_CPU
 
 
 def test_a_child_that_leaves_its_group_is_ended_with_the_stop(starts):
     """A signal to the group does not reach it, and it would run while others are timed."""
-    saying = starts(SPINS.format(leaves="os.setsid()", ok=OK))
+    saying = starts(SPINS)
     saying.ask("anything")
     (child,) = psutil.Process(saying.pid).children()
     saying.stop()

@@ -10,12 +10,13 @@ from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
 from bench.measure.asking import CaseFailed, ask, ask_judge, compare, pass_arrays
 from bench.measure.process import Died
-from bench.measure.rounds import AUDIT, DEVICE, LATENCY, THROUGHPUT, WARM, VisitPlan, worst
+from bench.measure.rounds import DEVICE, LATENCY, THROUGHPUT, WARM, VisitPlan, worst
+from bench.paths import BACKENDS
 from bench.plan.sides import Backend
 from bench.region import Region
-from bench.schema.case import Case, Shape
+from bench.schema.case import Case
 
-CASE = Case("hand", "cpu", "float32", 1, Shape(7, 13, 5, 3))
+CASE = Case("hand", "cpu", "float32", 1, "7x13x5x3")
 STEP = Backend("hand", "hand.py", "", "", "rung", None)
 LAYOUT = [["float64", [3]]]
 OK = {"status": "ok"}
@@ -33,12 +34,9 @@ class Clock:
 class Asked:
     """A process that replies from a table, logs its requests, and moves the clock meanwhile."""
 
-    cpu_seconds_while_stopped = 0.0
-
     def __init__(self, clock, log, replies, takes=None):
         self.clock, self.log, self.replies, self.takes = clock, log, replies, takes or {}
         self.region = Region.new(1 << 12)
-        self.computed = 1.0
 
     def send(self, do, **request):
         self.sent = do, request
@@ -49,13 +47,8 @@ class Asked:
     def ask(self, do, **request):
         self.log.append((do, request))
         self.clock.now += self.takes.get(do, 0.0)
-        self.computed += self.takes.get(do, 0.0) / 2
         reply = self.replies.get(do, {})
         return OK | (reply(**request) if callable(reply) else reply)
-
-    def cpu_seconds(self):
-        self.clock.now += self.takes.get("count", 0.0)
-        return self.computed
 
 
 @pytest.fixture
@@ -63,11 +56,11 @@ def visit(monkeypatch):
     """(plan, worker, all requests). A put takes 1 s, a run 10 s, a take 0.1 s; more each time."""
     clock, log = Clock(), []
     monkeypatch.setattr(rounds, "perf_counter", clock)
-    judge = Asked(clock, log, {}, {"weights": 1000.0, "judged": 1000.0})
+    judge = Asked(clock, log, {}, {"start": 1000.0, "judged": 1000.0})
     worker = Asked(clock, log, {}, {"put": 1.0, "run": 10.0, "take": 0.1, "settle": 500.0})
     numbers = iter(range(1, 100))
 
-    def weights(name):
+    def start(name):
         judge.region.write([np.array([len(name), 0.5, 7.0])])
         return {"arrays": LAYOUT}
 
@@ -86,87 +79,65 @@ def visit(monkeypatch):
 
     def judged(**_):
         number = next(numbers)
-        return {"errors": {"loss": number, "w1": 2 * number, "w2": 3 * number, "kinks": 1}}
+        return {"errors": {"share": number, "arrays": {"w": 2 * number}, "noisy_runs": 1}}
 
-    judge.replies |= {"weights": weights, "judged": judged}
+    judge.replies |= {"start": start, "judged": judged}
     worker.replies |= {"run": run, "take": take}
     yield VisitPlan(judge, CASE, STEP, 4, "0 1"), worker, log
     for process in (judge, worker):
         process.region.close()
 
 
-def _name(name, steps):
-    return f"0 1 7x13x5x3 float32 {name} {steps}"
+def _name(name, steps, every=1):
+    return f"0 1 7x13x5x3 float32 {name} {steps}/{every}"
 
 
 def _round(name, mode, calls, every=1):
     """The requests of a round."""
-    yield "weights", {"name": _name(name, calls * every)}
+    place = {"name": _name(name, calls * every, every)}
+    yield "start", place
     yield "put", {"arrays": LAYOUT}
     yield "run", {"mode": mode, "calls": calls}
     yield "take", {}
-    yield "judged", {"arrays": LAYOUT, "name": _name(name, calls * every), "every": every}
+    yield "judged", {"arrays": LAYOUT, **place}
 
 
-@pytest.mark.parametrize("audited", [False, True])
 @pytest.mark.parametrize("marks", [False, True])
-def test_a_visit_asks_for_its_rounds_in_order_and_settles_once(audited, marks, visit):
+def test_a_visit_asks_for_its_rounds_in_order_and_settles_once(marks, visit):
     plan, worker, log = visit
-    reply = plan.visit(worker, audited, marks)
+    reply = plan.visit(worker, marks)
     assert log == [
         *list(_round(WARM, "throughput", 1))[:3],
         *_round(THROUGHPUT, "throughput", 4),
-        *(_round(AUDIT, "throughput", 8) if audited else ()),
         *_round(LATENCY, "latency", 4),
         *(_round(DEVICE, "device", 4) if marks else ()),
         ("settle", {}),
     ]
-    assert (reply["device_seconds"] is not None, "audit_steps" in reply["outside"]) == (
-        marks,
-        audited,
-    )
+    assert (reply["device_seconds"] is not None) == marks
 
 
-def test_a_visit_reports_each_clock_under_its_name(visit):
-    """The judge's thousand seconds are in none of them."""
+def test_a_visit_reports_each_clock_of_the_worker_under_its_name(visit):
     plan, worker, _ = visit
-    worker.takes |= {"run": 10.0, "count": 0.5}
-    assert plan.visit(worker, audited=True, marks=True) == {
+    assert plan.visit(worker, marks=True) == {
         "steps": 4,
         "throughput_seconds": 29.0,
         "dispatch_seconds": 1.0,
-        "latency_seconds": 49.0,
+        "latency_seconds": 39.0,
         "throughput_call_seconds": [0.25] * 4,
-        "latency_call_seconds": [49.0 / 4] * 4,
-        "device_seconds": 59.0,
+        "latency_call_seconds": [39.0 / 4] * 4,
+        "device_seconds": 49.0,
         "minor_faults": 5,
         "readback_seconds": pytest.approx(0.1),
-        "errors": {"loss": 4, "w1": 8, "w2": 12, "kinks": 4},
-        "outside": {
-            "put_seconds": pytest.approx(5.0),
-            "throughput_seconds": pytest.approx(20.0),
-            "latency_seconds": pytest.approx(40.0),
-            "device_seconds": pytest.approx(50.0),
-            "take_seconds": pytest.approx(0.4),
-            "span_seconds": pytest.approx(2.0 + 20.0 + 0.1),
-            "cpu_seconds": pytest.approx((2.0 + 20.0 + 0.1) / 2),
-            "cpu_span_seconds": pytest.approx(0.5 + 2.0 + 20.0 + 0.1 + 0.5),
-            "audit_steps": 8,
-            "audit_span_seconds": pytest.approx(3.0 + 30.0 + 0.2),
-        },
+        "errors": {"share": 3, "arrays": {"w": 6}, "noisy_runs": 3},
     }
 
 
-def test_a_process_that_computed_while_it_was_stopped_fails_before_it_is_asked(visit):
-    plan, worker, log = visit
-    worker.cpu_seconds_while_stopped = 0.005
-    plan.visit(worker, audited=False, marks=False)
-    log.clear()
-    worker.cpu_seconds_while_stopped = 0.006
-    says = r"^computes for 6\.00 ms while it is stopped and others are timed$"
-    with pytest.raises(CaseFailed, match=says) as caught:
-        plan.visit(worker, audited=False, marks=False)
-    assert (caught.value.status, log) == ("wrong", [])
+def test_a_round_is_timed_by_the_conductors_clock_without_the_judge(visit):
+    plan, worker, _ = visit
+    found = plan.round(worker, THROUGHPUT, 4)
+    times = found.put_seconds, found.run_seconds, found.take_seconds
+    assert times == pytest.approx((1.0, 10.0, 0.1))
+    assert found.span_seconds == pytest.approx(11.1)
 
 
 MALFORMED = "answers with a round whose "
@@ -206,25 +177,25 @@ def test_calls_are_as_many_as_asked_for_and_add_up_to_two_nanoseconds(
     run = worker.replies["run"]
     worker.replies["run"] = lambda **asked: run(**asked) | (change if asked["mode"] == mode else {})
     if status is None:
-        plan.visit(worker, audited=False, marks=False)
+        plan.visit(worker, marks=False)
         return
     with pytest.raises(CaseFailed) as caught:
-        plan.visit(worker, audited=False, marks=False)
+        plan.visit(worker, marks=False)
     assert (caught.value.status, says in str(caught.value)) == (status, True)
 
 
-def test_weights_go_to_the_worker_and_its_answers_to_the_judge(visit):
+def test_a_state_goes_to_the_worker_and_its_answers_to_the_judge(visit):
     plan, worker, _ = visit
     plan.round(worker, LATENCY, 4)
     assert plan.judge.region.read(LAYOUT)[0].tolist() == [3.0, 1.0, 4.0]
-    plan._weights(worker, WARM, 1)
+    plan._start(worker, WARM, 1)
     assert worker.region.read(LAYOUT)[0].tolist() == [len(_name(WARM, 1)), 0.5, 7.0]
 
 
 def test_a_control_is_timed_and_never_compared(visit):
     plan, worker, log = visit
     plan = replace(plan, backend=replace(STEP, kind="guard"))
-    assert plan.visit(worker, audited=True, marks=False)["errors"] is None
+    assert plan.visit(worker, marks=False)["errors"] is None
     assert "judged" not in [do for do, _ in log]
     assert [each["proven"] for each in plan.draws({LATENCY: 4})] == [False]
 
@@ -232,48 +203,36 @@ def test_a_control_is_timed_and_never_compared(visit):
 def test_several_steps_in_one_call_are_named_counted_and_compared_as_steps(visit):
     plan, worker, log = visit
     plan = replace(plan, backend=replace(STEP, steps_per_call=10))
-    reply = plan.visit(worker, audited=True, marks=False)
-    assert (plan.steps, reply["steps"], reply["outside"]["audit_steps"]) == (40, 40, 80)
+    assert (plan.steps, plan.visit(worker, marks=False)["steps"]) == (40, 40)
     assert log[3:8] == list(_round(THROUGHPUT, "throughput", 4, every=10))
-
-
-@pytest.mark.parametrize(
-    ("calls", "every", "longer"),
-    [(4, 1, 8), (50, 1, 100), (51, 1, 25), (5, 10, 10), (6, 10, 3), (1, 100, 1), (1, 1, 2)],
-)
-def test_an_audit_is_twice_as_long_or_half_where_twice_could_not_be_proven(calls, every, longer):
-    assert VisitPlan(None, CASE, replace(STEP, steps_per_call=every), calls, "").longer == longer
 
 
 def test_the_judge_draws_all_that_a_visit_asks_for_and_trains_no_warm_up(visit):
     plan, worker, log = visit
-    drawn = list(plan.draws(plan.lengths(audited=True, marks=True)))
-    plan.visit(worker, audited=True, marks=True)
-    asked = {request["name"] for do, request in log if do == "weights"}
+    drawn = list(plan.draws(plan.lengths(marks=True)))
+    plan.visit(worker, marks=True)
+    asked = {request["name"] for do, request in log if do == "start"}
     assert {each["name"] for each in drawn} == asked
-    judge = Judge(0)
+    judge = Judge(0, str(BACKENDS))
     judge.draw([drawn])
     trained = {
-        name: len(each.expected.losses) for name, each in judge.rounds.items() if each.expected
+        name: len(question.reference.exact.losses)
+        for name, question in judge.rounds.items()
+        if question.reference
     }
-    assert trained == {
-        _name(THROUGHPUT, 4): 4,
-        _name(LATENCY, 4): 4,
-        _name(DEVICE, 4): 4,
-        _name(AUDIT, 8): 8,
-    }
+    assert trained == {_name(mode, 4): 4 for mode in (THROUGHPUT, LATENCY, DEVICE)}
 
 
 def test_rounds_are_shared_by_cases_of_one_shape_dtype_block_and_length():
     plans = [
         VisitPlan(None, case, STEP, 4, block)
-        for case in (CASE, replace(CASE, dtype="float64"), replace(CASE, shape=Shape(1, 2, 3, 4)))
+        for case in (CASE, replace(CASE, dtype="float64"), replace(CASE, shape="1x2x3x4"))
         for block in ("0 0", "0 1")
     ]
-    names = {plan._name(mode, n) for plan in plans for mode in (THROUGHPUT, AUDIT) for n in (4, 8)}
+    names = {plan._name(mode, n) for plan in plans for mode in (THROUGHPUT, LATENCY) for n in (4, 8)}
     assert len(names) == 3 * 2 * 2 * 2
     other = replace(plans[0], case=replace(CASE, backend="other"))
-    assert plans[0]._name(AUDIT, 4) == other._name(AUDIT, 4)
+    assert plans[0]._name(LATENCY, 4) == other._name(LATENCY, 4)
 
 
 class Replies:
@@ -330,16 +289,19 @@ def test_malformed_arrays_fail_the_case_and_reach_no_other_process(reply, pass_)
 
 
 def test_a_request_goes_with_the_arrays_of_a_reply():
-    sender, receiver = Replies(OK), Replies(OK | {"errors": "some"})
+    sender, receiver = Replies(OK), Replies(OK)
     layout = sender.region.write([np.arange(3.0)])
-    for pass_, found in ((pass_arrays, receiver.reply), (compare, "some")):
-        assert pass_(sender, {"arrays": layout}, receiver, "judged", name="a") == found
+    for pass_ in (pass_arrays, compare):
+        assert pass_(sender, {"arrays": layout}, receiver, "judged", name="a") == receiver.reply
         assert receiver.request == ("judged", {"arrays": layout, "name": "a"})
         assert receiver.region.read(layout)[0].tolist() == [0, 1, 2]
 
 
-def test_of_several_errors_the_largest_count_and_kinks_add_up():
-    first, second = ({"loss": a, "w1": b, "kinks": c} for a, b, c in ((3, 1, 1), (1, 4, 2)))
-    assert worst([first, None, second]) == {"loss": 3, "w1": 4, "kinks": 3}
+def test_of_several_errors_the_largest_count_and_noisy_runs_add_up():
+    first, second = (
+        {"share": share, "arrays": {"a": a, "b": b}, "noisy_runs": runs}
+        for share, a, b, runs in ((3, 1, 5, 1), (1, 4, 2, 2))
+    )
+    assert worst([first, None, second]) == {"share": 3, "arrays": {"a": 4, "b": 5}, "noisy_runs": 3}
     assert worst([None, second]) == second
     assert worst([None]) is None

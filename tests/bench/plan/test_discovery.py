@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.paths import BACKENDS
+from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 
 SOUND = """
@@ -16,8 +16,8 @@ class Mine(TrainStep):
     kind = "seed"
     def __init__(self, problem, device, dtype): pass
     def step(self): return 0.0
-    def get_weights(self): return None
-    def set_weights(self, w1, w2): pass
+    def get_state(self): return None
+    def set_state(self, *state): pass
 """
 
 
@@ -30,7 +30,7 @@ def _file(folder: Path, text: str, name: str = "mine") -> Path:
 def test_every_file_but_the_contract_and_shared_ones_is_a_backend():
     found = discovery.find([BACKENDS])
     names = {path.stem for path in BACKENDS.glob("*.py")}
-    assert set(found) == {name for name in names if not name.startswith("_")} - {"api", "reference"}
+    assert set(found) == {name for name in names if not name.startswith("_")} - {"api", "problem", "mistakes"}
 
 
 def test_a_file_from_elsewhere_is_loaded(tmp_path):
@@ -109,4 +109,4 @@ def test_the_hash_follows_the_code_of_the_family():
 def test_a_name_that_is_taken_or_none_is_refused(name, says, tmp_path):
     _file(tmp_path, SOUND, name)
     with pytest.raises(UsageError, match=says):
-        discovery.find([BACKENDS, tmp_path])
+        discovery.find([CONTROLS, tmp_path])

@@ -39,7 +39,7 @@ def repository(tmp_path, monkeypatch):
     )
     older = older.replace('    kind = "seed"\n', '    kind = "seed"\n    dtypes = DTYPES\n')
     files = {"_family": 'DTYPES = ("float32",)\n', "numpy_manual": older, "gone": older}
-    files |= {"api": "1 / 0\n", "reference": "1 / 0\n"}
+    files |= {"api": "1 / 0\n", "problem": "1 / 0\n"}
     for name, text in files.items():
         (folder / "backends" / f"{name}.py").write_text(text)
     for command in (

@@ -30,7 +30,7 @@ NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
 def verdicts():
     """(name, dtype) → the failure that proving a sabotaged backend in its process ends with."""
     settings = replace(Settings.from_env({}), path=(SABOTAGED,), backends=tuple(NAMES))
-    settings = replace(settings, devices=("cpu",), sandbox="off")  # a fork is quicker than a start
+    settings = replace(settings, devices=("cpu",))
     backends = catalogue(settings)
     found = {}
     for dtype in proof.TOLERANCE:
@@ -85,15 +85,15 @@ class Queues(NumpyManual):
 
     def step(self):
         self.synchronize()
-        before = super().get_weights()
+        before = super().get_state()
         loss = super().step()
-        self.queued = super().get_weights()
-        super().set_weights(*before)
+        self.queued = super().get_state()
+        super().set_state(*before)
         return loss
 
     def synchronize(self):
         if self.queued:
-            super().set_weights(*self.queued)
+            super().set_state(*self.queued)
             self.queued = None
 
 
@@ -132,9 +132,9 @@ def test_weights_that_the_judge_could_not_read_are_named(change, found, after):
     class Hands(NumpyManual):
         asked = 0
 
-        def get_weights(self):
+        def get_state(self):
             self.asked += 1
-            return [change(w) if self.asked > after else w for w in super().get_weights()]
+            return [change(w) if self.asked > after else w for w in super().get_state()]
 
     with pytest.raises(Wrong, match=f"^hands out w1 as {found}, expected an array of float32$"):
         _gate(Hands)
@@ -142,8 +142,8 @@ def test_weights_that_the_judge_could_not_read_are_named(change, found, after):
 
 def test_weights_are_two_and_losses_numbers():
     class Hands(NumpyManual):
-        def get_weights(self):
-            return (*super().get_weights(), self.w1)
+        def get_state(self):
+            return (*super().get_state(), self.w1)
 
     step, three = (
         build(Problem.random(*SMALL), "cpu", "float32") for build in (NumpyManual, Hands)
@@ -158,8 +158,8 @@ def test_weights_are_two_and_losses_numbers():
 @pytest.mark.parametrize("own", [0, 1])
 def test_a_step_that_hands_out_one_of_its_own_weights_is_seen(own):
     class Hands(NumpyManual):
-        def get_weights(self):
-            copies = super().get_weights()
+        def get_state(self):
+            copies = super().get_state()
             return [(self.w1, self.w2)[n] if n == own else copies[n] for n in (0, 1)]
 
     with pytest.raises(Wrong, match="^hands out its own weights instead of copies"):
@@ -346,4 +346,4 @@ def test_a_reduced_precision_hides_no_mistake(name, dtype, monkeypatch):
     losses = [float(step.step())]
     expected = reference.train(problem, 1, kink_margin=proof.KINK_MARGIN[dtype])
     with pytest.raises(Wrong):
-        proof.judge(problem, expected, losses, step.get_weights(), dtype)
+        proof.judge(problem, expected, losses, step.get_state(), dtype)

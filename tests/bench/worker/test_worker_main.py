@@ -52,7 +52,7 @@ def test_an_exception_becomes_a_status_and_a_sentence(raised, status, reason):
     assert reply["reason"].startswith(reason)
 
 
-SETUP = {"threads": 1, "cpus": [], "memory": None, "writable": None, "socket": None, "region": 0}
+SETUP = {"threads": 1, "cpus": [], "memory": None, "socket": None, "region": 0}
 
 
 def _about(needed: str, before: str):
