@@ -98,7 +98,8 @@ def time_spans(
 ) -> Spans:
     """Proves and times both. Raises `CaseFailed` for what the graded step does wrong."""
     size = plan.definition.region_bytes(graded.shape)
-    with GradingProcesses(plan, size, prefix) as executor:
+    executor = GradingProcesses(plan, size, prefix)
+    with executor:
         timing = _Timing(plan, graded, baseline, executor)
         try:
             for number in range(plan.settings.processes):

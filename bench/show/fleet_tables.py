@@ -118,7 +118,7 @@ def _times(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, float]]:
     """Node and device → case → seconds; a case is called by its backend and what varies."""
     steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     several = [name for name in ("dtype", "threads") if steps[name].nunique() > 1]
-    several += ["shape"] * ((steps["shape"].nunique() > 1))
+    several += ["shape"] * (steps["shape"].nunique() > 1)
     times: dict[tuple[str, str], dict[str, float]] = {}
     for row in records(steps):
         case = Case.of_row(row)
