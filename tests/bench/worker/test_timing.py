@@ -7,16 +7,17 @@ from types import SimpleNamespace
 
 import pytest
 
-from backends.api import Control, Problem
+from backends.api import Control
 from bench.schema.case import Case
 from bench.worker import timing, visits
+from tests.support import a_problem
 
 
 class Recorder(Control):
     """Notes what happens in which state of the garbage collector."""
 
     def __init__(self):
-        super().__init__(Problem.random(2, 2, 2, 2), "cpu", "float32")
+        super().__init__(a_problem("2x2x2x2"), "cpu", "float32")
         self.seen = []
 
     def step(self):
@@ -74,7 +75,7 @@ def test_each_call_is_timed_by_itself(mode, clock):
             clock.now += len(self.seen)
             return super().step()
 
-    opened = visits.LoadedStep(Case("any", "cpu", "float32", 1, (2, 2, 2, 2)), Slower())
+    opened = visits.LoadedStep(Case("any", "cpu", "float32", 1, "2x2x2x2"), Slower(), ["w1", "w2"])
     told = visits.run(opened, mode, 4)
     assert told["calls"] == [0, 1, 2, 3]
     assert told["queued" if mode == "throughput" else "seconds"] == 6

@@ -5,18 +5,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from backends.api import Control, Problem
-from bench.schema.case import Case, Shape
+from backends.api import Control
+from bench.schema.case import Case
 from bench.worker import timing, visits
+from tests.support import a_problem
 
-SHAPE = Shape(2, 3, 4, 5)
+SHAPE = "2x3x4x5"
 
 
 class Logged(Control):
     """Notes what happens to it; its clock is its own count."""
 
     def __init__(self):
-        super().__init__(Problem.random(*SHAPE), "cpu", "float32")
+        super().__init__(a_problem(SHAPE), "cpu", "float32")
         self.seen = []
 
     def step(self):
@@ -33,21 +34,21 @@ class Logged(Control):
     def seconds_between(self, start, end):
         return end - start
 
-    def set_state(self, w1, w2):
+    def set_state(self, *state):
         self.seen.append("set_state")
-        super().set_state(w1, w2)
+        super().set_state(*state)
 
 
 @pytest.fixture
 def loaded():
-    return visits.LoadedStep(Case("logged", "cpu", "float32", 1, SHAPE), Logged())
+    return visits.LoadedStep(Case("logged", "cpu", "float32", 1, SHAPE), Logged(), ["w1", "w2"])
 
 
-def test_weights_are_in_place_when_the_reply_is_sent(loaded):
+def test_the_state_is_in_place_when_the_reply_is_sent(loaded):
     w1, w2 = np.ones((3, 4), "float32"), np.full((4, 5), 2, "float32")
     assert visits.put(loaded, (w1, w2)) == {}
     assert loaded.step.seen == ["set_state", "synchronize"]
-    assert (loaded.step.w1.min(), loaded.step.w2.min()) == (1, 2)
+    assert [array.min() for array in loaded.step.state] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_the_devices_clock_is_read_between_its_marks_and_the_last_loss_kept(load
     assert loaded.losses == [4]
 
 
-def test_losses_and_weights_are_fetched_with_the_clock_running(loaded, monkeypatch):
+def test_losses_and_state_are_fetched_with_the_clock_running(loaded, monkeypatch):
     """A loss that is computed only when it is read costs its time here."""
     now = [100.0]
     monkeypatch.setattr(visits, "perf_counter", lambda: now[0])
@@ -97,5 +98,5 @@ def test_losses_and_weights_are_fetched_with_the_clock_running(loaded, monkeypat
     loaded.losses = [Late(), Late()]
     taken = visits.take(loaded)
     assert taken["readback_seconds"] == 1.0
-    expected = [[3.0, 3.0], loaded.step.w1.tolist(), loaded.step.w2.tolist()]
+    expected = [[3.0, 3.0], *(array.tolist() for array in loaded.step.state)]
     assert [array.tolist() for array in taken["arrays"]] == expected
