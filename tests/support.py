@@ -47,13 +47,14 @@ def prove(build, device, dtype, shape, small=None):
 
     `small`: how many of the problem's small shapes as well, all by default. Raises `Wrong`.
     """
-    judge, errors = Judge(0, str(BACKENDS)), []
-    case = Case("any", device, dtype, 1, shape).as_json()
-    about, place = {"case": case, "steps_per_call": build.steps_per_call}, (device, dtype)
-    for number in range(1 + len(judge.definition.small[:small])):
-        asked = judge.prove(**about, number=number)
-        errors.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
-    judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
+    judge, errors, place = Judge(0, str(BACKENDS)), [], (device, dtype)
+    about = {"case": Case("any", device, dtype, 1, shape).as_json()}
+    about["steps_per_call"] = build.steps_per_call
+    with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
+        for number in range(1 + len(judge.definition.small[:small])):
+            asked = judge.prove(**about, number=number)
+            errors.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
+        judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
     return worst(errors)
 
 
