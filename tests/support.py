@@ -1,12 +1,29 @@
 """What several tests share: a clean environment, proving a step, a good machine, and reading our CSV files."""
 
+import json
 import os
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
+import threadpoolctl
 
+from bench import conversation
+from bench.judge.requests import Requests as Judge
+from bench.measure import rounds
+from bench.measure.rounds import worst
+from bench.paths import BACKENDS, CONTROLS
+from bench.plan import discovery
+from bench.plan.cases import make_plan
+from bench.plan.sides import Backend, Side
+from bench.problem import Definition
+from bench.region import Region
+from bench.schema.case import Case
+from bench.settings import Settings
+from bench.worker import gate, isolation, profiling, timing, visits
+from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
 
 
@@ -25,24 +42,158 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-def prove(build, device, dtype, shape, seed, elsewhere=None):
-    """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
-    from bench.judge.questions import SHAPES, Proof, Turns
-    from bench.measure.rounds import worst
-    from bench.schema.case import Shape
-    from bench.worker import gate
+def prove(build, device, dtype, shape, small=None):
+    """What judge and worker do to prove a step, both in this process; the worst errors.
 
-    every, nonce, errors = build.steps_per_call, f"nonce {seed}", []
-    for number, each in enumerate((Shape(*shape), *(SHAPES if elsewhere is None else elsewhere))):
-        proof = Proof(each, dtype, every, nonce, f"proof {number}")
-        errors.append(asdict(proof.judge(gate.prove(build, device, dtype, proof.given, proof.calls))))
-    turns = Turns(dtype, every, nonce)
-    turns.judge(gate.take_turns(build, device, dtype, turns.given, turns.CALLS))
+    `small`: how many of the problem's small shapes as well, all by default. Raises `Wrong`.
+    """
+    judge, errors, place = Judge(0, str(BACKENDS)), [], (device, dtype)
+    about = {"case": Case("any", device, dtype, 1, shape).as_json()}
+    about["steps_per_call"] = build.steps_per_call
+    with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
+        for number in range(1 + len(judge.definition.small[:small])):
+            asked = judge.prove(**about, number=number)
+            errors.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
+        judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
     return worst(errors)
 
 
-GUARDS = {"arithmetic": "yardstick", "peak_arithmetic": "peak"}
-CONTROLS = {"twin": "twin", "peak_traffic": "peak", **GUARDS}
+def answers(take, build, asked, device="cpu", dtype="float32"):
+    """What a worker replies to a judge's question; `take` is a function of `bench.worker.gate`."""
+    given = [array.copy() for array in asked["arrays"]]
+    return take(build, device, dtype, given, asked["problem"], asked["calls"])
+
+
+def a_problem(shape="7x13x5x3", seed=0, **constants):
+    """A problem of the default problem folder."""
+    problem = Definition.load(BACKENDS).draw(shape, "float64", seed)
+    return replace(problem, constants={**problem.constants, **constants})
+
+
+class Ticks:
+    """A clock that advances by a microsecond with every reading."""
+
+    now = 0.0
+
+    def __call__(self):
+        self.now += 1e-6
+        return self.now
+
+
+class FakeHandle:
+    """What the conductor holds of a process, answered by an object in this process.
+
+    Requests and replies become JSON and arrays lie in a shared region, as between processes.
+    """
+
+    def __init__(self, name, requests, executor):
+        self.name, self.requests, self.executor = name, requests, executor
+        self.region = Region.new(1 << 22)
+        self.theirs = Region(os.dup(self.region.descriptor))
+        self.running, self.ended = True, False
+
+    def ask(self, do, **request):
+        self.send(do, **request)
+        return self.receive()
+
+    def send(self, do, **request):
+        assert self.running, f"{self.name} is asked to {do} while it is stopped"
+        self.asked = do, json.loads(json.dumps(request))
+
+    def receive(self):
+        do, request = self.asked
+        self.executor.log.append((self.name, do))
+        reply = conversation.answer(getattr(self.requests, do), request, self.theirs)
+        return self.executor.change(self.name, do, json.loads(json.dumps(reply)))
+
+    def stop(self):
+        self._note("stop", running=False)
+
+    def resume(self):
+        self._note("resume", running=True)
+
+    def end(self):
+        self._note("end", running=False)
+        self.ended = True
+        self.region.close()
+        self.theirs.close()
+
+    def _note(self, event, running):
+        self.executor.log.append((self.name, event))
+        self.running = running
+        self.executor.count_running()
+
+
+class FakeExecutor:
+    """Runs a judge and workers in this process by a clock that ticks; `log` has every event.
+
+    `change(name, request, reply)` may return another reply or raise what a process would.
+    """
+
+    def __init__(self, change=lambda name, do, reply: reply):
+        self.change, self.log, self.workers, self.most_running = change, [], [], 0
+        clock = Ticks()
+        patch = mock.patch.object
+        self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, visits)]
+        self._patches += [
+            patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
+        ]
+
+    def __enter__(self):
+        self._limits = threadpoolctl.threadpool_limits(1)
+        for each in self._patches:
+            each.start()
+        return self
+
+    def __exit__(self, *_):
+        self.log.append(("executor", "exit"))
+        for each in self._patches:
+            each.stop()
+        self._limits.restore_original_limits()
+        self._judge.end()
+
+    def judge(self):
+        self._judge = FakeHandle("judge", Judge(0, str(BACKENDS)), self)
+        return self._judge
+
+    def cpus(self, case):
+        return sorted(os.sched_getaffinity(0))
+
+    def begin_pass(self, cases):
+        self.log.append(("executor", "begin_pass"))
+
+    def worker(self, case):
+        handle = FakeHandle(case.name, Worker(case.threads), self)
+        self.log.append((case.name, "start"))
+        self.workers.append(handle)
+        self.count_running()
+        return handle
+
+    def end_pass(self):
+        self.log.append(("executor", "end_pass"))
+
+    def count_running(self):
+        self.most_running = max(self.most_running, sum(each.running for each in self.workers))
+
+
+def described(*names, folders=()):
+    """Name -> `Backend`, as a worker would describe it, of files in the project and in `folders`."""
+    paths = discovery.find([BACKENDS, CONTROLS, *folders])
+    facts = {name: json.loads(json.dumps(discovery.describe(paths[name], ["cpu"]))) for name in names}
+    return {name: Backend.from_json(facts[name], paths[name]) for name in names}
+
+
+def small_plan(backends, **changes):
+    """A plan of all training steps among these backends, at a small shape."""
+    names = tuple(name for name, backend in backends.items() if backend.proven)
+    small = {"shapes": ("7x13x5x3",), "processes": 2, "blocks": 2, "steps": 2}
+    given = {"devices": ("cpu",), "backends": names, **small, **changes}
+    settings = replace(Settings.from_env({}), **given)
+    return make_plan(settings, (Side(backends=backends),), ("cpu",))
+
+
+YARDSTICKS = ("arithmetic", "dispatch", "traffic")
 
 
 def run_rows(name, random, slower=None, spread=0.002, machine="m"):
