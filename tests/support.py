@@ -193,7 +193,8 @@ def small_plan(backends, **changes):
     return make_plan(settings, (Side(backends=backends),), ("cpu",))
 
 
-YARDSTICKS = ("arithmetic", "dispatch", "traffic")
+GUARDS = {"arithmetic": "guard", "peak_arithmetic": "peak"}
+FIXED = {"twin": "twin", "peak_traffic": "peak", **GUARDS}
 
 
 def run_rows(name, random, slower=None, spread=0.002, machine="m"):
@@ -203,14 +204,14 @@ def run_rows(name, random, slower=None, spread=0.002, machine="m"):
     logs between runs, a tenth of which the guards have.
     """
     rows = []
-    for backend in ("base", "slow", *CONTROLS):
+    for backend in ("base", "slow", *FIXED):
         error = random.normal(0, spread / (10 if backend in GUARDS else 1))
         time = 1e-4 * float(np.exp(error)) * (slower or {}).get(backend, 1)
         rows.append(
             {
-                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
-                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": 1.1 * time,
-                "undisturbed_seconds_per_step": time, "kind": CONTROLS.get(backend, "seed"), "rounds": 100,
+                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": "64x1000x100x10",
+                "problem": "p 1", "status": "ok", "reason": "", "seconds_per_step": 1.1 * time,
+                "undisturbed_seconds_per_step": time, "kind": FIXED.get(backend, "seed"), "rounds": 100,
                 "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
                 "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
                 "flop_per_second": 1e11 if backend == "peak_arithmetic" else np.nan,
