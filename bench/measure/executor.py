@@ -130,14 +130,24 @@ class Processes:
                 self._servers[place] = server
 
     def worker(self, case: Case) -> Process:
-        server = self._servers[self._place(case)]
+        server = self._loaded(self._place(case))
         try:
             if isinstance(server, str):
                 raise Died(server)
-            server.ready()
             return server.fork(self._size)
         except Died as died:
             raise CaseFailed("failed", str(died)) from None
+
+    def _loaded(self, place: tuple[Any, ...]) -> ForkServer | str:
+        """The fork server of a place, or why it is none: then all its cases fail alike."""
+        server = self._servers[place]
+        if isinstance(server, ForkServer):
+            try:
+                server.ready()
+            except Died as died:
+                server.end()
+                server = self._servers[place] = str(died)
+        return server
 
     def end_pass(self) -> None:
         while self._servers:

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare, pass_arrays
 from bench.measure.rounds import THROUGHPUT, TimedRound, VisitPlan, worst
 
 REHEARSALS, ATTEMPTS = 3, 4
@@ -41,12 +41,12 @@ def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
     for number in range(1 + plan.small if elsewhere else 1):
         question = ask_judge(judge, "prove", number=number, **about)
         answers = _answers(worker, judge, question, "prove")
-        found = pass_arrays(worker, answers, judge, "proven")["errors"]
+        found = compare(worker, answers, judge, "proven")["errors"]
         errors = errors or found  # the case's own shape comes first
     nonce = question["nonce"]
     if elsewhere:
         answers = _answers(worker, judge, ask_judge(judge, "turns", **about), "turns")
-        pass_arrays(worker, answers, judge, "took_turns")
+        compare(worker, answers, judge, "took_turns")
         errors = worst([errors, _rehearse(worker, plan)])
     return {"errors": errors, "nonce": nonce}
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
@@ -125,7 +125,7 @@ class VisitPlan:
         errors = None
         if self.backend.proven:
             round_name = self._name(name, calls)
-            errors = pass_arrays(worker, taken, self.judge, "judged", name=round_name)["errors"]
+            errors = compare(worker, taken, self.judge, "judged", name=round_name)["errors"]
         times = placed - start, ran - placed, end - ran
         return TimedRound(run, taken["readback_seconds"], errors, *times)
 

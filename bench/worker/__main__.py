@@ -89,18 +89,23 @@ class Worker:
         with socket.socket(fileno=os.dup(self.setup["socket"])) as connection:
             _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
         parent = os.getpid()
+        waits, begins = os.pipe()
         if pid := os.fork():
-            for descriptor in descriptors:
+            for descriptor in (*descriptors, begins):
                 os.close(descriptor)
+            os.read(waits, 1)  # until the child has a process group by which it can be ended
+            os.close(waits)
             return {"pid": pid}
         try:
-            for stream in self.streams:  # the server's; only the server uses them
+            os.setsid()
+            for stream in self.streams:  # these and the rest are for the server alone
                 stream.close()
+            for descriptor in (waits, begins, self.setup["socket"], self.setup["region"]):
+                os.close(descriptor)
             *theirs, region = descriptors
             for number, descriptor in enumerate(theirs):
                 os.dup2(descriptor, number)
                 os.close(descriptor)
-            os.setsid()
             run({**self.setup, "region": region, "socket": None}, parent)
         finally:
             os._exit(1)

@@ -13,15 +13,17 @@ import psutil
 import pytest
 
 torch = pytest.importorskip("torch")
-from backends import _torch_ranks, reference  # noqa: E402
-from backends.api import Problem  # noqa: E402
+from backends import _torch_ranks  # noqa: E402
 from backends.torch_all_reduce import TorchAllReduce  # noqa: E402
 from backends.torch_ddp import TorchDdp  # noqa: E402
+from bench.paths import BACKENDS  # noqa: E402
+from bench.problem import Definition  # noqa: E402
 from bench.worker import isolation  # noqa: E402
 from tests.support import EVERYTHING, ROOT, clean_environ  # noqa: E402
 
 BUILDS = (TorchAllReduce, TorchDdp)
-SMALL = Problem.random(33, 13, 5, 3)
+PROBLEM = Definition.load(BACKENDS)
+SMALL = PROBLEM.draw("33x13x5x3", "float64", 0)
 SECONDS = 10
 
 
@@ -95,27 +97,32 @@ def _wait_until_ended(pids):
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
 @pytest.mark.parametrize("build", BUILDS)
 def test_two_ranks_train_as_one_process_does(build, dtype, tolerance, N):
-    problem, other = Problem.random(N, seed=1), Problem.random(N, seed=2)
+    shape = f"{N}x1000x100x10"
+    problem = PROBLEM.draw(shape, dtype, 1)
+    other = PROBLEM.draw_state(shape, dtype, 2)
     step = build(problem, "cpu", dtype)
-    for start in (problem, other):
+    for start in (tuple(problem.state.values()), other):
         if start is other:
-            step.set_state(other.w1.astype(dtype), other.w2.astype(dtype))
+            step.set_state(*(array.astype(dtype) for array in other))
         losses = [float(step.step()) for _ in range(3)]
-        given = start.w1.astype(dtype).astype(float), start.w2.astype(dtype).astype(float)
-        expected = reference.train(problem, 3, given)
+        expected = PROBLEM.run(problem, start, 3)
         np.testing.assert_allclose(losses, expected.losses, rtol=tolerance)
-        for weights, right in zip(step.get_state(), (expected.w1, expected.w2), strict=True):
+        for weights, right in zip(step.get_state(), expected.state, strict=True):
             assert weights.dtype == dtype
             np.testing.assert_allclose(weights, right, rtol=tolerance, atol=tolerance)
 
 
+def _losses(problem, steps):
+    return PROBLEM.run(problem, tuple(problem.state.values()), steps).losses
+
+
 @pytest.mark.parametrize("build", BUILDS)
 def test_two_steps_of_a_process_have_ranks_of_their_own(build):
-    problems = [Problem.random(33, 13, 5, 3, seed=seed) for seed in range(2)]
+    problems = [PROBLEM.draw("33x13x5x3", "float64", seed) for seed in range(2)]
     steps = [build(problem, "cpu", "float64") for problem in problems]
     losses = [[float(step.step()) for step in steps] for _ in range(3)]
     np.testing.assert_allclose(
-        np.transpose(losses), [reference.train(problem, 3).losses for problem in problems]
+        np.transpose(losses), [_losses(problem, 3) for problem in problems]
     )
 
 
@@ -168,9 +175,11 @@ def test_a_rank_ends_with_its_step(build):
 
 
 WORKER = """
-from backends.api import Problem
 from backends.torch_all_reduce import TorchAllReduce
-step = TorchAllReduce(Problem.random(33, 13, 5, 3), "cpu", "float64")
+from bench.paths import BACKENDS
+from bench.problem import Definition
+problem = Definition.load(BACKENDS).draw("33x13x5x3", "float64", 0)
+step = TorchAllReduce(problem, "cpu", "float64")
 print("ready", flush=True)
 while input("") == "step":
     print(float(step.step()), flush=True)
@@ -195,7 +204,7 @@ def test_ranks_stop_and_end_with_their_process(killed):
             os.killpg(worker.pid, signal.SIGCONT)
             print("step", file=worker.stdin, flush=True)
             losses.append(float(worker.stdout.readline()))
-        np.testing.assert_allclose(losses, reference.train(Problem.random(33, 13, 5, 3), 2).losses)
+        np.testing.assert_allclose(losses, _losses(SMALL, 2))
         if killed:
             os.killpg(worker.pid, signal.SIGSTOP)
             worker.kill()
@@ -211,9 +220,8 @@ def test_ranks_stop_and_end_with_their_process(killed):
 @pytest.mark.parametrize(
     ("device", "count", "reason"),
     [
-        ("cpu", 1, "needs two threads, one for each rank, and has one"),
-        ("cpu", 2, None),
-        ("cuda", 1, "needs two devices, one for each rank, and has one"),
+        ("cpu", 1, None),
+        ("cuda", 1, "needs two devices, one for each rank, and finds one"),
         ("cuda", 2, None),
     ],
 )
@@ -222,4 +230,4 @@ def test_it_needs_two_ranks(build, device, count, reason, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: count)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
     monkeypatch.setattr(torch.distributed, "is_backend_available", lambda name: True)
-    assert build.why_not(device, "float32") == reason
+    assert (build.why_not(device, "float32"), build.least_threads) == (reason, 2)
