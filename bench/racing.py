@@ -72,13 +72,13 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
 
 
 def _ending(verdicts: Verdicts, runs: int) -> str:
-    """What a race found: `Of 5 ways after 4 runs: 1 SLOWER (torch_autograd +4.1 %), 4 EQUAL.`"""
+    """What a race found: `Of 5 ways after 4 runs: 1 SLOWER (torch_autograd +4.1 %), ...`"""
     parts = []
     for verdict in (SLOWER, FASTER, EQUAL, UNDECIDED):
         rows = {Case.parse(key).name: estimate.mean for key, (called, estimate, _) in verdicts.items() if called == verdict}
-        moved = [f"{name} {percent(math.expm1(mean))}" for name, mean in rows.items() if verdict in (SLOWER, FASTER)]
+        named = [f"{name} {percent(math.expm1(mean))}" for name, mean in rows.items()]
         if rows:
-            parts.append(f"{len(rows)} {verdict}" + (f" ({', '.join(moved)})" if moved else ""))
+            parts.append(f"{len(rows)} {verdict} ({', '.join(named)})")
     return f"Of {len(verdicts)} ways after {runs} runs: {', '.join(parts) or 'nothing has a ratio'}."
 
 

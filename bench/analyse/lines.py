@@ -12,10 +12,11 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse.run import Run
-from bench.analyse.step import is_mean, step_seconds
+from bench.analyse.step import step_seconds
 from bench.errors import UsageError, unknown
 from bench.record import frame
 from bench.schema.case import is_control
+from bench.schema.steps import queues
 
 ALONE = 0.9
 """One line with this share of the time is the step: what it calls is compiled, captured or fused."""
@@ -63,7 +64,8 @@ def of_way(run: Run, way: str) -> StepLines:
         raise UsageError(f"{run.folder}: no times of the lines of {way}: {reason}")
     source = run.story.header["sources"][cases[key]["source_hash"]]
     table = _code(source.splitlines(), source, lines)
-    queued = is_mean(row) and cases[key]["device"] != "cpu"
+    visits = [visit for visit in run.story.visits if visit["case"] == key]
+    queued = 2 * sum(map(queues, visits)) >= len(visits)
     added_up = sum(lines.values()) / seconds
     table["seconds"] = table["line"].map(lines) / (1.0 if queued else added_up)
     backward = _scaled(profile.get("backward", {}), table)

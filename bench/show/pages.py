@@ -58,9 +58,9 @@ def readme(run: Run, folder: str) -> str:
 
 {common(run.table)}
 
-{tables.markdown(run.table, WIDTH)}
 ![The time of a step, its 95 % interval and its bound, by backend]({folder}/{pictures.NAME})
-"""
+
+{tables.markdown(run.table, WIDTH)}"""
 
 
 def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:

@@ -83,7 +83,7 @@ def test_what_commands_on_stored_runs_end_with(command, code, stored, capsys):
     "arguments",
     [
         [], ["unknown"], ["export", "x", "--format", "xml"], ["train", "a", "--epochs", "0"],
-        ["train", "a", "--dtype", "int8"], ["run", "--fail-on", "faster"], ["show"],
+        ["train", "a", "--dtype", "int8"], ["run", "--fail-on", "faster"], ["picture"],
     ],
 )  # fmt: skip
 def test_what_the_parser_refuses_ends_with_2(arguments, capsys):

@@ -59,7 +59,7 @@ def test_show_takes_the_latest_run_below_a_folder(killed, tmp_path, capsys):
     later = tmp_path / "another" / "2999"
     shutil.copytree(killed, later)
     assert main(["show", str(tmp_path)]) == 0
-    assert f"kept in {later}" in capsys.readouterr().out
+    assert f"saved in {later}" in capsys.readouterr().out
 
 
 def test_show_as_markdown_says_what_is_doubtful(killed, capsys):

@@ -25,7 +25,7 @@ def test_dots_intervals_and_marks_stand_at_the_times_of_the_table(table):
     (axes,) = pictures.times(table).axes
     base, slow = (table.loc[key_of(name)] for name in ("base", "slow"))
     (bar,) = axes.containers
-    assert bar.get_label() == "time, 95 % interval"
+    assert bar.get_label() == "undisturbed time, 95 % interval"
     assert [*bar.lines[0].get_xdata()] == [base[TIME], slow[TIME]]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["base", "slow"]
     assert axes.yaxis_inverted()

@@ -3,12 +3,13 @@
 import io
 import math
 
+import pandas as pd
 import pytest
 
 from bench import units
 from bench.analyse import summaries
 from bench.show import grid, tables
-from tests.made import key_of, story
+from tests.made import NAMES, a_case, key_of, story
 
 NAN, INF = math.nan, math.inf
 
@@ -34,40 +35,68 @@ def test_numbers_have_three_digits_and_the_unit_that_suits(unit, value, text):
     assert unit(value) == text
 
 
-def _shown(table, width):
+def _shown(table, width, **options):
     out = io.StringIO()
-    tables.terminal(table, grid.console(out, width))
+    tables.terminal(table, grid.console(out, width), **options)
     return out.getvalue().splitlines()
 
 
 @pytest.fixture
 def table():
     slower = {"slow": 1.5}
-    run = story(lambda name, p, b: (3e-4 + 1e-6 * p) * slower.get(name, 1), blocks=1)
+    cases = [a_case(name) for name in (*NAMES, "null")]
+    run = story(
+        lambda name, p, b: (3e-4 + 1e-6 * p) * slower.get(name, 1), blocks=1, singly=True,
+        cases=cases,
+    )  # fmt: skip
     return summaries.summarise(run)
 
 
-def test_the_table_fits_and_a_wide_terminal_shows_more(table):
-    titles = {"backend", "time/step", "latency", "ratio", "95 % interval", "of best", "verdict"}
-    for width in (80, 140):
-        lines = _shown(table, width)
-        assert max(map(len, lines[1:5])) <= width
-        assert [title for title in titles if title not in lines[1]] == []
-        assert ("faults/step" in lines[1]) == (width == 140)
+def test_the_table_fits_and_keeps_the_verdict_and_a_wide_terminal_shows_more(table):
+    titles = {40: set(), 80: {"95 % interval", "as it ran"}, 140: {"of best", "latency"}}
+    for width, more in titles.items():
+        head, *rows = _shown(table, width)[:3]
+        assert max(map(len, (head, *rows))) <= width
+        assert [title for title in {"way", "step", "ratio", "verdict", *more} if title not in head] == []
+        assert [row.split()[0] for row in rows] == ["base", "slow"]
+        assert ["baseline" in rows[0], "SLOWER" in rows[1]] == [True, True]
 
 
-@pytest.mark.parametrize("width", [30, 80])
-def test_a_column_without_room_is_not_explained(table, width):
-    titles, *below = _shown(table, width)[1:]
-    assert ("of best" in titles) == any("of best: " in line for line in below) == (width == 80)
+def test_the_bar_ends_a_line_and_is_longest_where_a_step_is_slowest(table):
+    base, slow = (row.rpartition("s")[2].strip() for row in _shown(table, 80)[1:3])
+    assert {*base, *slow} <= set("█▏▎▍▌▋▊▉")
+    assert len(base) / len(slow) == pytest.approx(2 / 3, abs=0.1)
 
 
-def test_what_all_rows_share_stands_above_and_what_varies_is_a_column(table):
-    assert _shown(table, 80)[0] == "cpu · float32 · 1 thread · 64x1000x100x10"
-    table.loc[key_of("slow"), "device"] = "cuda"
+def test_steps_are_undisturbed_and_the_mean_is_as_it_ran(table):
+    table.loc[key_of("slow"), ["seconds_per_step", "undisturbed_seconds_per_step"]] = [9e-4, 1e-4]
+    _, slow, base = _shown(table, 80)[:3]
+    assert [slow.split()[i] for i in (0, 1, 2)] == ["slow", "100", "µs"], "sorted by it"
+    assert "900 µs" in slow
+    assert base.split()[0] == "base"
+
+
+def test_a_step_without_an_undisturbed_time_is_marked_with_its_ratio_and_explained(table):
+    assert not any("*" in line for line in _shown(table, 100))
+    for end in ("", "_low", "_high"):
+        table.loc[key_of("slow"), f"undisturbed_seconds_per_step{end}"] = NAN
     lines = _shown(table, 100)
-    assert lines[0].startswith("device varies · float32")
-    assert "device" in lines[1]
+    base, slow = lines[1:3]
+    assert ("*" in base, slow.count("*")) == (False, 2)
+    assert len([line for line in lines if line.startswith("*: no undisturbed time")]) == 1
+    assert "| slow | 464 µs* | 1.500* |" in tables.markdown(table)
+
+
+def test_controls_are_shown_on_request_and_folded_in_markdown(table):
+    assert "null" not in "".join(_shown(table, 80))
+    assert "null" in "".join(_shown(table, 80, controls=True))
+    ways, _, controls = tables.markdown(table).partition("<details>")
+    assert ["| null |" in part for part in (ways, controls)] == [False, True]
+
+
+def test_what_varies_is_a_column(table):
+    table.loc[key_of("slow"), "device"] = "cuda"
+    assert "device" in _shown(table, 100)[0]
 
 
 def test_rows_without_a_number_are_listed_with_their_reason(table):
@@ -75,6 +104,13 @@ def test_rows_without_a_number_are_listed_with_their_reason(table):
     table.loc[key_of("slow"), ["status", "reason", "seconds_per_step"]] = ["failed", reason, NAN]
     assert f"failed: {reason}" in _shown(table, 80)
     assert f"- failed: {reason}" in tables.markdown(table)
+
+
+def test_advice_names_each_way_once_with_the_most_passes(table):
+    more = table.assign(threads=2, processes_to_decide=[NAN, 30, NAN, NAN])
+    table = pd.concat([table.assign(processes_to_decide=[NAN, 20, 5, NAN]), more])
+    (advice,) = [line for line in tables.notes(table) if line.startswith("UNDECIDED")]
+    assert advice.endswith("would decide: slow 30")
 
 
 def test_incomplete_rows_are_marked():

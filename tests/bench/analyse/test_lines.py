@@ -1,0 +1,81 @@
+"""If these fail, a line of code has another line's time, or a notebook another table than the terminal."""
+
+import numpy as np
+import pytest
+
+import bench
+from bench.analyse import lines
+from bench.analyse.run import Run
+from bench.errors import UsageError
+from bench.show import code_lines, grid
+from tests.made import NAMES, a_case, story, write
+
+OWN = '"""This one inherits."""\n\n\n\nclass Base(Other):\n    kind = "seed"\n'
+SOURCE = """class Other:
+    def step(self):
+        # forward
+        h = self.x @ self.w1
+        # backward
+        loss.backward()
+        return h
+"""
+WHOLE = "class Slow:\n    def step(self):\n        # all\n        return self.compiled(self.x)\n"
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A step of 300 µs whose lines took 360 under the profiler, in a file that inherits its step."""
+    first = OWN.count("\n") + 2
+    timed = {str(first + 4): 100e-6, str(first + 6): 258e-6, str(first + 7): 2e-6}
+    cases = [a_case(name, source_hash=name) for name in NAMES]
+    profiles = [
+        {"record": "profile", "pass": 0, "case": "base", "lines": timed, "backward": {"Mm": 3e-4, "Add": 1e-4}},
+        {"record": "profile", "pass": 0, "case": "slow", "lines": {"4": 5e-4}},
+    ]  # fmt: skip
+    sources = {"base": f"{OWN}\n\n{SOURCE}", "slow": WHOLE, "twin": ""}
+    slower = {"slow": 4e-4}
+    made = story(lambda name, *_: slower.get(name, 3e-4), 3, cases=cases, singly=True, extra=profiles,
+                 sources=sources, settings={"processes": 3})  # fmt: skip
+    return write(made, tmp_path / "m" / "r").parent
+
+
+def test_lines_are_found_in_the_inherited_source_and_scaled_to_the_step(run):
+    found = lines.of_way(Run.read(run), "base")
+    timed = found.table.dropna()
+    assert [*timed["code"]] == ["h = self.x @ self.w1", "loss.backward()", "return h"]
+    assert [*timed["seconds"]] == pytest.approx(np.array([100e-6, 258e-6, 2e-6]) / 1.2)
+    assert [*timed["phase"]] == ["forward", "backward", "backward"]
+    assert (found.added_up, found.queued, found.alone) == (pytest.approx(1.2), False, False)
+    assert found.backward == pytest.approx({"Mm": 0.75 * 215e-6, "Add": 0.25 * 215e-6})
+
+
+def test_two_ways_stand_side_by_side_by_phase(run, capsys):
+    steps = [lines.of_way(Run.read(run), way) for way in ("base", "slow")]
+    assert [step.alone for step in steps] == [False, True]
+    code_lines.show(steps, grid.console(width=140))
+    first, second, *rows = capsys.readouterr().out.splitlines()
+    assert "300 µs a step; its lines add up to 120% of it" in first
+    assert "One line is the step" in second
+    assert [row.partition("│")[0].split()[-1] for row in rows[:2]] == ["forward", "self.w1"]
+    code_lines.show(steps, grid.console(width=80))
+    assert max(map(len, capsys.readouterr().out.splitlines()[2:])) <= 80
+
+
+def test_without_times_of_lines_it_says_what_is_missing(run):
+    read = Run.read(run)
+    read.story.profiles["base-cpu-float32-1-64x1000x100x10"].pop("lines")
+    with pytest.raises(UsageError, match="no times of the lines of base"):
+        lines.of_way(read, "base")
+    with pytest.raises(UsageError, match="unknown way 'bas'; did you mean base"):
+        lines.of_way(read, "bas")
+
+
+def test_a_notebook_has_the_table_the_rounds_and_the_lines(run):
+    """The example of docs: eight columns, every round, a time at each line."""
+    table = bench.table(run)
+    assert [*table.columns] == ["way", "step", "undisturbed", "ratio", "low", "high", "verdict", "as_it_ran"]
+    assert [*table["way"]] == ["base", "slow"]
+    assert [*table["step"]] == pytest.approx([3e-4, 4e-4])
+    assert table["undisturbed"].all()
+    assert len(bench.load(run).query("case == @table.index[0] and mode == 'throughput'")) == 9
+    assert bench.lines(run, "base")["seconds"].sum() == pytest.approx(3e-4)

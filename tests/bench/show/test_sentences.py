@@ -1,0 +1,72 @@
+"""If these fail, a run says in words what its verdicts do not."""
+
+import io
+
+import pytest
+
+from bench.analyse.run import Run
+from bench.show import gates, grid, sentences
+from tests.made import NAMES, a_case, story
+
+
+def run_of(times, **options):
+    cases = [a_case(name) for name in (*NAMES[:2], "quick", "twin")]
+    made = story(
+        lambda name, p, b: times.get(name, 3e-4) * (1 + 1e-4 * ((p + len(name)) % 3)),
+        singly=True, **{"cases": cases, **options},
+    )  # fmt: skip
+    return Run.of(made)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        ({"slow": 4e-4, "quick": 5e-4}, "base is the fastest of 3; quick costs 200 µs more a step (+66.7 %)."),
+        ({"slow": 4e-4, "quick": 2e-4}, "quick is the fastest of 3; slow costs 200 µs more a step (+100 %)."),
+        ({"slow": 3e-4, "quick": 6e-4}, "base has the least time of 3, which is not proven; quick costs 300 µs"),
+    ],
+)
+def test_only_a_verdict_makes_a_way_the_fastest(times, says):
+    (answer,) = sentences.answers(run_of(times))
+    assert says in answer
+
+
+def test_of_two_sides_the_ways_that_changed_are_counted_and_named():
+    then = [a_case(name, side="main") for name in (*NAMES[:2], "twin")]
+    now = [a_case(case["name"], side="here", baseline=case["key"]) for case in then[:2]]
+    slower = lambda case: 1.04 if (case["name"], case["side"]) == ("slow", "here") else 1  # noqa: E731
+    run = run_of({}, cases=[*then, *now], work=slower)
+    assert sentences.answers(run) == ["1 of 2 ways is slower than main: slow +4.0 %; 1 equal."]
+
+
+def test_what_disturbed_a_run_is_one_line_from_its_journal():
+    quiet = run_of({}).story
+    assert sentences.disturbed(quiet) == ""
+    quiet.header["doctor"] = ["load: 5 on 2 CPUs; end it.", "cannot be read here: x."]
+    quiet.passes[3]["other_runs"] = 2
+    assert sentences.disturbed(quiet) == (
+        "disturbed: load: 5 on 2 CPUs; another run of stepbench measured here in 1 of 20 passes"
+    )
+
+
+def test_proofs_and_the_control_are_a_sentence_each():
+    run = run_of({})
+    assert sentences.proven(run).startswith("All 3 were proven")
+    assert sentences.control(run).startswith("A/A control: the baseline against itself is 1.000 (")
+    assert len(sentences.next_commands(run)) == 3
+
+
+@pytest.mark.parametrize("on_github", [False, True])
+def test_a_gate_that_fails_says_so_in_its_last_line(on_github, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true" if on_github else "")
+    out = io.StringIO()
+    gates.failed(0.02, [("torch_autograd", 1.032, 1.026, 1.038)], grid.console(out, 200))
+    line = "FAILED --fail-on slower:2%: torch_autograd +3.2 % (2.6–3.8 %)"
+    assert out.getvalue().splitlines() == [f"::error::{line}"] * on_github + [line]
+
+
+def test_a_gate_that_stops_nothing_is_silent():
+    out = io.StringIO()
+    gates.failed(0.02, [], grid.console(out))
+    gates.failed(None, [("a", 2.0, 2.0, 2.0)], grid.console(out))
+    assert out.getvalue() == ""
