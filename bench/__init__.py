@@ -1,9 +1,16 @@
 """How training steps are proven, measured and told.
 
-In a notebook: `bench.table(run)` is a run's table of eight columns, `bench.lines(run, way)` the time of each line of a
-step, `bench.load(path, ...)` every timed round of stored runs, `bench.compare(base, head)` one row per case with its
-verdict; each a pandas DataFrame. Nothing heavy is imported until it is asked for, so that a worker process starts with its
-backend's library alone.
+In a notebook, each a pandas DataFrame:
+
+    import bench
+
+    table = bench.table("results")  # the latest run: a way, its step in seconds, ratio, verdict
+    slowest = bench.lines("results", table["way"].iloc[-1])  # its code, the seconds of each line
+    slowest.sort_values("seconds").tail(3)
+    rounds = bench.load("results")  # every timed round of every run
+
+`bench.compare(base, head)` has one row per case with its verdict. Nothing heavy is imported until
+it is asked for, so that a worker process starts with its backend's library alone.
 """
 
 from __future__ import annotations

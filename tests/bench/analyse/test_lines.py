@@ -70,8 +70,18 @@ def test_without_times_of_lines_it_says_what_is_missing(run):
         lines.of_way(read, "bas")
 
 
+def test_the_example_for_notebooks_works(run, monkeypatch):
+    example = [line[4:] for line in bench.__doc__.splitlines() if line.startswith("    ")]
+    (run.parents[1] / "results").symlink_to(run.parent)
+    monkeypatch.chdir(run.parents[1])
+    names = {}
+    exec("\n".join(example), names)
+    assert [*names["slowest"].dropna()["code"]] == ["return self.compiled(self.x)"]
+    assert set(names["rounds"]["run"]) == {"r"}
+
+
 def test_a_notebook_has_the_table_the_rounds_and_the_lines(run):
-    """The example of docs: eight columns, every round, a time at each line."""
+    """Eight columns, every round, a time at each line."""
     table = bench.table(run)
     assert [*table.columns] == ["way", "step", "undisturbed", "ratio", "low", "high", "verdict", "as_it_ran"]
     assert [*table["way"]] == ["base", "slow"]
