@@ -45,6 +45,7 @@ def judge(rows: pd.DataFrame, known: Mapping[str, Mapping[str, str]], margin: fl
         return pd.DataFrame(columns=COLUMNS)
     steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     steps = steps.assign(time=steps[UNDISTURBED].fillna(steps["seconds_per_step"]), singly=steps[UNDISTURBED].notna())
+    steps = steps[steps["time"].notna()]
     apart: dict[str, str] = {}
     for _, part in rows.groupby("machine"):
         apart |= _apart(sorted(set(part["node"])), known)
