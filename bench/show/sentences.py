@@ -41,10 +41,10 @@ def measured(run: Run) -> str:
 def disturbed(story: Story) -> str:
     """What else the machine did, as the journal has it; empty if nothing is known."""
     parts = [sentence.partition(";")[0] for sentence in story.header["doctor"] if not sentence.startswith(UNREAD)]
-    loads = [record["load_average"][0] for record in story.passes if record.get("load_average")]
-    cpus = story.header["machine"]["cpus"]
-    if max(loads, default=0.0) > cpus:
-        parts.append(f"load up to {max(loads):.1f} on {cpus} CPUs while it ran")
+    load = max((record["load_average"][0] for record in story.passes if record.get("load_average")), default=0.0)
+    if load > (cpus := story.header["machine"]["cpus"]):
+        parts = [part for part in parts if not part.startswith("load")]
+        parts.insert(0, f"load up to {load:.1f} on {cpus} CPUs")
     if number := sum(bool(record.get("other_runs")) for record in story.passes):
         parts.append(f"another run of stepbench measured here in {number} of {len(story.passes)} passes")
     return f"disturbed: {'; '.join(parts)}" if parts else ""
@@ -119,7 +119,9 @@ def control(run: Run) -> str:
 def next_commands(run: Run) -> list[str]:
     """Three things to do with the run; it is not named if it is the latest one, which commands use by default."""
     command = "stepbench" if shutil.which("stepbench") else f"{os.path.relpath(sys.executable)} -m bench"
-    ways = list(dict.fromkeys(row["backend"] for row in arranged(run.table)[0] if not is_control(row["kind"])))
+    rows = [row for row in arranged(run.table)[0] if not is_control(row["kind"])]
+    baselines = [row["backend"] for row in rows if row["baseline"] == key_of(row)]
+    ways = [*baselines, *(row["backend"] for row in rows)]
     results = Settings.from_env().results
     latest = max(results.rglob(NAME), key=lambda file: file.parent.name, default=results).parent
     folder = "" if latest.resolve() == run.folder.resolve() else f" {os.path.relpath(run.folder)}"

@@ -67,7 +67,7 @@ def notes(table: pd.DataFrame) -> list[str]:
         if row["processes_to_decide"] < MANY and not is_control(row["kind"]):
             passes[name_of(row)] = max(passes.get(name_of(row), 0), row["processes_to_decide"])
     each = ", ".join(f"{name} {number:.0f}" for name, number in passes.items())
-    return [*found, *([f"UNDECIDED: about so many passes (--processes) would decide: {each}"] if each else [])]
+    return [*found, *([f"UNDECIDED: about so many passes (BENCH_PROCESSES) would decide: {each}"] if each else [])]
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
