@@ -33,7 +33,7 @@ def span(low: float, high: float) -> str:
 
 def percent(share: float) -> str:
     """`+3.2 %`, and without decimals from 100 % on."""
-    return f"{100 * share:+.{0 if abs(share) >= 1 else 1}f} %"
+    return f"{100 * share:+.{0 if abs(share) >= 0.9995 else 1}f} %"
 
 
 def digits(value: float) -> str:

@@ -36,7 +36,6 @@ def train(arguments: argparse.Namespace) -> int:
     """Prints `epoch - loss` line by line, as the scripts that the project grew from meant to."""
     from bench.plan import discovery
     from bench.problem import Definition
-    from bench.show import losses
 
     settings = Settings.from_env()
     paths = discovery.find([settings.problem_folder, *settings.path])
@@ -44,7 +43,8 @@ def train(arguments: argparse.Namespace) -> int:
     build = discovery.runnable(arguments.backend, *place, paths, "train")
     definition = Definition.load(settings.problem_folder)
     step = build(definition.draw(definition.default, arguments.dtype, arguments.seed), *place)
-    losses.show(step, arguments.epochs, arguments.dtype)
+    for epoch in range(arguments.epochs):
+        print(epoch, "-", f"{float(step.step()):.{DTYPES[arguments.dtype].decimals}e}")
     return ExitCode.FINE
 
 

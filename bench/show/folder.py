@@ -15,7 +15,7 @@ from bench.analyse import summaries
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.record import frame
-from bench.show import sentences, tables
+from bench.show import findings, tables
 
 
 def write(run: Run) -> None:
@@ -35,15 +35,15 @@ def write(run: Run) -> None:
 
 def show(run: Run, to: Console, controls: bool = False) -> None:
     """Prints what was measured, the run's table, what it found, its doubts, and what to do next."""
-    to.print(sentences.measured(run))
-    if disturbed := sentences.disturbed(run.story):
+    to.print(findings.measured(run))
+    if disturbed := findings.disturbed(run.story):
         to.print(disturbed, style="yellow")
     tables.terminal(run.table, to, controls)
-    for sentence in sentences.told(run):
+    for sentence in findings.told(run):
         to.print(sentence)
     for doubt in run.doubts:
         to.print(doubt, style="bold red")
-    for number, command in enumerate(sentences.next_commands(run)):
+    for number, command in enumerate(findings.next_commands(run)):
         to.print(f"{'next:' if number == 0 else '     '} {command}", soft_wrap=True)
     to.print(f"saved in {run.folder}", soft_wrap=True)
 
@@ -61,7 +61,7 @@ def _files(run: Run) -> dict[str, str]:
 
 def _above(run: Run) -> list[str]:
     """What stands above the table, a paragraph each."""
-    lines = [sentences.measured(run), sentences.disturbed(run.story), *sentences.told(run), *run.doubts]
+    lines = [findings.measured(run), findings.disturbed(run.story), *findings.told(run), *run.doubts]
     return "\n\n".join(filter(None, lines)).splitlines()
 
 

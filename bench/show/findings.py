@@ -25,6 +25,8 @@ from bench.units import percent, seconds, span
 
 PLACES = 3
 """Of more places than these the table alone speaks."""
+NAMED = 5
+"""More ways are counted, not named."""
 QUICK = 3
 """A run of so few passes is provisional."""
 
@@ -67,17 +69,29 @@ def answers(run: Run) -> list[str]:
 
 
 def _fastest(rows: list[Row]) -> str:
-    """Of one place, fastest first; only a verdict makes a way the fastest."""
+    """Of one place, fastest first: the ways that nothing is proven faster than, and what the slowest costs more."""
     if len(rows) < 2:
         return ""
-    best, second, slowest = rows[0], rows[1], rows[-1]
-    judge = second if best["baseline"] == key_of(best) else best
-    if judge["verdict"] in (FASTER, SLOWER):
-        text = f"{name_of(best)} is the fastest of {len(rows)}"
-    else:
-        text = f"{name_of(best)} has the least time of {len(rows)}, which is not proven"
+    best, slowest = rows[0], rows[-1]
+    leaders = [row for row in rows if row is best or not _apart(row, best)]
+    if len(leaders) == len(rows):
+        return f"None of {len(rows)} ways is proven faster than all others."
+    *names, last = map(name_of, leaders)
+    listed = f"{', '.join(names)} and {last}" if len(leaders) <= NAMED else str(len(leaders))
+    text = f"{listed} are the fastest of {len(rows)} ways, not told apart"
+    text = text if names else f"{last} is the fastest of {len(rows)} ways"
     more = step_seconds(slowest) - step_seconds(best)
-    return f"{text}; {name_of(slowest)} costs {seconds(more)} more a step ({percent(more / step_seconds(best))})."
+    costs = f"; {name_of(slowest)} costs {seconds(more)} more a step ({percent(more / step_seconds(best))})"
+    return f"{text}{costs if slowest not in leaders else ''}."
+
+
+def _apart(row: Row, best: Row) -> bool:
+    """Whether a row is proven slower than the best: by a verdict where one is the baseline, else by their intervals."""
+    if key_of(best) == best["baseline"]:
+        return bool(row["verdict"] == SLOWER)
+    if key_of(row) == row["baseline"]:
+        return bool(best["verdict"] == FASTER)
+    return bool(row["baseline"] == best["baseline"] and row["ratio_low"] > best["ratio_high"])
 
 
 def _changed(rows: list[Row], first: str) -> str:

@@ -5,7 +5,7 @@ import io
 import pytest
 
 from bench.analyse.run import Run
-from bench.show import gates, grid, sentences
+from bench.show import findings, gates, grid
 from tests.made import NAMES, a_case, story
 
 
@@ -21,13 +21,15 @@ def run_of(times, **options):
 @pytest.mark.parametrize(
     ("times", "says"),
     [
-        ({"slow": 4e-4, "quick": 5e-4}, "base is the fastest of 3; quick costs 200 µs more a step (+66.7 %)."),
-        ({"slow": 4e-4, "quick": 2e-4}, "quick is the fastest of 3; slow costs 200 µs more a step (+100 %)."),
-        ({"slow": 3e-4, "quick": 6e-4}, "base has the least time of 3, which is not proven; quick costs 300 µs"),
+        ({"slow": 4e-4, "quick": 5e-4}, "base is the fastest of 3 ways; quick costs 200 µs more a step (+66.7 %)."),
+        ({"slow": 4e-4, "quick": 2e-4}, "quick is the fastest of 3 ways; slow costs 200 µs more a step (+100 %)."),
+        ({"slow": 3e-4, "quick": 6e-4}, "are the fastest of 3 ways, not told apart; quick costs 300 µs more a step (+100 %)."),
+        ({"slow": 2e-4, "quick": 2e-4}, "are the fastest of 3 ways, not told apart; base costs 100 µs more a step"),
+        ({}, "None of 3 ways is proven faster than all others."),
     ],
 )
 def test_only_a_verdict_makes_a_way_the_fastest(times, says):
-    (answer,) = sentences.answers(run_of(times))
+    (answer,) = findings.answers(run_of(times))
     assert says in answer
 
 
@@ -36,24 +38,24 @@ def test_of_two_sides_the_ways_that_changed_are_counted_and_named():
     now = [a_case(case["name"], side="here", baseline=case["key"]) for case in then[:2]]
     slower = lambda case: 1.04 if (case["name"], case["side"]) == ("slow", "here") else 1  # noqa: E731
     run = run_of({}, cases=[*then, *now], work=slower)
-    assert sentences.answers(run) == ["1 of 2 ways is slower than main: slow +4.0 %; 1 equal."]
+    assert findings.answers(run) == ["1 of 2 ways is slower than main: slow +4.0 %; 1 equal."]
 
 
 def test_what_disturbed_a_run_is_one_line_from_its_journal():
     quiet = run_of({}).story
-    assert sentences.disturbed(quiet) == ""
+    assert findings.disturbed(quiet) == ""
     quiet.header["doctor"] = ["load: 5 on 2 CPUs; end it.", "cannot be read here: x."]
     quiet.passes[3]["other_runs"] = 2
-    assert sentences.disturbed(quiet) == (
+    assert findings.disturbed(quiet) == (
         "disturbed: load: 5 on 2 CPUs; another run of stepbench measured here in 1 of 20 passes"
     )
 
 
 def test_proofs_and_the_control_are_a_sentence_each():
     run = run_of({})
-    assert sentences.proven(run).startswith("All 3 were proven")
-    assert sentences.control(run).startswith("A/A control: the baseline against itself is 1.000 (")
-    assert len(sentences.next_commands(run)) == 3
+    assert findings.proven(run).startswith("All 3 were proven")
+    assert findings.control(run).startswith("A/A control: the baseline against itself is 1.000 (")
+    assert len(findings.next_commands(run)) == 3
 
 
 @pytest.mark.parametrize("on_github", [False, True])
