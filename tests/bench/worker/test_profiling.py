@@ -94,7 +94,10 @@ def test_what_is_not_counted_is_said(monkeypatch):
     """Without memray memory is left out, with the way to get it; everything else is counted as ever."""
     monkeypatch.setattr(profiling.util, "find_spec", lambda name: None)
     found = _profile(NumpyManual)
-    assert found["uncounted"].startswith("memory of a step: needs memray of the extra `memory`, which is not installed; run `")
+    says = "{}: needs {} of the extra `{}`, which is not installed; run `"
+    extras = [("time of each line of a step", "line_profiler", "lines"), ("memory of a step", "memray", "memory")]
+    assert [each for each in extras if says.format(*each) not in found["uncounted"]] == []
+    assert "lines" not in found
     assert "peak_bytes" not in found
     assert found["operators"] > 10
 

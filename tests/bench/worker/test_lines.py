@@ -1,0 +1,51 @@
+"""If these fail, a line of a step has no time, or that of another line."""
+
+import time
+
+import pytest
+
+from backends.api import Control, TrainStep
+from bench.analyse.lines import _code
+from bench.paths import BACKENDS
+from bench.plan import discovery
+from bench.problem import Definition
+from bench.worker import lines
+
+pytest.importorskip("line_profiler")
+
+
+class Sleeping(TrainStep):
+    def __init__(self, *_):
+        self.calls = 0
+
+    def step(self):
+        time.sleep(0.002)
+        time.sleep(0.004)
+        return 0.0
+
+    get_state = set_state = Control.get_state
+
+
+class Inherits(Sleeping):
+    steps_per_call = 2
+
+
+def test_each_line_has_its_own_time_per_step():
+    short, long, end = lines.of(Sleeping()).values()
+    assert 0.002 <= short < 0.004 <= long < 0.02
+    assert end < 0.001
+    halved, *_ = lines.of(Inherits()).values()
+    assert 0.001 <= halved < 0.002
+
+
+def test_lines_are_those_of_the_source_that_a_journal_has():
+    """That of the backend's file, followed by the file whose step it inherits."""
+    (path,) = discovery.find([BACKENDS / "numpy_manual.py"]).values()
+    source = discovery.describe(path, ["cpu"])["source"]
+    definition = Definition.load(BACKENDS)
+    step = discovery.load(path)(definition.draw(definition.default, "float32", 0), "cpu", "float32")
+    timed = {int(line): seconds for line, seconds in lines.of(step).items()}
+    code = _code(source.splitlines(), source, timed)
+    statements = code[~code["code"].str.startswith("#")]
+    assert set(statements["line"]) == set(timed)
+    assert lines.backward(step, "cpu") == {}
