@@ -72,7 +72,7 @@ def test_the_ratio_is_to_the_median_of_the_others_over_all_their_steps():
 def test_what_slows_the_calibration_workloads_as_well_does_not_go_out():
     """Relative to them a throttled machine is as quick as ever: that is what they are for, between two runs of one machine."""
     table = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4})
-    work = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4}, backends=("arithmetic",)).assign(kind="yardstick")
+    work = rows({"a": 1e-4, "b": 1e-4, "c": 1e-4, "d": 1.05e-4}, backends=("arithmetic",)).assign(kind="guard")
     found = judge(pd.concat([table, work]))
     assert found["verdict"].to_dict() == {"a": "EQUAL", "b": "EQUAL", "c": "EQUAL", "d": "SLOWER"}
     assert set(found["cases"]) == {2}, "nor do they count as steps"
