@@ -1,0 +1,61 @@
+"""Proves steps of a problem folder as a run does, with judge and worker in this process."""
+
+from pathlib import Path
+
+import numpy as np
+
+from backends.api import TrainStep, weights_dtype
+from bench.judge.requests import Requests
+from bench.plan import discovery
+from bench.problem import Definition
+from bench.schema.case import Case
+from bench.worker import gate
+
+
+def prove(build, folder: Path, dtype: str, device: str = "cpu", seed: int = 0, shapes=None):
+    """The worst errors, as `Requests.proven` returns them. Raises `Wrong`.
+
+    `shapes`: how many of the problem's small ones; all by default.
+    """
+    definition = Definition.load(folder)
+    judge = Requests(seed, str(folder))
+    case = Case("it", device, dtype, 1, definition.default).as_json()
+    found = []
+    for number in range(1 + (len(definition.small) if shapes is None else shapes)):
+        asked = judge.prove(case, build.steps_per_call, number)
+        answers = gate.prove(build, device, dtype, asked["arrays"], asked["problem"], asked["calls"])
+        found.append(judge.proven(answers)["errors"])
+    asked = judge.turns(case, build.steps_per_call)
+    given = build, device, dtype, asked["arrays"], asked["problem"], asked["calls"]
+    judge.took_turns(gate.take_turns(*given))
+    return max(found, key=lambda errors: errors["share"])
+
+
+def ways(folder: Path) -> dict[str, Path]:
+    return discovery.find([folder])
+
+
+def numpy_step(function) -> type[TrainStep]:
+    """A `TrainStep` that takes steps of a function like `problem.step`, in its dtype."""
+
+    class NumpyStep(TrainStep):
+        def __init__(self, problem, device, dtype):
+            held = weights_dtype(dtype)
+            self.data = {name: array.astype(held) for name, array in problem.data.items()}
+            self.state = {name: array.astype(held) for name, array in problem.state.items()}
+            self.names, self.constants = list(problem.state), dict(problem.constants)
+            if "memory" in function.__code__.co_varnames[: function.__code__.co_argcount]:
+                self.constants["memory"] = {}
+
+        def step(self):
+            loss, self.state = function(self.data, self.state, **self.constants)
+            return loss
+
+        def get_state(self):
+            return [np.array(self.state[name]) for name in self.names]
+
+        def set_state(self, *state):
+            pairs = zip(self.names, state, strict=True)
+            self.state = {name: array.copy() for name, array in pairs}
+
+    return NumpyStep
