@@ -23,7 +23,9 @@ def prove(build, folder: Path, dtype: str, device: str = "cpu", seed: int = 0, s
     found = []
     for number in range(1 + (len(definition.small) if shapes is None else shapes)):
         asked = judge.prove(case, build.steps_per_call, number)
-        answers = gate.prove(build, device, dtype, asked["arrays"], asked["problem"], asked["calls"])
+        answers = gate.prove(
+            build, device, dtype, asked["arrays"], asked["problem"], asked["calls"]
+        )
         found.append(judge.proven(answers)["errors"])
     asked = judge.turns(case, build.steps_per_call)
     given = build, device, dtype, asked["arrays"], asked["problem"], asked["calls"]

@@ -7,8 +7,9 @@ Oliveira Castro & Petit, *Verificarlo*, 2016).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,16 @@ EXACT = {
     np.conjugate,
 }
 """Operations whose results need no rounding."""
-UNSUPPORTED = {np.dot, np.vdot, np.inner, np.einsum, np.tensordot, np.cumsum, np.cumprod, np.convolve}
+UNSUPPORTED = {
+    np.dot,
+    np.vdot,
+    np.inner,
+    np.einsum,
+    np.tensordot,
+    np.cumsum,
+    np.cumprod,
+    np.convolve,
+}
 CONSTANTS = 2.0
 """Standard deviation of the error of a constant, in rounding errors."""
 BLOCK = 10
@@ -103,7 +113,9 @@ class Noisy(np.ndarray[Any, Any]):
         else:
             result = getattr(ufunc, method)(*plain, **options)
             if ufunc not in EXACT and np.asarray(result).dtype == np.float64:
-                result = result + noise.scaled(_size(ufunc, method, plain, result, options), noise.unit)
+                result = result + noise.scaled(
+                    _size(ufunc, method, plain, result, options), noise.unit
+                )
         if out:
             _plain(out[0])[...] = result
             return out[0]
@@ -149,7 +161,9 @@ def _product(noise: Noise, a: Float64, b: Float64) -> Float64:
     return result + noise.scaled(result, noise.products) if noise.products else result
 
 
-def _size(ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]) -> Any:
+def _size(
+    ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]
+) -> Any:
     """What the error of an operation is relative to, times its number of roundings."""
     if method == "reduce" and ufunc is np.add:
         terms = np.asarray(inputs[0])
@@ -160,18 +174,30 @@ def _size(ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapp
 
 
 def sample(
-    definition: Definition, problem: Problem, state: tuple[Float64, ...], steps: int, noise: Noise
+    definition: Definition,
+    problem: Problem,
+    state: tuple[Float64, ...],
+    steps: int,
+    noise: Noise,
+    variant: Callable[..., Any] | None = None,
+    memory: dict[str, Any] | None = None,
 ) -> Run:
-    """The same steps with the noise of a dtype."""
+    """The same steps with the noise of a dtype; with `variant` a mistaken step's."""
     data = {name: _noisy(array, noise) for name, array in problem.data.items()}
     constants: Any = {name: _constant(value, noise) for name, value in problem.constants.items()}
 
+    taken = variant or definition.module.step
+
+    @wraps(taken)
     def step(*given: Any, **options: Any) -> Any:
         noise.uses = 0
-        return definition.module.step(*given, **options)
+        return taken(*given, **options)
 
-    noisy = replace(problem, data=data, constants=constants)
-    run = definition.run(noisy, tuple(_noisy(array, noise) for array in state), steps, step)
+    noisy, start = (
+        replace(problem, data=data, constants=constants),
+        [_noisy(a, noise) for a in state],
+    )
+    run = definition.run(noisy, start, steps, step, memory)
     return Run(run.losses, tuple(_plain(array) for array in run.state))
 
 

@@ -1,4 +1,6 @@
-"""Classifier with one hidden layer, cross-entropy, Adam. This one compiles `jax.value_and_grad` and the update with `jax.jit`."""
+"""Classifier with one hidden layer, cross-entropy, Adam. This one compiles `jax.value_and_grad` and
+the update with `jax.jit`.
+"""
 
 import jax
 import numpy as np

@@ -1,4 +1,6 @@
-"""Classifier with one hidden layer, cross-entropy, Adam. This one uses NumPy and computes every gradient by hand."""
+"""Classifier with one hidden layer, cross-entropy, Adam. This one uses NumPy and computes every
+gradient by hand.
+"""
 
 import numpy as np
 

@@ -1,4 +1,6 @@
-"""Classifier with one hidden layer, cross-entropy, Adam. This one lets torch autograd compute the gradients."""
+"""Classifier with one hidden layer, cross-entropy, Adam. This one lets torch autograd compute the
+gradients.
+"""
 
 import torch
 from _torch import TorchStep

@@ -1,4 +1,6 @@
-"""Classifier with one hidden layer, cross-entropy, Adam. This one hands the whole step to `torch.compile`, in its default mode."""
+"""Classifier with one hidden layer, cross-entropy, Adam. This one hands the whole step to
+`torch.compile`, in its default mode.
+"""
 
 import torch
 from _torch import TorchStep

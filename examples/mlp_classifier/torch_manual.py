@@ -1,4 +1,6 @@
-"""Classifier with one hidden layer, cross-entropy, Adam. This one uses torch tensors and computes every gradient by hand."""
+"""Classifier with one hidden layer, cross-entropy, Adam. This one uses torch tensors and computes
+every gradient by hand.
+"""
 
 import torch
 from _torch import TorchStep

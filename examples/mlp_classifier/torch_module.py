@@ -1,4 +1,6 @@
-"""Classifier with one hidden layer, cross-entropy, Adam. This one is an `nn.Module` with `torch.optim.Adam`, as most people write it."""
+"""Classifier with one hidden layer, cross-entropy, Adam. This one is an `nn.Module` with
+`torch.optim.Adam`, as most people write it.
+"""
 
 import torch
 from _torch import TorchStep
@@ -46,7 +48,10 @@ class TorchModule(TorchStep):
         weights = list(self.model.parameters())
         kept = [self.optimizer.state[w] for w in weights]
         m, v = ([each[name] for each in kept] for name in ("exp_avg", "exp_avg_sq"))
-        return [*(tensor.mT if tensor.ndim == 2 else tensor for tensor in (*weights, *m, *v)), kept[0]["step"]]
+        return [
+            *(tensor.mT if tensor.ndim == 2 else tensor for tensor in (*weights, *m, *v)),
+            kept[0]["step"],
+        ]
 
     def set_state(self, *state) -> None:
         super().set_state(*state)
