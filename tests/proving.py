@@ -50,7 +50,8 @@ def numpy_step(function) -> type[TrainStep]:
                 self.constants["memory"] = {}
 
         def step(self):
-            loss, self.state = function(self.data, self.state, **self.constants)
+            with np.errstate(all="ignore"):
+                loss, self.state = function(self.data, self.state, **self.constants)
             return loss
 
         def get_state(self):

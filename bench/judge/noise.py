@@ -87,7 +87,10 @@ class Noise:
         return value + error
 
     def scaled(self, size: Float64 | float, unit: float) -> Float64:
-        """Normal noise with standard deviation `unit * size`, in the shape of `size`."""
+        """Normal noise with standard deviation `unit * size`, in the shape of `size`; infinities
+        and NaN stay as they are."""
+        if not (finite := np.isfinite(size)).all():
+            size = np.where(finite, size, 0.0)
         normal = self.rng.standard_normal(np.shape(size), np.float32)
         return np.multiply(normal, unit * np.asarray(size), dtype=np.float64)
 
