@@ -1,0 +1,143 @@
+"""Refuses a problem that cannot tell right from wrong, before anything is timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from backends.api import Problem
+from bench.errors import UsageError
+from bench.judge.comparing import Reference
+from bench.judge.noise import Noise, sample
+from bench.problem import NAME, Definition
+
+SAMPLES = 3
+"""Noisy runs by which it is seen whether updates are larger than what rounding allows."""
+
+
+def check(definition: Definition, shape: str, dtype: str) -> None:
+    """Draws a problem twice and takes a step from it twice. Raises `UsageError`."""
+    drawn = [_called(definition, shape, "drawing", lambda: definition.draw(shape, dtype, 0))]
+    drawn.append(definition.draw(shape, dtype, 0))
+    problem, again = drawn
+    for name, array in _inputs(problem).items():
+        if not np.array_equal(array, _inputs(again)[name], equal_nan=True):
+            raise _refused(
+                definition,
+                shape,
+                f"drawing {name} twice from one seed gives two arrays",
+                "draw random numbers from the given rng only",
+            )
+        if not np.isfinite(array).all():
+            raise _refused(definition, shape, f"{name} is drawn with NaN or infinity", "fix it")
+    first, second = (_step(definition, shape, problem) for _ in range(2))
+    for name, value in first.items():
+        if not np.array_equal(value, second[name]):
+            raise _refused(
+                definition,
+                shape,
+                f"two steps from the same start differ in {name}",
+                "a step is a function of its arguments: no random numbers, nothing remembered",
+            )
+    _check_size(definition, shape, dtype, problem)
+
+
+def _step(definition: Definition, shape: str, problem: Problem) -> dict[str, Any]:
+    """The loss and the new state, if they are what a reference has to return."""
+    data, state = ({n: a.copy() for n, a in g.items()} for g in (problem.data, problem.state))
+
+    def step() -> Any:
+        with np.errstate(all="ignore"):
+            return definition.module.step(data, state, **problem.constants)
+
+    result = _called(definition, shape, "step", step)
+    for name, array in (data | state).items():
+        if not np.array_equal(array, _inputs(problem)[name]):
+            raise _refused(definition, shape, f"step changes {name}", "return new arrays")
+    if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):
+        raise _refused(
+            definition,
+            shape,
+            "step returns something else than a loss and a state",
+            'end it with `return loss, {"w": ...}`',
+        )
+    loss, new = result
+    wrong = [name for name in problem.state if name not in new]
+    if wrong := wrong or [name for name in new if name not in problem.state]:
+        what = "returns no" if wrong[0] in problem.state else "returns an unknown array"
+        raise _refused(
+            definition,
+            shape,
+            f"step {what} {wrong[0]}",
+            f"return all arrays of draw_state and no others: {', '.join(problem.state)}",
+        )
+    for name, value in {"loss": loss, **new}.items():
+        expected = () if name == "loss" else problem.state[name].shape
+        found = np.asarray(value)
+        if found.dtype != np.float64:
+            raise _refused(
+                definition,
+                shape,
+                f"step returns {name} as {found.dtype}, given float64",
+                "compute in the dtype of the arguments",
+            )
+        if found.shape != expected:
+            raise _refused(
+                definition,
+                shape,
+                f"step returns {name} of shape {found.shape}",
+                f"it has shape {expected}",
+            )
+        if not np.isfinite(found).all():
+            raise _refused(
+                definition,
+                shape,
+                f"step returns {name} with NaN or infinity",
+                "choose other data or a smaller learning rate",
+            )
+    return {"loss": loss, **new}
+
+
+def _check_size(definition: Definition, shape: str, dtype: str, problem: Problem) -> None:
+    """At least one update has to be larger than what rounding allows it to be off."""
+    start = tuple(problem.state.values())
+
+    def draw(number: int) -> Any:
+        return sample(definition, problem, start, 1, Noise.of(dtype, number))
+
+    reference = Reference(list(problem.state), start, definition.run(problem, start, 1), draw)
+    allowed = _called(
+        definition, shape, "step", lambda: reference.relative_allowed(samples=SAMPLES)
+    )
+    if all(allowed[name] >= 1 for name in problem.state):
+        raise _refused(
+            definition,
+            shape,
+            f"every update is smaller than what rounding in {dtype} allows",
+            "choose a larger learning rate or smaller weights",
+        )
+
+
+def _called(definition: Definition, shape: str, what: str, function: Callable[[], Any]) -> Any:
+    """A result of the problem's own code; its exceptions are the file's."""
+    try:
+        return function()
+    except UsageError:
+        raise
+    except Exception as error:
+        raise _refused(
+            definition,
+            shape,
+            f"{what} raises {type(error).__name__}: {error}".rstrip("."),
+            "fix it",
+        ) from None
+
+
+def _refused(definition: Definition, shape: str, what: str, advice: str) -> UsageError:
+    return UsageError(f"{definition.folder / NAME}: {what} (shape {shape}); {advice}.")
+
+
+def _inputs(problem: Problem) -> dict[str, Any]:
+    return {**problem.data, **problem.state}
