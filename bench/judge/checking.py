@@ -19,9 +19,7 @@ SAMPLES = 3
 
 def check(definition: Definition, shape: str, dtype: str) -> None:
     """Draws a problem twice and takes a step from it twice. Raises `UsageError`."""
-    drawn = [_called(definition, shape, "drawing", lambda: definition.draw(shape, dtype, 0))]
-    drawn.append(definition.draw(shape, dtype, 0))
-    problem, again = drawn
+    problem, again = (definition.draw(shape, dtype, 0) for _ in range(2))
     for name, array in _inputs(problem).items():
         if not np.array_equal(array, _inputs(again)[name], equal_nan=True):
             raise _refused(
@@ -52,7 +50,7 @@ def _step(definition: Definition, shape: str, problem: Problem) -> dict[str, Any
         with np.errstate(all="ignore"):
             return definition.module.step(data, state, **problem.constants)
 
-    result = _called(definition, shape, "step", step)
+    result = _called(definition, shape, step)
     for name, array in (data | state).items():
         if not np.array_equal(array, _inputs(problem)[name]):
             raise _refused(definition, shape, f"step changes {name}", "return new arrays")
@@ -108,9 +106,7 @@ def _check_size(definition: Definition, shape: str, dtype: str, problem: Problem
         return sample(definition, problem, start, 1, Noise.of(dtype, number))
 
     reference = Reference(list(problem.state), start, definition.run(problem, start, 1), draw)
-    allowed = _called(
-        definition, shape, "step", lambda: reference.relative_allowed(samples=SAMPLES)
-    )
+    allowed = _called(definition, shape, lambda: reference.relative_allowed(samples=SAMPLES))
     if all(allowed[name] >= 1 for name in problem.state):
         raise _refused(
             definition,
@@ -120,8 +116,8 @@ def _check_size(definition: Definition, shape: str, dtype: str, problem: Problem
         )
 
 
-def _called(definition: Definition, shape: str, what: str, function: Callable[[], Any]) -> Any:
-    """A result of the problem's own code; its exceptions are the file's."""
+def _called(definition: Definition, shape: str, function: Callable[[], Any]) -> Any:
+    """What the problem's own step returns. Raises `UsageError`."""
     try:
         return function()
     except UsageError:
@@ -130,7 +126,7 @@ def _called(definition: Definition, shape: str, what: str, function: Callable[[]
         raise _refused(
             definition,
             shape,
-            f"{what} raises {type(error).__name__}: {error}".rstrip("."),
+            f"step raises {type(error).__name__}: {error}".rstrip("."),
             "fix it",
         ) from None
 
