@@ -1,7 +1,7 @@
-"""Makes two sides: of revisions in git, of the files as they are, and of these under variables that libraries read; for
-`python -m bench run --against REVISION` and `NAME=VALUE`.
+"""Makes two sides, for `python -m bench run --against`: of the problem's folder at revisions in git,
+as it lies here, and under variables that libraries read.
 
-It must never touch the checkout, nor leave a file behind.
+Changes nothing in the checkout and leaves no file behind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bench.errors import UsageError
 from bench.machine import git
 from bench.paths import BACKENDS, ROOT
 from bench.plan.sides import Side
+from bench.schema.records import SideFacts
 from bench.settings import Settings
 
 HERE = "here"
@@ -26,45 +27,69 @@ NAME = "[A-Za-z_][A-Za-z0-9_]*="
 """How a variable begins; a value may hold commas."""
 UNSAFE, LONGEST = re.compile(r"[^A-Za-z0-9._-]+"), 20
 """What no label has, and how many characters it has at most: of a revision the first ones, of variables the last words."""
-SHARED = ("__init__.py", "api.py", "reference.py")
-"""Of `backends/`, what both sides take from here: one contract and one reference prove both."""
+SHARED = ("__init__.py", "api.py", "problem.py")
+"""What both sides take from here: one contract and one reference prove both."""
 
 
 @contextmanager
-def against(revision: str, settings: Settings, head: str | None = None) -> Iterator[tuple[Side, Side]]:
-    """The sides of `backends/` at a revision, in a folder that is gone afterwards, and at `head`; by default as they lie here.
-    Either may be `NAME=VALUE,NAME=VALUE` instead: as they lie here, under these variables.
+def against(
+    revision: str, settings: Settings, head: str | None = None
+) -> Iterator[tuple[Side, Side]]:
+    """The sides of the problem's folder at a revision, in a folder that is gone afterwards, and at
+    `head`; by default as it lies here.
 
-    Raises `UsageError` if there is no such revision, or no backends in it.
+    Either may be `NAME=VALUE,NAME=VALUE` instead: as it lies here, under these variables. Raises
+    `UsageError` if there is no such revision, or no such folder in it.
     """
     if settings.pythons:
-        raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
+        raise UsageError(
+            "BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out."
+        )
+    problem = settings.problem_folder
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
-        base = _side(revision, Path(name).resolve() / "base")
-        now = _here(HERE, {}) if head is None else _side(head, Path(name).resolve() / "head")
+        base = _side(revision, Path(name).resolve() / "base", problem)
+        now = _here(HERE, {}, problem)
+        if head is not None:
+            now = _side(head, Path(name).resolve() / "head", problem)
         yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
 
 
-def _here(label: str, variables: dict[str, str]) -> Side:
-    return Side(label, variables=variables, facts={"commit": git.commit(), "variables": variables})
+def _here(label: str, variables: dict[str, str], problem: Path) -> Side:
+    commit = git.commit() if problem == BACKENDS else git.commit(problem, ".")
+    return Side(label, variables=variables, facts={"commit": commit, "variables": variables})
 
 
-def _side(revision: str, folder: Path) -> Side:
-    """`backends/` at a revision, in a folder that does not exist yet; of variables, as they lie here."""
+def _side(revision: str, folder: Path, problem: Path) -> Side:
+    """The problem's folder at a revision, in a folder that does not exist yet; of variables, as it
+    lies here."""
     if re.match(NAME, revision):
         pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
         safe = UNSAFE.sub("-", revision).strip("-")
         words = re.search(f"(^|(?<=[-_])).{{1,{LONGEST}}}$", safe)
-        return _here(words[0] if words else safe[-LONGEST:], {name: value for name, _, value in pairs})
-    commit = _git(revision, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").decode().strip()
-    zipfile.ZipFile(io.BytesIO(_git(revision, "archive", "--format=zip", commit, BACKENDS.name))).extractall(folder)
+        variables = {name: value for name, _, value in pairs}
+        return _here(words[0] if words else safe[-LONGEST:], variables, problem)
+    is_ours = problem == BACKENDS
+    top = ROOT if is_ours else _top(revision, problem)
+    path = BACKENDS.name if is_ours else problem.relative_to(top).as_posix()
+    named = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    commit = _git(revision, top, *named).decode().strip()
+    archive = _git(revision, top, "archive", "--format=zip", commit, path)
+    zipfile.ZipFile(io.BytesIO(archive)).extractall(folder)
+    then = folder / path
     for file in SHARED:
-        (folder / BACKENDS.name / file).unlink(missing_ok=True)
-    families = (family.name for family in BACKENDS.glob("_[!_]*.py"))  # one it lacks, a control of today may need
-    for file in (*SHARED, *families):
-        if not (folder / BACKENDS.name / file).exists():
-            (folder / BACKENDS.name / file).symlink_to(BACKENDS / file)
-    return Side(label(revision, commit), folder=folder, facts={"commit": commit})
+        (then / file).unlink(missing_ok=True)
+    families = [family.name for family in problem.glob("_[!_]*.py")] if is_ours else []
+    for file in (*SHARED, *families):  # a control of today may need a family that it lacks
+        if (problem / file).exists() and not (then / file).exists():
+            (then / file).symlink_to(problem / file)
+    imported = folder if is_ours else ROOT
+    facts: SideFacts = {"commit": commit}
+    return Side(label(revision, commit), folder=imported, problem=then, facts=facts)
+
+
+def _top(revision: str, problem: Path) -> Path:
+    """The repository that contains a problem's folder."""
+    return Path(_git(revision, problem, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
 
 
 def label(revision: str, commit: str) -> str:
@@ -73,11 +98,13 @@ def label(revision: str, commit: str) -> str:
     return commit[:10] if safe in ("", HERE) else safe
 
 
-def _git(revision: str, *arguments: str) -> bytes:
+def _git(revision: str, repository: Path, *arguments: str) -> bytes:
     try:
-        return git.ask(ROOT, *arguments)
+        return git.ask(repository, *arguments)
     except git.NotStarted as error:
-        raise UsageError(f"--against={revision}: git cannot be started: {error}; install git.") from None
+        raise UsageError(
+            f"--against={revision}: git cannot be started: {error}; install git."
+        ) from None
     except git.GitError as error:
         reason = str(error).splitlines()[-1].removeprefix("fatal: ").rstrip(".")
         raise UsageError(
