@@ -10,6 +10,7 @@ import numpy as np
 from backends.api import Problem
 from bench.errors import UsageError
 from bench.judge.comparing import Reference
+from bench.judge.diagnosis import FILE, mistakes
 from bench.judge.noise import Noise, sample
 from bench.problem import NAME, Definition
 
@@ -40,6 +41,25 @@ def check(definition: Definition, shape: str, dtype: str) -> None:
                 "a step is a function of its arguments: no random numbers, nothing remembered",
             )
     _check_size(definition, shape, dtype, problem)
+
+
+def check_mistakes(definition: Definition) -> None:
+    """Takes a step with each mistake of `mistakes.py`. Raises `UsageError`."""
+    problem = definition.draw(definition.small[0], "float64", 0)
+    for hint, step in mistakes(definition.folder):
+        try:
+            with np.errstate(all="ignore"):
+                run = definition.run(problem, tuple(problem.state.values()), 1, step)
+        except Exception as error:
+            what = f"raises {type(error).__name__}: {error}"
+        else:
+            shapes = [array.shape for array in problem.state.values()]
+            what = "returns another state" if [a.shape for a in run.state] != shapes else ""
+        if what:
+            raise UsageError(
+                f"{definition.folder / FILE}: {step.__name__} ({hint}) {what}; write it like "
+                "`step`, and begin the names of helpers with an underscore."
+            )
 
 
 def _step(definition: Definition, shape: str, problem: Problem) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.judge.checking import check
+from bench.judge.checking import check, check_mistakes
+from bench.judge.diagnosis import mistakes
 from bench.judge.gradients import central_differences
 from bench.judge.questions import Questions
 from bench.paths import BACKENDS, SKELETON
@@ -122,3 +123,20 @@ def test_what_is_no_gradient_descent_is_not_checked(tmp_path):
     agrees, sentence = central_differences(problem(tmp_path, GOOD, momentum))
     assert agrees
     assert sentence == "not checked by central differences: its loss ignores v"
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("return 1 / 0", "half (half) raises ZeroDivisionError: division by zero; write it like"),
+        ("return 0.0, dict.fromkeys(state, 0.0)", "half (half) returns another state; write it"),
+    ],
+)
+def test_a_bad_mistake_is_refused(body, expected, tmp_path):
+    definition = problem(tmp_path, "", "")
+    check_mistakes(definition)
+    (tmp_path / "mistakes.py").write_text(f"def half(data, state, learning_rate):\n    {body}\n")
+    mistakes.cache_clear()
+    with pytest.raises(UsageError) as refused:
+        check_mistakes(definition)
+    assert f"mistakes.py: {expected}" in str(refused.value)
