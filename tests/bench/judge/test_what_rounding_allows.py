@@ -76,6 +76,13 @@ def test_a_constant_has_one_error_at_each_place():
     assert (noise.constant(0.5), Noise.of("float64", 0).constant(0.1)) == (0.5, 0.1)
 
 
+def test_a_constant_has_the_same_error_in_all_steps(tmp_path):
+    definition = problem(tmp_path, *DECAY)
+    drawn, noise = definition.draw("7x5", "float32", 0), Noise.of("float32", 0)
+    sample(definition, drawn, tuple(drawn.state.values()), 5, noise)
+    assert len(noise.factors) == noise.uses == 3  # of beta once and of the learning rate twice
+
+
 def test_infinities_carry_no_noise(tmp_path):
     definition = problem(
         tmp_path,
@@ -95,7 +102,7 @@ def test_a_lone_number_may_be_off_by_its_own_rounding():
     reference = question.reference
     exact = reference.exact
     reference.draw = lambda _: exact  # all noisy runs end where the exact one does
-    assert reference.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0])
+    assert reference.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0], abs=0)
 
 
 def test_a_large_mistake_is_named_although_its_rounding_is_large_too():
@@ -104,3 +111,14 @@ def test_a_large_mistake_is_named_although_its_rounding_is_large_too():
         Wrong, match=re.escape(f"moves w and b 256 times as far as it should: {hint}")
     ):
         prove(numpy_step(step), SKELETON, "float32")
+
+
+def test_a_step_near_a_mistake_is_not_that_mistake():
+    ((hint, step),) = mistakes(SKELETON)
+
+    def near(data, state, learning_rate):
+        return step(data, state, 1.01 * learning_rate)
+
+    with pytest.raises(Wrong) as wrong:
+        prove(numpy_step(near), SKELETON, "float32")
+    assert hint not in str(wrong.value)
