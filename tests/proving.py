@@ -1,5 +1,6 @@
 """Proves steps of a problem folder as a run does, with judge and worker in this process."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,24 +13,27 @@ from bench.schema.case import Case
 from bench.worker import gate
 
 
-def prove(build, folder: Path, dtype: str, device: str = "cpu", seed: int = 0, shapes=None):
+@cache
+def judge_of(folder: Path) -> Requests:
+    """One judge for all steps of a folder: it measures once what rounding allows."""
+    return Requests(0, str(folder))
+
+
+def prove(build, folder: Path, dtype: str, shape: str = "", small: int | None = None):
     """The worst errors, as `Requests.proven` returns them. Raises `Wrong`.
 
-    `shapes`: how many of the problem's small ones; all by default.
+    `shape`: the problem's default if empty; `small`: how many small ones follow, by default all.
     """
-    definition = Definition.load(folder)
-    judge = Requests(seed, str(folder))
-    case = Case("it", device, dtype, 1, definition.default).as_json()
+    definition, judge = Definition.load(folder), judge_of(folder)
+    case = Case("it", "cpu", dtype, 1, shape or definition.default).as_json()
     found = []
-    for number in range(1 + (len(definition.small) if shapes is None else shapes)):
+    for number in range(1 + (len(definition.small) if small is None else small)):
         asked = judge.prove(case, build.steps_per_call, number)
-        answers = gate.prove(
-            build, device, dtype, asked["arrays"], asked["problem"], asked["calls"]
-        )
-        found.append(judge.proven(answers)["errors"])
+        given = asked["arrays"], asked["problem"], asked["calls"]
+        found.append(judge.proven(gate.prove(build, "cpu", dtype, *given))["errors"])
     asked = judge.turns(case, build.steps_per_call)
-    given = build, device, dtype, asked["arrays"], asked["problem"], asked["calls"]
-    judge.took_turns(gate.take_turns(*given))
+    given = asked["arrays"], asked["problem"], asked["calls"]
+    judge.took_turns(gate.take_turns(build, "cpu", dtype, *given))
     return max(found, key=lambda errors: errors["share"])
 
 

@@ -23,8 +23,6 @@ from bench.judge.noise import Noise, sample
 from bench.problem import Definition, Float64, Run
 
 FILE = "mistakes.py"
-ALIKE = 2.0
-"""A wrong step is a known mistake if it is at most so many times farther from it than it may be."""
 MISTAKEN = 0.1
 """Relative errors above this are not rounding."""
 LOW_PRECISION = 0.05
@@ -151,11 +149,7 @@ def _is_near(mistaken: Reference, losses: Float64, state: Sequence[Float64]) -> 
     found = mistaken.errors(losses, state)
     if not all(error <= MISTAKEN for error in found.values()):
         return False  # without the cost of noisy runs
-    apart, allowed = (
-        mistaken.distances(losses, state, mistaken.exact),
-        mistaken.allowed(len(losses)),
-    )
-    return all(apart[name] <= ALIKE * allowed[name] for name in allowed)
+    return mistaken.compare(losses, state) is not None
 
 
 def _loss_factor(

@@ -56,14 +56,9 @@ def no_root(data, state, **constants):
     return _step(data, state, **constants, root=lambda v: v)
 
 
-def epsilon_under_the_root(data, state, epsilon, **constants):
-    """epsilon is added under the root: sqrt(v_hat) + epsilon, not sqrt(v_hat + epsilon)"""
-    return _step(data, state, **constants, epsilon=0, root=lambda v: np.sqrt(v + epsilon))
-
-
-def epsilon_of_1e_6(data, state, epsilon, **constants):
-    """epsilon is 1e-6 instead of 1e-8"""
-    return _step(data, state, **constants, epsilon=1e-6)
+def epsilon_of_1e_3(data, state, epsilon, **constants):
+    """epsilon is 1e-3 instead of 1e-8"""
+    return _step(data, state, **constants, epsilon=1e-3)
 
 
 def loss_after_the_update(data, state, **constants):

@@ -22,7 +22,9 @@ MISTAKES = [(folder, hint, step) for folder in EXAMPLES for hint, step in mistak
 
 
 def called(value):
-    return value.name if isinstance(value, Path) else getattr(value, "__name__", None)
+    if isinstance(value, Path):
+        return value.name
+    return "" if isinstance(value, str) and " " in value else getattr(value, "__name__", None)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -34,7 +36,7 @@ def test_a_way_is_right(folder, name, dtype):
         pytest.skip(f"{name} needs the library {missing}, which is not installed")
     if reason := build.why_not("cpu", dtype):
         pytest.skip(f"{name} {reason}")
-    errors = prove(build, folder, dtype, shapes=1)
+    errors = prove(build, folder, dtype, small=0)
     assert errors["share"] <= 1
     definition = Definition.load(folder)
     state = definition.draw(definition.small[0], dtype, 0).state
@@ -44,8 +46,9 @@ def test_a_way_is_right(folder, name, dtype):
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("folder", "hint", "step"), MISTAKES, ids=called)
 def test_a_mistake_is_named(folder, hint, step, dtype):
+    shape = Definition.load(folder).small[0]  # quick
     with pytest.raises(Wrong, match=re.escape(hint)):
-        prove(numpy_step(step), folder, dtype, shapes=0)
+        prove(numpy_step(step), folder, dtype, shape, small=0)
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=called)
