@@ -140,9 +140,6 @@ class Settings:
         "pinned", _one_of("pinned", "system"), "`pinned` keeps freed memory in the process, `system` leaves glibc as is"
     )
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
-    sandbox: str = _setting(
-        "foreign", _one_of("foreign", "off"), "`foreign` closes processes of `BENCH_PATH` as far as the kernel can, `off` none"
-    )
     pythons: tuple[tuple[str, str], ...] = _setting(
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )

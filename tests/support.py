@@ -1,17 +1,30 @@
-"""What several tests share: journals and a machine made by hand, a clean environment, and reading our CSV files."""
+"""What several tests share: a clean environment, proving a step, a good machine, and reading our CSV files."""
 
+import json
 import os
-from dataclasses import asdict
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
+import threadpoolctl
 
-from bench.judge.questions import SHAPES, Proof, Turns
+from bench import conversation
+from bench.judge.requests import Requests as Judge
+from bench.measure import rounds
 from bench.measure.rounds import worst
-from bench.record import journal
-from bench.schema.case import Shape
-from bench.worker import gate
+from bench.paths import BACKENDS, CONTROLS
+from bench.plan import discovery
+from bench.plan.cases import make_plan
+from bench.plan.sides import Backend, Side
+from bench.problem import Definition
+from bench.region import Region
+from bench.schema.case import Case
+from bench.settings import Settings
+from bench.worker import gate, isolation, profiling, timing, visits
+from bench.worker.requests import Requests as Worker
+from tests.made import a_header, key_of, story  # noqa: F401
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -29,41 +42,181 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-def prove(build, device, dtype, shape, seed, elsewhere=SHAPES):
-    """What judge and worker do to prove a step, both in this process; the worst errors. Raises `Wrong`."""
-    every, nonce, errors = build.steps_per_call, f"nonce {seed}", []
-    for number, each in enumerate((Shape(*shape), *elsewhere)):
-        proof = Proof(each, dtype, every, nonce, f"proof {number}")
-        errors.append(asdict(proof.judge(gate.prove(build, device, dtype, proof.given, proof.calls))))
-    turns = Turns(dtype, every, nonce)
-    turns.judge(gate.take_turns(build, device, dtype, turns.given, turns.CALLS))
+def prove(build, device, dtype, shape, small=None):
+    """What judge and worker do to prove a step, both in this process; the worst errors.
+
+    `small`: how many of the problem's small shapes as well, all by default. Raises `Wrong`.
+    """
+    judge, errors, place = Judge(0, str(BACKENDS)), [], (device, dtype)
+    about = {"case": Case("any", device, dtype, 1, shape).as_json()}
+    about["steps_per_call"] = build.steps_per_call
+    with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
+        for number in range(1 + len(judge.definition.small[:small])):
+            asked = judge.prove(**about, number=number)
+            errors.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
+        judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
     return worst(errors)
 
 
-YARDSTICKS = ("arithmetic", "dispatch", "traffic")
+def answers(take, build, asked, device="cpu", dtype="float32"):
+    """What a worker replies to a judge's question; `take` is a function of `bench.worker.gate`."""
+    given = [array.copy() for array in asked["arrays"]]
+    return take(build, device, dtype, given, asked["problem"], asked["calls"])
 
 
-def run_rows(name, random, slower=None, weather=0.01, spread=0.003, machine="m"):
-    """The summary of a run in which neighbours slowed every step by a common share, as `bench.analyse.reading.read` returns it.
+def a_problem(shape="7x13x5x3", seed=0, **constants):
+    """A problem of the default problem folder."""
+    problem = Definition.load(BACKENDS).draw(shape, "float64", seed)
+    return replace(problem, constants={**problem.constants, **constants})
 
-    `slower` maps backends to the factor by which they are slower than in other runs; `weather` and `spread` are
-    standard deviations of logs.
+
+class Ticks:
+    """A clock that advances by a microsecond with every reading."""
+
+    now = 0.0
+
+    def __call__(self):
+        self.now += 1e-6
+        return self.now
+
+
+class FakeHandle:
+    """What the conductor holds of a process, answered by an object in this process.
+
+    Requests and replies become JSON and arrays lie in a shared region, as between processes.
     """
-    common = random.normal(0, weather)
+
+    def __init__(self, name, requests, executor):
+        self.name, self.requests, self.executor = name, requests, executor
+        self.region = Region.new(1 << 22)
+        self.theirs = Region(os.dup(self.region.descriptor))
+        self.running, self.ended = True, False
+
+    def ask(self, do, **request):
+        self.send(do, **request)
+        return self.receive()
+
+    def send(self, do, **request):
+        assert self.running, f"{self.name} is asked to {do} while it is stopped"
+        self.asked = do, json.loads(json.dumps(request))
+
+    def receive(self):
+        do, request = self.asked
+        self.executor.log.append((self.name, do))
+        reply = conversation.answer(getattr(self.requests, do), request, self.theirs)
+        return self.executor.change(self.name, do, json.loads(json.dumps(reply)))
+
+    def stop(self):
+        self._note("stop", running=False)
+
+    def resume(self):
+        self._note("resume", running=True)
+
+    def end(self):
+        self._note("end", running=False)
+        self.ended = True
+        self.region.close()
+        self.theirs.close()
+
+    def _note(self, event, running):
+        self.executor.log.append((self.name, event))
+        self.running = running
+        self.executor.count_running()
+
+
+class FakeExecutor:
+    """Runs a judge and workers in this process by a clock that ticks; `log` has every event.
+
+    `change(name, request, reply)` may return another reply or raise what a process would.
+    """
+
+    def __init__(self, change=lambda name, do, reply: reply):
+        self.change, self.log, self.workers, self.most_running = change, [], [], 0
+        clock = Ticks()
+        patch = mock.patch.object
+        self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, visits)]
+        self._patches += [
+            patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
+        ]
+
+    def __enter__(self):
+        self._limits = threadpoolctl.threadpool_limits(1)
+        for each in self._patches:
+            each.start()
+        return self
+
+    def __exit__(self, *_):
+        self.log.append(("executor", "exit"))
+        for each in self._patches:
+            each.stop()
+        self._limits.restore_original_limits()
+        self._judge.end()
+
+    def judge(self):
+        self._judge = FakeHandle("judge", Judge(0, str(BACKENDS)), self)
+        return self._judge
+
+    def cpus(self, case):
+        return sorted(os.sched_getaffinity(0))
+
+    def begin_pass(self, cases):
+        self.log.append(("executor", "begin_pass"))
+
+    def worker(self, case):
+        handle = FakeHandle(case.name, Worker(case.threads), self)
+        self.log.append((case.name, "start"))
+        self.workers.append(handle)
+        self.count_running()
+        return handle
+
+    def end_pass(self):
+        self.log.append(("executor", "end_pass"))
+
+    def count_running(self):
+        self.most_running = max(self.most_running, sum(each.running for each in self.workers))
+
+
+def described(*names, folders=()):
+    """Name -> `Backend`, as a worker would describe it, of files in the project and in `folders`."""
+    paths = discovery.find([BACKENDS, CONTROLS, *folders])
+    facts = {name: json.loads(json.dumps(discovery.describe(paths[name], ["cpu"]))) for name in names}
+    return {name: Backend.from_json(facts[name], paths[name]) for name in names}
+
+
+def small_plan(backends, **changes):
+    """A plan of all training steps among these backends, at a small shape."""
+    names = tuple(name for name, backend in backends.items() if backend.proven)
+    small = {"shapes": ("7x13x5x3",), "processes": 2, "blocks": 2, "steps": 2}
+    given = {"devices": ("cpu",), "backends": names, **small, **changes}
+    settings = replace(Settings.from_env({}), **given)
+    return make_plan(settings, (Side(backends=backends),), ("cpu",))
+
+
+GUARDS = {"arithmetic": "guard", "peak_arithmetic": "peak"}
+FIXED = {"twin": "twin", "peak_traffic": "peak", **GUARDS}
+
+
+def run_rows(name, random, slower=None, spread=0.002, machine="m"):
+    """The summary of a run of identical code, as `bench.analyse.reading.read` returns it.
+
+    `slower` maps backends to the factor by which they are slower than in other runs; `spread` is the standard deviation of
+    logs between runs, a tenth of which the guards have.
+    """
     rows = []
-    for backend in ("base", "slow", "twin", *YARDSTICKS):
-        kind = "yardstick" if backend in YARDSTICKS else "twin" if backend == "twin" else "seed"
-        log = np.log(1e-4) + common + random.normal(0, spread) + np.log((slower or {}).get(backend, 1))
+    for backend in ("base", "slow", *FIXED):
+        error = random.normal(0, spread / (10 if backend in GUARDS else 1))
+        time = 1e-4 * float(np.exp(error)) * (slower or {}).get(backend, 1)
         rows.append(
             {
-                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "N": 64, "D_in": 1000, "H": 100,
-                "D_out": 10, "status": "ok", "reason": "", "seconds_per_step": float(np.exp(log)), "kind": kind,
-                "quiet_seconds_per_step": float(np.exp(log)), "rounds": 100,
+                "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": "64x1000x100x10",
+                "problem": "p 1", "status": "ok", "reason": "", "seconds_per_step": 1.1 * time,
+                "undisturbed_seconds_per_step": time, "kind": FIXED.get(backend, "seed"), "rounds": 100,
                 "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
                 "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
-                "yardsticks": "" if kind == "yardstick" else "arithmetic:0.5 dispatch:0.3 traffic:0.2",
-                "verdict": "EQUAL" if kind == "twin" else "", "machine": machine, "run": name, "python": "3.11.7", "side": "",
-                "ranks": 1,
+                "flop_per_second": 1e11 if backend == "peak_arithmetic" else np.nan,
+                "verdict": "EQUAL" if backend == "twin" else "", "machine": machine, "run": name,
+                "python": "3.11.7", "side": "",
             }
         )  # fmt: skip
     return pd.DataFrame(rows).assign(replicated=True)
@@ -88,62 +241,3 @@ GOOD_MACHINE = {
     }.items()
 }
 """Path → text: what the doctor's checks read on a machine of two CPUs with nothing to complain of."""
-
-NAMES = ("base", "slow", "twin")
-SHAPE = [64, 1000, 100, 10]
-
-
-def key_of(name):
-    return f"{name}-cpu-float32-1-64x1000x100x10"
-
-
-def _case(name, **changes):
-    backend = "base" if name == "twin" else name
-    return {
-        "backend": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": name == "twin",
-        "side": "", "key": key_of(name), "name": name, "kind": "seed", "baseline": key_of("base"), "proven": True,
-        "flops": 1000, "bytes": 0, "learning_rate": 1e-6, "tolerance": 1e-4, "source_hash": "x", "versions": {"numpy": "2"},
-        "idea": "", **changes,
-    }  # fmt: skip
-
-
-MACHINE = {
-    "time": "2026-01-01T00:00:00+00:00", "cpu": "a CPU", "cpus": 2, "cores": [[0], [1]], "memory_bytes": 8_000_000_000,
-    "gpus": [], "system": "Linux", "python": "3", "commit": None,
-}  # fmt: skip
-
-
-def a_header(**changes):
-    """A journal's first line, right as a whole."""
-    settings = {"processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "baseline": "base"}
-    return {
-        "record": "header", "schema": 1, "run": "r", "machine_name": "m", "machine": MACHINE, "settings": settings, "holes": [],
-        "cases": [_case("base"), _case("slow"), _case("twin", kind="twin")], **changes,
-    }  # fmt: skip
-
-
-def story(seconds, passes=20, blocks=3, end=True, extra=()):
-    """A journal in which `seconds(name, pass, block)` is what a step took; `extra` records name their case alike."""
-    header = a_header()
-    header["settings"]["blocks"] = blocks
-    errors = {"loss": 1e-6, "w1": 1e-6, "w2": 1e-6, "kinks": 0}
-    records = []
-    for number in range(passes):
-        records.append({"record": "pass", "pass": number})
-        records += [
-            {"record": "open", "pass": number, "case": key_of(name), "first_step_seconds": 0.5, "errors": errors}
-            for name in NAMES
-        ]
-        for block in range(blocks):
-            for position, name in enumerate(NAMES):
-                took = 10 * seconds(name, number, block)
-                records.append(
-                    {
-                        "record": "visit", "pass": number, "block": block, "position": position, "case": key_of(name),
-                        "steps": 10, "throughput_seconds": took, "dispatch_seconds": None, "latency_seconds": 2 * took,
-                        "device_seconds": None, "minor_faults": 5, "readback_seconds": 0.0,
-                        "errors": {"loss": 1e-7, "w1": 1e-7, "w2": 1e-7, "kinks": 0},
-                    }
-                )  # fmt: skip
-    records += [{**record, "case": key_of(record["case"])} for record in extra]
-    return journal.Story(None, header, (*records, *([{"record": "end", "pass": 0}] if end else [])))

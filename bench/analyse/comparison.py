@@ -1,55 +1,63 @@
-"""Compares stored runs, relative to the yardsticks that all of them measured.
+"""Compares the undisturbed times of stored runs, as they are.
 
-What is not comparable is said, and no difference is called without knowing how much one run of unchanged code differs from
-the next.
+A difference gets a verdict only where it is known how much runs of unchanged code differ.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bench.analyse import history as stored_runs
 from bench.analyse import reading
-from bench.analyse.between_runs import KEY, QUIET, UNDISTURBED, Key, Runs, difference
+from bench.analyse.between_runs import KEY, Spread, difference, learn, prepared
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, verdicts
 from bench.errors import ExitCode, UsageError
-from bench.schema.case import CASE_COLUMNS, GUARD, SIDE, TWIN, Case, is_control
+from bench.schema.case import CASE_COLUMNS, GUARD, PEAK, SIDE, TWIN, Case, is_control
 
-WEATHER = 0.10
-"""Yardsticks that changed by more than this make a comparison unproven: the machine was another one."""
 MANY = 50
-"""So many runs more are no advice."""
-INSTRUCTIONS = "instructions_per_step"
-CAMPAIGN = "campaign.csv"
-"""In a machine's folder of results: many runs of unchanged code, which tell how much one run differs from the next."""
+"""So many more runs are not worth advising."""
 COLUMNS = [
-    *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p", "raw_ratio",
-    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", "yardsticks", SIDE, "provisional",
-    "base_instructions_per_step", "head_instructions_per_step",
+    *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p",
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional",
 ]  # fmt: skip
+SETTINGS = {
+    "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
+    "kernels": "the choice of kernels", "allocator": "the allocator", "steps_per_round": "the steps a round",
+    "rounds": "the number of rounds",
+}  # fmt: skip
+PROVISIONAL = (
+    "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is taken "
+    "from other machines"
+)
+UNKNOWN = "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
+SETS_DIFFER = "base and head measured different sets of cases, which widens the interval; measure one set for a narrower one"
+NO_GUARD = "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
 Paths = str | Path | Sequence[str | Path]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row per case, and why the whole proves less than it seems to."""
+    """A row per case, and what limits what they prove."""
 
     table: pd.DataFrame
     margin: float
     doubts: list[str]
     lost: list[str]
-    """One sentence for every row that has a time in base and not in every run of head: it cannot be vouched for."""
+    """One sentence for every row that has a time in base and not in every run of head."""
     unjudged: list[str]
     """The rows that have times on both sides and could not be judged, whatever their times are."""
-    left_out: list[str]
-    """One sentence for every file that could not be used."""
+    left_out: list[str] = field(default_factory=list)
+    """One sentence for every file of base or head that could not be used."""
+    ignored: list[str] = field(default_factory=list)
+    """One sentence for every stored run that could not be used as history."""
 
     @property
     def geometric_mean(self) -> float:
@@ -58,196 +66,186 @@ class Comparison:
         return float(np.exp(logs.mean())) if len(logs) else math.nan
 
     def outcome(self, slower: float | None = None) -> tuple[list[str], ExitCode]:
-        """What there is to say, and USAGE if a file was left out, else UNPROVEN, or WRONG for what a gate has to stop.
+        """Sentences to print, and USAGE if a file was left out, else UNPROVEN, or WRONG for what a gate has to stop.
 
-        A gate (`slower`: the share from which on a SLOWER row fails) also stops what head lost, and is itself unproven if a
-        row could not be judged at all.
+        A gate (`slower`: the share from which on a SLOWER row fails) also stops rows that head lost, and is itself unproven
+        if a row could not be judged.
         """
-        sentences = list(self.left_out)
-        if slower is None:
-            return sentences, ExitCode.USAGE if sentences else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
-        rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
-        stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
-        open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
-        sentences += [*stopped, *self.lost, *open_]
-        proven = not self.doubts and not self.unjudged
+        stopped, open_ = [], []
+        if slower is not None:
+            rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + slower)]
+            stopped = [f"{_name(row)} is SLOWER: {row['ratio']:.3f} times base." for row in rows.to_dict("records")]
+            stopped += self.lost
+            open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
+        sentences = [*self.left_out, *stopped, *open_]
         if self.left_out:
             return sentences, ExitCode.USAGE
-        if not proven:
+        if self.doubts or open_:
             return sentences, ExitCode.UNPROVEN
-        return sentences, ExitCode.WRONG if stopped or self.lost else ExitCode.FINE
+        return sentences, ExitCode.WRONG if stopped else ExitCode.FINE
 
 
-def compare(
-    base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results", margin: float = MARGIN
-) -> pd.DataFrame:
-    """A row per case with its verdict, as `Comparison.table`; why they prove less than it seems is in `attrs["doubts"]`."""
-    comparison = of_files(base, head, campaign, results, margin)
-    limits = ("doubts", "lost", "unjudged", "left_out", "margin")
-    comparison.table.attrs.update({name: getattr(comparison, name) for name in limits})
+def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:
+    """`Comparison.table` of `of_files`; the other fields of the comparison are in its `attrs`."""
+    comparison = of_files(base, head, results, margin)
+    names = ("doubts", "lost", "unjudged", "left_out", "ignored", "margin")
+    comparison.table.attrs.update({name: getattr(comparison, name) for name in names})
     return comparison.table
 
 
-def of_files(
-    base: Paths, head: Paths, campaign: Paths = (), results: str | Path = "results", margin: float = MARGIN
-) -> Comparison:
+def of_files(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> Comparison:
     """Compares the runs of `base` with those of `head`; several runs a side are pooled, each counting as one.
 
-    `campaign` holds further runs of unchanged code on the same machine; by default those kept in `results` for it. Steps
-    that differ by less than `margin`, a share, count as equal.
-    Ratios are head over base: below 1, head is faster. Raises `UsageError` if a side holds nothing that can be read.
+    The runs that `results` holds of this machine show how much its runs differ. Steps that differ by less than `margin`, a
+    share, count as equal. Ratios are head over base: below 1, head is faster. Raises `UsageError` if a side holds nothing that
+    can be read.
     """
-    read = [reading.read(_several(paths)) for paths in (base, head)]
-    left_out = [sentence for rows in read for sentence in rows.left_out]
-    if twice := sorted({*read[0].table["run"]} & {*read[1].table["run"]}):
+    sides = [reading.read([paths] if isinstance(paths, str | Path) else [*paths]) for paths in (base, head)]
+    if twice := sorted({*sides[0].table["run"]} & {*sides[1].table["run"]}):
         raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
-    machines = dict.fromkeys(name for rows in read for name in rows.table["machine"] if name)
-    kept = [path for name in machines if (path := Path(results) / name / CAMPAIGN).exists()]
-    calm = None
-    if paths := _several(campaign) or kept:
-        try:
-            further = reading.read(paths)
-            calm, left_out = further.table, left_out + further.left_out
-        except UsageError as error:
-            left_out.append(str(error))
-    return replace(judge(read[0].table, read[1].table, calm, margin), left_out=left_out)
+    machines = dict.fromkeys(name for side in sides for name in side.table["machine"] if name)
+    stored = stored_runs.stored(machines, results)
+    compared = judge(sides[0].table, sides[1].table, stored.table if stored else None, margin)
+    left_out = [sentence for side in sides for sentence in side.left_out]
+    return replace(compared, left_out=left_out, ignored=stored.left_out if stored else [])
 
 
-def judge(base: pd.DataFrame, head: pd.DataFrame, campaign: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:
-    """The same from rows as `reading.read` returns them. A run that is being judged is no part of its campaign."""
-    singly = all(_singly(side[side["status"] == "ok"]).all() for side in (base, head))
-    time = UNDISTURBED if singly else QUIET
-    sides = [Runs(base, time), Runs(head, time)]
-    others = None
-    if campaign is not None:
-        others = Runs(campaign[~campaign["run"].isin({*base["run"], *head["run"]}) & (_singly(campaign) | (not singly))], time)
-    keys = dict.fromkeys(itertools.chain(*(side.cases for side in sides)))
-    rows = [_row(key, sides, others) for key in keys if not is_control(_kind(key, sides))]
-    judged = [row for row in rows if row["estimate"]]
+def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:
+    """Compares rows as `reading.read` returns them. Runs of base and head that `history` holds as well are left out of it."""
+    history = base.iloc[:0] if history is None else history
+    history = history[(history["status"] == "ok") & ~history["run"].isin({*base["run"], *head["run"]})]
+    tables = prepared(base, head, history)
+    cases = [dict(iter(table.groupby(KEY, sort=False))) for table in tables]
+    keys = dict.fromkeys(key for side in cases[:2] for key, rows in side.items() if not is_control(rows["kind"].iloc[0]))
+    rows = [_described(key, tables, cases) for key in keys]
+    judged = [row for row in rows if row["judged"]]
+    guards = _guards(*cases[:2])
+    _estimate(judged, {*tables[0]["set"]} != {*tables[1]["set"]}, {(key[1], key[3]) for key in guards})
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
         row |= {"verdict": verdict, "p": p}
         if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
             row["reasons"].append(_undecided(row, margin, len(judged)))
     for row in rows:
         row["reason"] = "; ".join(row["reasons"])
-    both = [row for row in rows if row["base_runs"] and row["head_runs"]]
-    unjudged = [_name(row) for row in both if not row["estimate"] or math.isinf(row["estimate"].error)]
+    unjudged = [_name(row) for row in rows if "ratio" in row and not row["ratio_low"] > 0]
     lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
-    return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, [*_doubts(sides)], lost, unjudged, [])
+    doubts = [*_twins(tables), *_moved(guards, margin)]
+    return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, doubts, lost, unjudged)
 
 
-def _singly(table: pd.DataFrame) -> pd.Series[bool]:
-    """Of which rows single steps were timed."""
-    return table[UNDISTURBED].notna() if UNDISTURBED in table else pd.Series(False, table.index)
+def _described(key: Any, tables: Sequence[pd.DataFrame], cases: Sequence[dict[Any, pd.DataFrame]]) -> Row:
+    """A case's times in base and head, their ratio, and whether it can be judged."""
+    known = [of_cases.get(key, table.iloc[:0]) for table, of_cases in zip(tables, cases, strict=True)]
+    timed = [rows[rows["status"] == "ok"] for rows in known]
+    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "ratio_low": math.nan, "timed": timed, "reasons": []}
+    for name, table, rows, ok in zip(("base", "head"), tables, known, timed, strict=False):
+        row["reasons"] += _absences(name, table["run"].nunique(), rows)
+        row[f"{name}_runs"] = len(ok)
+        row[f"{name}_seconds_per_step"] = math.exp(ok["log"].mean()) if len(ok) else math.nan
+    row["lost"] = row["head_runs"] < tables[1]["run"].nunique()
+    row["judged"] = bool(row["base_runs"] and row["head_runs"])
+    if row["judged"]:
+        row["ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
+        row["reasons"] += _differences(timed)
+        if why_not := _why_not_judged(pd.concat(timed[:2])):
+            row |= {"judged": False, "verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
+    return row
 
 
-def _undecided(row: dict[str, Any], margin: float, rows: int) -> str:
-    """Why, and what would decide it."""
+def _estimate(rows: Sequence[Row], by_set: bool, guarded: set[tuple[str, int]]) -> None:
+    """Adds `estimate`, its interval and `provisional` to each row; `by_set` if base and head measured different sets."""
+    spreads = [learn(row["timed"][2], pd.concat(row["timed"][:2]), by_set) for row in rows]
+    for number, (row, spread) in enumerate(zip(rows, spreads, strict=True)):
+        others = Spread()
+        for place, (other, further) in enumerate(zip(rows, spreads, strict=True)):
+            others += further if place != number and other["device"] == row["device"] else Spread()
+        estimate, row["provisional"] = difference(row["timed"][:2], spread, others, by_set)
+        low, high = map(math.exp, estimate.interval())
+        row |= {"estimate": estimate, "ratio": math.exp(estimate.mean), "ratio_low": low, "ratio_high": high}
+        unknown = UNKNOWN if math.isinf(estimate.error) else PROVISIONAL
+        without = (row["device"], row["threads"]) not in guarded
+        notes = {unknown: row["provisional"], SETS_DIFFER: by_set, NO_GUARD: without}
+        row["reasons"] += [note for note, holds in notes.items() if holds]
+
+
+def _undecided(row: Row, margin: float, rows: int) -> str:
+    """Why, and what would decide it: no more runs of sets that differ."""
+    why = f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}"
+    if SETS_DIFFER in row["reasons"]:
+        return why
     runs = max(row["base_runs"], row["head_runs"])
     more = runs * (more_data(row["estimate"], margin, rows) - 1)
     would = f"about {max(1, math.ceil(more))} more runs a side would decide" if more < MANY else "more runs will hardly decide"
-    return f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}; {would}"
+    return f"{why}; {would}"
 
 
 def _name(row: dict[Any, Any]) -> str:
     return Case.of_row(row).label
 
 
-def _several(paths: Paths) -> list[str | Path]:
-    return [paths] if isinstance(paths, str | Path) else [*paths]
-
-
-def _kind(key: Key, sides: Sequence[Runs]) -> str:
-    return str(next(side.cases[key]["kind"].iloc[0] for side in sides if key in side.cases))
-
-
-def _row(key: Key, sides: Sequence[Runs], campaign: Runs | None) -> dict[str, Any]:
-    """A case's times, ratio and the reasons that a reader has to know; its verdict comes with those of all rows."""
-    rows = [side.ok_rows(key) for side in sides]
-    row: dict[str, Any] = {**dict(zip(KEY, key, strict=True)), "verdict": "", "estimate": None}
-    row["reasons"] = [*_absences(key, "base", sides[0], rows[0]), *_absences(key, "head", sides[1], rows[1])]
-    row["lost"] = len(rows[1]) < len(sides[1].runs)
-    for name, of_side in zip(("base", "head"), rows, strict=True):
-        row[f"{name}_runs"] = len(of_side)
-        if len(of_side):
-            row[f"{name}_seconds_per_step"] = float(np.exp(np.log(of_side["seconds_per_step"]).mean()))
-            row[f"{name}_{INSTRUCTIONS}"] = float(of_side[INSTRUCTIONS].mean()) if INSTRUCTIONS in of_side else math.nan
-    if not all(map(len, rows)):
-        return row
-    row["raw_ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
-    row["reasons"] += _differences(rows)
-    if why_not := _why_not_judged(rows):
-        row["reasons"].append(why_not)
-        return row | {"verdict": UNDECIDED}
-    estimate, workloads, notes, row["provisional"] = difference(key, sides, rows, campaign)
-    row["estimate"] = estimate
-    row["yardsticks"] = " ".join(f"{name}:{1 / len(workloads):.2f}" for name in workloads)
-    row["reasons"] += notes
-    row["ratio"] = math.exp(estimate.mean)
-    row["ratio_low"], row["ratio_high"] = map(math.exp, estimate.interval())
-    return row
-
-
-def _absences(key: Key, name: str, side: Runs, ok_rows: pd.DataFrame) -> Iterator[str]:
+def _absences(name: str, runs: int, rows: pd.DataFrame) -> Iterator[str]:
     """Why a case has no time in some runs of a side."""
-    known = side.cases.get(key, ok_rows)
-    for row in known[known["status"] != "ok"].to_dict("records")[:1]:
+    for row in rows[rows["status"] != "ok"].to_dict("records")[:1]:
         yield f"{row['status']} in {name}: {row['reason']}"
-    if absent := len(side.runs) - len(known):
-        yield f"not in {name}" if absent == len(side.runs) else f"not in {absent} runs of {name}"
+    if absent := runs - len(rows):
+        yield f"not in {name}" if absent == runs else f"not in {absent} runs of {name}"
 
 
-def _why_not_judged(rows: Sequence[pd.DataFrame]) -> str | None:
+def _why_not_judged(rows: pd.DataFrame) -> str | None:
     """None, or why the times of both sides are shown and not judged."""
-    machines = {machine for of_side in rows for machine in of_side["machine"]}
-    if not all(of_side["replicated"].all() for of_side in rows):
+    machines, problems = {*rows["machine"]}, {*rows["problem"]}
+    if not rows["replicated"].all():
         return "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+    if len(problems) > 1:
+        return f"times of different problems are shown, not judged: {' and '.join(sorted(problems))}"
     if len(machines) > 1 or "" in machines:
         return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
-    if len({bool(singly) for of_side in rows for singly in _singly(of_side)}) > 1:
-        return "only one side tells of single steps: give its journal or summary.csv, or measure an older run again"
-    if any(of_side[QUIET].isna().any() for of_side in rows):
-        return "a table was written before runs could be compared; run `python -m bench summary` on its run"
+    if rows["singly"].nunique() > 1:
+        return "only one side has times of single steps: give the summary.csv or journal.jsonl of both"
     return None
 
 
-def _differences(rows: Sequence[pd.DataFrame]) -> list[str]:
-    """What else differs between the sides than what is being compared."""
-    names = {
-        "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
-        "kernels": "the choice of kernels", "allocator": "the allocator", "steps_per_round": "the steps a round",
-        "rounds": "the number of rounds",
-    }  # fmt: skip
+def _differences(sides: Sequence[pd.DataFrame]) -> list[str]:
+    """What else differs between base and head than what is compared."""
     sentences = []
-    for column, name in names.items():
-        base, head = (sorted({str(value) or "unknown" for value in of_side[column]}) for of_side in rows)
+    for column, name in SETTINGS.items():
+        base, head = (sorted({str(value) or "unknown" for value in side[column]}) for side in sides[:2])
         if base != head:
             text = "" if column == "source_hash" else f": {', '.join(base)} → {', '.join(head)}"
             sentences.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
     return sentences
 
 
-def _doubts(sides: Sequence[Runs]) -> Iterator[str]:
-    """What the controls say: if they changed, nothing else can be believed to have."""
-    for name, side in zip(("base", "head"), sides, strict=True):
-        twins = side.table[(side.table["kind"] == TWIN) & side.table["verdict"].isin([FASTER, SLOWER])]
+def _twins(sides: Sequence[pd.DataFrame]) -> Iterator[str]:
+    """Of each run whose A/A control found a difference between equal steps."""
+    for name, side in zip(("base", "head"), sides, strict=False):
+        twins = side[(side["kind"] == TWIN) & side["verdict"].isin([FASTER, SLOWER])]
         for run in dict.fromkeys(twins["run"]):
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
-    before, after = (_yardsticks(side) for side in sides)
-    for key in before.index.intersection(after.index):
-        if not sides[0].same_work(sides[1], key):
-            continue  # another library or source: other work, which takes another time
-        change = math.exp(after[key] - before[key])
-        if math.isfinite(change) and not 1 / (1 + WEATHER) <= change <= 1 + WEATHER:
-            device, threads, backend = key
+
+
+def _guards(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
+    """Each guard that did the same work on both sides → by how much its log time moved.
+
+    Guards are controls that only compute, so that their times follow the clock: calibration workloads, and peaks that count
+    operations. A peak of memory traffic moves with the neighbours, by 2 % in calm runs.
+    """
+    moved = {}
+    for key in base.keys() & head.keys():
+        rows = pd.concat([base[key], head[key]])
+        computes = (rows["kind"] == GUARD) | ((rows["kind"] == PEAK) & (rows["flop_per_second"] > 0))
+        work = rows[["source_hash", "versions", "kernels", "singly"]].drop_duplicates()
+        if computes.all() and len(work) == 1 and work["source_hash"].iloc[0]:
+            moved[key] = float(head[key]["log"].mean() - base[key]["log"].mean())
+    return {key: change for key, change in moved.items() if math.isfinite(change)}
+
+
+def _moved(guards: dict[Any, float], margin: float) -> Iterator[str]:
+    """Of each guard that took more or less time in head by more than the margin."""
+    for (backend, device, _, threads, *_), change in sorted(guards.items()):
+        if abs(change) > math.log1p(margin):
+            guard = f"{backend}[{device}, threads {threads}]"
             yield (
-                f"UNPROVEN: the yardstick {backend}[{device}, threads {threads}], fixed work, takes {change:.2f} times as long "
-                "in head; the machine was not the same, so measure both sides again."
+                f"UNPROVEN: the guard {guard}, which is fixed work, takes {math.exp(change):.3f} times as long in head, so "
+                "the machine's clock changed; measure both sides again."
             )
-
-
-def _yardsticks(side: Runs) -> pd.Series[float]:
-    """Mean log seconds of each yardstick over the runs of a side."""
-    rows = side.table[(side.table["kind"] == GUARD) & (side.table["status"] == "ok")]
-    logs = pd.Series(np.log(rows[side.time].astype(float)), index=rows.index)
-    return logs.groupby([rows["device"], rows["threads"], rows["backend"]]).mean()

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.between_runs import KEY, PRIOR_FREEDOM, UNDISTURBED, expected
-from bench.analyse.verdicts import MARGIN, Estimate, verdicts
+from bench.analyse.verdicts import MARGIN, SLOWER, Estimate, verdicts
 from bench.schema.case import is_control
 
 COLUMNS = [
@@ -87,6 +87,34 @@ def beside(logs: Sequence[float], within: float) -> list[Estimate]:
     others = n - 1
     error = math.sqrt(variance * (1 + (SHIFT if others > 2 else 1) / others))
     return [Estimate(float(values[i] - np.median(np.delete(values, i))), error, freedom) for i in range(n)]
+
+
+def facts(version: str, header: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, str]:
+    """What has to be the same for two machines of one model to be equals: name → value."""
+    machine = header["machine"]
+    known = {
+        "stepbench": version,
+        "Python": str(machine["python"]),
+        "memory of": f"{round(machine['memory_bytes'] / 2**30)} GiB",
+        "cores": str(len(machine["cores"])),
+        "a CPU quota of": str(machine.get("cpu_quota") or "none"),
+    }
+    for text in dict.fromkeys(rows["versions"]):
+        known |= dict(part.split("==", 1) for part in text.split() if "==" in part)
+    for column in ("kernels", "allocator", "steps_per_round"):
+        known[column] = ", ".join(sorted({str(value) for value in rows[column]}))
+    sources = zip(rows["backend"], rows["source_hash"], strict=True)
+    return known | {f"source of {name}": str(hash)[:12] for name, hash in sources if hash}
+
+
+def symptoms(judged: pd.DataFrame, headers: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """What the doctor reports on a SLOWER node and on none of its equals."""
+    for row in judged[judged["verdict"] == SLOWER].to_dict("records"):
+        alike = judged[judged["machine"].eq(row["machine"]) & judged["apart"].eq(row["apart"])]
+        found = {node: headers[node].get("doctor", []) for node in alike["node"]}
+        for sentence in found.pop(row["node"]):
+            if not any(sentence in others for others in found.values()):
+                yield f"{row['node']}, and none of its equals: {sentence}"
 
 
 def _apart(nodes: Sequence[str], known: Mapping[str, Mapping[str, str]]) -> dict[str, str]:

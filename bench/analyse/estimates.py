@@ -34,7 +34,10 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
     columns: dict[str, float] = {}
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
-        columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", Estimate.of(np.log(medians.to_numpy())))
+        estimate = Estimate.of(np.log(medians.to_numpy()))
+        columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", estimate)
+        if mode == "throughput":
+            columns["relative_error"] = estimate.error
     throughput = mine[mine["mode"] == "throughput"]
     return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 

@@ -1,6 +1,6 @@
-"""Verdicts on runs that are added until they suffice: looking again and again must not find what is not there.
+"""Verdicts on runs that are added until they suffice.
 
-How many looks there are at most is fixed before the first, and each of them may use a share of the error that no other has.
+The number of looks is fixed before the first, and each look may use its own share of the error.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from bench.analyse.verdicts import ALPHA, CONFIDENCE, EQUAL, FASTER, MARGIN, SLOWER, UNDECIDED, Estimate
+from bench.analyse.verdicts import ALPHA, CONFIDENCE, MARGIN, UNDECIDED, Estimate, call
 
 
 def spent(look: int, looks: int, level: float) -> float:
@@ -27,17 +27,14 @@ def decided(ratios: Mapping[str, Sequence[float]], looks: int, margin: float = M
     within the margin by the look's share of the error that intervals have. By the union bound a table of equal rows gets a
     wrong FASTER or SLOWER with a chance of `ALPHA` at most, however often and whenever somebody looks.
     """
-    limit = math.log1p(margin)
     found: dict[str, tuple[str, Estimate, int]] = {}
     for row, logs in ratios.items():
         for runs in range(2, len(logs) + 1):
             estimate = Estimate.of(logs[:runs])
-            low, high = estimate.interval(1 - spent(runs, looks, 1 - CONFIDENCE))
-            if estimate.p <= spent(runs, looks, ALPHA) / len(ratios) and abs(estimate.mean) >= limit:
-                found[row] = (SLOWER if estimate.mean > 0 else FASTER, estimate, runs)
-            elif -limit < low and high < limit:
-                found[row] = (EQUAL, estimate, runs)
-            if row in found:
+            alpha, confidence = spent(runs, looks, ALPHA), 1 - spent(runs, looks, 1 - CONFIDENCE)
+            verdict = call(estimate, len(ratios) * estimate.p, margin, alpha, confidence)
+            if verdict != UNDECIDED:
+                found[row] = verdict, estimate, runs
                 break
         else:
             found[row] = (UNDECIDED, Estimate.of(logs) if logs else Estimate(math.nan, math.inf, 1), len(logs))

@@ -77,9 +77,9 @@ def relative_to(singles: Mapping[str, Singles], case: str, others: Sequence[str]
 
 
 def figures(singles: Singles) -> dict[str, float]:
-    """The columns of both figures, each with its interval."""
+    """The columns of both figures, each with its interval, and the standard error of the undisturbed one."""
     columns: dict[str, float] = {}
     for figure in (typical, undisturbed):
         estimate = Replicates.of(singles, figure, list(singles.by_pass)).estimate
         columns |= with_interval(f"{figure.__name__}_seconds_per_step", estimate)
-    return columns
+    return columns | {"relative_error": estimate.error}

@@ -15,12 +15,11 @@ import pandas as pd
 
 from bench.analyse import break_even, roofline
 from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
-from bench.analyse.relative import quiet, relative
 from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
-from bench.schema.case import CASE_COLUMNS, FIXED_WORK, GUARD, SIDE, TWIN, Case, passes_of
+from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, Case, passes_of
 from bench.schema.records import CaseRecord, Failure, MachineFacts, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -40,7 +39,7 @@ def summarise(story: Story) -> pd.DataFrame:
     """
     header = story.header
     rounds, failures, profiles = samples(story), story.failures, story.profiles
-    logs, processes, timed = log_blocks(rounds), quiet(rounds), singles(story)
+    logs, timed = log_blocks(rounds), singles(story)
     kinds = {case["key"]: case["kind"] for case in header["cases"]}
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
@@ -51,7 +50,7 @@ def summarise(story: Story) -> pd.DataFrame:
         if mine.empty or key in failures:
             continue
         row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
-        row |= _counts(profiles.get(key)) | relative_columns(timed, processes, key, kinds)
+        row |= _counts(profiles.get(key))
         if key in timed:
             row |= figures(timed[key])
         baseline = case["baseline"]
@@ -77,31 +76,15 @@ def summarise(story: Story) -> pd.DataFrame:
 
 def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     """What `samples.csv` alone tells of a run's cases; sources, versions and settings stand in the journal only."""
-    logs, processes = log_blocks(rounds), quiet(rounds)
+    logs = log_blocks(rounds)
     first = rounds.drop_duplicates("case").set_index("case")
-    kinds = {str(key): str(kind) for key, kind in first["kind"].items()}
     rows = []
-    for key in kinds:
+    for key in map(str, first.index):
         row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE)}
         medians = logs[key].dropna().groupby("pass").median().to_numpy()
-        row |= with_interval("seconds_per_step", Estimate.of(medians))
-        row |= {"processes": len(medians), "rounds": int(logs[key].count())}
-        rows.append(row | relative_columns({}, processes, key, kinds))
+        row |= with_interval("seconds_per_step", estimate := Estimate.of(medians))
+        rows.append(row | {"processes": len(medians), "rounds": int(logs[key].count()), "relative_error": estimate.error})
     return pd.DataFrame(rows)
-
-
-def relative_columns(timed: Mapping[str, Singles], processes: pd.DataFrame, key: str, kinds: Mapping[str, str]) -> Row:
-    """What compares this case with the same one of another run: its yardsticks, and the error of its time relative to them.
-
-    `kinds` holds the kind of each of the run's cases, by key.
-    """
-    case = Case.parse(key)
-    beside = [Case.parse(other) for other, kind in kinds.items() if kind == GUARD and other in processes]
-    place = [] if kinds[key] in FIXED_WORK else [c for c in beside if (c.device, c.threads) == (case.device, case.threads)]
-    workloads, apart = relative(timed, processes, key, [yardstick.key for yardstick in place])
-    text = " ".join(f"{Case.parse(name).name}:{1 / len(workloads):.4f}" for name in workloads)
-    calm = float(np.exp(processes[key].dropna().mean()))
-    return {"quiet_seconds_per_step": calm, "yardsticks": text, "relative_error": apart.error}
 
 
 def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Singles]) -> Estimate | None:

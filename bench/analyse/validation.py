@@ -1,6 +1,6 @@
 """What a row of results has to be, checked with pandera; a file with any row that is not has one sentence said about it.
 
-No value is mended: what is wrong is told, and its file is left out.
+No value is changed: a file with a wrong one is left out, with its place.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ ENDS = tuple(name for name in ESTIMATES if name.endswith(("_low", "_high")))
 TIMES = tuple(name for name in ESTIMATES if name not in ENDS)
 PATTERNS = {
     "machine": (r"[\w.+-]{0,200}", "a machine's name of letters, digits, dots, pluses and dashes"),
-    "yardsticks": (r"(\w+:\d+(\.\d+)?( \w+:\d+(\.\d+)?)*)?", "weights such as arithmetic:0.6 traffic:0.4"),
 }
 EXPECTED = {
     **dict.fromkeys(NAMES, "a name"),
@@ -57,7 +56,7 @@ def checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     bad: dict[str, str] = {}
     for row, text in sorted(faults):
         file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
-        bad.setdefault(file, f"{file}:{line}: {text}; mend the line or leave the file out.")
+        bad.setdefault(file, f"{file}:{line}: {text}; fix the line or leave the file out.")
     if not bad:
         return pd.DataFrame(valid.drop(columns="line")), []
     kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)

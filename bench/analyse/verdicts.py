@@ -1,7 +1,4 @@
-"""Calls a difference only if it is one: verdicts on log ratios, corrected for the number of rows.
-
-No row is judged alone: the more rows a table has, the more evidence each of them needs.
-"""
+"""Verdicts on log ratios, corrected for the number of rows of a table."""
 
 from __future__ import annotations
 
@@ -51,22 +48,29 @@ class Estimate:
         return 2 * float(stdtr(self.freedom, -abs(self.mean) / self.error))
 
 
-def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN, alpha: float = ALPHA) -> list[tuple[str, float]]:
-    """Each row's verdict and its p-value after Holm's correction (1979) for all rows.
+def call(
+    estimate: Estimate,
+    p: float,
+    margin: float = MARGIN,
+    alpha: float = ALPHA,
+    confidence: float = CONFIDENCE,
+) -> str:
+    """The verdict on one row.
 
-    FASTER or SLOWER: no chance finding (p below `alpha`), and at least `margin` large. EQUAL: the row's interval lies
-    within the margin on both sides (two one-sided tests, Schuirmann 1987). UNDECIDED: neither.
+    FASTER or SLOWER: no chance finding (p at most `alpha`), and at least `margin` large. EQUAL: the
+    row's interval lies within the margin on both sides (two one-sided tests, Schuirmann 1987).
+    UNDECIDED: neither.
     """
-    limit = math.log1p(margin)
-    called = []
-    for estimate, p in zip(estimates, holm([estimate.p for estimate in estimates]), strict=True):
-        low, high = estimate.interval()
-        if p <= alpha and abs(estimate.mean) >= limit:
-            verdict = SLOWER if estimate.mean > 0 else FASTER
-        else:
-            verdict = EQUAL if -limit < low and high < limit else UNDECIDED
-        called.append((verdict, p))
-    return called
+    limit, (low, high) = math.log1p(margin), estimate.interval(confidence)
+    if p <= alpha and abs(estimate.mean) >= limit:
+        return SLOWER if estimate.mean > 0 else FASTER
+    return EQUAL if -limit < low and high < limit else UNDECIDED
+
+
+def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN) -> list[tuple[str, float]]:
+    """Each row's verdict and its p-value after Holm's correction (1979) for all rows."""
+    adjusted = holm([estimate.p for estimate in estimates])
+    return [(call(e, p, margin), p) for e, p in zip(estimates, adjusted, strict=True)]
 
 
 def more_data(estimate: Estimate, margin: float = MARGIN, rows: int = 1) -> float:

@@ -56,4 +56,3 @@ def number(low: int) -> Callable[[str], int]:
 
 margin = parsed(share)
 minutes = parsed(above_0("minutes"))
-seconds = parsed(above_0("seconds"))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.cli._arguments import Parsers, command, minutes, number, slower
@@ -31,8 +31,9 @@ def add(parsers: Parsers) -> None:
     raced.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if HEAD is SLOWER")
     command(parsers, "doctor", doctor)
     graded = command(parsers, "grade", grade)
-    graded.add_argument("file", help="a file with one backend, written by whomever")
-    graded.add_argument("--json", action="store_true", help="print the grade as one JSON object, and nothing else")
+    graded.add_argument("path", nargs="+", type=Path, help="a file with one backend, or a folder of such files")
+    graded.add_argument("--format", choices=("text", "csv", "json", "gradescope"), default="text")
+    graded.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the grades to a file as well")
     graded.add_argument("--against", metavar="BACKEND", help="what its time is compared with; BENCH_BASELINE by default")
 
 
@@ -83,13 +84,26 @@ def race(arguments: argparse.Namespace) -> int:
 
 
 def grade(arguments: argparse.Namespace) -> int:
-    """Proves, audits and times one foreign step: one verdict, one sentence. Exits with 0 if right, 1 wrong, 2 unusable."""
-    from bench import grading
+    """Grades steps that somebody else wrote: proves and times each in a sandbox.
+
+    Exits with 0 if all are right, 1 if one is wrong, 2 if one is unusable.
+    """
+    from bench.grading import grade as grading
+    from bench.grading import report
     from bench.show import grid
 
-    found = grading.grade(grading.present(arguments.file), arguments.against, os.environ, grid.console(sys.stderr))
-    print(json.dumps(found) if arguments.json else f"{found['verdict']}: {found['sentence']}")
-    return grading.code(found)
+    files = grading.find(arguments.path)
+    grades = grading.grade_all(files, arguments.against, os.environ, grid.console(sys.stderr))
+    text = report.FORMATS[arguments.format](grades)
+    print(text, end="")
+    if arguments.output:
+        try:
+            arguments.output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"-o {arguments.output}: cannot be written: {error.strerror}; name another file."
+            ) from None
+    return grading.exit_code(grades)
 
 
 def doctor(_: argparse.Namespace) -> int:

@@ -3,94 +3,115 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.cli._arguments import Parsers, command, margin, minutes, parsed, seconds, slower
-from bench.errors import ExitCode, missing
+from bench.cli._arguments import Parsers, command, margin, minutes, parsed, slower
+from bench.errors import ExitCode, UsageError, missing
 from bench.settings import Settings, names
 
 if TYPE_CHECKING:
-    from bench.fleet.home import Fleet
+    from bench.fleet.engines import Engine
+    from bench.fleet.private import Start
 
 
 def add(parsers: Parsers) -> None:
-    from bench.fleet.launchers import engines
-
     measured = command(parsers, "fleet", fleet)
     how = measured.add_mutually_exclusive_group(required=True)
-    for name, engine in engines().items():
-        how.add_argument(
-            f"--{name}",
-            dest=f"by_{name}",
-            nargs=None if engine.default is None else "?",
-            const=engine.default,
-            metavar=engine.metavar,
-            help=engine.help,
-        )
-    how.add_argument("--resume", nargs="?", const="", metavar="FLEET", help="measure what is missing of a fleet; the latest")
-    how.add_argument("--show", type=Path, metavar="FOLDER", help="only the table of a fleet's folder")
-    measured.add_argument("--nodes", type=parsed(names), default=(), metavar="A,B,...", help="all that the launcher knows")
-    measured.add_argument("--wait", type=minutes, default=10.0, metavar="MINUTES", help="until a node begins; 10")
-    measured.add_argument("--minutes", type=minutes, default=60.0, metavar="MINUTES", help="that a run may take on a node; 60")
+    how.add_argument(
+        "--command", dest="engine_command", metavar="TEMPLATE",
+        help="run this on every node, such as 'ssh {node} stepbench/.venv/bin/stepbench node'",
+    )  # fmt: skip
+    how.add_argument(
+        "--ray", dest="engine_ray", nargs="?", const="auto", metavar="ADDRESS",
+        help="run a task on every node of this Ray cluster, by default of the one found here",
+    )  # fmt: skip
+    how.add_argument(
+        "--slurm", dest="engine_slurm", nargs="?", const="", metavar="PARTITION",
+        help="run a SLURM job on every node of this partition, by default of the default one",
+    )  # fmt: skip
+    how.add_argument(
+        "--resume", nargs="?", const="", metavar="FLEET",
+        help="fetch or measure what a fleet lacks, by default the latest",
+    )  # fmt: skip
+    how.add_argument("--show", type=Path, metavar="FOLDER", help="show a stored fleet's tables")
     measured.add_argument(
-        "--silence", type=seconds, default=90.0, metavar="SECONDS", help="without a sign of life, after which a node hangs; 90"
-    )
-    measured.add_argument("--margin", type=margin, default="1%", metavar="PERCENT%", help="what counts as equal: 1%%")
-    measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a node is SLOWER")
-    asked = command(parsers, "node", node)
-    asked.add_argument("--keep", type=Path, metavar="FOLDER", help="where this node keeps its runs; ~/.cache/stepbench")
+        "--nodes", type=parsed(names), default=(), metavar="A,B,...",
+        help="nodes to measure, by default all that the engine lists",
+    )  # fmt: skip
+    measured.add_argument(
+        "--wait", type=minutes, default=10.0, metavar="MINUTES",
+        help="for a node that queues or measures for another fleet, by default 10",
+    )  # fmt: skip
+    measured.add_argument(
+        "--minutes", type=minutes, default=60.0, metavar="MINUTES",
+        help="limit of a node's run, by default 60",
+    )  # fmt: skip
+    measured.add_argument(
+        "--margin", type=margin, default="1%", metavar="PERCENT%",
+        help="difference that counts as equal, by default 1%%",
+    )  # fmt: skip
+    measured.add_argument(
+        "--fail-on", type=slower, metavar="slower[:PERCENT%]",
+        help="exit with code 1 if a node is SLOWER, by at least PERCENT",
+    )  # fmt: skip
+    command(parsers, "node", node)
 
 
 def fleet(arguments: argparse.Namespace) -> int:
-    """Measures the same run on every node of a cluster, and says which are slower than their equals, or missing."""
-    from bench.fleet import merged
+    """Measures the same run on many machines; shows which are slower than equal ones or missing."""
+    from bench.fleet import home, merged
     from bench.show import fleet_tables, grid
 
     place = arguments.show
     if place is None:
-        running = _fleet(arguments)
-        place = running.folder
-        print(f"fleet {running.asked.fleet}: {len(running.ids)} nodes", file=sys.stderr)
+        start, engine = _start(arguments)
+        place = Path(start.folder)
+        print(f"fleet {start.fleet}: {len(start.nodes)} nodes", file=sys.stderr)
         try:
-            running.measure()
+            wait, seconds = 60 * arguments.wait, 60 * arguments.minutes
+            home.run(start, engine, wait, seconds, lambda text: print(text, file=sys.stderr))
         except KeyboardInterrupt:
-            print("stopped; what is at home:", file=sys.stderr)
+            print("stopped; these runs are at home:", file=sys.stderr)
     found = merged.merge(place, arguments.margin)
     console = grid.console()
-    fleet_tables.terminal(found.rows, found.judged, found.missing, found.doubts, found.notes, console)
-    for path in merged.write(found):
+    fleet_tables.terminal(found.rows, found.judged, found.notes, console)
+    for path in fleet_tables.write(found.rows, found.judged, found.notes, place):
         console.print(f"written: {path}", style="dim")
     return found.outcome(arguments.fail_on)
 
 
-def node(arguments: argparse.Namespace) -> int:
-    """Measures what a fleet asks for on standard input, and hands the run over on standard output; `fleet` calls it."""
-    from bench.conversation import take_streams as streams
-    from bench.fleet import node as asked
+def node(_: argparse.Namespace) -> int:
+    """Measures what `fleet` requests on standard input and prints the run as a zip archive."""
+    import signal
 
-    requests, replies = streams()
-    # raw, since a thread still waits for more of it when this process ends, and must hold no lock then
-    asked.serve(requests.buffer.raw, replies.buffer, arguments.keep or asked.keep())  # type: ignore[attr-defined]
+    from bench.fleet.node import Request, measure
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the run goes on if the connection breaks
+    try:
+        given = json.load(sys.stdin)
+        request: Request = {name: given[name] for name in Request.__annotations__}  # type: ignore
+    except (ValueError, TypeError, KeyError):
+        raise UsageError("node: no request of this version on stdin; run `bench fleet`.") from None
+    sys.stdout.buffer.write(measure(request))
     return ExitCode.FINE
 
 
-def _fleet(arguments: argparse.Namespace) -> Fleet:
-    """A fleet that is new, or known from before. Raises `UsageError`."""
+def _start(arguments: argparse.Namespace) -> tuple[Start, Engine]:
+    """A new fleet or a known one, and its engine. Raises `UsageError`."""
     from bench.fleet import home, private
-    from bench.fleet.asking import Patience
-    from bench.fleet.launchers import engines
+    from bench.fleet.engines import ENGINES
 
     settings = Settings.from_env()
     if not find_spec("pandera"):
         raise missing("pandera", "fleet", extra="compare")
     if arguments.resume is not None:
-        asked = private.recall(arguments.resume or private.latest())
-        launcher = engines()[asked.launcher].launcher(asked.where, asked.nodes)
-    else:
-        name, where = next((name, given) for name in engines() if (given := getattr(arguments, f"by_{name}")) is not None)
-        asked, launcher = home.new(engines()[name], where, arguments.nodes, settings)
-    patience = Patience(60 * arguments.wait, 60 * arguments.minutes, arguments.silence)
-    return home.Fleet(asked, launcher, patience, lambda text: print(text, file=sys.stderr, flush=True))
+        start = private.recall(arguments.resume)
+        return start, ENGINES[start.engine](start.where, start.nodes)
+    given = {name: getattr(arguments, f"engine_{name}") for name in ENGINES}
+    name, where = next((name, where) for name, where in given.items() if where is not None)
+    engine = ENGINES[name](where, arguments.nodes)
+    return home.new(name, where, engine, settings), engine

@@ -29,7 +29,6 @@ def add(parsers: Parsers) -> None:
     compared.add_argument("base", help=SIDE)
     compared.add_argument("head", help=SIDE)
     compared.add_argument("more", nargs="*", help="further heads, each compared with the same base")
-    compared.add_argument("--campaign", nargs="+", help="runs of unchanged code on this machine; those in results by default")
     compared.add_argument("--format", choices=("text", "md", "csv", "json"), default="text")
     compared.add_argument("--margin", type=margin, default="1%", metavar="PERCENT%", help="what counts as equal: 1%%")
     compared.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
@@ -77,9 +76,7 @@ def compare(arguments: argparse.Namespace) -> int:
     codes: list[int] = []
     for head in (arguments.head, *arguments.more):
         try:
-            versus = comparison.of_files(
-                arguments.base.split(","), head.split(","), arguments.campaign or (), results, arguments.margin
-            )
+            versus = comparison.of_files(arguments.base.split(","), head.split(","), results, arguments.margin)
         except UsageError as error:
             print(f"bench: {error}", file=sys.stderr)
             codes.append(ExitCode.USAGE)

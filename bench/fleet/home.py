@@ -1,160 +1,139 @@
-"""Asks every node of a fleet for the same run, brings what they measured home, and says what became of each.
+"""A fleet at home: submits `node.measure` to every node and stores what returns in time.
 
-One thread a node waits for bytes; none of them computes.
+The fleet's folder has its journal, and one folder per node with the runs that it returned.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, as_completed
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench import __version__
 from bench.errors import UsageError
-from bench.fleet import folder, private, wire
-from bench.fleet.asking import BEATS, Conversation, Outcome, Patience
-from bench.fleet.launchers import Engine, Job, Launcher
-from bench.fleet.node import source
+from bench.fleet import private
+from bench.fleet.engines import Engine
+from bench.fleet.node import ENDING, FACTS, Request, measure, version
+from bench.fleet.private import Start
 from bench.record import journal
 from bench.settings import Settings
 
+Report = Callable[[str], None]
+NAME = "fleet.jsonl"
+GRACE = ENDING + 60.0
+"""Seconds for a run to end early, and for an engine to start a node and to return its folder."""
 
-class Fleet:
-    """A fleet that is being measured."""
 
-    def __init__(
-        self, asked: private.Asked, launcher: Launcher, patience: Patience, say: Callable[[str], None] = lambda text: None
-    ) -> None:
-        self.asked, self.launcher, self.patience, self._tell = asked, launcher, patience, say
-        self.folder = Path(asked.folder)
-        self.ids = private.ids(asked.nodes)
-        self._jobs: dict[str, Job] = {}
-        self._stopping = threading.Event()
-        self._lock = threading.Lock()
+def new(name: str, where: str, engine: Engine, settings: Settings) -> Start:
+    """A fleet with a name and a folder of its own. Raises `UsageError`."""
+    ids, now = private.ids(engine.nodes), datetime.now(UTC)
+    fleet, variables = now.strftime("%Y%m%dT%H%M%SZ"), settings.assignments(settings.as_json())
+    place = Path(os.path.abspath(settings.results / "fleet" / fleet))
+    header = {"fleet": fleet, "engine": name, "nodes": [*ids.values()], "settings": variables}
+    append(place, header | {"stepbench": version(), "time": str(now)})
+    start = Start(fleet, name, where, [*ids], variables, str(place))
+    private.remember(start)
+    return start
 
-    def measure(self) -> dict[str, Outcome]:
-        """Every node that has no complete run at home yet, all at once. Ctrl-C asks them to stop and takes what they have."""
-        begin(self.folder, self.asked, list(self.ids.values()))
-        open_ = [node for node in self.asked.nodes if not self._at_home(node)]
-        outcomes: dict[str, Outcome] = {}
 
-        def one(node: str) -> None:
-            start = time.monotonic()
-            outcome = self._node(node)
-            outcome.reason = self._without_names(outcome.reason)
-            with self._lock:
-                outcomes[self.ids[node]] = outcome
-                log.write(_record(self.ids[node], outcome, time.monotonic() - start))
-            self._say(node, f"{outcome.state}{': ' + outcome.reason if outcome.reason else ''}")
+def run(start: Start, engine: Engine, wait: float, seconds: float, report: Report) -> None:
+    """Measures on all nodes that have no complete run at home. Raises `UsageError`.
 
-        with folder.Log(self.folder) as log, ThreadPoolExecutor(max_workers=max(1, len(open_))) as pool:
-            futures = [pool.submit(one, node) for node in open_]
+    A node that does not answer before the deadline keeps its folder, and `--resume` fetches it.
+    """
+    ids, place = private.ids(start.nodes), Path(start.folder)
+    reason = f"no answer within {(wait + seconds) / 60:.3g} minutes (--wait, --minutes)"
+    waiting: dict[Future[bytes], str] = {}
+
+    def complete(node: str) -> bool:
+        return any(map(journal.ended, runs(place / ids[node])))
+
+    def store(node: str, facts: dict[str, str]) -> None:
+        facts = {name: private.without_names(text, ids) for name, text in facts.items()}
+        append(place, {"node": ids[node], **facts})
+        state = "done" if complete(node) else f"missing: {facts.get('reason')}"
+        report(f"{ids[node]} ({node}): {state}")
+
+    try:
+        for node in start.nodes:
+            if complete(node):
+                continue
+            request = Request(
+                fleet=start.fleet, node=ids[node], settings=start.settings,
+                wait=wait, seconds=seconds,
+            )  # fmt: skip
             try:
-                for future in futures:
-                    future.result()
-            except KeyboardInterrupt:
-                self._stopping.set()
-                with self._lock:
-                    for job in self._jobs.values():
-                        job.stop(gently=True)
-                for future in futures:
-                    future.result()
-                raise
-        return outcomes
+                waiting[engine.submit(measure, request, node)] = node
+            except (OSError, UsageError) as error:
+                store(node, {"reason": str(error)})
+        for future in as_completed([*waiting], wait + seconds + GRACE):
+            node = waiting.pop(future)
+            try:
+                facts = unpack(future.result(), place / ids[node])
+            except Exception as error:  # every engine has exceptions of its own
+                *_, last = ["", *str(error).strip().splitlines()]
+                kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
+                facts = {"reason": kind + last.strip()}
+            store(node, facts)
+    except TimeoutError:
+        pass
+    except KeyboardInterrupt:
+        reason = "no answer before Ctrl-C"
+        raise
+    finally:
+        engine.close()
+        for node in waiting.values():
+            store(node, {"reason": f"{reason}; --resume fetches what it has by then"})
 
-    def _at_home(self, node: str) -> bool:
-        return any(map(journal.ended, folder.of_node(self.folder, self.ids[node])))
 
-    def _node(self, node: str) -> Outcome:
-        outcome = self._ask(node, "run")
-        if outcome.state == "missing" and outcome.told and not outcome.ended and not self._stopping.is_set():
-            # it was there, so what it measured may still be
-            again = self._ask(node, "collect")
-            runs = [*dict.fromkeys([*outcome.runs, *again.runs])]
-            outcome = replace(again, reason=outcome.reason, told=outcome.told, runs=runs)
-        return outcome
+def append(folder: Path, record: Mapping[str, Any]) -> None:
+    """Writes a record to the fleet's journal and to the disk. Raises `UsageError`."""
+    with private.writing(folder / NAME) as path, path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(record, separators=(",", ":")) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
-    def _ask(self, node: str, do: str) -> Outcome:
-        """One conversation with a node."""
-        outcome, length = Outcome(), self.patience.length(do)
-        job = None
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
+    """A fleet's header, and id → last record of each node. Raises `UsageError`."""
+    file = folder / NAME
+    try:
+        header, *records = map(json.loads, file.read_text(encoding="utf-8").split("\n")[:-1])
+        nodes = {node: {"reason": "has not answered; use --resume"} for node in header["nodes"]}
+        nodes |= {record["node"]: record for record in records}
+    except (OSError, ValueError, LookupError, TypeError):
+        hint = "give the folder of a fleet, such as results/fleet/NAME"
+        raise UsageError(f"{file}: is no fleet's journal; {hint}.") from None
+    return header, nodes
+
+
+def runs(folder: Path) -> list[Path]:
+    """The folders of a node's runs, oldest first."""
+    return sorted((p.parent for p in folder.glob(f"*/*/{journal.NAME}")), key=lambda p: p.name)
+
+
+def unpack(archive: bytes, target: Path) -> dict[str, str]:
+    """Stores what `node.measure` returned, over incomplete runs only; returns the facts."""
+    with private.writing(target / FACTS), TemporaryDirectory(prefix=".", dir=target) as temporary:
         try:
-            job = self.launcher.start(node, json.dumps(self._request(node, do)), length)
-            with self._lock:
-                self._jobs[node] = job
-            if self._stopping.is_set():
-                job.stop(gently=True)
-            place = self.folder / self.ids[node]
-            Conversation(job, self.patience, length, place, self._without_names, partial(self._say, node)).follow(outcome)
-        except (UsageError, OSError) as error:
-            outcome.reason = outcome.reason or str(error)
-        finally:
-            if job is not None:
-                job.stop(gently=False)
-        if outcome.complete:
-            outcome.state = "done"
-        return outcome
-
-    def _without_names(self, text: str) -> str:
-        return private.without_names(text, self.ids)
-
-    def _request(self, node: str, do: str) -> wire.Request:
-        return {
-            "protocol": wire.PROTOCOL, "do": "run" if do == "run" else "collect", "fleet": self.asked.fleet,
-            "node": self.ids[node], "settings": dict(self.asked.settings), "seconds": self.patience.run,
-            "wait": self.patience.wait, "beat": self.patience.silence / BEATS, "outlive": self.launcher.outlives,
-        }  # fmt: skip
-
-    def _say(self, node: str, text: str) -> None:
-        self._tell(f"{self.ids[node]} ({node}): {text}")
-
-
-def new(engine: Engine, where: str, nodes: Sequence[str], settings: Settings) -> tuple[private.Asked, Launcher]:
-    """A fleet with a name and a folder of its own, and its launcher. Raises `UsageError`."""
-    if relative := [str(path) for path in settings.path if not path.is_absolute()]:
-        raise UsageError(f"BENCH_PATH={relative[0]}: nodes have folders of their own; give an absolute path that each has.")
-    if relative := [path for _, path in settings.pythons if "/" in path and not os.path.isabs(path)]:
-        raise UsageError(f"BENCH_PYTHONS={relative[0]}: nodes have folders of their own; give an absolute path that each has.")
-    launcher = engine.launcher(where, nodes)
-    private.ids(launcher.nodes)
-    name = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    variables = settings.assignments(settings.as_json())
-    place = os.path.abspath(settings.results / "fleet" / name)
-    asked = private.Asked(name, engine.name, where, list(launcher.nodes), variables, place)
-    try:
-        Path(place).mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(f"{place}: cannot be made: {error.strerror}; BENCH_RESULTS names another folder.") from None
-    private.remember(asked)
-    return asked, launcher
-
-
-def begin(place: Path, asked: private.Asked, nodes: list[str]) -> None:
-    """The fleet's journal with its first line, unless it is there. Raises `UsageError`."""
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        if not (place / folder.NAME).exists():
-            header = {
-                "record": "fleet", "schema": folder.SCHEMA, "fleet": asked.fleet, "launcher": asked.launcher, "nodes": nodes,
-                "settings": dict(asked.settings), "version": __version__, "source": source(),
-                "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            }  # fmt: skip
-            with folder.Log(place) as log:
-                log.write(header)
-    except OSError as error:
-        raise UsageError(f"{place}: cannot be written: {error.strerror}; BENCH_RESULTS names another folder.") from None
-
-
-def _record(node: str, outcome: Outcome, seconds: float) -> Mapping[str, Any]:
-    return {
-        "record": "node", "node": node, "state": outcome.state, "reason": outcome.reason, "runs": outcome.runs,
-        "seconds": round(seconds, 1), **outcome.told,
-    }  # fmt: skip
+            with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
+                facts: dict[str, str] = json.loads(zipped.read(FACTS))
+                zipped.extractall(temporary)  # keeps every path below this folder
+        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError):
+            *_, last = [b"nothing", *archive[-200:].strip().splitlines()]
+            raise UsageError(f"returned no run, but {last.decode(errors='replace')!r}") from None
+        for new in runs(Path(temporary)):
+            run = target / new.relative_to(temporary)
+            if not journal.ended(run):
+                shutil.rmtree(run, ignore_errors=True)
+                run.parent.mkdir(exist_ok=True)
+                new.replace(run)
+    return facts

@@ -1,7 +1,6 @@
-"""What is known of a fleet that must not be published: its nodes' names and the salt of their ids, in the user's own folder.
+"""What a fleet keeps private, in the user's own folder: nodes' names and the salt of their ids.
 
-A name of a host is easily guessed and its hash compared, so the salt is as secret as the names are. It is one for all fleets of
-a user: a node keeps its id from one run to the next.
+One salt serves all fleets of a user, so a node keeps its id from fleet to fleet.
 """
 
 from __future__ import annotations
@@ -12,103 +11,86 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from bench.errors import UsageError
 
-DIGITS = 6
-"""Of an id; one in 16 million pairs of nodes shares one, and is told apart by more digits."""
-
 
 @dataclass(frozen=True)
-class Asked:
+class Start:
     """How a fleet was started, for `--resume`."""
 
     fleet: str
-    """Its name, which is that of its folder at home."""
-    launcher: str
+    engine: str
     where: str
     nodes: Sequence[str]
-    settings: Mapping[str, str]
+    settings: dict[str, str]
     folder: str
 
 
 def ids(names: Iterable[str]) -> dict[str, str]:
-    """Name → id. Raises `UsageError` for a name that is given twice."""
-    salt = _salt()
-    found: dict[str, str] = {}
+    """Name → id, with more digits where two nodes share the first. Raises `UsageError`."""
+    if not (path := place() / "salt").exists():
+        _write(path, secrets.token_hex(16))
+    salt, found = path.read_bytes(), dict[str, str]()
     for name in names:
         if name in found:
             raise UsageError(f"--nodes: names {name} twice; a node is measured once.")
         digest = hashlib.sha256(salt + name.encode()).hexdigest()
-        length = next(n for n in range(DIGITS, len(digest)) if digest[:n] not in found.values())
+        length = next(n for n in range(6, 64) if digest[:n] not in found.values())
         found[name] = digest[:length]
     return found
 
 
-def machine(boot: str) -> str:
-    """What tells two machines apart, from what a machine's kernel says of itself."""
-    return hashlib.sha256(_salt() + boot.encode()).hexdigest()[:DIGITS] if boot else ""
-
-
 def without_names(text: str, known: Mapping[str, str]) -> str:
-    """A text with the names of nodes, and of this host, replaced: by ids, and `home`."""
+    """A text in which ids replace the names of nodes, and `home` that of this host."""
     spoken: dict[str, str] = {}
     for name, id_ in [*known.items(), (socket.gethostname(), "home")]:
         host = name.rpartition("@")[2]
         short = host.partition(".")[0]
-        spoken |= {part: id_ for part in (name, host, *([short] if not short.isdigit() else [])) if len(part) > 2}
+        parts = (name, host, "" if short.isdigit() else short)
+        spoken |= {part: id_ for part in parts if len(part) > 2}
     for part in sorted(spoken, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.-]){re.escape(part)}(?![\w-])", spoken[part], text)
     return text
 
 
-def remember(asked: Asked) -> None:
-    """Raises `UsageError`."""
-    _write(place() / f"{asked.fleet}.json", json.dumps(asdict(asked), indent=2).encode() + b"\n")
+def remember(start: Start) -> None:
+    _write(place() / f"{start.fleet}.json", json.dumps(asdict(start)))
 
 
-def recall(fleet: str) -> Asked:
-    """Raises `UsageError`."""
-    path = place() / f"{fleet}.json"
+def recall(fleet: str = "") -> Start:
+    """The fleet of this name, or the latest. Raises `UsageError`."""
+    path = max([place() / f"{fleet}.json"] if fleet else place().glob("*.json"), default=place())
     try:
-        return Asked(**json.loads(path.read_text(encoding="utf-8")))
+        return Start(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
-        raise UsageError(
-            f"--resume {fleet}: nothing is known of how it was started: {path} cannot be read; it is resumed by the user and "
-            "on the machine that began it."
-        ) from None
-
-
-def latest() -> str:
-    """The fleet that was begun last. Raises `UsageError`."""
-    files = sorted(place().glob("*.json"), key=lambda path: path.name)
-    if not files:
-        raise UsageError(f"--resume: no fleet was begun here: {place()} knows of none; begin one with --command, say.")
-    return files[-1].stem
-
-
-def _salt() -> bytes:
-    path = place() / "salt"
-    if not path.exists():
-        _write(path, secrets.token_hex(16).encode())
-    return path.read_bytes()
+        where = f"{path} does not say how it was started"
+        raise UsageError(f"--resume {fleet}: {where}; resume where you began it.") from None
 
 
 def place() -> Path:
-    """Where all of this lies."""
+    """The folder of names and salt."""
     return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "stepbench"
 
 
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+def _write(path: Path, content: str) -> None:
+    with writing(path):
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.touch(mode=0o600)
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Makes the folder of a file. Raises `UsageError` where the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        temporary.replace(path)
+        yield path
     except OSError as error:
-        raise UsageError(f"{path}: cannot be written: {error.strerror}; XDG_STATE_HOME names another folder.") from None
+        hint = "make room; BENCH_RESULTS and XDG_STATE_HOME name other folders"
+        raise UsageError(f"{path}: cannot be written: {error.strerror}; {hint}.") from None

@@ -19,12 +19,9 @@ class Handle(Protocol):
 
     @property
     def region(self) -> Region: ...
-    @property
-    def cpu_seconds_while_stopped(self) -> float: ...
     def ask(self, do: str, **request: Any) -> Reply: ...
     def send(self, do: str, **request: Any) -> None: ...
     def receive(self) -> Reply: ...
-    def cpu_seconds(self) -> float: ...
     def stop(self) -> None: ...
     def resume(self) -> None: ...
     def end(self) -> None: ...
@@ -60,18 +57,38 @@ def receive_from_judge(judge: Handle) -> Reply:
             raise UsageError(str(reply.get("reason")))
         return _checked(reply)
     except (CaseFailed, Died) as failed:
-        raise UsageError(
-            f"the judge's process: {failed}; what was measured so far is kept, run again."
-        ) from None
+        raise _judge_failed(failed) from None
 
 
 def pass_arrays(sender: Handle, reply: Reply, receiver: Handle, do: str, **request: Any) -> Reply:
     """Asks `receiver` with the arrays of a reply of `sender`. Raises `CaseFailed`."""
+    _copy_arrays(sender, reply, receiver)
+    return ask(receiver, do, arrays=reply["arrays"], **request)
+
+
+def compare(worker: Handle, reply: Reply, judge: Handle, do: str, **request: Any) -> Reply:
+    """The judge's reply about the arrays in a worker's reply.
+
+    Raises `CaseFailed` for a wrong step and `UsageError` for a judge that has died.
+    """
+    _copy_arrays(worker, reply, judge)
+    try:
+        return _checked(judge.ask(do, arrays=reply["arrays"], **request))
+    except Died as died:
+        raise _judge_failed(died) from None
+
+
+def _copy_arrays(sender: Handle, reply: Reply, receiver: Handle) -> None:
     try:
         receiver.region.copy_from(sender.region, reply["arrays"])
     except (KeyError, TypeError, ValueError) as error:
         raise CaseFailed("failed", f"answers with {error}") from None
-    return ask(receiver, do, arrays=reply["arrays"], **request)
+
+
+def _judge_failed(failed: Exception) -> UsageError:
+    return UsageError(
+        f"the judge's process: {failed}; what was measured so far is kept, run again."
+    )
 
 
 def _checked(reply: Reply) -> Reply:

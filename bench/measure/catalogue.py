@@ -5,10 +5,9 @@ Backends are imported in workers: one that crashes on import does not end the ru
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
@@ -59,20 +58,11 @@ def _check_variables(side: Side, settings: Settings) -> None:
             )
 
 
-def _started(side: Side, settings: Settings, writable: str | None = None) -> Process:
+def _started(side: Side, settings: Settings) -> Process:
     try:
-        return WorkerSpec(side, writable=writable).start(settings)
+        return WorkerSpec(side).start(settings)
     except OSError as error:
         raise _unfit(side, f"cannot be started: {error.strerror}") from None
-
-
-@contextmanager
-def _sandboxed(side: Side, settings: Settings) -> Iterator[Process]:
-    with (
-        tempfile.TemporaryDirectory(prefix="stepbench-") as folder,
-        _started(side, settings, folder) as worker,
-    ):
-        yield worker
 
 
 def _about(side: Side, worker: Process) -> SideFacts:
@@ -89,17 +79,17 @@ def _about(side: Side, worker: Process) -> SideFacts:
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
-    problem = side.problem or settings.problem_folder
-    ours = (problem.resolve(), CONTROLS.resolve())
-    paths = find([*ours, *settings.path])
-    found = {}
-    for name, path in paths.items():
-        foreign = path.parent not in ours
-        closed = foreign and settings.sandbox == "foreign"
-        with _sandboxed(side, settings) if closed else nullcontext(worker) as asked:
-            facts = _ask(side, asked, str(path), "describe", path=str(path), devices=devices).get("facts")
-        found[name] = Backend.from_json(facts, path, foreign)
-    return found
+    folders = (side.problem or settings.problem_folder, CONTROLS, *settings.path)
+    paths = find([folder.resolve() for folder in folders])
+    return {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
+
+
+def describe(
+    side: Side, worker: Process, path: Path, devices: tuple[str, ...], name: str = ""
+) -> Backend:
+    """The backend in a file, as a worker that imports it describes it. Raises `UsageError`."""
+    facts = _ask(side, worker, str(path), "describe", path=str(path), devices=devices).get("facts")
+    return Backend.from_json(facts, path, name)
 
 
 def _ask(side: Side, worker: Process, what: str, do: str, **request: Any) -> dict[str, Any]:

@@ -1,21 +1,19 @@
 """Leads the workers through passes and blocks and yields a record of every event as it happens.
 
 Only the worker that is visited may run; all others are stopped. The conductor computes nothing from
-what was measured, except whether a worker's clock can be believed.
+what was measured.
 """
 
 from __future__ import annotations
 
-import itertools
 import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backends.api import weights_dtype
 from bench.machine import devices, environment, gpu
-from bench.measure import audit, proving
+from bench.measure import proving
 from bench.measure.asking import (
     CaseFailed,
     Handle,
@@ -28,7 +26,7 @@ from bench.measure.asking import (
 from bench.measure.executor import Executor, Processes
 from bench.measure.rounds import VisitPlan
 from bench.plan.cases import Plan
-from bench.schema.case import PEAK, Case, takes_part
+from bench.schema.case import Case, takes_part
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Profile, Record
 
@@ -68,14 +66,8 @@ class Conductor:
         self.workers: dict[str, Handle] = {}
         """By case key: those of the current pass."""
         self.failed: set[str] = set()
-        self.visits: dict[str, list[Any]] = {case.key: [] for case in cases}
         self.marks: dict[str, bool] = {}
         """Whether a case's device has a clock of its own."""
-        passes, blocks = range(self.settings.processes), range(self.settings.blocks)
-        places = list(itertools.product(passes, blocks))
-        secret = random.SystemRandom()  # a worker cannot predict it
-        audits = min(audit.AUDITS, len(places))
-        self.audited = {case.key: set(secret.sample(places, audits)) for case in cases}
         self.started = time.monotonic()
 
     def run(self) -> Iterator[Record]:
@@ -109,8 +101,6 @@ class Conductor:
                 if case.key not in self.failed:
                     yield self._visit(case, number, block, position)
             yield self._record("block", number, block=block, nonce=nonce, gpus=gpu.gpus())
-        if blocks:
-            yield from self._audit(number)
         if blocks and number == 0:
             yield from self._profiles(number)
         self.end_workers()
@@ -140,23 +130,17 @@ class Conductor:
         worker.resume()
         try:
             plan = self._visit_plan(case, f"{number} {block}")
-            audited = (number, block) in self.audited[case.key]
-            reply = plan.visit(worker, audited, self.marks[case.key])
+            reply = plan.visit(worker, self.marks[case.key])
         except CaseFailed as failed:
             return self._fail(case, number, failed, when)
-        record = self._finish("visit", number, when, case, reply, block=block, position=position)
-        if record["record"] == "visit":
-            self.visits[case.key].append(record)
-        return record
+        return self._finish("visit", number, when, case, reply, block=block, position=position)
 
     def _draws(self, cases: Sequence[Case], number: int, block: int) -> list[dict[str, Any]]:
         """What the judge has to draw for a block: cases of one shape and dtype share rounds."""
         rounds: dict[str, Any] = {}
         for case in cases:
-            audited = (number, block) in self.audited[case.key]
             plan = self._visit_plan(case, f"{number} {block}")
-            lengths = plan.lengths(audited, devices.kind_of(case.device).queued)
-            for each in plan.draws(lengths):
+            for each in plan.draws(plan.lengths(devices.kind_of(case.device).queued)):
                 if each["name"] not in rounds or each["proven"]:
                     rounds[each["name"]] = each
         return list(rounds.values())
@@ -166,41 +150,6 @@ class Conductor:
         calls = max(1, self.settings.steps // backend.steps_per_call)
         small = len(self.plan.definition.small)
         return VisitPlan(self.judge, case, backend, calls, block, small)
-
-    def _audit(self, number: int) -> Iterator[Record]:
-        """Failures of cases whose clock cannot be believed, by all visits so far."""
-        cases = self._standing(self.cases)
-        controls = [self.visits[c.key] for c in cases if not self.plan.backend(c).proven]
-        for case in cases:
-            if not self.plan.backend(case).proven:
-                continue
-            least, peak = self._least_seconds(case, cases)
-            threads = None if devices.kind_of(case.device).queued else case.threads
-            problem = self.plan.definition
-            moved = [problem.bytes_moved(s, "float32") for s in (case.shape, problem.default)]
-            wider = max(1.0, moved[0] / moved[1])
-            if what := audit.fault(self.visits[case.key], controls, threads, least, wider, peak):
-                when = f"in pass {number + 1}, by all its rounds"
-                yield self._fail(case, number, CaseFailed("wrong", what), when)
-
-    def _least_seconds(self, case: Case, cases: Sequence[Case]) -> tuple[float, bool]:
-        """The time of a step's arithmetic at the best rate of the controls at its place, 0 without
-        any; whether a peak of its dtype was among them, whose rate is a thread's."""
-        dtypes = (case.dtype, weights_dtype(case.dtype))
-        rates, peak = [0.0], False
-        for other in cases:
-            backend = self.plan.backend(other)
-            same_place = (other.device, other.threads) == (case.device, case.threads)
-            if not same_place or other.dtype not in dtypes or backend.proven:
-                continue
-            work = backend.work.get(other.device, {}).get(other.dtype, (0, 0))[0]
-            visits = self.visits[other.key]
-            if backend.kind == PEAK:
-                calls = [calls for visit in visits if (calls := visit["throughput_call_seconds"])]
-                rates += [work * case.threads / min(each) for each in calls]
-                peak |= work > 0 and other.dtype == case.dtype and bool(visits)
-        operations = self.plan.definition.operations(case.shape)
-        return operations / max(rates) if max(rates) else 0.0, peak
 
     def _profiles(self, number: int) -> Iterator[Record]:
         """What each step consists of, asked of workers that have been timed and end next."""

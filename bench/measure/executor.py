@@ -4,7 +4,6 @@ case and pass."""
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -19,7 +18,6 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Side
 from bench.schema.case import Case
 from bench.settings import Settings
-from bench.worker import sandbox
 
 MEMORY_SHARE = 0.8
 """Of the memory available at the start, what a CPU worker may take before its allocations fail."""
@@ -55,8 +53,6 @@ class WorkerSpec:
     cpus: Sequence[int] = ()
     memory: int | None = None
     """Bytes after which allocations fail."""
-    writable: str | None = None
-    """Closes the process to all but this folder, as far as the kernel can."""
 
     @property
     def setup(self) -> dict[str, Any]:
@@ -65,14 +61,12 @@ class WorkerSpec:
             "threads": self.threads,
             "cpus": list(self.cpus),
             "memory": self.memory,
-            "writable": self.writable,
             "socket": None,
         }
 
     def environment(self, settings: Settings) -> dict[str, str]:
         environ = os.environ | self.side.variables
-        env = worker_environment(self.threads, settings.allocator, environ, self.side.folder)
-        return env | (sandbox.environment(self.writable) if self.writable else {})
+        return worker_environment(self.threads, settings.allocator, environ, self.side.folder)
 
     def start(self, settings: Settings, size: int = 1 << 20) -> Process:
         """A fresh interpreter with a region of `size` bytes. Raises `OSError`."""
@@ -97,7 +91,6 @@ class Processes:
         self._memory = int(MEMORY_SHARE * resources.available_memory())
         self._servers: dict[Any, ForkServer | str] = {}
         """By side, threads, kind of device and libraries; a sentence for one that failed."""
-        self._folders: list[tempfile.TemporaryDirectory[str]] = []
         self._judge: Process | None = None
 
     def __enter__(self) -> Processes:
@@ -126,7 +119,7 @@ class Processes:
     def begin_pass(self, cases: Iterable[Case]) -> None:
         for case in cases:
             place = self._place(case)
-            if place in self._servers or self._is_sandboxed(case):
+            if place in self._servers:
                 continue
             spec, libraries = self._spec(case), self._plan.backend(case).libraries
             try:
@@ -137,45 +130,37 @@ class Processes:
                 self._servers[place] = server
 
     def worker(self, case: Case) -> Process:
-        if self._is_sandboxed(case):
-            return self._start_sandboxed(case)
-        place = self._place(case)
-        server = self._servers[place]
+        server = self._loaded(self._place(case))
         try:
             if isinstance(server, str):
                 raise Died(server)
-            server.ready()
             return server.fork(self._size)
         except Died as died:
             raise CaseFailed("failed", str(died)) from None
+
+    def _loaded(self, place: tuple[Any, ...]) -> ForkServer | str:
+        """The fork server of a place, or why it is none: then all its cases fail alike."""
+        server = self._servers[place]
+        if isinstance(server, ForkServer):
+            try:
+                server.ready()
+            except Died as died:
+                server.end()
+                server = self._servers[place] = str(died)
+        return server
 
     def end_pass(self) -> None:
         while self._servers:
             server = self._servers.popitem()[1]
             if isinstance(server, ForkServer):
                 server.end()
-        while self._folders:
-            self._folders.pop().cleanup()
 
     def _place(self, case: Case) -> tuple[Any, ...]:
         limited = kind_of(case.device).limited
         return case.side, case.threads, limited, self._plan.backend(case).libraries
 
-    def _spec(self, case: Case, writable: str | None = None) -> WorkerSpec:
-        """Libraries load on every core; sandboxed code stays on those that it is timed on."""
+    def _spec(self, case: Case) -> WorkerSpec:
+        """Libraries load on every core."""
         anywhere = [cpu for core in self._cores for cpu in core]
         memory = self._memory if kind_of(case.device).limited else None
-        cpus = self.cpus(case) if writable else anywhere
-        return WorkerSpec(self._plan.side(case), case.threads, cpus, memory, writable)
-
-    def _is_sandboxed(self, case: Case) -> bool:
-        return self._plan.backend(case).foreign and self._plan.settings.sandbox == "foreign"
-
-    def _start_sandboxed(self, case: Case) -> Process:
-        """A sandbox closes an interpreter before it loads a library, so nothing is forked."""
-        folder = tempfile.TemporaryDirectory(prefix="stepbench-")
-        self._folders.append(folder)
-        try:
-            return self._spec(case, folder.name).start(self._plan.settings, self._size)
-        except OSError as error:
-            raise CaseFailed("failed", f"cannot be started: {error.strerror}") from None
+        return WorkerSpec(self._plan.side(case), case.threads, anywhere, memory)

@@ -57,8 +57,9 @@ class ForkServer:
         theirs = (requests_in, replies_out, printed.fileno(), region.descriptor)
         requests, replies = os.fdopen(requests_out, "wb"), os.fdopen(replies_in, "rb")
         try:
+            self._process.send("fork")  # says how the server died, if it has
             socket.send_fds(self._socket, [b"\0"], theirs)
-            pid = int(_checked(self._process.ask("fork"))["pid"])
+            pid = int(_checked(self._process.receive())["pid"])
         except (OSError, Died) as error:
             for stream in (requests, replies, printed, region):
                 stream.close()
@@ -67,14 +68,26 @@ class ForkServer:
             os.close(requests_in)
             os.close(replies_out)
 
+        ended: int | None = None
+
         def wait(seconds: float) -> int | None:
-            try:
-                code = self._process.ask("reap", pid=pid, seconds=seconds)["code"]
-                return None if code is None else int(code)
-            except Died:
-                return -signal.SIGKILL  # the kernel kills children whose server has ended
+            nonlocal ended
+            ended = self._reap(pid, seconds) if ended is None else ended  # reaped only once
+            return ended
 
         return Process(pid, requests, replies, printed, region, self._timeout, wait)
+
+    def _reap(self, pid: int, seconds: float) -> int | None:
+        """The exit code of a child, asked for in parts to which the server replies in time."""
+        part = self._timeout / 2
+        try:
+            while True:
+                code = self._process.ask("reap", pid=pid, seconds=min(seconds, part))["code"]
+                seconds -= part
+                if code is not None or seconds <= 0:
+                    return None if code is None else int(code)
+        except Died:
+            return -signal.SIGKILL  # the kernel kills children whose server has ended
 
     def end(self) -> None:
         self._process.end()

@@ -6,7 +6,6 @@ Every wait has a limit, and `end` leaves no descendant behind.
 from __future__ import annotations
 
 import json
-import math
 import os
 import selectors
 import signal
@@ -14,9 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import psutil
 
@@ -57,9 +56,6 @@ class Process:
         self._selector = selectors.DefaultSelector()
         self._selector.register(replies, selectors.EVENT_READ)
         self._unread, self._printed_before = b"", 0
-        self._stopped_cpu: list[float] = []
-        """CPU seconds that the process took in each time it was stopped."""
-        self._clocks_when_stopped: dict[int, float] = {}
 
     @classmethod
     def start(
@@ -71,14 +67,16 @@ class Process:
         size: int,
         python: str = sys.executable,
         pass_fds: tuple[int, ...] = (),
-    ) -> Process:
-        """`python -m module SETUP` with a region of `size` bytes. Raises `OSError`."""
+        prefix: Sequence[str] = (),
+    ) -> Self:
+        """`python -m module SETUP` with a region of `size` bytes; `prefix` is a command that runs
+        it. Raises `OSError`."""
         printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
         region = Region.new(size)
         text = json.dumps({**setup, "region": region.descriptor})
         try:
             process = psutil.Popen(
-                [python, "-P", "-m", module, text],  # -P: PYTHONPATH comes first
+                [*prefix, python, "-P", "-m", module, text],  # -P: PYTHONPATH comes first
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=printed,
@@ -144,46 +142,25 @@ class Process:
             raise Died("sent a malformed reply, so its process was ended")
         return reply
 
-    @property
-    def cpu_seconds_while_stopped(self) -> float:
-        """CPU seconds that the process took while it was stopped: a kernel timer can wake it.
-
-        Without the largest value: a host may take the core away just as a thread stops on it, and
-        the kernel counts that time as the thread's.
-        """
-        return sum(self._stopped_cpu) - max(self._stopped_cpu, default=0.0)
-
-    def cpu_seconds(self) -> float:
-        """CPU time of the process, its descendants and those children it has waited for."""
-        waited_for = sum(psutil.Process(self.pid).cpu_times()[2:4])
-        return sum(self._cpu_clocks().values()) + waited_for
-
     def stop(self) -> None:
         """Stops the process and its descendants; kills those that have left its process group."""
-        killed = []
-        for pid in self._descendants():
+        for pid in self.descendants():
             with suppress(ProcessLookupError):
                 if os.getpgid(pid) != self.pid:
                     os.kill(pid, signal.SIGKILL)
-                    killed.append(pid)
         self._signal(signal.SIGSTOP)
         deadline = time.monotonic() + STOPPING
-        while not _stopped(self.pid) and time.monotonic() < deadline:
+        while not all(map(_stopped, (self.pid, *self.descendants()))):
+            if time.monotonic() > deadline:
+                break
             time.sleep(50e-6)
-        self._clocks_when_stopped = self._cpu_clocks() | dict.fromkeys(killed, math.inf)
 
     def resume(self) -> None:
-        if self._clocks_when_stopped:
-            before = self._clocks_when_stopped
-            clocks = self._cpu_clocks().items()
-            took = sum(max(0.0, now - before.get(pid, 0.0)) for pid, now in clocks)
-            self._stopped_cpu.append(took)
-        self._clocks_when_stopped = {}
         self._signal(signal.SIGCONT)
 
     def end(self) -> None:
         """Kills the process and its descendants."""
-        descendants = self._descendants()
+        descendants = self.descendants()
         self._signal(signal.SIGKILL)
         for pid in descendants:
             with suppress(ProcessLookupError):
@@ -199,6 +176,8 @@ class Process:
         code = self._wait(ENDING)
         if code is None:
             return "its process closed its streams without ending"
+        if code > 128:  # as a process that started it reports a signal
+            code = 128 - code
         if code < 0:
             name = signal.Signals(-code).name
             killed = ": the system was out of memory, or somebody killed it"
@@ -211,14 +190,7 @@ class Process:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, number)  # its session's process group has its pid
 
-    def _cpu_clocks(self) -> dict[int, float]:
-        clocks = {}
-        for pid in (self.pid, *self._descendants()):
-            with suppress(OSError):  # it has just ended
-                clocks[pid] = time.clock_gettime((~pid << 3) | 2)  # clock_getcpuclockid(3)
-        return clocks
-
-    def _descendants(self) -> list[int]:
+    def descendants(self) -> list[int]:
         """From the kernel's lists of each thread's children; empty where it has none."""
         found, waiting = [], [self.pid]
         while waiting:

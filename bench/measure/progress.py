@@ -46,6 +46,4 @@ def _warning(record: Record) -> str:
         others = record["other_runs"]
         what = "1 other run of stepbench is" if others == 1 else f"{others} other runs of stepbench are"
         return f"busy: {what} measuring on this machine; all will be noisy."
-    if record["record"] == "open" and (unclosed := record.get("unclosed")):
-        return f"not closed to foreign code here: {'; '.join(unclosed)}."
     return record.get("uncounted", "") if record["record"] == "profile" else ""

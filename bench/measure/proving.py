@@ -5,14 +5,19 @@ The judge asks and compares; arrays pass between it and the step through here.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
-from bench.measure import audit
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
-from bench.measure.rounds import THROUGHPUT, VisitPlan, worst
+from bench import units
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare, pass_arrays
+from bench.measure.rounds import THROUGHPUT, TimedRound, VisitPlan, worst
 
 REHEARSALS, ATTEMPTS = 3, 4
 """Rounds of a rehearsal, and how often it is repeated: a busy neighbor may spoil three in a row."""
+DEFERRED_SHARE, DEFERRED_STEPS = 0.1, 2.0
+"""What putting state in and taking it out may take, besides twice what they take without steps: a
+share of the round, and some steps, since an interruption is as long however short the round is."""
 
 
 def open_case(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
@@ -36,12 +41,12 @@ def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
     for number in range(1 + plan.small if elsewhere else 1):
         question = ask_judge(judge, "prove", number=number, **about)
         answers = _answers(worker, judge, question, "prove")
-        found = pass_arrays(worker, answers, judge, "proven")["errors"]
+        found = compare(worker, answers, judge, "proven")["errors"]
         errors = errors or found  # the case's own shape comes first
     nonce = question["nonce"]
     if elsewhere:
         answers = _answers(worker, judge, ask_judge(judge, "turns", **about), "turns")
-        pass_arrays(worker, answers, judge, "took_turns")
+        compare(worker, answers, judge, "took_turns")
         errors = worst([errors, _rehearse(worker, plan)])
     return {"errors": errors, "nonce": nonce}
 
@@ -61,9 +66,26 @@ def _rehearse(worker: Handle, plan: VisitPlan) -> Any:
         short, rounds = (
             [plan.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths
         )
-        what = audit.deferred_work(
-            [each.outside for each in rounds], plan.steps, [[each.outside for each in short]]
-        )
+        what = _deferred_work(rounds, short, plan.steps)
         if what is None:
             return worst([each.errors for each in rounds])
     raise CaseFailed("wrong", str(what))
+
+
+def _deferred_work(
+    rounds: Sequence[TimedRound], short: Sequence[TimedRound], steps: int
+) -> str | None:
+    """A phrase for a step that works outside `step()`, in rounds of so many steps; `short` are
+    rounds of one call, which show what moving the state takes."""
+    inside = median(each.run["seconds"] for each in rounds)
+    more = DEFERRED_SHARE * inside + DEFERRED_STEPS * inside / steps
+    for name, place in (("set_state()", "put_seconds"), ("get_state()", "take_seconds")):
+        seconds = min(getattr(each, place) for each in rounds)
+        without = min(getattr(each, place) for each in short)
+        if seconds > 2 * without + more:
+            return (
+                f"spends {units.seconds(seconds)} in {name} and {units.seconds(inside)} in {steps} "
+                "steps: it defers work until the clock has stopped, or does it before; do all of it "
+                "in step(), or wait for it in synchronize()"
+            )
+    return None

@@ -1,7 +1,6 @@
 """One visit to a step: rounds from the judge's state to the judge's verdict.
 
-The conductor's clock runs around each request. The judge is asked before and after a round, never
-while a step runs.
+The judge is asked before and after a round, never while a step runs.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench import units
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, pass_arrays
+from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
@@ -20,19 +18,25 @@ from bench.schema.replies import RunReply, TakeReply
 
 GRAIN = 2e-9
 """Seconds by which a call that is reported to the nanosecond may be off."""
-STOPPED_CPU = 0.005
-"""CPU seconds that a process may take while it is stopped; next to a busy neighbor it is 0.0001."""
-WARM, THROUGHPUT, LATENCY, DEVICE, AUDIT = "warm", "throughput", "latency", "device", "audit"
+WARM, THROUGHPUT, LATENCY, DEVICE = "warm", "throughput", "latency", "device"
 
 
 @dataclass(frozen=True)
 class TimedRound:
-    """What came of one round; `outside` has seconds by the conductor's clock."""
+    """What came of one round."""
 
     run: RunReply
     readback_seconds: float
     errors: Mapping[str, Any] | None
-    outside: dict[str, float]
+    put_seconds: float
+    """By the conductor's clock: state in; likewise the next two."""
+    run_seconds: float
+    take_seconds: float
+
+    @property
+    def span_seconds(self) -> float:
+        """From sending the state to having losses and state back."""
+        return self.put_seconds + self.run_seconds + self.take_seconds
 
     def check_calls(self, whole: float | None, number: int) -> None:
         """Raises `CaseFailed` unless the calls are as many as asked for and add up to `whole`."""
@@ -65,16 +69,10 @@ class VisitPlan:
     def steps(self) -> int:
         return self.calls * self.backend.steps_per_call
 
-    @property
-    def longer(self) -> int:
-        """Calls of an audit's round: twice as many, or half where twice cannot be proven."""
-        return 2 * self.calls if 2 * self.steps <= 100 else max(1, self.calls // 2)
-
-    def lengths(self, audited: bool, marks: bool) -> dict[str, int]:
+    def lengths(self, marks: bool) -> dict[str, int]:
         """The rounds of a visit, and the calls of each."""
         lengths = {WARM: 1, THROUGHPUT: self.calls, LATENCY: self.calls}
-        lengths |= {DEVICE: self.calls} if marks else {}
-        return lengths | ({AUDIT: self.longer} if audited else {})
+        return lengths | ({DEVICE: self.calls} if marks else {})
 
     def draws(self, lengths: Mapping[str, int]) -> Iterator[dict[str, Any]]:
         """What the judge has to draw for these rounds."""
@@ -87,23 +85,17 @@ class VisitPlan:
                 "proven": self.backend.proven and name != WARM,
             }
 
-    def visit(self, worker: Handle, audited: bool, marks: bool) -> Reply:
+    def visit(self, worker: Handle, marks: bool) -> Reply:
         """Runs every round, the throughput's first: a journal's visit. Raises `CaseFailed`."""
-        if (took := worker.cpu_seconds_while_stopped) > STOPPED_CPU:
-            raise CaseFailed(
-                "wrong",
-                f"computes for {units.seconds(took)} while it is stopped and others are timed",
-            )
         ask(worker, "put", arrays=self._start(worker, WARM, 1))
         ask(worker, "run", mode=THROUGHPUT, calls=1)
         throughput = self.round(worker, THROUGHPUT, self.calls)
-        longer = self.round(worker, AUDIT, self.longer) if audited else None
         latency = self.round(worker, LATENCY, self.calls)
         device = self.round(worker, DEVICE, self.calls) if marks else None
         ask(worker, "settle")
         throughput.check_calls(throughput.run.get("queued"), self.calls)
         latency.check_calls(latency.run["seconds"], self.calls)
-        equal = [each for each in (throughput, latency, device) if each]
+        rounds = [each for each in (throughput, latency, device) if each]
         return {
             "steps": self.steps,
             "throughput_seconds": throughput.run["seconds"],
@@ -114,16 +106,13 @@ class VisitPlan:
             "device_seconds": device.run["seconds"] if device else None,
             "minor_faults": throughput.run.get("faults"),
             "readback_seconds": throughput.readback_seconds,
-            "errors": worst([each.errors for each in (*equal, longer) if each]),
-            "outside": self._outside(equal, longer),
+            "errors": worst([each.errors for each in rounds]),
         }
 
     def round(self, worker: Handle, name: str, calls: int) -> TimedRound:
         """State in, calls and a wait, losses and state out; then the judge's verdict."""
-        mode = THROUGHPUT if name == AUDIT else name
-        layout, counted = self._start(worker, name, calls), name == THROUGHPUT
-        before = perf_counter()
-        cpu = worker.cpu_seconds() if counted else 0.0  # pools spin for a while after a request
+        mode = name if name in (LATENCY, DEVICE) else THROUGHPUT
+        layout = self._start(worker, name, calls)
         start = perf_counter()
         ask(worker, "put", arrays=layout)
         placed = perf_counter()
@@ -131,38 +120,14 @@ class VisitPlan:
         ran = perf_counter()
         taken = ask(worker, "take")
         end = perf_counter()
-        cpu = worker.cpu_seconds() - cpu if counted else 0.0
-        after = perf_counter()
         if what := fault(run, RunReply) or fault(taken, TakeReply):
             raise CaseFailed("failed", f"answers with a round whose {what}")
         errors = None
         if self.backend.proven:
             round_name = self._name(name, calls)
-            errors = pass_arrays(worker, taken, self.judge, "judged", name=round_name)["errors"]
-        outside = {
-            "put_seconds": placed - start,
-            "throughput_seconds": ran - placed,
-            "take_seconds": end - ran,
-            "span_seconds": end - start,
-            "cpu_seconds": cpu,
-            "cpu_span_seconds": after - before,
-        }
-        return TimedRound(run, taken["readback_seconds"], errors, outside)
-
-    def _outside(self, equal: Sequence[TimedRound], longer: TimedRound | None) -> Reply:
-        """The record `Outside` of rounds of equal length, throughput and latency first."""
-        throughput, latency, *device = equal
-        outside = {
-            **throughput.outside,
-            "put_seconds": max(each.outside["put_seconds"] for each in equal),
-            "take_seconds": max(each.outside["take_seconds"] for each in equal),
-            "latency_seconds": latency.outside["throughput_seconds"],
-            "device_seconds": device[0].outside["throughput_seconds"] if device else None,
-        }
-        if longer:
-            outside["audit_steps"] = self.longer * self.backend.steps_per_call
-            outside["audit_span_seconds"] = longer.outside["span_seconds"]
-        return outside
+            errors = compare(worker, taken, self.judge, "judged", name=round_name)["errors"]
+        times = placed - start, ran - placed, end - ran
+        return TimedRound(run, taken["readback_seconds"], errors, *times)
 
     def _start(self, worker: Handle, name: str, calls: int) -> Any:
         """Copies the state in which a round starts into the worker's region; its layout."""

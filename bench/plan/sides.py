@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from bench.errors import UsageError
+from bench.paths import CONTROLS as CONTROLS_FOLDER
 from bench.paths import ROOT
 from bench.schema.case import CONTROLS, FIXED_WORK
 from bench.schema.checking import fault
@@ -37,29 +38,27 @@ class Backend:
     idea: str = ""
     steps_per_call: int = 1
     least_threads: int = 1
-    foreign: bool = False
-    """From a folder that `BENCH_PATH` names: its process is closed by a sandbox."""
 
     @classmethod
-    def from_json(cls, facts: Any, path: Path, foreign: bool) -> Backend:
+    def from_json(cls, facts: Any, path: Path, name: str = "") -> Backend:
         """From a worker's description of the file at `path`.
 
-        Raises `UsageError` for a malformed description, and for foreign code that says it is a
-        control.
+        Raises `UsageError` for a malformed description, and for a control in another folder than
+        the controls'.
         """
         if what := fault(facts, Described, "description"):
             raise UsageError(f"{path}: its {what}; fix the file or move it away.")
-        if foreign and facts["kind"] in CONTROLS:
+        if facts["kind"] in CONTROLS and path.parent.resolve() != CONTROLS_FOLDER.resolve():
             raise UsageError(
                 f"{path}: kind is {facts['kind']!r}, that of a control; "
-                "a backend of BENCH_PATH needs another."
+                "a way of writing the step needs another."
             )
         known = {name: facts[name] for name in get_type_hints(Described) if name in facts}
         plain: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in known.items()
         }
-        return cls(name=path.stem, path=str(path), **plain, foreign=foreign)
+        return cls(name=name or path.stem, path=str(path), **plain)
 
     @property
     def proven(self) -> bool:

@@ -204,28 +204,6 @@ class Pass(Timed, Load):
     """Runs that measure here at the same time."""
 
 
-class Outside(TypedDict):
-    """A visit by the conductor's clock: seconds of its requests, including the wait for replies."""
-
-    put_seconds: Above0
-    """Weights in; the longest of the visit's rounds of `steps`."""
-    throughput_seconds: Above0
-    """The request that contains the visit's `throughput_seconds`; likewise the next two."""
-    latency_seconds: Above0
-    device_seconds: Above0 | None
-    take_seconds: Above0
-    """Losses and weights out; the longest."""
-    span_seconds: Above0
-    """Of the throughput round as a whole, from weights in to weights out."""
-    cpu_seconds: AtLeast0
-    """CPU time of the worker's processes in it."""
-    cpu_span_seconds: Above0
-    """The span in which CPU time was counted."""
-    audit_steps: NotRequired[Number]
-    """Of a further round, in some visits, of another length."""
-    audit_span_seconds: NotRequired[Above0]
-
-
 class Open(Timed):
     """A step was built and proven."""
 
@@ -241,8 +219,6 @@ class Open(Timed):
     """Whether its device has a clock of its own."""
     nonce: NotRequired[str]
     """The seed of its proof's problems; a control has none."""
-    unclosed: NotRequired[list[str]]
-    """Of foreign code: what the sandbox could not close on this machine."""
 
 
 class Visit(Timed):
@@ -266,7 +242,6 @@ class Visit(Timed):
     readback_seconds: float
     """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
-    outside: Outside
 
 
 class Block(Timed):

@@ -15,25 +15,15 @@ from bench.schema.case import SIDE
 from bench.show import grid
 from bench.show.grid import Column, Row
 from bench.show.rows import DIMENSIONS, common, records
-from bench.units import amount, seconds, span
-
-
-def _instructions(row: Row) -> str:
-    """Of a step on both sides, where both were counted: they hardly vary, so they tell of the code and not of the machine."""
-    counts = [row[f"{side}_instructions_per_step"] for side in ("base", "head")]
-    return " → ".join(map(amount, counts)) if all(map(math.isfinite, counts)) else ""
-
+from bench.units import seconds, span
 
 _MEASURES = [
     Column("base", lambda r: seconds(r["base_seconds_per_step"]), 2),
     Column("head", lambda r: seconds(r["head_seconds_per_step"]), 2),
     Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
     Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
-    Column("raw", lambda r: f"{r['raw_ratio']:.3f}" if math.isfinite(r["raw_ratio"]) else "", 3),
-    Column("instr.", _instructions, 3),
     Column("p", lambda r: f"{r['p']:.2g}" if math.isfinite(r["p"]) else "", 4),
     Column("runs", lambda r: f"{r['base_runs']}+{r['head_runs']}", 5),
-    Column("yardsticks", lambda r: r["yardsticks"] if isinstance(r["yardsticks"], str) else "", 6),
     Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
 ]
 
@@ -54,7 +44,8 @@ def markdown(comparison: Comparison) -> str:
     columns, rows = _prepared(comparison.table)
     above = [part for doubt in comparison.doubts for part in (f"**{doubt}**", "")]
     pipes = grid.pipes(grid.fit(columns, rows, 140), rows)
-    return "\n".join([*above, common(comparison.table), "", *pipes, "", *(f"- {line}" for line in _below(comparison)), ""])
+    below = [f"- {line}" for line in _below(comparison)]
+    return "\n".join([*above, common(comparison.table), "", *pipes, "", *below, ""])
 
 
 def csv(base: str, comparisons: dict[str, Comparison]) -> str:
@@ -67,15 +58,11 @@ def as_json(base: str, comparisons: dict[str, Comparison]) -> str:
     """An object per head with its rows and what limits them; null where there is no number."""
     whole = []
     for head, comparison in comparisons.items():
+        fields = {name: value for name, value in vars(comparison).items() if name != "table"}
         mean = comparison.geometric_mean
-        whole.append(
-            {
-                "base": base, "head": head, "rows": json.loads(comparison.table.to_json(orient="records", double_precision=15)),
-                "geometric_mean": mean if math.isfinite(mean) else None, "margin": comparison.margin,
-                "doubts": comparison.doubts, "lost": comparison.lost, "unjudged": comparison.unjudged,
-                "left_out": comparison.left_out,
-            }
-        )  # fmt: skip
+        rows = json.loads(comparison.table.to_json(orient="records", double_precision=15))
+        mean_or_null = mean if math.isfinite(mean) else None
+        whole.append({"base": base, "head": head, "rows": rows, "geometric_mean": mean_or_null, **fields})
     return json.dumps(whole, indent=2) + "\n"
 
 
@@ -86,7 +73,7 @@ def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) 
         return
     for head, comparison in comparisons.items():
         if form == "md":
-            print(f"**{head}** beside **{base}**\n\n{markdown(comparison)}")
+            print(f"**{head}** compared with **{base}**\n\n{markdown(comparison)}")
         else:
             to.print(f"base {base}, head {head}", style="bold")
             terminal(comparison, to)
@@ -96,7 +83,8 @@ def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
     """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.writelines(f"### {head} beside {base}\n\n{markdown(comparison)}\n" for head, comparison in comparisons.items())
+            for head, comparison in comparisons.items():
+                file.write(f"### {head} compared with {base}\n\n{markdown(comparison)}\n\n")
     except OSError as error:
         raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
@@ -107,18 +95,18 @@ def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
 
 
 def _below(comparison: Comparison) -> list[str]:
-    lines = []
-    if math.isfinite(comparison.geometric_mean):
-        lines.append(f"geometric mean of {comparison.table['ratio'].notna().sum()} ratios: {comparison.geometric_mean:.3f}")
-    lines.append(
-        "ratio: head over base, relative to the yardsticks; raw: of the times alone. FASTER and SLOWER: at least "
-        f"{comparison.margin:.1%} apart, and wrong in 1 table of 100 at most."
-    )
+    lines = [
+        f"ratio: undisturbed time of head over that of base. FASTER and SLOWER: at least {comparison.margin:.1%} apart, and "
+        "wrong in 1 table of 100 at most."
+    ]
+    if (ratios := comparison.table["ratio"].notna().sum()) > 1:
+        lines.insert(0, f"geometric mean of {ratios} ratios: {comparison.geometric_mean:.3f}")
     reasons: dict[str, list[str]] = {}
-    for row in comparison.table.to_dict("records"):
-        if row["reason"]:
-            reasons.setdefault(str(row["reason"]), []).append(str(row["backend"]))
+    for backend, text in zip(comparison.table["backend"], comparison.table["reason"], strict=True):
+        for reason in filter(None, text.split("; ")):
+            reasons.setdefault(reason, []).append(backend)
     for reason, names in reasons.items():
-        everywhere = len(names) == len(comparison.table)
-        lines.append(f"{'all rows' if everywhere else ', '.join(dict.fromkeys(names))}: {reason}")
-    return [*lines, *(f"left out: {sentence}" for sentence in comparison.left_out)]
+        every = len(names) == len(comparison.table)
+        lines.append(f"{'all rows' if every else ', '.join(dict.fromkeys(names))}: {reason}")
+    lines += [f"left out: {sentence}" for sentence in comparison.left_out]
+    return [*lines, *(f"history lacks: {sentence}" for sentence in comparison.ignored)]

@@ -69,7 +69,12 @@ def crossed(rows: list[Row], shapes: dict[str, str]) -> str:
 
 
 def write(sweep: Scaling, folder: Path) -> list[Path]:
-    """Writes `FILES`, and `PICTURE` where matplotlib is installed; returns what was written."""
+    """Writes `FILES`, and `PICTURE` where matplotlib is installed; returns what was written.
+
+    Nothing where no line has three shapes.
+    """
+    if sweep.fits.empty:
+        return []
     written = []
     for name, file in FILES.items():
         (folder / file).write_text(getattr(sweep, name).to_csv(index=False), encoding="utf-8")
@@ -88,7 +93,7 @@ def draw(sweep: Scaling, target: Path) -> list[Path]:
     from matplotlib.ticker import EngFormatter
 
     figure, axes = pyplot.subplots(figsize=(10, 6), layout="constrained", facecolor="white")
-    lines = dict(tuple(sweep.points.groupby(LINE, sort=False))) if len(sweep.points) else {}
+    lines = dict(tuple(sweep.points.groupby(LINE, sort=False)))
     slowest_first = sorted(lines.items(), key=lambda item: -float(item[1]["seconds_per_step"].iloc[-1]))
     for number, (line, points) in enumerate(slowest_first):
         label = " ".join(str(part) for part in dict.fromkeys(line) if part not in ("", "cpu", "float32", 1))

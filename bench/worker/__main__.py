@@ -23,7 +23,6 @@ from importlib import metadata, util
 from typing import Any
 
 from bench import conversation
-from bench.worker import sandbox
 
 Reply = dict[str, Any]
 
@@ -60,8 +59,8 @@ def reap(pid: int, seconds: float) -> Reply:
 class Worker:
     """Answers requests by their names."""
 
-    def __init__(self, setup: dict[str, Any], unclosed: list[str]) -> None:
-        self.setup, self.unclosed = setup, unclosed
+    def __init__(self, setup: dict[str, Any]) -> None:
+        self.setup = setup
         self.streams = conversation.take_streams()
         self.methods: dict[str, Callable[..., Reply]] = {
             "about": about,
@@ -81,7 +80,7 @@ class Worker:
             return conversation.answer(self.methods[name], request)
         if self.requests is None:
             module = importlib.import_module("bench.worker.requests")
-            self.requests = module.Requests(self.setup["threads"], self.unclosed)
+            self.requests = module.Requests(self.setup["threads"])
             self.region = importlib.import_module("bench.region").Region(self.setup["region"])
         return conversation.answer(getattr(self.requests, name), request, self.region)
 
@@ -90,18 +89,23 @@ class Worker:
         with socket.socket(fileno=os.dup(self.setup["socket"])) as connection:
             _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
         parent = os.getpid()
+        waits, begins = os.pipe()
         if pid := os.fork():
-            for descriptor in descriptors:
+            for descriptor in (*descriptors, begins):
                 os.close(descriptor)
+            os.read(waits, 1)  # until the child has a process group by which it can be ended
+            os.close(waits)
             return {"pid": pid}
         try:
-            for stream in self.streams:  # the server's; only the server uses them
+            os.setsid()
+            for stream in self.streams:  # these and the rest are for the server alone
                 stream.close()
+            for descriptor in (waits, begins, self.setup["socket"], self.setup["region"]):
+                os.close(descriptor)
             *theirs, region = descriptors
             for number, descriptor in enumerate(theirs):
                 os.dup2(descriptor, number)
                 os.close(descriptor)
-            os.setsid()
             run({**self.setup, "region": region, "socket": None}, parent)
         finally:
             os._exit(1)
@@ -118,9 +122,8 @@ def run(setup: dict[str, Any], parent: int | None = None) -> None:
     if setup["memory"]:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    unclosed = sandbox.enter(setup["writable"]) if setup["writable"] else []
     faulthandler.enable()
-    Worker(setup, unclosed).serve()
+    Worker(setup).serve()
 
 
 if __name__ == "__main__":

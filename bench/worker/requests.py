@@ -29,10 +29,8 @@ class Requests:
     build: type[TrainStep]
     loaded: visits.LoadedStep
 
-    def __init__(self, threads: int, unclosed: Sequence[str] = ()) -> None:
+    def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.unclosed = list(unclosed)
-        """What the sandbox could not close."""
         self.before: dict[str, Any] = {}
 
     def devices(self) -> Reply:
@@ -76,7 +74,6 @@ class Requests:
             "first_step_seconds": first_step_seconds,
             "threads": threads,
             "marks": step.mark() is not None,
-            **({"unclosed": self.unclosed} if self.unclosed else {}),
         }
 
     def prove(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:

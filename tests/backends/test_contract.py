@@ -6,12 +6,12 @@ import re
 import numpy as np
 import pytest
 
-from backends.api import Problem, TrainStep
-from bench.judge import proof
+from backends.api import DTYPES, TrainStep
 from bench.machine import devices
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
-from tests.support import prove
+from bench.schema.case import FIXED_WORK
+from tests.support import a_problem, prove
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
@@ -32,25 +32,25 @@ def _runnable(name: str, device: str, dtype: str) -> type[TrainStep]:
     return build
 
 
-FIXED = r'\(Control\)|kind = "(control|ceiling|collective|peak|overhead)"'
+FIXED = r'\(Control\)|kind = "(control|guard|peak)"'
 STEPS = [name for name, path in FILES.items() if not re.search(FIXED, path.read_text())]
 
 
-@pytest.mark.parametrize("dtype", proof.TOLERANCE)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 @pytest.mark.parametrize("name", STEPS)
 def test_passes_the_gate(name, device, dtype):
     build = _runnable(name, device, dtype)
-    prove(build, device, dtype, (64, 1000, 100, 10), seed=11)
+    prove(build, device, dtype, "64x1000x100x10")
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_class_attributes_say_what_a_plan_needs(name):
     build = _loaded(name)
-    assert build.kind in ("seed", "rung", "control", "yardstick", "ceiling", "collective", "peak", "overhead")
+    assert build.kind in ("seed", "rung", *FIXED_WORK)
     assert set(build.devices) <= set(devices.KINDS)
     assert build.devices
-    assert set(build.dtypes) <= set(proof.TOLERANCE)
+    assert set(build.dtypes) <= set(DTYPES)
     assert 1 <= build.steps_per_call <= 10
     assert len(inspect.signature(build.step).parameters) == 1, "step() takes no arguments"
     assert name == FILES[name].stem
@@ -59,16 +59,16 @@ def test_class_attributes_say_what_a_plan_needs(name):
 @pytest.mark.parametrize("name", FILES)
 def test_weights_go_in_and_out_unchanged(name):
     dtype = _loaded(name).dtypes[0]
-    step = _runnable(name, "cpu", dtype)(Problem.random(7, 13, 5, 3), "cpu", dtype)
+    step = _runnable(name, "cpu", dtype)(a_problem(), "cpu", dtype)
     w1, w2 = (np.random.default_rng(1).standard_normal(shape).astype(np.float32) for shape in ((13, 5), (5, 3)))
-    step.set_weights(w1, w2)
-    assert [w.tolist() for w in step.get_weights()] == [w1.tolist(), w2.tolist()]
+    step.set_state(w1, w2)
+    assert [w.tolist() for w in step.get_state()] == [w1.tolist(), w2.tolist()]
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_loss_is_a_number_that_float_fetches(name):
     dtype = _loaded(name).dtypes[-1]
-    step = _runnable(name, "cpu", dtype)(Problem.random(7, 13, 5, 3), "cpu", dtype)
+    step = _runnable(name, "cpu", dtype)(a_problem(), "cpu", dtype)
     assert np.isfinite(float(step.step()))
     assert step.synchronize() is None
 
@@ -79,19 +79,12 @@ def test_no_backend_imports_the_harness():
             assert "bench" not in path.read_text().replace("benchmark", ""), name
 
 
-def test_every_backend_says_what_it_is_and_what_it_must_never_do():
-    for name, path in FILES.items():
-        doc = inspect.getdoc(inspect.getmodule(_loaded(name))) if name else ""
-        assert doc, name
-        assert "must never" in doc, path
-
-
 @pytest.mark.parametrize("name", [name for name in STEPS if name.startswith(("torch", "triton"))])
 def test_cuda_steps_never_wait_inside_step(name):
     """A synchronisation inside step() would make throughput a second latency."""
     torch = pytest.importorskip("torch")
     dtype = _loaded(name).dtypes[0]
-    step = _runnable(name, "cuda", dtype)(Problem.random(), "cuda", dtype)
+    step = _runnable(name, "cuda", dtype)(a_problem("64x1000x100x10"), "cuda", dtype)
     step.step()
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -106,7 +99,7 @@ def test_cuda_events_tell_seconds():
         pytest.skip(f"torch {torch.__version__} finds no CUDA device here")
     from bench.worker import timing
 
-    step = _loaded("torch_manual")(Problem.random(), "cuda", "float32")
+    step = _loaded("torch_manual")(a_problem("64x1000x100x10"), "cuda", "float32")
     step.step()
     seconds, loss = timing.device(step, 20)
     assert float(loss) > 0

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from backends.api import Problem
-from backends.reference import train
+from bench.paths import BACKENDS
+from bench.problem import Definition
+from tests.support import a_problem
 
 numba = pytest.importorskip("numba", reason="Numba is not installed")
 
@@ -30,16 +31,16 @@ def test_tiles_and_peaks_follow_from_the_features_that_numba_compiles_for(triple
     assert 10 <= chains <= registers - 2, "enough to hide a latency, and none of them in memory"
 
 
-@pytest.mark.parametrize("shape", [(1, 5, 5, 1), (3, 129, 5, 16), (65, 257, 6, 5), (130, 70, 11, 17)])
+@pytest.mark.parametrize("shape", ["1x5x5x1", "3x129x5x16", "65x257x6x5", "130x70x11x17"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_what_is_left_of_a_tile_or_a_panel_is_computed_too(shape, dtype):
-    problem = Problem.random(*shape, learning_rate=1e-5)
+    problem = a_problem(shape, learning_rate=1e-5)
     step = numba_fused.NumbaFused(problem, "cpu", dtype)
     losses = [float(step.step()) for _ in range(2)]
-    expected = train(problem, 2)
+    expected = Definition.load(BACKENDS).run(problem, tuple(problem.state.values()), 2)
     loose = {"float32": 1e-4, "float64": 1e-11}[dtype]
     assert losses == pytest.approx(expected.losses, rel=loose)
-    for w, right in zip(step.get_weights(), (expected.w1, expected.w2), strict=True):
+    for w, right in zip(step.get_state(), expected.state, strict=True):
         np.testing.assert_allclose(w, right, rtol=loose, atol=loose)
 
 
@@ -49,8 +50,8 @@ def test_a_peak_does_all_the_operations_that_it_says(dtype):
     chains, lanes = peak_arithmetic.shape(np.dtype(dtype).itemsize)
     half = np.dtype(dtype).type(0.5)
     assert peak_arithmetic.compiled(half, 1) == lanes * sum(chain / 2 + 0.5 for chain in range(chains))
-    step = peak_arithmetic.PeakArithmetic(Problem.random(), "cpu", dtype)
+    step = peak_arithmetic.PeakArithmetic(a_problem(), "cpu", dtype)
     assert step.step() == lanes * chains, "all have come to 1"
     assert step.repeats * 2 * chains * lanes == pytest.approx(step.work("cpu", dtype)[0], rel=1e-4)
-    reads = peak_traffic.PeakTraffic(Problem.random(), "cpu", dtype)
+    reads = peak_traffic.PeakTraffic(a_problem(), "cpu", dtype)
     assert reads.step() * np.dtype(dtype).itemsize == reads.work("cpu", dtype)[1]

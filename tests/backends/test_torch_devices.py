@@ -6,7 +6,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 from backends._torch import TorchStep  # noqa: E402
-from backends.api import Problem  # noqa: E402
+from tests.support import a_problem  # noqa: E402
 
 
 class Still(TorchStep):
@@ -40,9 +40,9 @@ def accelerator(monkeypatch):
     return fake
 
 
-@pytest.mark.parametrize("name", ["cuda:1", "cuda", "xpu:1", "mps"])
+@pytest.mark.parametrize("name", ["cuda:1", "cuda"])
 def test_a_step_waits_for_its_own_device_and_marks_its_own_queue(name, accelerator):
-    step = Still(Problem.random(2, 3, 4, 5), "cpu", "float32")
+    step = Still(a_problem("2x3x4x5"), "cpu", "float32")
     step.x = SimpleNamespace(device=torch.device(name))
     start, end = step.mark(), step.mark()
     step.synchronize()
@@ -52,7 +52,7 @@ def test_a_step_waits_for_its_own_device_and_marks_its_own_queue(name, accelerat
 
 
 def test_on_a_cpu_there_is_no_queue(accelerator):
-    step = Still(Problem.random(2, 3, 4, 5), "cpu", "float32")
+    step = Still(a_problem("2x3x4x5"), "cpu", "float32")
     assert step.mark() is None
     step.synchronize()
     assert accelerator.seen == []
@@ -73,16 +73,8 @@ def test_what_stands_in_for_torch_has_the_names_that_torch_has():
         (1, "cuda:1", "finds 1 CUDA devices with torch {}, not cuda:1"),
         (1, "cuda", None),
         (2, "cuda:1", None),
-        (2, "xpu", "has code for cpu, cuda only, not for xpu"),
     ],
 )
 def test_it_says_why_it_cannot_run_on_a_device(found, device, reason, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: found)
     assert TorchStep.why_not(device, "float32") == (reason and reason.format(torch.__version__))
-
-
-def test_another_accelerators_devices_are_counted_as_its_own(monkeypatch):
-    monkeypatch.setattr(TorchStep, "devices", ("cpu", "xpu"))
-    monkeypatch.setattr(torch.xpu, "device_count", lambda: 1)
-    assert TorchStep.why_not("xpu", "float32") is None
-    assert TorchStep.why_not("xpu:1", "float32") == f"finds 1 XPU devices with torch {torch.__version__}, not xpu:1"

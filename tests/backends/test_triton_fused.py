@@ -17,6 +17,7 @@ from pathlib import Path
 from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.judge import questions
+from bench.problem import Definition
 from tests.support import prove
 old, new, folder, dtype = sys.argv[1:]
 source = (BACKENDS / "triton_fused.py").read_text()
@@ -24,8 +25,8 @@ assert old in source
 spoilt = Path(folder) / "triton_fused.py"
 spoilt.write_text(source.replace(old, new))
 questions.TRAJECTORY = 3  # the interpreter takes a second for a step of a few tiles
-questions.SHAPES = elsewhere = (questions.Shape(7, 13, 5, 3),)
-prove(discovery.load(spoilt), "cpu", dtype, (33, 70, 40, 17), 11, elsewhere)
+Definition.load(BACKENDS).module.SMALL = ("7x13x5x3",)
+prove(discovery.load(spoilt), "cpu", dtype, "33x70x40x17")
 """
 
 

@@ -48,7 +48,7 @@ def race(monkeypatch, capsys):
         monkeypatch.setattr(racing, "run_plan", run_plan)
         monkeypatch.setattr(racing.time, "monotonic", lambda: clock[0])
         settings = replace(Settings.from_env({}), seed=7)
-        plan = Plan(settings, (Side("old"), Side("new")), (), ())
+        plan = Plan(settings, (Side("old"), Side("new")), (), (), None)
         ended = racing.race(plan, runs, minutes, fail_on, Console(width=200))
         return ended, capsys.readouterr().out, seeds
 

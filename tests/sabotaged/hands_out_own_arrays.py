@@ -8,4 +8,4 @@ class HandsOutOwnArrays(Right):
         return self.w1, self.w2
 
 
-SAYS = r"hands out its own weights instead of copies"
+SAYS = r"hands out its own arrays instead of copies"

@@ -33,4 +33,4 @@ class Lazy(Right):
         self.catch_up()
         super().set_state(w1, w2)
 
-SAYS = r"puts work off until the clock has stopped"
+SAYS = r"in get_state\(\) .* it defers work until the clock has stopped"

@@ -7,4 +7,4 @@ class MaskedByGradient(Right):
     def mask(self, h, grad_h_relu):
         return grad_h_relu * (grad_h_relu >= 0)
 
-SAYS = r"updates w1 wrongly: relative error .*; its first loss is right, so look at the backward pass"
+SAYS = r"updates w1 wrongly: the mask is taken from the gradient's sign"

@@ -11,4 +11,4 @@ class MeanOfErrors(Right):
         grad_w1, grad_w2 = super().backward(h, h_relu, y_pred)
         return grad_w1 / self.y.size, grad_w2 / self.y.size
 
-SAYS = r"its loss is wrong too"
+SAYS = r"the loss is a mean over all errors instead of their sum"

@@ -7,4 +7,4 @@ class NoFactorTwo(Right):
     def update(self, grad_w1, grad_w2):
         super().update(grad_w1 / 2, grad_w2 / 2)
 
-SAYS = r"updates w1 and w2 wrongly: relative error 0\.5"
+SAYS = r"the factor 2 of the square's derivative is missing"

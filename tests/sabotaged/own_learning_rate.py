@@ -8,4 +8,4 @@ class OwnLearningRate(Right):
         self.learning_rate = 1e-6
         super().update(grad_w1, grad_w2)
 
-SAYS = r"updates w1 and w2 wrongly"
+SAYS = r"moves w1 and w2 \S+ times as far as it should"

@@ -39,7 +39,7 @@ def comparisons(base: Path, detailed: Sequence[Run], results: Path) -> tuple[lis
         if run.folder == base:
             continue
         try:
-            verdicts = comparison.of_files([base], [run.folder], results=results)
+            verdicts = comparison.of_files([base], [run.folder], results)
         except UsageError as error:
             left_out.append(f"Not compared: {error}")
             continue

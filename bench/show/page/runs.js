@@ -29,8 +29,7 @@ function historyFigure(view) {
     name: "history",
     title: `Time per step over ${runs.length} runs`,
     caption:
-      `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. As measured: ` +
-      `what moves may be the machine.${several}`,
+      `Run 1 is ${runs[0]}, run ${runs.length} is ${runs[runs.length - 1]}. A time that moves may be the machine.${several}`,
     rows,
     plot,
     height: 380,

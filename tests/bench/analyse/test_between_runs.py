@@ -6,283 +6,191 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.analyse.between_runs import FLOOR, KAPPA, KEY, PRIOR_FREEDOM, UNDISTURBED, Runs, difference, place_of
+from bench.analyse.between_runs import (
+    FLOOR,
+    KAPPA,
+    LEAST,
+    PRIOR_FREEDOM,
+    SETS,
+    Spread,
+    difference,
+    expected,
+    learn,
+    prepared,
+    units,
+)  # fmt: skip
 from tests.support import run_rows
 
-CASE = ("base", "cpu", "float32", 1, 64, 1000, 100, 10, "", 1)
 
-
-def _runs(times, error=0.0, prefix="r", **changes):
-    """Runs whose case `base` took these relative times, and whose yardsticks all took the same."""
+def _runs(times, prefix="r", other_set=(), **changes):
+    """The rows of the case `base` in runs that took these relative times; those in `other_set` also measured `more`."""
     random = np.random.default_rng(0)
-    rows = []
+    tables = []
     for number, time in enumerate(times):
-        one = run_rows(f"{prefix}{number}", random, weather=0, spread=0).assign(relative_error=error, **changes)
-        one.loc[one["backend"] == "base", "quiet_seconds_per_step"] *= math.exp(time)
-        rows.append(one)
-    return Runs(pd.concat(rows, ignore_index=True))
+        one = run_rows(f"{prefix}{number}", random, {"base": math.exp(time)}, spread=0)
+        if number in other_set:
+            one = pd.concat([one, one.iloc[:1].assign(backend=f"more {number}")], ignore_index=True)
+        tables.append(one.assign(**changes))
+    return pd.concat(tables, ignore_index=True)
 
 
-def _difference(base, head, campaign=None):
-    sides = [base, head]
-    return difference(CASE, sides, [side.ok_rows(CASE) for side in sides], campaign)
+def _base(*tables):
+    return [table[table["backend"] == "base"] for table in prepared(*tables)]
 
 
-def test_the_key_names_a_case():
-    assert dict(zip(KEY, CASE, strict=True))["backend"] == "base"
+def test_units_are_runs_or_the_means_of_sets():
+    (rows,) = _base(_runs([0.01, 0.03, 0.05], other_set=[2]))
+    assert units(rows, by_set=False) - math.log(1e-4) == pytest.approx([0.01, 0.03, 0.05])
+    assert units(rows, by_set=True) - math.log(1e-4) == pytest.approx([0.02, 0.05])
 
 
-def test_by_hand_from_several_runs_a_side():
-    """Means 0.02 and 0.05; squares around them 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
-    estimate, _, notes, _ = _difference(_runs([0.01, 0.03], prefix="a"), _runs([0.03, 0.05, 0.07], prefix="b"))
-    assert estimate.mean == pytest.approx(0.03)
-    assert estimate.freedom == 3
-    assert estimate.error == pytest.approx(math.sqrt((0.0002 + 0.0008) / 3 * (1 / 2 + 1 / 3)))
-    assert notes == []
+def test_the_spread_is_around_the_mean_of_each_group():
+    """Squares 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
+    found = Spread.of([np.array([0.01, 0.03]), np.array([0.03, 0.05, 0.07])])
+    assert found == Spread(pytest.approx(0.0010), 3)
+    assert Spread.of([]) == Spread()
 
 
-def test_by_hand_from_a_campaign():
-    """One run a side adds nothing to the spread; eleven of the campaign have ten degrees of freedom."""
-    calm = [0.01 * (-1) ** number for number in range(11)]
-    estimate, *_ = _difference(_runs([0], prefix="a"), _runs([0.04], prefix="b"), _runs(calm, prefix="c"))
-    assert estimate.mean == pytest.approx(0.04)
-    assert estimate.freedom == 10
-    assert estimate.error == pytest.approx(np.std(calm, ddof=1) * math.sqrt(2))
+def test_undisturbed_times_are_compared_and_the_others_only_without_them():
+    table = _runs([0]).assign(seconds_per_step=1.0)
+    (singly,), (queued,) = _base(table), _base(table.drop(columns="undisturbed_seconds_per_step"))
+    assert (singly["log"].iloc[0], singly["singly"].iloc[0]) == (pytest.approx(math.log(1e-4)), True)
+    assert (queued["log"].iloc[0], queued["singly"].iloc[0]) == (0, False)
 
 
-def test_processes_that_spread_more_than_runs_decide():
-    """A noisy hour: the runs at hand know of it, the campaign does not."""
-    calm = _runs([0.001, -0.001] * 5, prefix="c")
-    estimate, *_ = _difference(_runs([0], 0.03, "a"), _runs([0], 0.04, "b"), calm)
-    assert estimate.error == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2 * 2))
+def test_rows_that_are_not_ok_have_no_time_and_unavailable_ones_are_in_no_set():
+    table = _runs([0, 0], other_set=[1])
+    table.loc[table["backend"].isin(["base", "more 1"]), "status"] = "unavailable"
+    (rows,) = prepared(table)
+    assert rows.loc[rows["backend"] == "base", "log"].isna().all()
+    assert rows["set"].nunique() == 1
 
 
-@pytest.mark.parametrize("error", [math.inf, math.nan])
-def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
-    estimate, *_ = _difference(_runs([0.01, 0.03], error, "a"), _runs([0.03, 0.05], error, "b"))
-    assert estimate.error == pytest.approx(math.sqrt(0.0002))
+def _learned(times, like=None, by_set=False, **changes):
+    history, like = _base(_runs(times, **changes), _runs([0]) if like is None else like)
+    return learn(history, like, by_set)
+
+
+def test_three_runs_alike_are_learned_from_and_two_are_not():
+    assert _learned([0.01, 0.02, 0.03]) == Spread(pytest.approx(0.0002), 2)
+    assert _learned([0.01, 0.03]) == Spread()
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        {"machine": "n"}, {"kernels": "SSE2"}, {"allocator": "system"}, {"steps_per_round": 10.0}, {"processes": 5},
-        {"rounds": 50},
+        {"machine": "n"}, {"source_hash": "y"}, {"versions": "numpy==3"}, {"python": "3.13.1"}, {"kernels": "SSE2"},
+        {"allocator": "system"}, {"steps_per_round": 10.0}, {"undisturbed_seconds_per_step": np.nan},
     ],
 )  # fmt: skip
-def test_a_campaign_speaks_only_for_runs_like_its_own(other):
-    calm = _runs([0.01, 0.02], prefix="c", **other)
-    estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
-    assert math.isinf(estimate.error)
-    assert notes[0].startswith("the campaign holds no two runs that were measured alike")
+def test_runs_that_were_measured_otherwise_are_not_learned_from(other):
+    assert _learned([0.01, 0.02, 0.03], **other) == Spread()
 
 
-def _weathered(spreads, runs=6):
-    """A campaign in whose runs everything drifts alike, and these cases by so much more."""
-    random = np.random.default_rng(3)
-    calm = _runs([0.0] * runs, prefix="c").table
-    drift = dict(zip(calm["run"].unique(), random.normal(0, 0.2, runs), strict=True))
-    calm["quiet_seconds_per_step"] *= np.exp(calm["run"].map(drift))
-    apart = np.array([1, -1] * (runs // 2))
-    for backend, spread in spreads.items():
-        calm.loc[calm["backend"] == backend, "quiet_seconds_per_step"] *= np.exp(spread * apart)
-    return calm
-
-
-def _new(name, prefix):
-    table = _runs([0], prefix=prefix).table
-    return Runs(table.assign(backend=table["backend"].replace({"base": name})))
-
-
-def _of_a_new_case(calm):
-    key = ("new", *CASE[1:])
-    sides = [_new("new", prefix) for prefix in "ab"]
-    return difference(key, sides, [side.ok_rows(key) for side in sides], Runs(calm))
-
-
-def test_a_case_that_the_campaign_lacks_is_given_the_spread_of_its_widest_row():
-    """Weather cancels in it; the twin, which is a control, and rows elsewhere do not count, nor what was run once alone."""
-    calm = _weathered({"base": 0.01, "slow": 0.03, "twin": 0.1})
-    elsewhere = calm[calm["backend"] == "twin"].assign(backend="wild", kind="seed", dtype="float64")
-    smaller = elsewhere.assign(dtype="float32", N=1)
-    once = elsewhere.assign(dtype="float32").iloc[:1]
-    failed = elsewhere.assign(dtype="float32", status="wrong")
-    for order in ([calm], [calm, elsewhere, smaller, once], [elsewhere, smaller, once, calm], [failed, calm]):
-        estimate, workloads, notes, _ = _of_a_new_case(pd.concat(order, ignore_index=True))
-        assert estimate.error == pytest.approx(0.03 * math.sqrt(6 / 5) * math.sqrt(2))
-        assert estimate.freedom == 5
-        assert notes == ["the campaign does not hold this case, so its widest row at this device, dtype and shape stands in"]
-        assert workloads == ["arithmetic", "dispatch", "traffic"]
-
-
-def test_a_campaign_without_any_row_like_a_new_case_says_nothing():
-    calm = _weathered({})
-    estimate, _, notes, _ = _of_a_new_case(calm.assign(machine="another"))
-    assert math.isinf(estimate.error)
-    assert notes[0].startswith("the campaign holds no two runs that were measured alike")
-
-
-def test_runs_alone_say_that_nothing_is_known_of_their_spread():
-    estimate, workloads, notes, _ = _difference(_runs([0], prefix="a"), _runs([0.5], prefix="b"))
-    assert set(workloads) == {"arithmetic", "dispatch", "traffic"}
-    assert (estimate.mean, estimate.error, estimate.freedom) == (pytest.approx(0.5), math.inf, 1)
-    assert notes[0].startswith("how much one run of this machine differs from the next is unknown")
-    assert len(notes) == 1
-
-
-def test_weather_cancels_between_sides_and_in_the_campaign():
-    base, head = (_runs([0], prefix=prefix).table for prefix in "ab")
-    head["quiet_seconds_per_step"] *= 1.3
-    estimate, _, notes, _ = _difference(Runs(base), Runs(head), Runs(_weathered({"base": 0.01})))
-    assert estimate.mean == pytest.approx(0, abs=1e-12)
-    assert estimate.error == pytest.approx(0.01 * math.sqrt(6 / 5) * math.sqrt(2))
-    assert notes == []
+def test_a_source_that_is_not_known_is_no_same_source():
+    assert _learned([0.01, 0.02, 0.03], like=_runs([0]).assign(source_hash=""), source_hash="") == Spread()
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "shared"),
-    [
-        ("source_hash", "y", {"arithmetic", "traffic"}),
-        ("versions", "numpy==3", {"arithmetic", "traffic"}),
-        ("status", "wrong", {"arithmetic", "traffic"}),
-        ("device", "cuda", {"arithmetic", "traffic"}),
-        ("threads", 2, {"arithmetic", "traffic"}),
-    ],
+    ("length", "freedom"), [({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0)]
 )
-@pytest.mark.parametrize("side", [0, 1])
-def test_a_yardstick_that_did_other_work_on_one_side_or_none_is_left_out(column, value, shared, side):
-    tables = [_runs([0, 0], prefix=prefix).table for prefix in "ab"]
-    tables[side].loc[tables[side]["backend"] == "dispatch", column] = value
-    assert set(_difference(*map(Runs, tables)).workloads) == shared
+def test_shorter_runs_are_learned_from_and_longer_ones_are_not(length, freedom):
+    assert _learned([0.01, 0.02, 0.03], **length).freedom == freedom
 
 
-def test_a_yardstick_that_misses_a_run_is_left_out():
-    base = _runs([0, 0], prefix="a").table
-    base = base[(base["backend"] != "dispatch") | (base["run"] != "a1")]
-    assert set(_difference(Runs(base), _runs([0, 0], prefix="b")).workloads) == {"arithmetic", "traffic"}
+def test_history_of_base_and_of_head_counts_each_around_its_own_mean():
+    """The new source of head is ten times slower; that is no spread."""
+    old, new = _runs([0.01, 0.02, 0.03], "a"), _runs([2.1, 2.2, 2.3], "b", source_hash="y")
+    like = pd.concat([_runs([0], "c"), _runs([0], "d", source_hash="y")])
+    history, like = _base(pd.concat([old, new]), like)
+    assert learn(history, like, by_set=False) == Spread(pytest.approx(0.0202), 4)
 
 
-@pytest.mark.parametrize("side", [0, 1])
-def test_a_run_without_yardsticks_leaves_raw_times_on_both_sides(side):
-    tables = [_runs([0, 0], prefix=prefix).table for prefix in "ab"]
-    bare = (tables[side]["run"] == f"{'ab'[side]}1") & (tables[side]["kind"] == "yardstick")
-    tables[side] = tables[side][~bare]
-    assert _difference(*map(Runs, tables)).workloads == []
+def test_runs_of_different_sets_are_spread_around_the_mean_of_their_set():
+    times = [0.01, 0.02, 0.03, 1.01, 1.02, 1.03]
+    history, like = _base(pd.concat([_runs(times[:3]), _more(times[3:])]), _runs([0], "z"))
+    assert learn(history, like, by_set=False) == Spread(pytest.approx(0.0004), 4)
+    assert learn(history, like, by_set=True) == Spread(), "two sets are fewer than three"
 
 
-def test_a_yardstick_whose_source_nobody_knows_is_left_out():
-    unknown = [_runs([0, 0], prefix=prefix, source_hash="", versions="") for prefix in "ab"]
-    found = _difference(*unknown)
-    assert found.workloads == []
-    assert found.notes == ["no yardstick is known to have done the same work on both sides, so the raw times stand alone"]
-    assert found.estimate.mean == 0
+def _more(times):
+    rows = _runs(times, "more")
+    return pd.concat([rows, rows[rows["backend"] == "base"].assign(backend="another")], ignore_index=True)
 
 
-def test_a_yardstick_that_changed_since_the_campaign_is_left_out_unless_all_have():
-    sides = [_runs([0], prefix=prefix) for prefix in "ab"]
-    calm = _runs([0.01, 0.02, 0.03], prefix="c").table
-    calm.loc[calm["backend"] == "dispatch", "source_hash"] = "y"
-    assert set(_difference(*sides, Runs(calm)).workloads) == {"arithmetic", "traffic"}
-    everything = _difference(*sides, Runs(calm.assign(source_hash="y")))
-    assert set(everything.workloads) == {"arithmetic", "dispatch", "traffic"}
+@pytest.mark.parametrize("by_set", [True, False])
+def test_three_sets_show_what_sets_change(by_set):
+    """Also where base and head measured one set that is stored too rarely."""
+    history, like = _base(_runs([0.0, 0.01, 0.02], other_set=[1, 2]), _runs([0], "z"))
+    assert learn(history, like, by_set) == Spread(pytest.approx(0.0002), 2)
 
 
-def test_two_runs_of_a_campaign_are_enough():
-    estimate, _, notes, _ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), _runs([0.01, 0.03], prefix="c"))
-    assert estimate.error == pytest.approx(0.01 * math.sqrt(2) * math.sqrt(2))
-    assert (estimate.freedom, notes) == (1, [])
+def _difference(base, head, history=Spread(), others=Spread(), by_set=False):  # noqa: B008
+    return difference(_base(base, head), history, others, by_set)
 
 
-def test_a_campaign_without_yardsticks_says_nothing_of_relative_times():
-    calm = _runs([0.01, 0.02, 0.03], prefix="c").table
-    calm = Runs(calm[calm["kind"] != "yardstick"])
-    assert math.isinf(_difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm).estimate.error)
+def test_by_hand_from_history():
+    """Ten degrees of freedom of this case, six of the variance that the others have."""
+    estimate, provisional = _difference(_runs([0]), _runs([0.04]), Spread(10 * 0.01**2, 10), Spread(40 * 0.02**2, 40))
+    assert (estimate.mean, estimate.freedom, provisional) == (pytest.approx(0.04), 10 + PRIOR_FREEDOM, False)
+    assert estimate.error == pytest.approx(math.sqrt(2 * (10 * 0.01**2 + 6 * 0.02**2) / 16))
 
 
-def test_a_run_of_the_campaign_that_misses_a_yardstick_is_left_out():
-    calm = _weathered({"base": 0.01, "slow": 0.01})
-    calm = calm[(calm["backend"] != "dispatch") | (calm["run"] != "c0")]
-    known = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), Runs(calm)).estimate
-    new = _of_a_new_case(calm).estimate
-    assert known.freedom == new.freedom == 4
-    assert math.isfinite(known.error)
-    assert math.isfinite(new.error)
+def test_other_machines_stand_in_for_what_the_other_cases_do_not_show():
+    estimate, _ = _difference(_runs([0]), _runs([0]), Spread(2 * 0.01**2, 2), Spread(2 * 0.02**2, 2))
+    assert estimate.freedom == 2 + PRIOR_FREEDOM
+    squares = 2 * 0.01**2 + 2 * 0.02**2 + (PRIOR_FREEDOM - 2) * expected(0.001**2)
+    assert estimate.error == pytest.approx(math.sqrt(2 * squares / (2 + PRIOR_FREEDOM)))
 
 
-def test_a_run_of_the_campaign_that_misses_what_is_not_compared_with_is_kept():
-    calm = _weathered({"base": 0.01})
-    calm = calm[(calm["backend"] != "dispatch") | (calm["run"] != "c0")]
-    head = _runs([0], prefix="b").table
-    head.loc[head["backend"] == "dispatch", "source_hash"] = "y"
-    found = _difference(_runs([0], prefix="a"), Runs(head), Runs(calm))
-    assert set(found.workloads) == {"arithmetic", "traffic"}
-    assert found.estimate.freedom == 5
+def test_by_hand_from_several_runs_a_side():
+    """Squares 0.0002 and 0.0008 and the prior; means 0.02 and 0.05."""
+    estimate, provisional = _difference(_runs([0.01, 0.03]), _runs([0.03, 0.05, 0.07]))
+    assert (estimate.mean, estimate.freedom, provisional) == (pytest.approx(0.03), 3 + PRIOR_FREEDOM, False)
+    variance = (0.0010 + PRIOR_FREEDOM * expected(0.001**2)) / (3 + PRIOR_FREEDOM)
+    assert estimate.error == pytest.approx(math.sqrt(variance * (1 / 2 + 1 / 3)))
 
 
-@pytest.mark.parametrize(("steps", "known"), [(20.0, True), (10.0, False)])
-def test_a_campaign_has_to_be_like_the_base(steps, known):
-    base, head = (_runs([0], prefix=prefix).table for prefix in "ab")
-    calm = Runs(_weathered({"base": 0.01}).assign(steps_per_round=steps))
-    sides = [Runs(base), Runs(head.assign(steps_per_round=10.0))]
-    assert math.isfinite(_difference(*sides, calm).estimate.error) == known
-    key = ("new", *CASE[1:])
-    new = [Runs(side.table.replace({"backend": {"base": "new"}})) for side in sides]
-    assert math.isfinite(difference(key, new, [side.ok_rows(key) for side in new], calm).estimate.error) == known
+@pytest.mark.parametrize(("runs", "provisional"), [((1, 1), True), ((1, 2), True), ((2, 2), False), ((1, 3), False)])
+def test_fewer_than_three_runs_of_one_code_are_provisional(runs, provisional):
+    base, head = (_runs([0.0] * number) for number in runs)
+    assert LEAST == 3
+    assert _difference(base, head)[1] == provisional
 
 
-def test_a_place_is_a_device_with_its_threads():
-    assert place_of(CASE) == ("cpu", 1)
-    assert place_of(("base", "cuda", "float32", 4, 64, 1000, 100, 10, "new")) == ("cuda", 4)
-
-
-def test_runs_are_told_in_their_order_and_by_their_case():
-    runs = _runs([0.0, 0.1], prefix="r")
-    assert runs.runs == ["r0", "r1"]
-    assert [*runs.ok_rows(CASE).index] == ["r0", "r1"]
-    assert runs.ok_rows(("absent", *CASE[1:])).empty
-    assert [*runs.ok_rows(("absent", *CASE[1:])).columns] == [*runs.ok_rows(CASE).columns]
-    wrong = runs.table.copy()
-    wrong.loc[wrong["run"] == "r0", "status"] = "wrong"
-    assert [*Runs(wrong).ok_rows(CASE).index] == ["r1"]
-    assert runs.complete(("cuda", 1), runs.ok_rows(CASE).index) == set()
-
-
-def test_a_campaign_with_fewer_yardsticks_is_used_with_those():
-    calm = _runs([0.01, 0.02, 0.03], prefix="c")
-    calm = Runs(calm.table[calm.table["backend"] != "traffic"])
-    estimate, workloads, *_ = _difference(_runs([0], prefix="a"), _runs([0], prefix="b"), calm)
-    assert workloads == ["arithmetic", "dispatch"]
-    assert math.isfinite(estimate.error)
-
-
-def _singly(times, error, prefix):
-    runs = _runs(times, error, prefix).table
-    return Runs(runs.assign(**{UNDISTURBED: runs["quiet_seconds_per_step"]}), UNDISTURBED)
-
-
-def test_of_a_machine_never_seen_a_run_is_trusted_as_others_were():
-    """By hand: the prior's variance alone, with its degrees of freedom."""
-    estimate, _, notes, provisional = _difference(_singly([0], 0.003, "a"), _singly([0.05], 0.004, "b"), None)
-    assert provisional
-    assert notes[0].startswith("provisional: how much runs of this machine differ is known from other machines only")
-    assert estimate.mean == pytest.approx(0.05)
-    assert estimate.freedom == 6
+def test_without_history_the_prior_of_other_machines():
+    base, head = _runs([0]).assign(relative_error=0.003), _runs([0.05]).assign(relative_error=0.004)
+    estimate, provisional = _difference(base, head)
+    assert (estimate.freedom, provisional) == (PRIOR_FREEDOM, True)
     within = (0.003**2 + 0.004**2) / 2
-    assert estimate.error == pytest.approx(math.sqrt(2 * (1.5**2 * within + 0.003**2)))
+    assert estimate.error == pytest.approx(math.sqrt(2 * (KAPPA**2 * within + FLOOR**2)))
 
 
-def test_as_many_runs_as_others_are_counted_for_weigh_as_much_as_they_do():
-    campaign = _singly([0.0] * (PRIOR_FREEDOM + 1), 0.004, "c")
-    found = _difference(_singly([0.0], 0.004, "a"), _singly([0.02], 0.004, "b"), campaign)
-    assert found.estimate.freedom == 2 * PRIOR_FREEDOM
-    assert math.isfinite(found.estimate.error)
+def test_without_history_different_sets_are_known_less_well_and_more_runs_do_not_help():
+    same, _ = _difference(_runs([0] * 2), _runs([0] * 2))
+    sets, provisional = _difference(_runs([0] * 2), _runs([0] * 2), by_set=True)
+    assert provisional
+    assert sets.error == pytest.approx(math.sqrt(2 * (expected(0.001**2) + SETS**2)))
+    assert sets.error > 3 * same.error
 
 
-def test_runs_of_the_machine_outweigh_what_others_were_like():
-    """Twenty of them spread by 0.02, which the prior would never have said."""
-    calm = [0.02 * (-1) ** number for number in range(20)]
-    estimate, _, _, provisional = _difference(_singly([0], 0.001, "a"), _singly([0], 0.001, "b"), _singly(calm, 0.001, "c"))
-    assert not provisional
-    assert estimate.freedom == PRIOR_FREEDOM + 19
-    prior = PRIOR_FREEDOM * (KAPPA**2 * 0.001**2 + FLOOR**2)
-    assert estimate.error == pytest.approx(math.sqrt(2 * (prior + 20 * 0.02**2) / (PRIOR_FREEDOM + 19)))
+def test_processes_that_spread_more_than_runs_decide():
+    """A noisy hour: the runs at hand show it, history does not."""
+    base, head = _runs([0]).assign(relative_error=0.03), _runs([0]).assign(relative_error=0.04)
+    estimate, _ = _difference(base, head, Spread(0.0, 20), Spread(0.0, 20))
+    assert estimate.error == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2 * 2))
+
+
+@pytest.mark.parametrize("error", [math.inf, math.nan])
+def test_a_run_that_does_not_know_its_own_spread_leaves_it_to_the_others(error):
+    base, head = _runs([0]).assign(relative_error=error), _runs([0]).assign(relative_error=0.04)
+    assert _difference(base, head, Spread(0.0, 20), Spread(0.0, 20))[0].error == pytest.approx(0.04 * math.sqrt(2))
+    both, _ = _difference(base, base, Spread(20 * 0.01**2, 20), Spread(6 * 0.01**2, 6))
+    assert both.error == pytest.approx(0.01 * math.sqrt(2))
+    assert math.isinf(_difference(base, base)[0].error)
+
+
+def test_times_of_queued_steps_have_no_prior():
+    base, head = (_runs([0]).assign(undisturbed_seconds_per_step=np.nan) for _ in "ab")
+    assert _difference(base, head)[0].error == math.inf
+    assert math.isfinite(_difference(base, head, Spread(20 * 0.01**2, 20), Spread(6 * 0.01**2, 6))[0].error)

@@ -9,20 +9,23 @@ import pytest
 
 import bench
 from bench import __main__
-from bench.analyse.comparison import judge
+from bench.analyse.comparison import judge, of_files
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
-from bench.show import comparison_tables
 from tests.support import run_rows
 
 
 @pytest.fixture
 def rows():
-    random = np.random.default_rng(0)
-    return partial(run_rows, random=random)
+    return _runs_from(0)
 
 
-def _campaign(rows, runs=20):
-    return pd.concat([rows(f"calm {number}") for number in range(runs)], ignore_index=True)
+def _runs_from(seed, **always):
+    random = np.random.default_rng(seed)
+    return lambda name, slower=None, **how: run_rows(name, random, slower, **(always | how))
+
+
+def _history(rows, runs=12):
+    return pd.concat([rows(f"stored {number}") for number in range(runs)], ignore_index=True)
 
 
 def _verdicts(found):
@@ -30,102 +33,147 @@ def _verdicts(found):
 
 
 def test_a_slowdown_is_found_and_the_other_row_is_not_accused(rows):
-    calm = partial(rows, spread=0.001)
-    found = judge(calm("a"), calm("b", slower={"slow": 1.03}), _campaign(calm, 40))
+    found = judge(rows("a", spread=0), rows("b", {"slow": 1.03}, spread=0), _history(rows))
     assert _verdicts(found) == {"base": EQUAL, "slow": SLOWER}
     assert found.doubts == []
+    assert found.table["provisional"].tolist() == [False, False]
+    assert found.table["ratio"].tolist() == pytest.approx([1, 1.03])
 
 
 def test_faster_is_the_same_the_other_way_round(rows):
-    found = judge(rows("a", slower={"slow": 1.05}), rows("b"), _campaign(rows, 40))
+    found = judge(rows("a", {"slow": 1.03}, spread=0), rows("b", spread=0), _history(rows))
     assert _verdicts(found)["slow"] == FASTER
 
 
-def test_weather_that_slows_all_alike_is_no_difference(rows):
-    """Six percent on every time, raw times say, and the yardsticks know why."""
-    everything = dict.fromkeys(("base", "slow", "twin", "arithmetic", "dispatch", "traffic"), 1.06)
-    found = judge(rows("a", spread=0.001), rows("b", spread=0.001, slower=everything), _campaign(rows, 40))
-    assert SLOWER not in _verdicts(found).values()
-    assert found.table["raw_ratio"].min() > 1.03
+def test_undisturbed_times_are_compared_as_they_are(rows):
+    """Neither medians nor what controls took change a ratio; the times shown are those compared."""
+    head = rows("b", {"base": 1.05, "arithmetic": 1.009, "peak_traffic": 1.5}, spread=0).assign(seconds_per_step=1.0)
+    row = judge(rows("a", spread=0), head, _history(rows)).table.iloc[0]
+    assert (row["base_seconds_per_step"], row["head_seconds_per_step"]) == pytest.approx((1e-4, 1.05e-4))
+    assert row["ratio"] == pytest.approx(1.05)
 
 
-def test_two_runs_alone_are_never_judged(rows):
-    found = judge(rows("a"), rows("b", slower={"slow": 2}))
-    assert set(_verdicts(found).values()) == {UNDECIDED}
-    assert "how much one run of this machine differs from the next is unknown" in found.table["reason"][0]
-    assert found.table["ratio"].notna().all()
-    assert found.table["ratio_low"].isna().all()
+def test_without_undisturbed_times_those_of_queued_steps_are_compared(rows):
+    def queued(name, slower=None):
+        table = rows(name, slower)
+        return table.assign(seconds_per_step=table["undisturbed_seconds_per_step"], undisturbed_seconds_per_step=np.nan)
+
+    found = judge(queued("a"), queued("b", {"slow": 1.05}), _history(queued))
+    assert _verdicts(found) == {"base": EQUAL, "slow": SLOWER}
+    alone = judge(queued("a"), queued("b", {"slow": 2}))
+    assert set(_verdicts(alone).values()) == {UNDECIDED}
+    assert "how much runs of this machine differ is unknown" in alone.table["reason"][0]
+    assert alone.table["ratio"].notna().all()
+    assert alone.table["ratio_low"].isna().all()
+    assert len(alone.unjudged) == 2
 
 
-def test_a_campaign_with_other_kernels_does_not_speak_for_a_run(rows):
-    campaign = _campaign(rows, 40).assign(kernels="OPENBLAS_CORETYPE=Haswell")
-    found = judge(rows("a"), rows("b", slower={"slow": 1.05}), campaign)
-    assert set(found.table["verdict"]) == {"UNDECIDED"}
-    assert "the campaign holds no two runs that were measured alike (machine, kernels," in found.table["reason"].iloc[0]
-    head = rows("b", slower={"slow": 1.05}).assign(kernels="OPENBLAS_CORETYPE=Haswell")
-    both = judge(rows("a"), head, campaign).table["reason"].iloc[0]
-    assert "the choice of kernels differs: unknown → OPENBLAS_CORETYPE=Haswell" in both
+def test_three_stored_runs_make_verdicts_firm_and_two_do_not(rows):
+    for runs, provisional in ((2, True), (3, False)):
+        table = judge(rows("a"), rows("b"), _history(rows, runs)).table
+        assert table["provisional"].tolist() == [provisional] * 2
+        assert table["reason"].str.contains("provisional: fewer than three").tolist() == [provisional] * 2
 
 
-def test_several_runs_a_side_need_no_campaign(rows):
+def test_two_runs_alone_get_provisional_verdicts(rows):
+    found = judge(rows("a"), rows("b", {"slow": 1.1}))
+    assert _verdicts(found)["slow"] == SLOWER
+    assert found.table["provisional"].tolist() == [True, True]
+    assert found.table["reason"][1].startswith("provisional: ")
+
+
+def test_several_runs_a_side_need_no_history(rows):
     base = pd.concat([rows(f"a{number}") for number in range(8)])
-    head = pd.concat([rows(f"b{number}", slower={"slow": 1.05}) for number in range(8)])
+    head = pd.concat([rows(f"b{number}", {"slow": 1.03}) for number in range(8)])
     found = judge(base, head)
     assert _verdicts(found)["slow"] == SLOWER
     assert list(found.table["base_runs"]) == [8, 8]
+    assert not found.table["provisional"].any()
 
 
-def test_false_alarms_stay_below_one_table_in_a_hundred():
-    """Single runs of unchanged code in bad weather, judged with campaigns of twenty runs."""
-    random = np.random.default_rng(1)
+@pytest.mark.parametrize("stored", [0, 3, 12])
+def test_false_alarms_stay_below_one_table_in_a_hundred(stored):
+    """Single runs of identical code whose times differ by 0.6 %."""
+    rows, alarms = _runs_from(stored, spread=0.006), 0
+    for _ in range(8):
+        history = _history(rows, stored) if stored else None
+        for _ in range(5):
+            alarms += any(verdict in (FASTER, SLOWER) for verdict in _verdicts(judge(rows("a"), rows("b"), history)).values())
+    assert alarms <= 2  # more than that has a chance below 1 % if one table in a hundred is wrong
+
+
+@pytest.mark.parametrize("stored", [0, 3, 12])
+def test_runs_of_different_sets_do_not_alarm(stored):
+    """Each run's set of cases moves its times by 1 %, those of a set alike."""
+    random = np.random.default_rng(stored)
     alarms = 0
-    for _ in range(10):
-        campaign = pd.concat([run_rows(f"calm {n}", random) for n in range(20)], ignore_index=True)
-        for _ in range(10):
-            found = judge(run_rows("a", random, weather=0.05), run_rows("b", random), campaign)
-            alarms += any(verdict in (FASTER, SLOWER) for verdict in _verdicts(found).values())
-    assert alarms <= 3  # more than that has a chance below 2 % if one in a hundred is true
+    for table in range(30):
+        shift = random.normal(0, 0.01, stored + 2)
+        runs = [
+            _with(run_rows(f"{number}", random, {"base": np.exp(moved), "slow": np.exp(moved)}), f"more {number}")
+            for number, moved in enumerate(shift)
+        ]
+        found = judge(runs[0], runs[1], pd.concat(runs[2:]) if stored else None)
+        alarms += any(verdict in (FASTER, SLOWER) for verdict in _verdicts(found).values())
+        assert found.table["provisional"][0] == (stored == 0), table
+        assert "base and head measured different sets of cases" in found.table["reason"][0]
+    assert alarms <= 1
 
 
-def test_runs_that_are_judged_do_not_calm_themselves(rows):
-    """With themselves in the campaign, a pair that lies far apart would widen what counts as ordinary."""
-    a, b, calm = rows("a"), rows("b", slower={"slow": 2}), _campaign(rows)
-    without, within = (judge(a, b, campaign).table for campaign in (calm, pd.concat([calm, a, b])))
+def _with(rows, backend):
+    """The rows of a run that measured one case more."""
+    return pd.concat([rows, rows.iloc[:1].assign(backend=backend)], ignore_index=True)
+
+
+def test_runs_of_one_set_do_not_count_for_what_sets_change(rows):
+    """Twenty runs of the set of base and twenty of that of head are two sets."""
+    history = pd.concat([_history(rows, 20), _with(_history(rows, 20).assign(run="x"), "more")])
+    found = judge(rows("a"), _with(rows("b", {"slow": 1.03}), "more"), history)
+    assert found.table["provisional"].tolist()[:2] == [True, True]
+    assert _verdicts(found)["slow"] == UNDECIDED
+
+
+def test_a_row_with_little_history_is_judged_by_what_all_rows_of_its_device_are_like(rows):
+    """The three runs that `slow` has agree by chance; those of `base` differ by 2 %."""
+    history = _history(rows, 3)
+    history.loc[history["backend"] == "slow", "undisturbed_seconds_per_step"] = 1e-4
+    history.loc[history["backend"] == "base", "undisturbed_seconds_per_step"] = [1e-4, 1.02e-4, 1.04e-4]
+    widths = (judge(rows("a"), rows("b"), history).table[["ratio_low", "ratio_high"]]).diff(axis=1)["ratio_high"]
+    assert widths[1] == pytest.approx(widths[0], rel=0.2)
+    elsewhere = history.assign(device=history["backend"].map({"base": "cuda"}).fillna("cpu"))
+    sides = [rows(name).assign(device=lambda t: t["backend"].map({"base": "cuda"}).fillna("cpu")) for name in "ab"]
+    widths = (judge(*sides, elsewhere).table[["ratio_low", "ratio_high"]]).diff(axis=1)["ratio_high"]
+    assert widths[1] < 0.3 * widths[0]
+
+
+def test_runs_that_are_judged_are_no_history(rows):
+    """With themselves in it, a pair that lies far apart would widen what counts as ordinary."""
+    a, b, stored = rows("a"), rows("b", {"slow": 2}), _history(rows)
+    without, within = (judge(a, b, history).table for history in (stored, pd.concat([stored, a, b])))
     pd.testing.assert_frame_equal(without, within)
 
 
-def test_a_campaign_of_another_machine_or_of_shorter_runs_does_not_count(rows):
-    others = _campaign(partial(rows, machine="another"))
-    shorter = _campaign(rows).assign(processes=5)
-    for campaign in (others, shorter):
-        assert set(_verdicts(judge(rows("a"), rows("b"), campaign)).values()) == {UNDECIDED}
-
-
-def test_a_case_that_the_campaign_lacks_is_judged_by_its_widest_row(rows):
-    """A new backend has no history of its own; the noisiest of its neighbours speaks for it."""
-    campaign = _campaign(rows, 40)
-    noisy = campaign["backend"] == "base"
-    campaign.loc[noisy, "quiet_seconds_per_step"] *= np.exp(np.random.default_rng(5).normal(0, 0.05, noisy.sum()))
-    new = [rows(name).replace({"backend": {"slow": "new"}}) for name in "ab"]
-    table = judge(*new, campaign).table.set_index("backend")
-    assert "the campaign does not hold this case" in table.loc["new", "reason"]
-    widths = table["ratio_high"] - table["ratio_low"]
-    assert widths["new"] == pytest.approx(widths["base"], rel=0.05)
+def test_what_failed_is_no_history(rows):
+    stored = _history(rows, 3)
+    stored.loc[stored["run"] == "stored 0", "status"] = "wrong"
+    assert judge(rows("a"), rows("b"), stored).table["provisional"].all()
 
 
 def test_other_machines_are_shown_and_not_judged(rows):
-    found = judge(rows("a"), rows("b", machine="another"), _campaign(rows))
+    found = judge(rows("a"), rows("b", {"slow": 1.5}, machine="another"), _history(rows))
     assert set(_verdicts(found).values()) == {UNDECIDED}
     assert "different machines" in found.table["reason"][0]
-    assert found.table["ratio"].isna().all()
-    assert found.table["raw_ratio"].notna().all()
+    assert found.table["ratio_low"].isna().all()
+    assert len(found.unjudged) == 2
+    unknown = judge(rows("a", machine=""), rows("b", machine=""), _history(rows))
+    assert "times of unknown machines are shown, not judged" in unknown.table["reason"][0]
 
 
 def test_rows_of_one_side_are_shown_as_what_they_are(rows):
     base, head = rows("a"), rows("b")
     head.loc[head["backend"] == "slow", ["status", "reason", "seconds_per_step"]] = ["wrong", "updates w1 wrongly", np.nan]
     head.loc[head["backend"] == "base", "dtype"] = "float64"
-    table = judge(base, head, _campaign(rows)).table
+    table = judge(base, head, _history(rows)).table
     reasons = dict(zip(zip(table["backend"], table["dtype"], strict=True), table["reason"], strict=True))
     assert reasons["slow", "float32"] == "wrong in head: updates w1 wrongly"
     assert reasons["base", "float32"] == "not in head"
@@ -135,102 +183,102 @@ def test_rows_of_one_side_are_shown_as_what_they_are(rows):
 
 def test_what_else_changed_is_said(rows):
     head = rows("b").assign(source_hash="y", versions="numpy==3", allocator="system")
-    reason = judge(rows("a"), head, _campaign(rows)).table["reason"][0]
+    reason = judge(rows("a"), head, _history(rows)).table["reason"][0]
     assert "the step's source differs" in reason
     assert "libraries differ: numpy==2 → numpy==3" in reason
     assert "the allocator differs: pinned → system" in reason
 
 
-def test_a_yardstick_whose_library_changed_measures_nothing(rows):
-    head = rows("b", slower={"dispatch": 1.3})
-    head.loc[head["backend"] == "dispatch", "versions"] = "numpy==3"
-    found = judge(rows("a"), head, _campaign(rows, 10))
-    assert found.table["yardsticks"][0] == "arithmetic:0.50 traffic:0.50"
-    assert found.doubts == [], "another library is no other weather"
-    found = judge(rows("a"), rows("b").assign(versions="numpy==3"), _campaign(rows))
-    assert "no yardstick is known to have done the same work" in found.table["reason"][0]
+@pytest.mark.parametrize("guard", ["arithmetic", "peak_arithmetic"])
+def test_a_guard_that_moved_by_more_than_the_margin_makes_the_comparison_unproven(rows, guard):
+    base, history = rows("a", spread=0), _history(rows)
+    for change in (1.012, 0.988):
+        (doubt,) = judge(base, rows("b", {guard: change}, spread=0), history).doubts
+        assert doubt.startswith(f"UNPROVEN: the guard {guard}[cpu, threads 1], which is fixed work, takes {change:.3f} times")
+    assert judge(base, rows("b", {guard: 1.009}, spread=0), history).doubts == []
+    assert judge(base, rows("b", {guard: 1.012}, spread=0), history, margin=0.02).doubts == []
 
 
-def test_what_is_not_known_is_not_the_same(rows):
-    base, head = (rows(name).assign(source_hash="", versions="") for name in "ab")
-    assert "no yardstick is known" in judge(base, head, _campaign(rows)).table["reason"][0]
-    base, head = (rows(name, machine="") for name in "ab")
-    assert "times of unknown machines are shown, not judged" in judge(base, head).table["reason"][0]
+def test_a_peak_that_counts_no_operations_is_no_guard(rows):
+    assert judge(rows("a"), rows("b", {"peak_traffic": 1.5}), _history(rows)).doubts == []
 
 
-def test_controls_that_change_make_the_comparison_unproven(rows):
-    twin = rows("b")
-    twin.loc[twin["kind"] == "twin", "verdict"] = SLOWER
-    (doubt,) = judge(rows("a"), twin, _campaign(rows)).doubts
-    assert "in run b of head the twin differs" in doubt
-    for change in (1.3, 0.7):
-        (doubt,) = judge(rows("a"), rows("b", slower={"traffic": change}), _campaign(rows)).doubts
-        assert "the yardstick traffic[cpu, threads 1], fixed work" in doubt
-
-
-def test_a_table_from_before_runs_were_compared_says_how_to_mend_it(rows):
-    old = rows("b").assign(quiet_seconds_per_step=np.nan, yardsticks="", relative_error=np.nan)
-    found = judge(rows("a"), old, _campaign(rows))
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("source_hash", "y"), ("versions", "numpy==3"), ("kernels", "SSE2"), ("status", "failed"), ("device", "cuda"),
+        ("threads", 2),
+    ],
+)  # fmt: skip
+def test_a_guard_that_did_other_work_does_not_guard(rows, column, value):
+    head = rows("b", {"arithmetic": 1.3, "peak_arithmetic": 1.3})
+    head.loc[head["backend"].isin(["arithmetic", "peak_arithmetic"]), column] = value
+    found = judge(rows("a"), head, _history(rows))
     assert found.doubts == []
-    assert set(_verdicts(found).values()) == {UNDECIDED}
-    assert "run `python -m bench summary` on its run" in found.table["reason"][0]
+    assert found.table["reason"].str.contains("no guard did the same work on both sides").all()
+
+
+def test_one_guard_is_enough(rows):
+    head = rows("b")
+    found = judge(rows("a"), head[head["backend"] != "peak_arithmetic"], _history(rows))
+    assert not found.table["reason"].str.contains("no guard").any()
+
+
+def test_a_guard_of_unknown_source_does_not_guard(rows):
+    base, head = (rows(name).assign(source_hash="", versions="") for name in "ab")
+    assert "no guard did the same work" in judge(base, head, _history(rows)).table["reason"][0]
+
+
+def test_a_twin_that_differs_makes_the_comparison_unproven(rows):
+    head = rows("b")
+    head.loc[head["kind"] == "twin", "verdict"] = SLOWER
+    (doubt,) = judge(rows("a"), head, _history(rows)).doubts
+    assert "in run b of head the twin differs" in doubt
 
 
 def test_a_noisy_twin_never_widens_what_is_equal(rows):
-    noisy = rows("b", slower={"slow": 1.02}, spread=0)
+    noisy = rows("b", {"slow": 1.02}, spread=0)
     noisy.loc[noisy["kind"] == "twin", "ratio_high"] = 1.05
-    found = judge(rows("a", spread=0), noisy, _campaign(rows, 40))
+    found = judge(rows("a", spread=0), noisy, _history(rows))
     assert found.margin == 0.01
     assert _verdicts(found)["slow"] != EQUAL
-    asked = judge(rows("a", spread=0), noisy, _campaign(rows, 40), margin=0.05)
+    asked = judge(rows("a", spread=0), noisy, _history(rows), margin=0.05)
     assert (asked.margin, _verdicts(asked)["slow"]) == (0.05, EQUAL)
 
 
-def _singly(rows):
-    return rows.assign(undisturbed_seconds_per_step=rows["quiet_seconds_per_step"])
-
-
-def test_two_runs_whose_steps_were_timed_singly_get_provisional_verdicts(rows):
-    found = judge(_singly(rows("a")), _singly(rows("b", slower={"slow": 1.1})))
-    assert _verdicts(found)["slow"] == SLOWER
-    assert found.table["provisional"].tolist() == [True, True]
-    assert found.table["reason"][1].startswith("provisional: ")
-
-
-def test_runs_from_before_and_after_steps_were_timed_singly_are_not_judged(rows):
-    found = judge(rows("a"), _singly(rows("b")), _campaign(rows))
+def test_runs_with_and_without_single_steps_are_not_judged(rows):
+    found = judge(rows("a").assign(undisturbed_seconds_per_step=np.nan), rows("b"), _history(rows))
     assert set(_verdicts(found).values()) == {UNDECIDED}
-    assert "only one side tells of single steps" in found.table["reason"][0]
-
-
-def test_instructions_stand_beside_the_times_where_both_sides_counted_them(rows):
-    base = pd.concat([rows("a").assign(instructions_per_step=2e6), rows("b").assign(instructions_per_step=2.2e6)])
-    shown = comparison_tables.markdown(judge(base, rows("c").assign(instructions_per_step=1e6)))
-    assert "| 2.1 M → 1 M |" in shown
-    assert "instr." not in comparison_tables.markdown(judge(base, rows("c")))
-    found = judge(base, rows("c")).table
-    assert found["base_instructions_per_step"].tolist() == [2.1e6, 2.1e6]
-    assert found["head_instructions_per_step"].isna().all()
+    assert "only one side has times of single steps" in found.table["reason"][0]
 
 
 def test_an_undecided_row_says_how_many_runs_would_decide(rows):
-    """Runs spread by 1.5 %, so that one of each cannot tell 4 %; three times as many can."""
+    """Runs spread by 1.5 %, so that one of each cannot show 4 %; three times as many can. Of other sets no number would."""
     wide = partial(rows, spread=0.015)
-    found = judge(wide("a", spread=0), wide("b", spread=0, slower={"slow": 1.04}), _campaign(wide, 40))
-    reason = found.table.set_index("backend").at["slow", "reason"]
+    base, head = rows("a", spread=0), rows("b", {"slow": 1.04}, spread=0)
+    reason = judge(base, head, _history(wide)).table.set_index("backend").at["slow", "reason"]
     assert "more runs a side would decide" in reason
+    other = judge(base, _with(head, "more"), _history(wide)).table.set_index("backend").at["slow", "reason"]
+    assert "the interval neither" in other
+    assert "more runs" not in other
 
 
 @pytest.fixture
 def files(tmp_path, rows, monkeypatch):
     monkeypatch.setenv("BENCH_RESULTS", str(tmp_path / "results"))
-    for name, one in {"a": rows("a"), "b": rows("b"), "c": rows("c", slower={"slow": 1.05})}.items():
+    for name, one in {"a": rows("a"), "b": rows("b"), "c": rows("c", {"slow": 1.05})}.items():
         one.to_csv(tmp_path / f"{name}.csv", index=False)
-    kept = tmp_path / "results" / "m"
-    kept.mkdir(parents=True)
-    _campaign(rows, 40).to_csv(kept / "campaign.csv", index=False)
+    for number in range(6):
+        _store(tmp_path, rows(f"stored {number}"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def _store(folder, one):
+    stored = folder / "results" / one["machine"].iloc[0] / one["run"].iloc[0]
+    stored.mkdir(parents=True)
+    one.to_csv(stored / "summary.csv", index=False)
+    return stored / "summary.csv"
 
 
 def _call(capsys, *arguments):
@@ -259,25 +307,47 @@ def test_a_run_is_not_compared_with_itself(files, capsys):
     )  # fmt: skip
 
 
-def test_a_gate_that_could_not_judge_is_unproven(files, capsys):
-    """Twice the time, and no campaign that says what a difference is: exit code 0 would be a gate that is open."""
-    (files / "results" / "m" / "campaign.csv").unlink()
-    assert _call(capsys, "a.csv", "c.csv")[0] == 0
-    code, _, err = _call(capsys, "a.csv", "c.csv", "--fail-on", "slower")
+def test_a_gate_that_could_not_judge_is_unproven(files, capsys, rows):
+    """Exit code 0 would be a gate that is open."""
+    rows("d", {"slow": 2}, machine="another").to_csv("d.csv", index=False)
+    assert _call(capsys, "a.csv", "d.csv")[0] == 0
+    code, _, err = _call(capsys, "a.csv", "d.csv", "--fail-on", "slower")
     assert code == 3
     assert "could not be judged, so nothing is proven" in err
 
 
-def test_a_campaign_that_cannot_be_read_is_named_and_the_rest_goes_on(files, capsys):
-    (files / "results" / "m" / "campaign.csv").write_text("rubbish\n")
+def test_history_is_what_results_hold_of_this_machine(files, rows):
+    assert not of_files("a.csv", "b.csv").table["provisional"].any()
+    assert of_files("a.csv", "b.csv", results="nowhere").table["provisional"].all()
+    (files / "results" / "m").rename(files / "results" / "another")
+    assert of_files("a.csv", "b.csv").table["provisional"].all()
+
+
+def test_a_damaged_stored_run_stops_no_comparison(files, capsys, rows):
+    stored = [files / "results" / "m" / f"stored {number}" / "summary.csv" for number in range(6)]
+    for file, damage in zip(stored, ("rubbish\n", "", "x" * 10), strict=False):
+        file.write_text(damage)
     code, out, err = _call(capsys, "a.csv", "b.csv")
-    assert code == 2
-    assert "campaign.csv:1: has no column backend" in err
-    assert "UNDECIDED" in out
+    assert (code, err) == (0, "")
+    assert "results/m/stored 0/summary.csv:1: has no column backend" in out
+    assert "provisional" not in out, "three others are left"
+    assert len(bench.compare("a.csv", "b.csv").attrs["ignored"]) == 3
+    for file in stored:
+        file.write_text("rubbish\n")
+    code, out, _ = _call(capsys, "a.csv", "b.csv")
+    assert code == 0
+    assert "provisional" in out
+
+
+def test_history_that_changed_is_read_again(files, rows):
+    assert not of_files("a.csv", "b.csv").table["provisional"].any()
+    for number in range(4):
+        (files / "results" / "m" / f"stored {number}" / "summary.csv").unlink()
+    assert of_files("a.csv", "b.csv").table["provisional"].all()
 
 
 def test_unproven_has_an_exit_code_of_its_own(files, capsys, rows):
-    rows("d", slower={"traffic": 1.5}).to_csv("d.csv", index=False)
+    rows("d", {"arithmetic": 1.5}).to_csv("d.csv", index=False)
     code, out, _ = _call(capsys, "a.csv", "d.csv", "--fail-on", "slower")
     assert code == 3
     assert "UNPROVEN" in out
@@ -302,7 +372,7 @@ def test_a_row_that_went_wrong_in_one_run_of_several_stops_the_gate(files, capsy
 
 
 def test_formats_tell_the_same(files, capsys):
-    table = bench.compare("a.csv", "c.csv", results="results")
+    table = bench.compare("a.csv", "c.csv")
     (out,) = json.loads(_call(capsys, "a.csv", "c.csv", "--format", "json")[1])
     assert [row["verdict"] for row in out["rows"]] == list(table["verdict"])
     assert [row["ratio"] for row in out["rows"]] == pytest.approx(list(table["ratio"]))
@@ -314,7 +384,7 @@ def test_formats_tell_the_same(files, capsys):
 
 
 def test_several_heads_are_one_json_and_one_csv(files, capsys, rows):
-    rows("d", slower={"traffic": 1.5}).to_csv("d.csv", index=False)
+    rows("d", {"arithmetic": 1.5}).to_csv("d.csv", index=False)
     code, out, err = _call(capsys, "a.csv", "b.csv", "d.csv", "--format", "csv")
     assert code == 3
     assert "UNPROVEN" in err, "a machine format has no place for a doubt"
@@ -330,8 +400,8 @@ def test_githubs_step_summary_is_appended_to(files, capsys):
     summary.write_text("before\n")
     _call(capsys, "a.csv", "b.csv", "c.csv", "--github-summary", summary)
     text = summary.read_text()
-    assert text.startswith("before\n### b.csv beside a.csv\n")
-    assert "### c.csv beside a.csv" in text
+    assert text.startswith("before\n### b.csv compared with a.csv\n")
+    assert "### c.csv compared with a.csv" in text
     code, _, err = _call(capsys, "a.csv", "b.csv", "--github-summary", files / "none" / "summary.md")
     assert code == 2
     assert "cannot be written: No such file or directory" in err

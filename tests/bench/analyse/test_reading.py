@@ -5,7 +5,6 @@ import json
 import math
 import os
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -53,7 +52,6 @@ DAMAGE = {
     "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
     "a status of another": (lambda t: _cell(t, "status", "OK"), r"bad\.csv:3: status is 'OK', expected one of ok, wrong"),
-    "rubbish for weights": (lambda t: _cell(t, "yardsticks", "rubbish"), r"bad\.csv:3: yardsticks is 'rubbish', expected w"),
     "a path for a machine": (lambda t: _cell(t, "machine", "../../etc"), r"bad\.csv:3: machine is '../../etc', expected a m"),
     "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
     "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
@@ -103,7 +101,7 @@ def test_a_damaged_file_leaves_the_others_to_be_used(fine, damage, capsys):
 
 def test_extra_and_missing_later_columns_are_no_damage(fine):
     table = pd.read_csv(fine, keep_default_na=False)
-    table.assign(newer="x").drop(columns=["yardsticks", "machine", "relative_error", "ranks"]).to_csv(fine, index=False)
+    table.assign(newer="x").drop(columns=["machine", "relative_error"]).to_csv(fine, index=False)
     rows = reading.read([fine]).table
     assert len(rows) == 6
     assert set(rows["machine"]) == {""}
@@ -115,16 +113,6 @@ def test_an_interval_may_be_as_wide_as_two_passes_that_disagree_make_it(fine):
     assert ends["seconds_per_step_low"] < 1e-12
     pd.read_csv(fine, keep_default_na=False).assign(**ends).to_csv(fine, index=False)
     assert len(reading.read([fine]).table) == 6
-
-
-def test_other_ranks_are_another_case(fine):
-    table = pd.read_csv(fine, keep_default_na=False)
-    both = pd.concat([table, table.assign(ranks=2)])
-    both.to_csv(fine, index=False)
-    assert len(reading.read([fine]).table) == 2 * len(table)
-    pd.concat([both, table.assign(ranks=2)]).to_csv(fine, index=False)
-    with pytest.raises(UsageError, match="holds a case of this run once more"):
-        reading.read([fine])
 
 
 def test_a_run_given_twice_counts_once(fine):
@@ -242,17 +230,16 @@ def test_no_mutation_is_a_traceback_or_a_bad_number(run_folder, tmp_path, data, 
         if "\n" in str(error):
             raise
         return
-    judge(rows, rows.assign(run=rows["run"] + " again"))
+    judge(rows, rows.assign(run=rows["run"] + " again"), rows.assign(run=rows["run"] + " stored"))
     times = rows.loc[rows["status"] == "ok", "seconds_per_step"]
     assert (times > 0).all()
     assert np.isfinite(times).all()
 
 
-def test_committed_runs_and_the_campaign_can_be_read():
+def test_committed_runs_can_be_read():
     """What is committed can be compared."""
-    rows = reading.read([*(story.path.parent for story in frame.stories("results")), *Path("results").glob("*/campaign.csv")])
+    rows = reading.read([story.path.parent for story in frame.stories("results")])
     assert not rows.left_out
-    assert rows.table.loc[rows.table["status"] == "ok", "quiet_seconds_per_step"].notna().all()
 
 
 @pytest.mark.parametrize("given", ["", " ", "fine.csv,"])

@@ -1,94 +1,60 @@
-"""Fleets without machines: jobs whose bytes are made up, and runs that were never measured."""
+"""Fleets without machines: futures made by hand, and archives of runs that were never measured."""
 
 import io
 import json
-import tarfile
-import time
-from pathlib import Path
+import zipfile
+from concurrent.futures import Future
 
-from bench.fleet import private, wire
-from bench.fleet.asking import Patience
-from bench.fleet.home import Fleet
+from bench.errors import UsageError
+from bench.fleet import home, private
+from bench.fleet.node import FACTS
 from tests.support import a_header
-
-QUICK = Patience(wait=0.3, run=1.0, silence=0.3)
-
-
-class Made:
-    """A job that writes these bytes, or waits for so many seconds where a number stands, and then ends unless it hangs."""
-
-    def __init__(self, *script, hangs=False, fate=""):
-        self.script, self.hangs, self._fate, self.stopped = [*script], hangs, fate, []
-
-    def read(self, seconds):
-        if not self.script and not self.hangs:
-            return b""
-        if not self.script or (isinstance(self.script[0], float) and self.script[0] > seconds):
-            time.sleep(max(0.0, seconds))
-            raise TimeoutError
-        first = self.script.pop(0)
-        if isinstance(first, float):
-            time.sleep(first)
-            return self.read(seconds - first)
-        return first
-
-    def stop(self, gently):
-        self.stopped.append(gently)
-
-    def fate(self):
-        return self._fate
 
 
 class Engine:
-    """`scripts` maps a node to the jobs that it is asked for, in turn."""
+    """Maps a node to its answer: bytes, an exception, or None for one that never comes."""
 
-    outlives = True
+    def __init__(self, answers):
+        self.answers, self.nodes, self.requests, self.closed = answers, [*answers], {}, False
 
-    def __init__(self, scripts):
-        self.scripts, self.nodes, self.requests = {name: [*jobs] for name, jobs in scripts.items()}, [*scripts], []
+    def submit(self, function, request, node):
+        self.requests[node] = request
+        future = Future()
+        if isinstance(answer := self.answers[node], UsageError):
+            raise answer
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif answer is not None:
+            future.set_result(answer)
+        return future
 
-    def start(self, node, request, seconds):
-        self.requests.append((node, json.loads(request)))
-        return self.scripts[node].pop(0)
+    def close(self):
+        self.closed = True
 
 
-def said(message, body=b"", **fields):
-    out = io.BytesIO()
-    wire.say(out, message, body, **fields)
+def journal_bytes(run="r", end=True):
+    records = [a_header(run=run), {"record": "pass", "pass": 0}, {"record": "end", "pass": 0}]
+    return "".join(json.dumps(record) + "\n" for record in records[: 3 if end else 2]).encode()
+
+
+def archive(files=(), reason="", printed=""):
+    out, facts = io.BytesIO(), {"stepbench": "0", "reason": reason, "printed": printed}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in {FACTS: json.dumps(facts), **dict(files)}.items():
+            zipped.writestr(name, content)
     return out.getvalue()
 
 
-def hello(source="abc", boot="one"):
-    return said("hello", version="0.1.0", source=source, boot=boot)
+def delivery(run="r", end=True, **facts):
+    return archive({f"m/{run}/journal.jsonl": journal_bytes(run, end)}, **facts)
 
 
-def archive(files):
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w:gz") as tar:
-        for name, content in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(content)
-            tar.addfile(entry, io.BytesIO(content))
-    return out.getvalue()
-
-
-def journal_bytes(run="r", end=True, passes=1, **header):
-    records = [a_header(run=run, **header), *({"record": "pass", "pass": number} for number in range(passes))]
-    return "".join(
-        json.dumps(record) + "\n" for record in [*records, *([{"record": "end", "pass": 0}] if end else [])]
-    ).encode()
-
-
-def delivery(run="r", **journal):
-    return said("folder", archive({f"m/{run}/journal.jsonl": journal_bytes(run, **journal)}))
-
-
-def end(reason="", code=0):
-    return said("end", code=code, reason=reason)
-
-
-def fleet(folder: Path, scripts, patience=QUICK, heard=None):
-    """A fleet whose nodes answer as scripted."""
-    engine = Engine(scripts)
-    asked = private.Asked("made", "made", "", [*scripts], {"BENCH_BLOCKS": "2"}, str(folder / "fleet"))
-    return Fleet(asked, engine, patience, (heard if heard is not None else []).append), engine
+def fleet(folder, answers):
+    """Runs a fleet; returns its engine, its folder, and name → last record of each node."""
+    engine, place, ids = Engine(answers), folder / "fleet", private.ids(answers)
+    start = private.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
+    if not place.exists():
+        home.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
+    home.run(start, engine, 0.1, 0.1, lambda text: None)
+    records = home.read(place)[1]
+    return engine, place, {name: records[id_] for name, id_ in ids.items()}

@@ -1,4 +1,4 @@
-"""A Ray cluster of three nodes on this machine, in a process of its own: says where it is, and ends with its standard input."""
+"""A Ray cluster on this machine, in a process of its own: prints where it is, ends with its stdin."""
 
 import json
 import os
@@ -10,9 +10,11 @@ if __name__ == "__main__":
 
     small = {"object_store_memory": 80_000_000, "include_dashboard": False}
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
-    nodes = [cluster.add_node(num_cpus=1, resources={"stepbench": 1}, **small) for _ in range(3)]
+    raylets = {}
+    for name in ("one", "two"):
+        node = cluster.add_node(num_cpus=1, resources={"stepbench": 1}, node_name=name, **small)
+        raylets[name] = node.all_processes["raylet"][0].process.pid
     cluster.wait_for_nodes()
-    raylets = {node.node_id: node.all_processes["raylet"][0].process.pid for node in nodes}
     print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
     sys.stdin.read()
     cluster.shutdown()

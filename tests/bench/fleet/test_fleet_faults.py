@@ -1,4 +1,4 @@
-"""If these fail, a fault of a node other than its death is not told, or takes with it what was measured.
+"""If these fail, a fault on a node or at home is not said, or takes what was measured with it.
 
 Each is made for real, and takes a run to happen in.
 """
@@ -8,69 +8,72 @@ from contextlib import suppress
 
 import pytest
 
-from bench.fleet import folder
-from tests.bench.fleet.clusters import needs
-from tests.bench.fleet.nodes import asked_processes, only, visits, wait_for
+from tests.bench.fleet.conftest import ended, needs, wait_for
 
 pytestmark = needs()
 
 
-def test_a_node_that_is_stopped_counts_as_hung_and_what_it_measured_comes_home(quick, environ):
-    environ["BENCH_BLOCKS"] = "200"
-
-    def stop_once_measuring(text):
-        if text.endswith("measuring"):
-            wait_for(lambda: visits(running) > 3)
-            (asked,) = asked_processes()
-            asked.suspend()
-
-    running = quick(silence=2.0)
-    running._tell = stop_once_measuring
-    outcome = only(running)
-    assert (outcome.state, outcome.reason) == ("missing", "hangs: no sign of life for 2 s")
-    assert len(folder.of_node(running.folder, running.ids["alpha"])) == 1
+def test_a_node_that_is_killed_leaves_no_process_and_resume_measures_again(begin):
+    running = begin(BENCH_BLOCKS="200")
+    process = running.measuring()
+    below = process.children(recursive=True)
+    process.kill()
+    assert running.states() == {"alpha": "its command died of SIGKILL and said: nothing"}
+    assert ended(below)
+    assert begin(BENCH_BLOCKS="1").states() == {"alpha": "done"}
+    assert len(running.runs("alpha")) == 2, "the run that was cut off came too"
 
 
-def test_a_run_that_takes_too_long_is_ended_in_order(quick, environ):
-    environ["BENCH_BLOCKS"] = "500"
-    running = quick(run=3.0)
-    outcome = only(running)
-    assert (outcome.state, outcome.reason) == ("missing", "took longer than 0.05 minutes (--minutes)")
-    (run,) = folder.of_node(running.folder, running.ids["alpha"])
+def test_a_node_that_is_stopped_is_late_and_resume_measures_again(begin):
+    running = begin(BENCH_BLOCKS="5", wait=1, seconds=20)
+    running.measuring().suspend()
+    assert running.states()["alpha"].startswith("no answer within 0.35 minutes (--wait, --minutes)")
+    assert begin().states() == {"alpha": "done"}
+
+
+def test_a_run_that_takes_too_long_is_ended_in_order(begin):
+    running = begin(BENCH_BLOCKS="2000", seconds=15)
+    assert running.states() == {"alpha": "its run took longer than 0.25 minutes (--minutes)"}
+    (run,) = running.runs("alpha")
     assert (run / "summary.csv").exists(), "as Ctrl-C ends a run, with its tables"
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 12 MB, for the nodes' runs."""
-    place = tmp_path / "cache"
+def small_disk(tmp_path, request):
+    """`small_disk()` fills a file system of 12 MB."""
+    place = tmp_path / request.param
     place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", place], capture_output=True, text=True)
-    if mounted.returncode:
-        pytest.skip(f"a small file system cannot be made here: {mounted.stderr.strip()}")
-    yield place
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "none", place]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small file system cannot be made here")
+
+    def fill():
+        with (place / "filler").open("wb", buffering=0) as file, suppress(OSError):
+            while file.write(bytes(1 << 12)):
+                pass
+        return place / "filler"
+
+    yield fill
     subprocess.run(["umount", "-l", place], check=True)
 
 
-def test_a_disk_that_runs_full_on_a_node_is_said_and_what_was_written_comes_home(quick, environ, small_disk):
-    environ["BENCH_BLOCKS"] = "100"
-
-    def fill_once_measuring(text):
-        if text.endswith("measuring"):
-            wait_for(lambda: visits(running) > 3)
-            with (small_disk / "filler").open("wb", buffering=0) as file, suppress(OSError):
-                while file.write(bytes(1 << 12)):
-                    pass
-
-    running = quick()
-    running._tell = fill_once_measuring
-    outcome = only(running)
-    assert outcome.state == "missing"
-    assert "No space left on device" in outcome.reason
-    (run,) = folder.of_node(running.folder, running.ids["alpha"])
+@pytest.mark.parametrize("small_disk", ["cache"], indirect=True)
+def test_a_full_disk_on_a_node_is_said_and_what_was_written_comes_home(begin, small_disk):
+    running = begin(BENCH_BLOCKS="100")
+    running.measuring()
+    small_disk()
+    assert "No space left on device" in running.states()["alpha"]
+    (run,) = running.runs("alpha")
     assert '"visit"' in (run / "journal.jsonl").read_text()
 
 
-def test_a_node_whose_run_finds_no_room_says_so(quick, environ, small_disk):
-    environ["BENCH_BLOCKS"] = "1000"
-    assert "MB are free there, this run may need" in only(quick()).reason
+@pytest.mark.parametrize("small_disk", ["fleet"], indirect=True)
+def test_a_full_disk_at_home_is_said_and_resume_fetches_the_run(begin, small_disk):
+    running = begin()
+    wait_for(lambda: any(running.kept.rglob("journal.jsonl")))
+    filler = small_disk()
+    says = "node.json: cannot be written: No space left on device; make room"
+    assert says in running.states()["alpha"]
+    filler.unlink()
+    assert begin().states() == {"alpha": "done"}
+    assert len([*running.kept.rglob("journal.jsonl")]) == 1

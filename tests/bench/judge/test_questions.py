@@ -1,293 +1,166 @@
-"""If these fail, a step is asked what it could know beforehand, or the answer is held against another question's."""
+"""If these fail, a step could know a question beforehand, or a wrong step could pass."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from backends import reference
-from backends.api import steady_learning_rate
+from backends.api import DTYPES, weights_dtype
 from backends.numpy_manual import NumpyManual
-from bench.errors import Wrong
-from bench.judge import proof, questions
-from bench.judge.questions import SHAPES, Proof, Round, Turns
-from bench.schema.case import Case, Shape
-from bench.worker.gate import problem_from
+from bench.errors import UsageError, Wrong
+from bench.judge.requests import Requests
+from bench.paths import BACKENDS
+from bench.schema.case import Case
+from bench.worker import gate
+from tests.support import answers
 
-SHAPE = SHAPES[1]
-CASE = Case("any", "cpu", "float32", 1, SHAPE)
-
-
-def _same(a, b):
-    return [array.tolist() for array in a] == [array.tolist() for array in b]
+SHAPE = "7x13x5x3"
 
 
-def _differ(a, b):
-    return not any(np.array_equal(*pair) for pair in zip(a, b, strict=True))
+def _case(dtype="float32", shape=SHAPE):
+    return Case("any", "cpu", dtype, 1, shape).as_json()
 
 
-def _solved(asked, every=1):
-    """What a right step answers to a proof: losses and weights after the first call, and after the others."""
-    answers = []
-    for each in asked.rounds:
-        losses = each.expected.losses[every - 1 :: every]
-        answers += [losses, *(w.astype("float32") for w in (each.expected.w1, each.expected.w2))]
-    return answers
+@pytest.fixture(scope="module")
+def judge():
+    return Requests(0, str(BACKENDS))
 
 
-def test_a_round_starts_from_weights_of_its_own_on_the_data_that_is_timed():
-    asked = (("n", "a"), ("n", "a"), ("m", "a"), ("n", "b"))
-    one, again, other, renamed = (Round.draw(CASE, 3, nonce, name, 2, True) for nonce, name in asked)
-    assert _same(one.start, again.start)
-    assert _differ(one.start, other.start)
-    assert _differ(one.start, renamed.start)
-    assert one.problem is other.problem
-    assert _same([one.problem.x, one.problem.y], [CASE.problem(3).x, CASE.problem(3).y])
-    assert _differ(one.start, (one.problem.w1, one.problem.w2))
-    assert [w.shape for w in one.start] == [(13, 5), (5, 3)]
+def _round(judge, name, steps=2, every=1, proven=True, dtype="float32"):
+    """What the judge gives to a round of that name, and its nonce."""
+    draw = {"name": name, "case": _case(dtype), "steps": steps, "every": every, "proven": proven}
+    (nonce,) = judge.draw([[draw]])["nonces"]
+    return judge.rounds[name], nonce
 
 
-def test_weights_are_drawn_from_a_standard_normal():
-    w1, w2 = Round.draw(replace(CASE, shape=Shape(8, 200, 100, 50)), 0, "nonce", "a", 1, False).start
-    for weights in (w1, w2):
-        assert abs(weights.mean()) < 0.05
-        assert abs(weights.std() - 1) < 0.05
+def _right(question):
+    """Losses and state of a step that is right but for its dtype."""
+    exact, held = question.reference.exact, weights_dtype(question.dtype)
+    losses = exact.losses[question.reference.every - 1 :: question.reference.every]
+    return [losses, *(array.astype(held) for array in exact.state)]
 
 
-def test_a_round_expects_what_the_reference_does_from_there():
-    asked = Round.draw(CASE, 0, "nonce", "a", 5, True)
-    expected = reference.train(asked.problem, 5, asked.start)
-    assert _same([expected.losses, expected.w1, expected.w2], [asked.expected.losses, asked.expected.w1, asked.expected.w2])
-    assert Round.draw(CASE, 0, "nonce", "a", 5, False).expected is None
+def test_rounds_start_from_states_that_no_other_round_had_on_the_data_that_is_timed(judge):
+    drawn = [_round(judge, name) for name in ("a", "a", "b")]
+    assert len({nonce for _, nonce in drawn}) == 3
+    starts = {question.start[0].tobytes() for question, _ in drawn}
+    assert len(starts) == 3
+    assert {id(question.problem) for question, _ in drawn} == {id(drawn[0][0].problem)}
+    timed = judge.questions.timed_problem(SHAPE, "float32")
+    assert timed.state["w1"].tobytes() not in starts
+    for question, nonce in drawn[:2]:
+        again = judge.questions.round(SHAPE, "float32", 2, 1, (nonce, "a"), True)
+        assert [a.tolist() for a in again.start] == [a.tolist() for a in question.start]
 
 
-@pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
-def test_which_units_are_undecided_depends_on_the_dtype_that_is_asked_for(dtype):
-    case = replace(CASE, dtype=dtype, shape=Shape(64, 1000, 100, 10))
-    asked = Round.draw(case, 0, "nonce", "a", 1, True)
-    margin = proof.KINK_MARGIN[dtype]
-    expected = reference.train(asked.problem, 1, asked.start, kink_margin=margin).undecided
-    assert np.array_equal(asked.expected.undecided, expected)
-    assert expected.any() == (dtype == "bfloat16")
+def test_a_round_that_is_not_proven_is_not_trained(judge):
+    assert _round(judge, "warm", proven=False)[0].reference is None
 
 
-@pytest.mark.parametrize(("dtype", "held"), [("float32", "float32"), ("float64", "float64"), ("bfloat16", "float32")])
-def test_the_start_is_given_in_the_dtype_that_weights_are_held_in(dtype, held):
-    asked = Round.draw(replace(CASE, dtype=dtype), 0, "nonce", "a", 1, False)
-    assert [w.dtype.name for w in asked.given] == [held, held]
-    assert _same(asked.given, [w.astype(held) for w in asked.start])
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_state_is_given_in_the_dtype_that_it_is_held_in_and_exact_in_it(dtype, judge):
+    question, _ = _round(judge, "a", dtype=dtype)
+    assert [array.dtype.name for array in question.given] == [weights_dtype(dtype)] * 2
+    for given, start in zip(question.given, question.start, strict=True):
+        assert np.array_equal(given, start)
 
 
-@pytest.mark.parametrize("change", [{"backend": "other"}, {"device": "cuda"}, {"twin": True}, {"side": "new"}, {"ranks": 3}])
-def test_backends_devices_sides_and_ranks_share_their_problem_and_are_asked_the_same(change):
-    assert questions.timed(CASE, 1) is questions.timed(replace(CASE, **change), 1)
-    assert questions.timed(CASE, 1) is not questions.timed(CASE, 2)
-    assert questions.timed(CASE, 1) is not questions.timed(replace(CASE, shape=SHAPES[2]), 1)
-
-
-@pytest.mark.parametrize(("every", "told", "right"), [(1, 10, True), (1, 11, False), (5, 2, True), (5, 3, False)])
-def test_as_many_losses_are_told_as_there_were_calls_at_most(every, told, right):
-    asked = Round.draw(CASE, 0, "nonce", "a", 10, True)
-    losses = asked.expected.losses[every - 1 :: every][-told:]
-    losses = np.append(losses, np.zeros(told - len(losses)))
-    weights = asked.expected.w1.astype("float32"), asked.expected.w2.astype("float32")
-    if right:
-        assert asked.judge(losses, weights, every).loss == 0
-    else:
-        with pytest.raises(Wrong, match=rf"tells losses of shape \({told},\) after 10 steps"):
-            asked.judge(losses, weights, every)
-
-
-@pytest.mark.parametrize("told", [np.zeros(0), np.zeros((1, 10))])
-def test_losses_in_another_arrangement_and_none_at_all_are_no_losses(told):
-    asked = Round.draw(CASE, 0, "nonce", "a", 10, True)
-    with pytest.raises(Wrong, match="tells losses of shape"):
-        asked.judge(told, asked.given, 1)
-
-
-def test_a_loss_that_is_no_number_is_wrong():
-    asked = Round.draw(CASE, 0, "nonce", "a", 2, True)
-    weights = asked.expected.w1.astype("float32"), asked.expected.w2.astype("float32")
-    with pytest.raises(Wrong, match="computes a wrong loss"):
-        asked.judge(np.array([np.nan]), weights, 1)
-
-
-@pytest.mark.parametrize(("steps_per_call", "calls"), [(1, 10), (2, 5), (3, 3), (4, 2), (10, 2)])
-def test_a_proof_asks_for_ten_steps_and_for_two_calls_at_least(steps_per_call, calls):
-    asked = Proof(SHAPE, "float32", steps_per_call, "nonce", "a")
-    assert asked.calls == calls
-    assert [len(each.expected.losses) for each in asked.rounds] == [steps_per_call, calls * steps_per_call]
-    assert asked.judge(_solved(asked, steps_per_call)).as_tuple() < (1e-6,) * 3
-
-
-def test_a_proof_gives_its_problem_and_other_weights_to_go_on_from():
-    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
-    x, y, w1, w2, rate, *others = asked.given
-    assert _same((x, y, w1, w2), (asked.problem.x, asked.problem.y, asked.problem.w1, asked.problem.w2))
-    assert rate.tolist() == [asked.problem.learning_rate] == [steady_learning_rate(*SHAPE)]
-    assert _same(asked.rounds[0].start, (w1, w2))
-    assert _same(others, asked.rounds[1].given)
-    assert _differ(others, (w1, w2))
-    assert [(each.dtype, each.problem is asked.problem) for each in asked.rounds] == [("float32", True)] * 2
-    assert x.shape + w2.shape == tuple(SHAPE)
-
-
-@pytest.mark.parametrize("spoilt", range(6))
-def test_each_array_of_an_answer_is_judged(spoilt):
-    """An answer that is right but for one of its six arrays is wrong."""
-    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
-    answers = _solved(asked)
-    assert max(asked.judge(answers).as_tuple()) < 1e-5
-    answers[spoilt] = answers[spoilt] + np.float32(0.1)
-    with pytest.raises(Wrong):
-        asked.judge(answers)
-    with pytest.raises(Wrong, match="answers a proof with 5 arrays, expected 6"):
-        asked.judge(answers[:5])
-
-
-def test_the_worse_of_both_rounds_is_told():
-    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
-    answers = _solved(asked)
-    for number in (0, 3):
-        better = [array.copy() for array in answers]
-        better[number] = better[number] * (1 + 1e-6)
-        once, ten = (
-            each.judge(losses, weights, 1).loss
-            for each, (losses, *weights) in zip(asked.rounds, (better[:3], better[3:]), strict=True)
-        )
-        assert (once > ten) == (number == 0)
-        assert asked.judge(better).loss == max(once, ten)
-
-
-def _turned(asked, every=1):
-    answers = []
-    for each in asked.rounds:
-        step = NumpyManual(each.problem, "cpu", each.dtype)
-        losses = [step.step() for _ in range(len(each.expected.losses))]
-        answers += [np.array(losses[every - 1 :: every], float), *step.get_weights()]
-    return answers
-
-
-@pytest.mark.parametrize("every", [1, 4])
-def test_turns_are_two_problems_and_three_calls_of_each(every):
-    asked = Turns("float32", every, "nonce")
-    first, second = asked.problems
-    assert _differ(questions.arrays(first)[:4], questions.arrays(second)[:4])
-    assert first.shape == second.shape == tuple(SHAPES[0])
-    assert _same(asked.given, [*questions.arrays(first), *questions.arrays(second)])
-    assert [len(each.expected.losses) for each in asked.rounds] == [3 * every, 3 * every]
-    assert [each.dtype for each in asked.rounds] == ["float32", "float32"]
-    assert all(_same(each.start, (each.problem.w1, each.problem.w2)) for each in asked.rounds)
-    again, other = Turns("float32", every, "nonce"), Turns("float32", every, "another")
-    assert _same(asked.given, again.given)
-    assert _differ(asked.given[:4], other.given[:4])
-    asked.judge(_turned(asked, every))
-
-
-@pytest.mark.parametrize("spoilt", range(6))
-def test_each_array_of_both_turns_is_judged(spoilt):
-    asked = Turns("float32", 1, "nonce")
-    answers = _turned(asked)
-    answers[spoilt] = answers[spoilt] * np.float32(1.01)
-    says = "^shares state between two instances: each is right alone, and wrong when they take turns$"
-    with pytest.raises(Wrong, match=says):
-        asked.judge(answers)
-    with pytest.raises(Wrong, match="answers turns with 7 arrays, expected 6"):
-        asked.judge([*answers, answers[0]])
-
-
-def _of_ranks(answers, ranks):
-    """The same answers by several ranks: each tells its share of the losses, and all weights."""
-    own = [array / ranks if number % 3 == 0 else array.copy() for number, array in enumerate(answers)]
-    return [array.copy() for _ in range(ranks) for array in own]
-
-
-@pytest.mark.parametrize("ranks", [2, 3])
-@pytest.mark.parametrize(
-    ("asked", "solved", "told"),
-    [
-        (Proof(SHAPE, "float32", 1, "nonce", "a"), _solved, "rank {}: "),
-        (Turns("float32", 1, "nonce"), _turned, "shares state between two instances"),
-    ],
-)
-def test_losses_of_ranks_add_up_and_the_weights_of_each_are_judged(asked, solved, told, ranks):
-    answers = _of_ranks(solved(asked), ranks)
-    asked.judge(answers, ranks)
-    for rank in range(ranks):
-        for spoilt in (1, 2, 4, 5):
-            wrong = [array.copy() for array in answers]
-            wrong[6 * rank + spoilt] = wrong[6 * rank + spoilt] + np.float32(0.1)
-            with pytest.raises(Wrong, match=f"^{told.format(rank)}"):
-                asked.judge(wrong, ranks)
-        wrong = [array.copy() for array in answers]
-        wrong[6 * rank] = wrong[6 * rank] * 2
+def test_each_array_of_an_answer_is_compared(judge):
+    question, _ = _round(judge, "a")
+    right = _right(question)
+    assert judge.judged("a", right)["errors"]["share"] < 1
+    for number in range(3):
+        wrong = [array.copy() for array in right]
+        wrong[number] += np.float32(0.1)
         with pytest.raises(Wrong):
-            asked.judge(wrong, ranks)
-    with pytest.raises(Wrong, match=rf"with {6 * ranks - 1} arrays, expected {6 * ranks}$"):
-        asked.judge(answers[1:], ranks)
+            judge.judged("a", wrong)
+    with pytest.raises(Wrong, match="answers with 2 arrays, expected 3"):
+        judge.judged("a", right[:2])
 
 
-def test_a_single_rank_is_not_named():
-    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
-    answers = _solved(asked)
-    answers[1] = answers[1] + np.float32(0.1)
-    with pytest.raises(Wrong, match=r"^(?!rank)"):
-        asked.judge(answers)
-
-
-def test_the_worst_rank_is_told():
-    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
-    answers = _solved(asked)
-    alone = asked.judge(answers)
-    for rank in range(2):
-        spoilt = _of_ranks(answers, 2)
-        spoilt[6 * rank + 1] = spoilt[6 * rank + 1] + np.float32(1e-7) * asked.rounds[0].expected.start[0].astype("float32")
-        assert asked.judge(spoilt, 2).w1 > alone.w1
-
-
-def test_ranks_that_hand_out_other_shapes_are_refused():
-    asked = Proof(SHAPE, "float32", 1, "nonce", "a")
-    answers = _of_ranks(_solved(asked), 3)
-    answers[7] = answers[7].T
-    with pytest.raises(Wrong, match="^has ranks that hand out arrays of different shapes$"):
-        asked.judge(answers, 3)
-
-
-def test_a_worker_makes_the_same_problem_of_what_it_was_given():
-    problem = questions.fresh(SHAPE, "nonce", "a")
-    again = problem_from(questions.arrays(problem))
-    assert _same(questions.arrays(problem), questions.arrays(again))
-
-
-def test_a_question_depends_on_its_nonce_its_name_and_nothing_else():
-    seeds = {questions._seed(nonce, name, number) for nonce in "ab" for name in "12" for number in (0, 1)}
-    assert len(seeds) == 8
-    assert questions._seed("a", "1", 0) == questions._seed("a", "1", 0)
-    assert min(seeds) > 2**100, "sixteen bytes of a digest, too many to try"
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("number", range(3))
+def test_no_number_is_wrong(value, number, judge):
+    right = _right(_round(judge, "a")[0])
+    right[number].flat[0] = value
+    with pytest.raises(Wrong), np.errstate(invalid="ignore"):
+        judge.judged("a", right)
 
 
 @pytest.mark.parametrize(
-    ("x", "w1", "alive"),
-    [
-        ([[1.0]] * 9, [[-1.0]], False),
-        ([[1.0]] * 9, [[0.0]], False),
-        ([[1.0]] * 9, [[1.0]], True),
-        ([[-1.0]] * 8 + [[1.0]], [[1.0]], True),
-        ([[1.0]] + [[-1.0]] * 8, [[1.0]], True),
-    ],
+    ("every", "number", "right"), [(1, 10, True), (1, 11, False), (5, 2, True), (5, 3, False), (1, 0, False)]
 )
-def test_a_problem_is_alive_if_some_hidden_unit_opens_for_some_sample(x, w1, alive):
-    problem = questions.Problem(np.array(x), np.zeros((9, 1)), np.array(w1), np.ones((1, 1)))
-    assert questions._alive(problem, problem.w1) is alive
+def test_as_many_losses_are_reported_as_there_were_calls_at_most(every, number, right, judge):
+    question, _ = _round(judge, "a", 10, every)
+    losses, *state = _right(question)
+    losses = np.resize(losses, number)
+    if right:
+        assert judge.judged("a", [losses, *state])["errors"]["arrays"]["loss"] == 0
+    else:
+        with pytest.raises(Wrong, match=rf"reports losses of shape \({number},\) after 10 steps"):
+            judge.judged("a", [losses, *state])
 
 
-def test_what_is_dead_is_drawn_once_more_from_the_next_number():
-    """A third of the draws of one sample and one hidden unit are dead; names are tried until one is."""
-    one = SHAPES[2]
-    rate = steady_learning_rate(*one)
-    for name in map(str, range(100)):
-        seeds = [questions._seed("nonce", name, number) for number in range(20)]
-        drawn = [questions.Problem.random(*one, seed=seed, learning_rate=rate) for seed in seeds]
-        alive = [questions._alive(each, each.w1) for each in drawn]
-        right = drawn[alive.index(True)]
-        assert _same(questions.arrays(questions.fresh(one, "nonce", name)), questions.arrays(right))
+@pytest.mark.parametrize("change", [lambda w: w[:1], lambda w: w.astype("float64")])
+def test_arrays_of_another_shape_or_dtype_are_named(change, judge):
+    losses, w1, w2 = _right(_round(judge, "a")[0])
+    with pytest.raises(Wrong, match=r"^hands out w2 as float.*, expected float32 \(5, 3\)$"):
+        judge.judged("a", [losses, w1, change(w2)])
+
+
+@pytest.mark.parametrize(("every", "calls"), [(1, 10), (2, 5), (3, 3), (10, 2)])
+def test_a_proof_asks_for_ten_steps_and_for_two_calls_at_least(every, calls, judge):
+    class Several(NumpyManual):
+        steps_per_call = every
+
+        def step(self):
+            return [super(Several, self).step() for _ in range(every)][-1]
+
+    asked = judge.prove(_case(), every, 0)
+    assert asked["calls"] == calls
+    assert judge.proven(answers(gate.prove, Several, asked))["errors"]["share"] < 1
+    turns = judge.turns(_case(), every)
+    judge.took_turns(answers(gate.take_turns, Several, turns))
+
+
+@pytest.mark.parametrize("spoilt", range(6))
+def test_each_array_of_both_turns_is_compared(spoilt, judge):
+    given = answers(gate.take_turns, NumpyManual, judge.turns(_case(), 1))
+    given[spoilt] = given[spoilt] * np.float32(1.01)
+    with pytest.raises(Wrong, match="^shares state between two instances"):
+        judge.took_turns(given)
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_every_question_of_a_proof_moves_every_array(number, judge):
+    """A third of the problems of one sample and one hidden unit have no gradient."""
+    for _ in range(10):
+        judge.prove(_case(), 1, number)
+        for question in judge.asked:
+            pairs = zip(question.start, question.reference.exact.state, strict=True)
+            assert all(np.any(before != after) for before, after in pairs)
+
+
+def test_a_problem_whose_state_never_moves_is_refused(judge):
+    question = _round(judge, "a")[0]
+    still = replace(question.problem, constants={"learning_rate": 0.0})
+    starts = ((still, question.start) for _ in range(1000))
+    with pytest.raises(UsageError, match="leave an array of the state as it was in 100 problems"):
+        judge.questions._moving(starts, "float32", 1, 1, None)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", ["64x1000x100x10", "5x2000x3x2"])
+def test_arithmetic_in_the_next_lower_precision_is_wrong_and_rounding_is_right(dtype, shape, judge):
+    asked = judge.prove(_case(dtype, shape), 1, 0)
+    assert judge.proven(answers(gate.prove, NumpyManual, asked, dtype=dtype))["errors"]["share"] < 1
+
+    class Lower(NumpyManual):
+        def step(self):
+            loss = super().step()
+            lower = {"float32": "float16", "float64": "float32"}[dtype]
+            self.w2 = self.w2.astype(lower).astype(dtype)
+            return loss
+
+    with pytest.raises(Wrong):
+        judge.proven(answers(gate.prove, Lower, asked, dtype=dtype))

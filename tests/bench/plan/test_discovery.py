@@ -1,11 +1,11 @@
-"""If these fail, a broken backend file is passed over in silence, or a sound one is not found."""
+"""If these fail, a broken backend file is skipped silently, or a sound one is not found."""
 
 from pathlib import Path
 
 import pytest
 
 from bench.errors import UsageError
-from bench.paths import BACKENDS
+from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 
 SOUND = """
@@ -16,8 +16,8 @@ class Mine(TrainStep):
     kind = "seed"
     def __init__(self, problem, device, dtype): pass
     def step(self): return 0.0
-    def get_weights(self): return None
-    def set_weights(self, w1, w2): pass
+    def get_state(self): return None
+    def set_state(self, *state): pass
 """
 
 
@@ -27,10 +27,10 @@ def _file(folder: Path, text: str, name: str = "mine") -> Path:
     return path
 
 
-def test_every_file_of_the_folder_but_the_contract_and_shared_ones_is_a_backend():
+def test_every_file_but_the_contract_and_shared_ones_is_a_backend():
     found = discovery.find([BACKENDS])
     names = {path.stem for path in BACKENDS.glob("*.py")}
-    assert set(found) == {name for name in names if not name.startswith("_")} - {"api", "reference"}
+    assert set(found) == {name for name in names if not name.startswith("_")} - {"api", "problem", "mistakes"}
 
 
 def test_a_file_from_elsewhere_is_loaded(tmp_path):
@@ -45,8 +45,14 @@ def test_a_file_from_elsewhere_is_loaded(tmp_path):
     ("text", "says"),
     [
         ("def step(:\n", r"mine\.py:1: syntax error"),
-        ("x = 1\n", r"mine\.py: has 0 concrete TrainStep classes; a backend's file has exactly one"),
-        (SOUND + SOUND.replace("Mine", "Other"), r"mine\.py: has 2 concrete TrainStep classes: Mine, Other"),
+        (
+            "x = 1\n",
+            r"mine\.py: has 0 concrete TrainStep classes; a backend's file has exactly one",
+        ),
+        (
+            SOUND + SOUND.replace("Mine", "Other"),
+            r"mine\.py: has 2 concrete TrainStep classes: Mine, Other",
+        ),
     ],
 )
 def test_a_file_that_is_no_backend_is_named(tmp_path, text, says):
@@ -74,17 +80,16 @@ def test_a_missing_library_makes_a_backend_unavailable_and_keeps_its_kind(tmp_pa
 
 @pytest.mark.parametrize(
     "line",
-    ["from backends._torhc import TorchStep", "from backends.api import Trainstep", "import numpy.lineralg", "import _shared"],
+    [
+        "from backends._torhc import TorchStep",
+        "from backends.api import Trainstep",
+        "import numpy.lineralg",
+        "import _shared",
+    ],
 )
 def test_an_import_error_inside_our_own_code_raises(tmp_path, line):
     with pytest.raises(ImportError):
         discovery.load(_file(tmp_path, line + SOUND))
-
-
-def test_two_files_of_one_name_are_an_error(tmp_path):
-    path = _file(tmp_path, SOUND, "null")
-    with pytest.raises(UsageError, match="a backend named 'null' already stands in"):
-        discovery.find([BACKENDS, path.parent])
 
 
 def test_the_hash_follows_the_code_of_the_family():
@@ -92,8 +97,16 @@ def test_the_hash_follows_the_code_of_the_family():
     assert [module.__name__ for module in modules] == ["backends.torch_manual", "backends._torch"]
 
 
-@pytest.mark.parametrize("name", ["twin", "all", "seed"])
-def test_names_with_a_meaning_of_their_own_are_refused(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("null", "a backend named 'null' is already in"),
+        ("twin", "'twin' has a meaning of its own"),
+        ("all", "'all' has a meaning of its own"),
+        ("two words", "a backend's file name must be a Python identifier"),
+    ],
+)
+def test_a_name_that_is_taken_or_none_is_refused(name, says, tmp_path):
     _file(tmp_path, SOUND, name)
-    with pytest.raises(UsageError, match=f"'{name}' has a meaning of its own"):
-        discovery.find([tmp_path])
+    with pytest.raises(UsageError, match=says):
+        discovery.find([CONTROLS, tmp_path])

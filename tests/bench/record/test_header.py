@@ -1,6 +1,5 @@
-"""If these fail, a run is measured whose journal nobody could read."""
+"""If these fail, a run is measured whose journal cannot be read."""
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -10,34 +9,35 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Backend, Side
 from bench.record import journal
 from bench.record.header import header
-from bench.schema.case import Case, Shape
+from bench.schema.case import Case
 from bench.settings import Settings
+from tests.made import PROBLEM, write
 
-PLAN = Plan(Settings.from_env({}), (Side(),), (), ())
+SETTINGS = replace(Settings.from_env({}), baseline="plain")
+ANYWHERE = {"cpu": {"float32": None}}
+PLAIN = Backend(
+    "plain", "/plain.py", "class Plain: ...", "hash", "seed", None, ("numpy",), ("float32",),
+    {"numpy": "2"}, ANYWHERE,
+)  # fmt: skip
+PEAK = replace(PLAIN, name="peak", kind="peak", work={"cpu": {"float32": (7, 9)}})
+CASE = Case("plain", "cpu", "float32", 1, PROBLEM.default)
+PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK}),), (CASE,), (), PROBLEM)
 
 
 def test_the_header_of_this_machine_can_be_read_again(tmp_path):
     first = header(PLAN, environment.facts(), "m", "r", ["load: high."])
-    (tmp_path / journal.NAME).write_text(json.dumps(first) + "\n")
-    assert journal.read(tmp_path).header == first
+    assert journal.read(write([first], tmp_path)).header == first
+    names = ("name", "kind", "proven", "selected", "baseline", "flops", "bytes")
+    assert [[case[name] for name in names] for case in first["cases"]] == [
+        ["plain", "seed", True, True, CASE.key, 25_984_000, 1_066_560],
+        ["twin", "twin", True, False, CASE.key, 25_984_000, 1_066_560],
+        ["peak", "peak", False, False, None, 7, 9],
+    ]
+    assert first["sources"] == {"hash": "class Plain: ..."}
 
 
 def test_one_that_could_not_is_refused_before_anything_is_measured():
     """A quota of infinity, say, is no JSON."""
-    with pytest.raises(TypeError, match="nobody could read this run's header: machine.cpu_quota is inf, expected a number"):
-        header(PLAN, environment.facts() | {"cpu_quota": float("inf")}, "m", "r")
-
-
-def test_ranks_have_the_work_of_the_batch_and_all_weights_each():
-    shared = Backend("shared", "shared.py", "", "x", "rung", None, ("numpy",), ("float32",), {}, {"cpu": {"float32": None}})
-    side = Side(backends={"plain": replace(shared, name="plain"), "shared": replace(shared, parallel=True)})
-    cases = tuple(Case("shared", "cpu", "float32", 1, Shape(64, 1000, 100, 10), ranks=ranks) for ranks in (1, 2))
-    plan = Plan(replace(Settings.from_env({}), baseline="plain"), (side,), cases, ())
-    told = header(plan, environment.facts(), "m", "r")["cases"]
-    one, two, part = (case for case in told if case["name"] == "shared")
-    assert [each["ranks"] for each in (one, two, part)] == [1, 2, 1]
-    assert one["flops"] == two["flops"] == 2 * part["flops"]
-    weights = 4 * 2 * (1000 * 100 + 100 * 10)
-    assert two["bytes"] == one["bytes"] + weights == 2 * part["bytes"]
-    plain = one["key"].replace("shared", "plain")
-    assert [each["baseline"] for each in (one, two, part)] == [plain, plain, None], "nobody asked for the part"
+    facts = environment.facts() | {"cpu_quota": float("inf")}
+    with pytest.raises(TypeError, match="machine.cpu_quota is inf, expected a number"):
+        header(PLAN, facts, "m", "r")

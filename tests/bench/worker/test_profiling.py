@@ -3,21 +3,24 @@
 import numpy as np
 import pytest
 
-from backends import reference
 from backends.numpy_manual import NumpyManual
+from bench.paths import BACKENDS
+from bench.problem import Definition
 from bench.schema.case import Case
 from bench.worker import operators, profiling, visits
+from tests.support import a_problem
 
-CASE = Case("numpy_manual", "cpu", "float32", 1, (64, 1000, 100, 10))
+CASE = Case("numpy_manual", "cpu", "float32", 1, "64x1000x100x10")
+PROBLEM = a_problem(CASE.shape, 3)
 
 
 def _opened(build):
-    return visits.Opened(CASE, build(CASE.problem(3), "cpu", "float32"))
+    return visits.LoadedStep(CASE, build(PROBLEM, "cpu", "float32"), ["w1", "w2"])
 
 
 def _profile(build, calls=10):
-    problem = CASE.problem(3)
-    return profiling.profile(_opened(build), [w.astype("float32") for w in (problem.w1, problem.w2)], calls)
+    state = [array.astype("float32") for array in PROBLEM.state.values()]
+    return profiling.profile(_opened(build), state, calls)
 
 
 class Thrice(NumpyManual):
@@ -32,7 +35,8 @@ class Thrice(NumpyManual):
 
 def test_losses_of_ten_epochs_are_those_of_the_reference():
     found = _profile(NumpyManual)
-    np.testing.assert_allclose(found["losses"], reference.train(CASE.problem(3), 10).losses, rtol=1e-5)
+    right = Definition.load(BACKENDS).run(PROBLEM, tuple(PROBLEM.state.values()), 10)
+    np.testing.assert_allclose(found["losses"], right.losses, rtol=1e-5)
     assert found["losses"][-1] < found["losses"][0]
 
 

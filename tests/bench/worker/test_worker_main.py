@@ -1,39 +1,75 @@
-"""If these fail, a backend that fails is told of without its line, or a worker cannot say what its interpreter lacks."""
+"""If these fail, a backend that fails is not found by its line, or a worker prints into its replies."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from bench.worker.__main__ import Worker
+from bench import conversation
+from bench.errors import UsageError, Wrong
+from bench.worker.requests import Requests
 from tests.support import EVERYTHING, clean_environ
 
 RAISES = "x = 1\n\n\ndef fail():\n    raise ValueError('not today')\n\n\nfail()\n"
+ASKS_NUMPY = "import numpy as np\n\nnp.zeros(3).reshape(2, 2)\n"
+
+
+def _described(path: Path, text: str):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    request = {"path": str(path), "devices": ["cpu"]}
+    return conversation.answer(Requests(1).describe, request)
 
 
 @pytest.mark.parametrize("folder", ["bench", "lib/python3.12", "plain"])
-def test_the_line_of_a_backend_is_told_wherever_it_lies(tmp_path, folder):
-    path = tmp_path / folder / "fails.py"
-    path.parent.mkdir(parents=True)
-    path.write_text(RAISES)
-    reply = Worker(1).answer({"do": "describe", "path": str(path), "devices": ["cpu"]})
+def test_a_failure_names_the_line_of_the_backend_wherever_it_is(tmp_path, folder):
+    reply = _described(tmp_path / folder / "fails.py", RAISES)
     assert reply == {"status": "failed", "reason": "raised ValueError: not today at fails.py:5"}
 
 
-def test_a_fault_of_a_library_is_told_at_the_line_that_called_it(tmp_path):
-    (tmp_path / "asks_numpy.py").write_text("import numpy as np\n\nnp.zeros(3).reshape(2, 2)\n")
-    reply = Worker(1).answer({"do": "describe", "path": str(tmp_path / "asks_numpy.py"), "devices": ["cpu"]})
+def test_a_failure_in_a_library_names_the_line_that_called_it(tmp_path):
+    reply = _described(tmp_path / "asks_numpy.py", ASKS_NUMPY)
     assert reply["reason"].endswith("at asks_numpy.py:3")
 
 
-def test_what_an_interpreter_lacks_is_told_without_numpy():
-    """A worker whose interpreter has no NumPy still answers `about`."""
-    code = (
-        "import sys; sys.modules['numpy'] = None\n"
-        "from bench.worker.__main__ import Worker\n"
-        "reply = Worker(1).answer({'do': 'about', 'needed': ['numpy_of_nowhere', 'json'], 'packages': []})\n"
-        "assert reply['missing'] == ['numpy_of_nowhere'], reply\n"
-    )
+@pytest.mark.parametrize(
+    ("raised", "status", "reason"),
+    [
+        (Wrong("is odd"), "wrong", "is odd"),
+        (UsageError("no file"), "usage", "no file"),
+        (SystemExit(3), "failed", "raised SystemExit: 3"),
+        (KeyboardInterrupt(), "failed", "raised KeyboardInterrupt"),
+    ],
+)
+def test_an_exception_becomes_a_status_and_a_sentence(raised, status, reason):
+    def method():
+        raise raised
+
+    reply = conversation.answer(method, {})
+    assert reply["status"] == status
+    assert reply["reason"].startswith(reason)
+
+
+SETUP = {"threads": 1, "cpus": [], "memory": None, "socket": None, "region": 0}
+
+
+def _about(needed: str, before: str):
+    """What a worker replies and prints, in an interpreter in which this code has run before."""
+    code = f"{before}; from bench.worker import __main__ as worker; worker.run({SETUP})"
+    request = json.dumps({"do": "about", "needed": [needed, "json"], "packages": []}) + "\n"
     environ = clean_environ() | EVERYTHING
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environ, input=request, capture_output=True, text=True)
+    return json.loads(done.stdout), done.stderr
+
+
+def test_a_worker_without_numpy_says_what_its_interpreter_lacks():
+    reply, _ = _about("numpy_of_nowhere", "import sys; sys.modules['numpy'] = None")
+    assert reply["missing"] == ["numpy_of_nowhere"]
+
+
+def test_a_worker_that_prints_does_not_disturb_its_replies():
+    reply, printed = _about("hello", "import importlib.util; importlib.util.find_spec = print")
+    assert (reply["missing"], printed) == (["hello", "json"], "hello\njson\n")
