@@ -58,7 +58,6 @@ def test_each_side_has_its_ways_and_todays_problem_judges_both(settings):
         assert (then.problem / "problem.py").read_text() == (
             settings.problem / "problem.py"
         ).read_text()
-        assert not any(side.backends["numpy_manual"].foreign for side in (then, here))
         proofs = prove(make_plan(settings, (then, here), present))
     assert {key: proof["record"] for key, proof in proofs.items()} == {
         "numpy_manual-cpu-float32-1-256x100@HEAD": "open",
