@@ -18,7 +18,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from bench.show import pages, tables
-from bench.show.page import cells, code, data
+from bench.show.page import code, data
 from bench.show.rows import DIMENSIONS, common
 
 HERE = Path(__file__).parent
@@ -31,24 +31,17 @@ def build(files: Sequence[Path], results: Path) -> str:
     maps = re.findall(r"createElement\(\"style\"\);[^']*?\.textContent='([^'\\]*)'", plotly)
     policy = f"script-src {_hashes(plotly, script())}; style-src {_hashes(style, '', *maps)}"
     loader = FileSystemLoader(HERE)
-    environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
-        **data.gather(files, results),
-        again=pages.again,
-        machine=pages.machine,
-        date=lambda run: run.story.header["machine"]["time"][:16].replace("T", " "),
-        notes=tables.notes,
-        common=common,
+        data.gather(files, results),
+        about={"command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
         dimensions=DIMENSIONS,
-        columns=cells.columns,
-        flat=cells.flat,
+        columns=data.columns,
         blocks=code.blocks,
-        dump=lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False),
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
         script=Markup(script()),
         style=Markup(style),
+        dump=lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False),
         policy=f"default-src 'none'; {policy}; img-src data: blob:; base-uri 'none'; form-action 'none'",
     )
 

@@ -4,44 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from bench import units
 from bench.analyse import comparison, summaries
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.record import frame
 from bench.schema.case import SIDE, is_control
-from bench.show.page import code, figures, sentences
-from bench.show.page.sentences import AS_IT_RAN, UNPROVEN, Json, Row
-from bench.show.rows import DIMENSIONS, name_of, sides
+from bench.schema.summary import COLUMNS
+from bench.show import sentences
+from bench.show.page import code, figures
+from bench.show.rows import DIMENSIONS, name_of, records, sides
+from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
 
 RUNS = 20
 """The newest of more runs are shown; the foot of the page gives the number of the others."""
-BARS = (
-    "Solid: the time of a step that nothing disturbed, with its 95 % interval. Pale: as it ran, the "
-    "mean of all rounds. Ratios are of undisturbed times, where nothing else is said."
-)
-DOTS = "Open: before; filled: after. The axis need not begin at 0."
-HEAT = "Colors: the ratio to the baseline at the same sizes; figures: the least three at each."
 OPEN = "torch_autograd"
+"""The code that opens next to the baseline's, where it was measured."""
 UNDISTURBED = [f"undisturbed_seconds_per_step{end}" for end in ("", "_low", "_high")]
+FIRST = (UNDISTURBED[0], "ratio", "verdict", "seconds_per_step")
+"""The table's first columns."""
+TEXTS = {"s": units.seconds, "B": units.size, "1/s": "{:.3g}/s".format, "B/s": "{:.3g} B/s".format}
 
 
 def gather(files: Sequence[Path], results: Path) -> Json:
-    """Views of the runs whose journals these are, one for each device, dtype, thread count and shape
-    of a run; the page opens with the last run."""
-    runs = [Run.read(file) for file in files[-RUNS:]]
+    """Runs with their rows, the views that the page can show (one for each device, dtype, thread
+    count and shape of a run) and the sources of the steps."""
+    runs = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
     views: list[Json] = []
-    rows_of = [rows(run) for run in runs]
-    for number, (run, own) in enumerate(zip(runs, rows_of, strict=True)):
-        between = compare(runs[0], run, results) if number else None
+    for number, (run, own) in enumerate(runs):
+        between = compare(runs[0][0], run, results) if number else None
         steps = [row for row in own if not row["control"]]
-        for place in dict.fromkeys(_place(row) for row in steps):
-            where = {"run": str(number), **dict(zip(DIMENSIONS, map(str, place), strict=True))}
-            views.append({"place": where, **show(run, steps, place, between)})
-    sources = {key: text for run in runs for key, text in run.story.header["sources"].items()}
-    pairs = [*zip(runs, rows_of, strict=True)]
-    return {"runs": pairs, "views": views, "sources": sources, "older": len(files) - len(runs)}
+        for place in dict.fromkeys(map(_place, steps)):
+            names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, place), strict=True))}
+            views.append({"place": names, **show(run, steps, place, between)})
+    sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
+    return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
 
 
 def rows(run: Run) -> list[Row]:
@@ -53,101 +52,124 @@ def rows(run: Run) -> list[Row]:
     singly = {key for key, timed in frame.singles(run.story).items() if timed.singly}
     table = summaries.only_ok_times(run.table).astype(object).reset_index()
     table.loc[~table["key"].isin(singly), UNDISTURBED] = None
-    found = []
-    for row in table.where(table.notna() & (table != float("inf")), None).to_dict("records"):
-        time = row[UNDISTURBED[0]]
-        of = "undisturbed" if {row["key"], row["baseline"]} <= singly else AS_IT_RAN
-        verdict = UNPROVEN if _unproven(run) and row["verdict"] else row["verdict"] or ""
-        row |= {"label": name_of(row), "time": time or row["seconds_per_step"], "of": of}
-        row |= {"of_rounds": not time, "verdict": verdict, "control": is_control(row["kind"])}
-        found.append(row)
+    finite = table.where(table.notna() & (table != float("inf")), None)
+    found = records(finite)
+    for row in found:
+        row["time"], row["of_rounds"] = row[UNDISTURBED[0]] or row["seconds_per_step"], not row[UNDISTURBED[0]]
+        row["of"] = "undisturbed" if {row["key"], row["baseline"]} <= singly else AS_IT_RAN
+        row["label"], row["control"] = name_of(row), is_control(row["kind"])
+        row["verdict"] = UNPROVEN if row["verdict"] and _unproven(run.doubts) else row["verdict"] or ""
     return sorted(found, key=lambda row: row["time"] or float("inf"))
 
 
 def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None) -> Json:
     """The parts of a view, each a sentence and a figure, and the ways whose code can be read."""
-    group, (first, *later) = [row for row in steps if _place(row) == place], sides(run.table)
-    mine = [row for row in group if row[SIDE] == first]
-    ways = [row for row in group if row["time"] and row["source_hash"] in run.story.header["sources"]]
-    pair, unproven = open_pair(ways, run.story.header["sources"]), _unproven(run)
+    sources, profiles = run.story.header["sources"], cast(dict[str, Json], run.story.profiles)
+    first, *later = sides(run.table)
+    group = [row for row in steps if _place(row) == place]
+    by_side = {side: [_of_side(row) for row in group if row[SIDE] == side] for side in (first, *later)}
+    ways = [row for row in group if row["time"] and row["source_hash"] in sources]
+    pair, unproven = open_pair(ways, sources), _unproven(run.doubts)
+    said = sentences.answer(by_side[first], ways[pair[1]] if pair else None, unproven)
     parts = [_between(between, place)] if between else []
-    sweep = [row for row in steps if _place(row)[:3] == place[:3] and row[SIDE] == first]
-    if len(shapes := dict.fromkeys(row["shape"] for row in sweep)) > 1:
-        figure = figures.heat_map(sweep, [*shapes])
-        parts.append(_part(sentences.sweep(sweep, unproven), figure, HEAT))
+    sweep = [_of_side(row) for row in steps if _place(row)[:3] == place[:3] and row[SIDE] == first]
+    if len({row["shape"] for row in sweep}) > 1:
+        parts.append(_part("heat", sentences.sweep(sweep, unproven), figures.heat_map, sweep))
+        said = said if unproven else f"At {place[3]}: {said}"
     for side in later:
-        base = {row["backend"]: row["time"] for row in mine}
-        there = [row for row in group if row[SIDE] == side]
-        both = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in there]
-        figure = figures.pairs(both, [first, side], as_bars=False)
-        parts.append(_part(sentences.changes(there, first, unproven), figure, DOTS))
-    said = sentences.answer(mine, ways[pair[1]] if pair else None, unproven)
-    parts.append(_part(said, figures.bars([row for row in mine if row["time"]]), BARS))
-    profiles = run.story.profiles
-    code_of = [
-        {name: row[name] for name in ("label", "time", "of_rounds", "source_hash")}
-        | {"lines": profiles.get(row["key"], {}).get("lines", {})}
-        for row in ways
-    ]
-    return {"parts": parts, "ways": code_of, "pair": pair}
+        base = {row["backend"]: row["time"] for row in by_side[first]}
+        both = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in by_side[side]]
+        told = sentences.changes(both, first, unproven)
+        parts.append(_part("dots", told, figures.pairs, both, [first, side], False))
+    timed = [row for row in by_side[first] if row["time"]]
+    parts.append(_part("bars", said, figures.bars, timed))
+    wanted = ("label", "time", "of_rounds", "source_hash")
+    lines = [profiles.get(row["key"], {}).get("lines", {}) for row in ways]
+    named = [{name: row[name] for name in wanted} for row in ways]
+    codes = [way | {"lines": took} for way, took in zip(named, lines, strict=True)]
+    return {"parts": parts, "ways": codes, "pair": pair}
 
 
 def open_pair(ways: list[Row], sources: dict[str, str]) -> list[int]:
-    """The two ways whose code is open at first: the baseline and `OPEN`, else the way with the
-    least code, or the first way whose code differs between two sides; empty without two ways."""
-    if len(ways) < 2:
-        return []
-    changed = [
-        [a, b]
-        for b, row in enumerate(ways)
-        for a, other in enumerate(ways)
-        if other["key"] == row["baseline"] and other["backend"] == row["backend"]
-        and other["source_hash"] != row["source_hash"]
-    ]  # fmt: skip
+    """The places of the two ways whose code is open at first: the first whose code differs between
+    sides, else the baseline and `OPEN`, or else the least code; empty without two ways."""
     base = next((n for n, row in enumerate(ways) if sentences.is_baseline(row)), 0)
-    others = [number for number in range(len(ways)) if number != base]
-    least = min(
-        others,
-        key=lambda n: (ways[n]["label"] != OPEN, code.length(sources[ways[n]["source_hash"]])),
-    )
-    return changed[0] if changed else [base, least]
+    at = {row["key"]: number for number, row in enumerate(ways)}
+    for number, row in enumerate(ways):
+        before = at.get(row["baseline"], number)
+        if row["backend"] == ways[before]["backend"] and row["source_hash"] != ways[before]["source_hash"]:
+            return [before, number]
+
+    def rank(number: int) -> tuple[bool, int]:
+        return ways[number]["backend"] != OPEN, code.length(sources[ways[number]["source_hash"]])
+
+    others = [n for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]]
+    return [base, min(others, key=rank)] if others else []
 
 
 def compare(base: Run, head: Run, results: Path) -> Json:
     """The comparison of two runs as rows, with what limits it."""
-    names = [f"{run.story.header['machine_name']} {run.story.header['run']}" for run in (base, head)]
-    differ = base.story.header["machine_name"] != head.story.header["machine_name"]
+    headers = [run.story.header for run in (base, head)]
+    names = [f"{header['machine_name']} {header['run']}" for header in headers]
+    differ = headers[0]["machine_name"] != headers[1]["machine_name"]
     try:
         found = comparison.of_files([base.story.path], [head.story.path], results)
     except UsageError as error:
-        return {"rows": [], "names": names, "notes": [str(error)], "machines": differ}
+        return {"rows": [], "names": names, "notes": [str(error)], "differ": differ}
     table = found.table.astype(object).where(found.table.notna(), None)
-    notes = [*found.doubts, *found.left_out]
-    return {"rows": table.to_dict("records"), "names": names, "notes": notes, "machines": differ}
+    notes = [] if differ else [*found.doubts, *found.left_out]
+    return {"rows": table.to_dict("records"), "names": names, "notes": notes, "differ": differ}
+
+
+def columns(own: Sequence[Row]) -> tuple[list[Json], dict[str, str]]:
+    """The columns in which rows differ, with a text for each row, and the others' names and texts."""
+    found, same = [], {}
+    for group in COLUMNS:
+        interval = len(group.names) == 3 and group.names[1].endswith("_low")
+        for names in [group.names] if interval else [(name,) for name in group.names]:
+            title, texts = names[0].replace("_", " "), [_cell(row, names, group.unit) for row in own]
+            if len({*texts}) == 1 and texts[0]:
+                same[title] = texts[0]
+            elif len({*texts}) > 1 and names[0] != "backend":
+                column = {"name": names[0], "title": title, "meaning": group.meaning}
+                found.append(column | {"texts": {row["key"]: text for row, text in zip(own, texts, strict=True)}})
+    found.sort(key=lambda one: FIRST.index(one["name"]) if one["name"] in FIRST else len(FIRST))
+    return found, same
+
+
+def _cell(row: Row, names: Sequence[str], unit: str) -> str:
+    """A value, and its interval in parentheses."""
+    form = TEXTS.get(unit, "{:.4g}".format)
+    value, *ends = [v if isinstance(v, str) else "" if v is None else form(v) for v in map(row.get, names)]
+    return f"{value} ({'–'.join(ends)})" if value and any(ends) else value
 
 
 def _between(found: Json, place: tuple[Any, ...]) -> Json:
     """A sentence and a figure about a place in two runs."""
-    own = [
-        row | {"label": name_of(row), "times": [row["base_seconds_per_step"], row["head_seconds_per_step"]]}
-        for row in found["rows"]
-        if _place(row) == place and row["ratio"]
-    ]
-    if found["machines"]:
+    own = [_of_side(row) for row in found["rows"] if _place(row) == place and row["ratio"]]
+    for row in own:
+        row["times"] = [row[f"{name}_seconds_per_step"] for name in ("base", "head")]
+    if found["differ"]:
         said = sentences.machines(own, *found["names"])
     else:
-        said = sentences.changes(own, found["names"][0], any(UNPROVEN in note for note in found["notes"]))
-    figure = figures.pairs(own, found["names"], as_bars=found["machines"]) if own else None
-    return _part(said, figure, DOTS, found["notes"])
+        said = sentences.changes(own, found["names"][0], _unproven(found["notes"]))
+    part = _part("dots", said, figures.pairs, own, found["names"], found["differ"])
+    return part | {"notes": found["notes"]}
 
 
-def _part(sentence: str, figure: Json | None, caption: str, notes: Sequence[str] = ()) -> Json:
-    return {"sentence": sentence, "figure": figure, "caption": caption, "notes": notes}
+def _part(kind: str, sentence: str, draw: Any, own: list[Row], *arguments: Any) -> Json:
+    figure = draw(own, *arguments) if own else None
+    return {"kind": kind, "sentence": sentence, "figure": figure, "notes": []}
+
+
+def _of_side(row: Row) -> Row:
+    """Without the side's name in its label: the figure is about one side, or names both."""
+    return row | {"label": row["backend"]}
 
 
 def _place(row: Row) -> tuple[Any, ...]:
     return tuple(row[name] for name in DIMENSIONS)
 
 
-def _unproven(run: Run) -> bool:
-    return any(doubt.startswith(UNPROVEN) for doubt in run.doubts)
+def _unproven(doubts: Sequence[str]) -> bool:
+    return any(doubt.startswith(UNPROVEN) for doubt in doubts)

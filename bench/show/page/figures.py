@@ -15,10 +15,10 @@ import plotly.graph_objects as go
 
 from bench.analyse.verdicts import FASTER, SLOWER
 from bench.show.bars import is_wide
-from bench.show.page.sentences import AS_IT_RAN, Json, Row, is_baseline
+from bench.show.sentences import AS_IT_RAN, Json, Row, is_baseline
 from bench.units import seconds
 
-ROW, AXIS, RIGHT, LEGEND = 50, 30, 166, 26
+ROW, AXIS, RIGHT, LEGEND = 58, 30, 150, 26
 """Pixels: a way, the axis, the words at the right, the legend."""
 COLORS = {FASTER: "#0072b2", SLOWER: "#d55e00"}
 BASE, OTHER = "#5d6b7a", "#8a94a0"
@@ -35,7 +35,7 @@ def bars(rows: Sequence[Row]) -> Json:
     colors = [BASE if is_baseline(row) else COLORS.get(row["verdict"], OTHER) for row in rows]
     ran, times = ([row[name] for row in rows] for name in ("seconds_per_step", "time"))
     low, high = ([_end(row, end) for row in rows] for end in ("low", "high"))
-    errors = {"array": [b - a for a, b in zip(times, high, strict=True)]}
+    errors: Json = {"array": [b - a for a, b in zip(times, high, strict=True)]}
     errors |= {"arrayminus": [b - a for a, b in zip(low, times, strict=True)], "symmetric": False}
     solid = [None if row["of_rounds"] else row["time"] for row in rows]
     shape = {"orientation": "h", "y": [*range(len(rows))], "width": 0.36, "hoverinfo": "skip"}
@@ -55,7 +55,7 @@ def pairs(rows: Sequence[Row], names: Sequence[str], as_bars: bool) -> Json:
     figure = go.Figure()
     for side, (name, color) in enumerate(zip(names, (BASE, COLORS[SLOWER]), strict=True)):
         times = [row["times"][side] for row in rows]
-        look = {"x": times, "name": _text(name), "hoverinfo": "skip", "marker": {"color": color}}
+        look: Json = {"x": times, "name": _text(name), "hoverinfo": "skip", "marker": {"color": color}}
         if as_bars:
             ys = [number + 0.2 * (side - 0.5) for number in range(len(rows))]
             figure.add_bar(y=ys, orientation="h", width=0.18, **look)
@@ -70,35 +70,49 @@ def pairs(rows: Sequence[Row], names: Sequence[str], as_bars: bool) -> Json:
     return _scaled(figure, len(rows), times, times, 0 if as_bars else 0.9 * min(times, default=0), LEGEND)
 
 
-def heat_map(rows: Sequence[Row], shapes: Sequence[str]) -> Json:
+def heat_map(rows: Sequence[Row]) -> Json:
     """Ways by shapes, colored by ratio; the least three ratios of a shape stand in figures."""
     at = {(row["label"], row["shape"]): row for row in rows if row["ratio"]}
     names = list(dict.fromkeys(name for name, _ in at))
+    shapes = sorted({row["shape"] for row in rows}, key=lambda shape: [*map(int, shape.split("x"))])
     best: set[str] = set()
     for shape in shapes:
-        least = sorted((row for (_, s), row in at.items() if s == shape), key=lambda row: row["ratio"])
-        best |= {row["key"] for row in least[:BEST]}
+        own = [row for (_, other), row in at.items() if other == shape]
+        best |= {row["key"] for row in sorted(own, key=lambda row: row["ratio"])[:BEST]}
 
     def cells(value: Any) -> list[list[Any]]:
-        return [[value(row) if (row := at.get((name, shape))) else None for shape in shapes] for name in names]
+        grid = [[at.get((name, shape)) for shape in shapes] for name in names]
+        return [[row and value(row) for row in line] for line in grid]
 
-    figure = go.Figure(
-        go.Heatmap(
-            z=cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)), zmin=-0.5, zmax=len(SCALE) - 0.5,
-            text=cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""), texttemplate="%{text}",
-            customdata=cells(lambda row: "<br>".join([_text(row["label"]), seconds(row["time"]), *_words(row)])),
-            hovertemplate="%{customdata}<extra></extra>", hoverongaps=False, xgap=2, ygap=2,
-            colorscale=[[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)],
-            colorbar={
-                "orientation": "h", "y": 1, "yanchor": "bottom", "thickness": 10, "outlinewidth": 0,
-                "tickvals": [n + 0.5 for n in range(len(EDGES))], "ticktext": [f"{edge:g}" for edge in EDGES],
-            },
-        )
-    )  # fmt: skip
-    ticks = {"automargin": True, "fixedrange": True, "tickmode": "array"}
-    figure.update_yaxes(autorange="reversed", tickvals=[*range(len(names))], ticktext=[*map(_text, names)], **ticks)
-    figure.update_xaxes(tickvals=[*range(len(shapes))], ticktext=_sizes(shapes), **ticks)
-    return _finished(figure, 130 + 30 * len(names), {"l": 8, "r": 8, "t": 60, "b": 60})
+    def hover(row: Row) -> str:
+        return "<br>".join([_text(row["label"]), seconds(row["time"]), *_words(row)])
+
+    scale = [[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)]
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
+        text=cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""),
+        customdata=cells(hover),
+        texttemplate="%{text}",
+        hovertemplate="%{customdata}<extra></extra>",
+        hoverongaps=False,
+        showscale=False,
+        colorscale=scale,
+        zmin=-0.5,
+        zmax=len(SCALE) - 0.5,
+        xgap=2,
+        ygap=2,
+    )
+    for low, high, color in zip((0, *EDGES), (*EDGES, 0), SCALE, strict=True):
+        name = f"{low:g}–{high:g}" if low and high else f"above {low:g}" if low else f"to {high:g}"
+        square = {"symbol": "square", "size": 12, "color": color}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=square, name=name)
+    ticks = {"automargin": True, "fixedrange": True, "showgrid": False, "zeroline": False}
+    ways = {"tickvals": [*range(len(names))], "ticktext": [*map(_text, names)]}
+    figure.update_yaxes(range=[len(names) - 0.5, -0.5], **ways, **ticks)
+    places = {"tickvals": [*range(len(shapes))], "ticktext": _sizes(shapes)}
+    figure.update_xaxes(range=[-0.5, len(shapes) - 0.5], **places, **ticks)
+    return _finished(figure, 140 + 30 * len(names), {"l": 8, "r": 8, "t": 80, "b": 40})
 
 
 def _sizes(shapes: Sequence[str]) -> list[str]:
@@ -111,7 +125,7 @@ def _sizes(shapes: Sequence[str]) -> list[str]:
 def _line(figure: go.Figure, number: int, label: str, told: str, words: list[str]) -> None:
     """A way's name and times above what is drawn, ratio and verdict at the right."""
     left = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(label)}   {told}"}
-    right = {"x": 1, "xshift": 12, "align": "left", "text": "<br>".join(words)}
+    right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words)}
     for note in (left, right):
         figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
 
@@ -127,7 +141,7 @@ def _scaled(
         figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, zeroline=False)
     figure.update_xaxes(tickformat="~s", ticksuffix="s", fixedrange=True)
     figure.update_layout(showlegend=top == LEGEND)
-    figure.update_yaxes(visible=False, range=[lines - 0.6, -0.75], fixedrange=True)
+    figure.update_yaxes(visible=False, range=[lines - 0.45, -0.55], fixedrange=True)
     return _finished(figure, top + AXIS + ROW * lines, {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
 
 

@@ -11,7 +11,8 @@ from typing import Any
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
 from bench.units import seconds
 
-Json = Row = dict[str, Any]
+Json = dict[str, Any]
+Row = Json
 UNPROVEN = "UNPROVEN"
 """Begins a doubt that leaves no verdict standing; see `bench.analyse.summaries.doubts`."""
 AS_IT_RAN = "as it ran"
