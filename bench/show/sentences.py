@@ -40,7 +40,7 @@ def answer(rows: Sequence[Row], other: Row | None, unproven: bool) -> str:
         listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= MANY else len(names)
         found = f"{listed} are the fastest {ways}, not told apart"
     base = next((row for row in timed if is_baseline(row)), None)
-    costs = _cost(other, base, leaders != [base]) if other and base else ""
+    costs = _cost(other, base, leaders) if other and base else ""
     return f"{found}{costs}."
 
 
@@ -63,7 +63,7 @@ def sweep(rows: Sequence[Row], unproven: bool) -> str:
         name = leaders[0]["label"] if len(leaders) == 1 else "no way"
         wins[name] = wins.get(name, 0) + 1
     listed = [f"{name} at {count}" for name, count in sorted(wins.items(), key=lambda one: -one[1])]
-    return f"Proven the fastest at {len(shapes)} shapes: {', '.join(listed)}."
+    return f"Proven the fastest: {', '.join(listed)} of {len(shapes)} shapes."
 
 
 def is_baseline(row: Row) -> bool:
@@ -78,18 +78,19 @@ def _apart(row: Row, best: Row) -> bool:
     return bool(low and high and low > high)
 
 
-def _cost(other: Row, base: Row, named: bool) -> str:
+def _cost(other: Row, base: Row, leaders: list[Row]) -> str:
     """What a way takes more or less than the baseline, by the figure that its ratio is of."""
     column = "seconds_per_step" if other["of"] == AS_IT_RAN else "time"
-    if not other[column] or not base[column] or not other["verdict"]:
+    if not other[column] or not base[column]:
         return ""
-    more = f"{seconds(abs(other[column] - base[column]))}"
+    name = "it" if [row["key"] for row in leaders] == [other["key"]] else other["label"]
+    than = "" if leaders == [base] else f" than {base['label']}"
+    by = seconds(abs(other[column] - base[column]))
     ran = f" {AS_IT_RAN}" if other["of"] == AS_IT_RAN else ""
-    than = f" than {base['label']}" if named else ""
     return {
-        SLOWER: f"; {other['label']} costs {more} more a step{than}{ran}",
-        FASTER: f"; {other['label']} takes {more} less a step{than}{ran}",
-        EQUAL: f"; {other['label']} equals {base['label']} within {other['margin']:.1%}{ran}",
+        SLOWER: f"; {name} costs {by} more a step{than}{ran}",
+        FASTER: f"; {name} takes {by} less a step{than}{ran}",
+        EQUAL: f"; {name} equals {base['label']} within {other['margin']:.1%}{ran}",
     }.get(other["verdict"], "")
 
 

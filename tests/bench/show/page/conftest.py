@@ -1,44 +1,35 @@
-"""What the page's tests share: one browser for all of them, and pages written from journals made by hand."""
-
-from __future__ import annotations
+"""One browser for the page's tests, and pages written from journals."""
 
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.bench.show.page.made import MISSING
-
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-default-apps", "--disable-sync", "--no-first-run",
-]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """A browser that is on this machine; without one a test is skipped."""
+def browser():
+    """A browser of this machine; without one, tests are skipped."""
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
-    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed; it is part of the extra dev")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
     with api.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=program, args=ARGUMENTS)
+        started = running.chromium.launch(executable_path=program, args=arguments)
         yield started
         started.close()
 
 
 @pytest.fixture(scope="session")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """`written(journal, ...)` writes the page of these runs and returns its path."""
-    report = pytest.importorskip("bench.show.page", reason=MISSING)
+def written(tmp_path_factory):
+    """`written(journal, ...)` writes the page of these runs and returns its address."""
+    page = pytest.importorskip("bench.show.page", reason="the extra report is not installed")
 
-    def write(*journals: Path) -> Path:
+    def write(*journals):
         target = tmp_path_factory.mktemp("page") / "report.html"
-        target.write_text(report.build(journals, Path("results")), encoding="utf-8")
-        return target
+        target.write_text(page.build(journals, Path("results")), encoding="utf-8")
+        return target.as_uri()
 
     return write

@@ -1,131 +1,131 @@
-"""Journals made by hand for the page's tests: a run with two devices, dtypes and thread counts, or with texts that attack."""
-
-from __future__ import annotations
+"""Journals of runs that were never measured, for the page's tests."""
 
 import json
 from itertools import product
 from pathlib import Path
 
-import numpy as np
+from bench.record import journal as records
+from bench.schema.case import CONTROL, GUARD, TWIN, Case
 
-from tests.support import MACHINE
-
-MISSING = "a library of the extra report is not installed"
+SHAPE = "64x1000x100x10"
 HOSTILE = '<b></script><img src=x onerror="window.hacked=1">\'{{ 7*7 }}%{x}\u2028'
+TIMES = {"base": 300e-6, "slow": 470e-6, "fast": 140e-6, "twin": 300e-6, "arithmetic": 200e-6}
+KINDS = {"twin": TWIN, "arithmetic": GUARD, "null": CONTROL}
 SOURCES = {
     "base": """import numpy as np
 
-from tests.support import MACHINE
 
+class Base(TrainStep):
+    def __init__(self, problem):
+        self.x = problem.x
 
-class Base:
     def step(self):
         # forward
         h = self.x @ self.w1
-        return h
+        # loss
+        loss = (h**2).sum()
+        # backward
+        grad = 2 * h
+        # update
+        self.w1 -= grad
+        return loss
+
+    def get_state(self):
+        return self.w1
 """,
-    "slow": """class Slow:
+    "slow": """class Slow(Base):
+    def __init__(self, problem):
+        super().__init__(problem)
+        self.train = compile(whole)
+
     def step(self):
-        # forward
-        h = relu(self.x) @ self.w1
-        return h
+        return self.train()
 
 
-def relu(x):
-    return x.clamp(min=0)
+def whole(x):
+    # forward, loss and backward
+    loss = relu(x).sum()
+    # update
+    return loss
 """,
-    "fast": "class Fast:\n    def step(self):\n        return 1\n",
+    "fast": "class Fast(Base):\n    options = 1\n",
 }
-TIMES = {"base": 300e-6, "slow": 400e-6, "fast": 150e-6, "twin": 300e-6, "arithmetic": 200e-6, "null": 1e-7}
-KINDS = {"twin": "twin", "arithmetic": "yardstick", "null": "control"}
-SHAPE = [64, 1000, 100, 10]
 
 
 def journal(
-    folder: Path, *, devices=("cpu",), dtypes=("float32",), threads=(1,), shapes=(SHAPE,), names=None, passes=4, blocks=3,
-    machine="made-by-hand", cpu="a CPU", profile=False, holes=(), twin=1.0, seed=0, end=True,
+    folder: Path, *, times=TIMES, devices=("cpu",), dtypes=("float32",), shapes=(SHAPE,), sides=("",),
+    machine="m", twin=1.0, queued=(), lines=None, names=None, cpu="a CPU", passes=6, later=1.0,
 ) -> Path:  # fmt: skip
-    """Writes a journal; `names` maps the names in `TIMES` to others, `twin` is how much slower the twin is made."""
-    random, names = np.random.default_rng(seed), names or {}
-    cases, took = [], {}
-    for device, dtype, count, shape in product(devices, dtypes, threads, shapes):
-        place = f"-{device}-{dtype}-{count}-{'x'.join(map(str, shape))}"
-        for name, seconds in TIMES.items():
-            source = "base" if name == "twin" else name
-            cases.append(
-                {
-                    "backend": names.get(source, source), "name": names.get(name, name), "device": device, "dtype": dtype,
-                    "threads": count, "shape": list(shape), "twin": name == "twin", "side": "", "key": name + place,
-                    "kind": KINDS.get(name, "seed"), "source_hash": source, "proven": name not in ("arithmetic", "null"),
-                    "baseline": "base" + place if name not in ("arithmetic", "null") else None, "flops": 25_984_000,
-                    "learning_rate": 1e-6, "tolerance": 1e-4, "versions": {"numpy": "2.0"},
-                }
-            )  # fmt: skip
-            work = (shape[0] + 16) / 80 * (1 if device == "cpu" else 0.2) * (twin if name == "twin" else 1) / count
-            took["".join((name, place))] = seconds * work
-    settings = {
-        "devices": list(devices), "backends": ["seed"], "dtypes": list(dtypes), "threads": list(threads),
-        "shapes": ["x".join(map(str, shape)) for shape in shapes], "baseline": "base", "processes": 4, "blocks": blocks,
-        "steps": 10, "seed": 0, "allocator": "pinned", "path": [], "pythons": [], "results": "results", "timeout": 120.0,
-    }  # fmt: skip
-    header = {
-        "record": "header", "schema": 1, "run": folder.name, "machine_name": machine, "settings": settings, "cases": cases,
-        "machine": {**MACHINE, "python": "3.11", "cpu": cpu, "time": "2026-01-02T03:04:05+00:00"},
-        "holes": list(holes), "sources": SOURCES | {"arithmetic": "", "null": ""},
-    }  # fmt: skip
-    errors = {"loss": 1e-6, "w1": 2e-6, "w2": 3e-6, "kinks": 0}
-    records = [header]
-    for number in range(passes):
-        records.append({"record": "pass", "pass": number})
-        records += [
-            {"record": "open", "pass": number, "case": key, "first_step_seconds": 0.5, "errors": errors} for key in took
-        ]
-        for block, (position, key) in product(range(blocks), enumerate(took)):
-            seconds = 10 * took[key] * float(np.exp(random.normal(0, 0.002)))
-            records.append(
-                {
-                    "record": "visit", "pass": number, "block": block, "position": position, "case": key, "steps": 10,
-                    "throughput_seconds": seconds, "latency_seconds": seconds, "device_seconds": None, "minor_faults": 0,
-                    "readback_seconds": 0.0, "errors": errors,
-                }
-            )  # fmt: skip
-    if profile:
-        losses = [1000.0 / (epoch + 1) for epoch in range(10)]
-        told = {"operators": 12, "kernels": 0, "losses": losses, "expected_losses": losses}
-        records += [{"record": "profile", "case": key, "pass": 0, **told} for key in took]
-    folder.mkdir(parents=True)
-    path = folder / "journal.jsonl"
-    path.write_text("\n".join(map(json.dumps, [*records, *([{"record": "end", "pass": 0}] if end else [])])) + "\n")
-    return path
+    """Writes a complete run in which a step takes `times` for 64 rows.
 
-
-def hole(reason: str, backend="absent") -> dict:
-    """A case that could not run."""
-    return {
-        "backend": backend, "name": backend, "device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "twin": False,
-        "side": "", "kind": "rung", "key": f"{backend}-cpu-float32-1-64x1000x100x10", "reason": reason,
-    }  # fmt: skip
-
-
-def in_ranks(path: Path, name: str, slower: float) -> Path:
-    """The same journal with a step of this name in two ranks too, which takes so many times one process's time.
-
-    It has to hold the shape of half the batch; every step is timed by itself.
+    `queued` ways have no time of single steps; `twin` is how much slower the A/A control is made,
+    `later` how much `slow` on the last side; `lines` is in the profile of `base`; `names` are other
+    names of ways.
     """
-    header, *records = map(json.loads, path.read_text().splitlines())
-    whole = next(case for case in header["cases"] if case["name"] == name)
-    shared = {**whole, "ranks": 2, "key": f"{whole['key']}-2ranks"}
-    header["cases"].append(shared)
-    kept = []
-    for record in records:
-        if record["record"] == "visit":
-            record |= {"dispatch_seconds": None, "throughput_call_seconds": [record["throughput_seconds"] / 10] * 10}
-        kept.append(record)
-        if record.get("case") == whole["key"]:
-            record = {**record, "case": shared["key"]}
-            if record["record"] == "visit":
-                seconds = record["throughput_seconds"] * slower
-                record |= {"throughput_seconds": seconds, "throughput_call_seconds": [seconds / 10] * 10, "position": 99}
-            kept.append(record)
-    path.write_text("\n".join(map(json.dumps, [header, *kept])) + "\n")
+    cases, took = [], {}
+    for device, dtype, shape, side in product(devices, dtypes, shapes, sides):
+        for name in times:
+            place = (device, dtype, 1, shape)
+            own = side != sides[0] and name in KINDS
+            if own:
+                continue
+            source = "base" if name == "twin" else name
+            case = Case((names or {}).get(source, source), *place, twin=name == "twin", side=side)
+            kind = KINDS.get(name, "seed")
+            first = name == "twin" or side == sides[0]
+            base = Case("base" if first else case.backend, *place, side=sides[0]).key
+            cases.append(
+                case.as_json() | {
+                    "name": case.name, "kind": kind, "baseline": base if kind in ("seed", TWIN) else None,
+                    "proven": kind in ("seed", TWIN), "selected": kind == "seed", "flops": 1000, "bytes": 0,
+                    "steps_per_call": 1, "constants": {}, "source_hash": source,
+                    "versions": {"numpy": "2.0"}, "idea": "an idea",
+                }
+            )  # fmt: skip
+            slower = (twin if name == "twin" else 1) * (later if side != sides[0] and name == "slow" else 1)
+            took[case.key] = times[name] * slower * int(shape.split("x")[0]) / 64
+    story = [_header(folder.name, machine, cpu, cases)]
+    for number in range(passes):
+        when = {"pass": number, "at_seconds": float(number)}
+        story.append({"record": "pass", **when})
+        for case in cases:
+            errors = {"share": 0.01, "arrays": {"loss": 1e-6, "w1": 2e-6}, "noisy_runs": 0}
+            errors = errors if case["proven"] else None
+            opened = {"case": case["key"], "first_step_seconds": 0.5, "errors": errors, "threads": {}}
+            story.append({"record": "open", "marks": False, **opened, **when})
+        for block, (position, case) in product(range(3), enumerate(cases)):
+            step = took[case["key"]] * (1 + 0.001 * ((number + position) % 3 - 1))
+            calls = None if case["name"] in queued else [1.2 * step] * 4 + [step] * 4
+            whole = sum(calls) if calls else 8 * 1.1 * step
+            story.append(
+                {
+                    "record": "visit", "block": block, "position": position, "case": case["key"], "steps": 8,
+                    "throughput_seconds": whole, "dispatch_seconds": whole if calls else None,
+                    "latency_seconds": whole, "throughput_call_seconds": calls,
+                    "latency_call_seconds": calls or [step], "device_seconds": None, "minor_faults": 0,
+                    "readback_seconds": 0.0, "errors": errors if case["proven"] else None, **when,
+                }
+            )  # fmt: skip
+    if lines:
+        story.append({"record": "profile", "case": cases[0]["key"], "pass": 0, "at_seconds": 9.0, "lines": lines})
+    story.append({"record": "end", "pass": passes, "at_seconds": 9.0})
+    folder.mkdir(parents=True)
+    path = folder / records.NAME
+    path.write_text("".join(json.dumps(record) + "\n" for record in story))
     return path
+
+
+def _header(run, machine, cpu, cases):
+    return {
+        "record": "header", "schema": records.SCHEMA, "run": run, "machine_name": machine, "cases": cases, "holes": [],
+        "settings": {
+            "baseline": "base", "processes": 6, "blocks": 3, "steps": 8, "allocator": "pinned", "margin": 0.01,
+        },
+        "problem": {"name": "backends", "hash": "p", "sizes": ["N", "D_in", "H", "D_out"], "default": SHAPE},
+        "machine": {
+            "time": "2026-01-02T03:04:05+00:00", "cpu": cpu, "cpus": 2, "cores": [[0], [1]], "cpu_quota": None,
+            "memory_bytes": 8_000_000_000, "gpus": [], "system": "Linux", "libc": "glibc", "python": "3.11.7",
+            "python_build": "a build", "packages": {"numpy": "2.0"}, "commit": None, "kernel_choices": {},
+        },
+        "sources": SOURCES | {"arithmetic": "", "null": ""}, "doctor": [f"load: 9 {cpu}"],
+    }  # fmt: skip

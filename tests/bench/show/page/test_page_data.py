@@ -1,0 +1,236 @@
+"""If these fail, the page shows numbers, verdicts or code that the journals do not hold."""
+
+import sys
+from html import unescape
+
+import pytest
+
+from bench.cli import main, writing
+from bench.errors import UsageError
+from bench.show import sentences
+from tests.bench.show.page.made import HOSTILE, SHAPE, SOURCES, TIMES, journal
+
+MISSING = "the extra report is not installed"
+page = pytest.importorskip("bench.show.page", reason=MISSING)
+code = pytest.importorskip("bench.show.page.code", reason=MISSING)
+data = pytest.importorskip("bench.show.page.data", reason=MISSING)
+
+
+def _gather(folder, *files):
+    return data.gather(files, folder / "results")
+
+
+def _parts(content):
+    return {part["kind"]: part for part in content["views"][-1]["parts"]}
+
+
+def _notes(figure):
+    """The texts above and at the right of each way."""
+    texts = [note["text"] for note in figure["layout"]["annotations"]]
+    return [tuple(texts[place : place + 2]) for place in range(0, len(texts), 2)]
+
+
+def test_the_bars_are_undisturbed_times_with_ratio_and_verdict(tmp_path):
+    """By hand: the quarter that warms up is left out, of six calls two take 1.2 times as long."""
+    part = _parts(_gather(tmp_path, journal(tmp_path / "r")))["bars"]
+    ran, solid, dots = part["figure"]["data"]
+    ways = ("fast", "base", "slow")
+    assert solid["x"] == pytest.approx([TIMES[name] for name in ways], rel=0.002)
+    assert ran["x"] == pytest.approx([TIMES[name] * 6.4 / 6 for name in ways], rel=0.002)
+    assert part["sentence"] == "fast is the fastest of 3 ways; it takes 160 µs less a step than base."
+    above, right = zip(*_notes(part["figure"]), strict=True)
+    assert above[1] == "base   300 µs · 320 µs as it ran"
+    assert [text.split("<br>")[0] for text in right] == ["0.47 times · faster", "baseline", "1.57 times · slower"]
+    ends = [at + error for at, error in zip(dots["x"], dots["error_x"]["array"], strict=True)]
+    assert part["figure"]["layout"]["xaxis"]["range"][1] >= max(ends)
+
+
+def test_a_whisker_far_beyond_all_bars_is_not_cut(tmp_path):
+    rows = [row for row in data.rows(data.Run.read(journal(tmp_path / "r"))) if not row["control"]]
+    rows[0]["undisturbed_seconds_per_step_high"] = 1.0
+    assert data.figures.bars(rows)["layout"]["xaxis"]["range"][1] > 1.0
+
+
+def test_times_far_apart_get_a_logarithmic_axis(tmp_path):
+    file = journal(tmp_path / "r", times=TIMES | {"slow": 1.0})
+    axis = _parts(_gather(tmp_path, file))["bars"]["figure"]["layout"]["xaxis"]
+    assert axis["type"] == "log"
+    assert axis["range"][0] == -4
+
+
+def test_the_sentence_names_leaders_and_what_the_open_way_costs(tmp_path):
+    """A way that is not proven slower than the best leads with it."""
+
+    def told(other, **changes):
+        file = journal(tmp_path / f"{len(list(tmp_path.iterdir()))}", **changes)
+        rows = [row for row in data.rows(data.Run.read(file)) if not row["control"]]
+        return sentences.answer(rows, next(row for row in rows if row["label"] == other), False)
+
+    same = {"base": 300e-6, "slow": 470e-6, "fast": 301e-6, "twin": 300e-6}
+    assert told("slow") == "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."
+    assert told("slow", times=same) == (
+        "base and fast are the fastest of 3 ways, not told apart; slow costs 170 µs more a step than base."
+    )
+    del same["fast"]
+    assert told("slow", times=same) == "base is the fastest of 2 ways; slow costs 170 µs more a step."
+    ran = "base is the fastest of 2 ways; slow costs 197 µs more a step as it ran."
+    assert told("slow", times=same, queued=("slow",)) == ran
+
+
+def test_a_way_without_an_undisturbed_time_is_marked_and_so_is_its_ratio(tmp_path):
+    content = _gather(tmp_path, journal(tmp_path / "r", queued=("slow",)))
+    figure = _parts(content)["bars"]["figure"]
+    assert figure["data"][1]["x"][2] is None
+    above, right = _notes(figure)[2]
+    assert above == "slow   517 µs as it ran"
+    assert right.endswith(" as it ran")
+    (row,) = [row for row in content["runs"][0][1] if row["label"] == "slow"]
+    assert row["undisturbed_seconds_per_step"] is None
+
+
+def test_an_unproven_run_has_no_verdict_anywhere(tmp_path):
+    content = _gather(tmp_path, journal(tmp_path / "r", twin=1.5))
+    part = _parts(content)["bars"]
+    assert part["sentence"] == sentences.CANNOT
+    assert {row["verdict"] for row in content["runs"][0][1]} == {"", "UNPROVEN"}
+    assert "UNPROVEN: the twin" in page.build([tmp_path / "r" / "journal.jsonl"], tmp_path)
+
+
+def test_a_side_is_compared_way_by_way(tmp_path):
+    part = _parts(_gather(tmp_path, journal(tmp_path / "r", sides=("main", "here"), later=1.041)))["dots"]
+    assert part["sentence"] == "1 of 3 ways is slower than main: slow +4.1 %; 2 equal."
+    before, after = part["figure"]["data"]
+    assert (before["name"], after["name"]) == ("main", "here")
+    assert after["x"][-1] / before["x"][-1] == pytest.approx(1.041, rel=0.003)
+    assert _notes(part["figure"])[-1][1].startswith("+4.1 % · slower")
+
+
+def test_a_sweep_is_a_heat_map_first(tmp_path):
+    shapes = (f"16{SHAPE[2:]}", SHAPE)
+    times = TIMES | {"null": 1e-7}
+    content = _gather(tmp_path, journal(tmp_path / "r", shapes=shapes, times=times))
+    first, second = content["views"][0]["parts"]
+    assert first["sentence"] == "Proven the fastest: fast at 2 of 2 shapes."
+    assert second["sentence"].startswith(f"At {shapes[0]}: fast is the fastest of 3 ways")
+    heat = first["figure"]["data"][0]
+    ways = first["figure"]["layout"]["yaxis"]["ticktext"]
+    assert dict(zip(ways, heat["text"], strict=True))["slow"] == ["1.57", "1.57"]
+    assert dict(zip(ways, heat["z"], strict=True)) == {"fast": [0, 0], "base": [3, 3], "slow": [5, 5]}
+    assert first["figure"]["layout"]["xaxis"]["ticktext"] == ["16", "64"]
+
+
+def test_only_the_least_three_of_a_shape_have_figures():
+    rows = [
+        {"label": f"way {n}", "key": f"{n}", "baseline": "0", "shape": SHAPE, "ratio": 1 + n / 10, "time": 1e-4,
+         "verdict": "SLOWER", "ratio_low": None, "ratio_high": None}
+        for n in range(5)
+    ]  # fmt: skip
+    heat = data.figures.heat_map(rows)["data"][0]
+    assert [line[0] for line in heat["text"]] == ["1.00", "1.10", "1.20", "", ""]
+
+
+def test_a_second_run_of_the_machine_is_judged_and_one_of_another_is_not(tmp_path):
+    base = journal(tmp_path / "m" / "20260101T000000Z")
+    slower = TIMES | {"slow": 1.5 * TIMES["slow"]}
+    head = journal(tmp_path / "m" / "20260102T000000Z", times=slower)
+    other = journal(tmp_path / "n" / "20260103T000000Z", times=slower, machine="n")
+    told = _parts(_gather(tmp_path, base, head))["dots"]
+    assert told["sentence"].startswith("1 of 3 ways is slower than m 20260101T000000Z: slow +50")
+    told = _parts(_gather(tmp_path, base, other))["dots"]
+    assert told["sentence"] == (
+        "On n 20260103T000000Z a step takes 1.00 to 1.50 times as long as on m 20260101T000000Z; "
+        "times of different machines are shown, not judged."
+    )
+    assert [trace["type"] for trace in told["figure"]["data"]] == ["bar", "bar"]
+    assert told["notes"] == []
+
+
+def test_code_stands_in_phases_without_what_every_way_has():
+    blocks = {phase: [line.number for line in lines] for phase, lines in code.blocks(SOURCES["base"]).items()}
+    phases = {"forward": [9, 10], "loss": [11, 12], "backward": [13, 14], "update": [15, 16, 17]}
+    assert blocks == {"before": [8], **phases}
+    blocks = {phase: [line.number for line in lines] for phase, lines in code.blocks(SOURCES["slow"]).items()}
+    assert blocks == {"before": [4, 6, 7, 10], "forward": [11, 12], "update": [13, 14]}
+    assert [line.number for line in code.blocks(SOURCES["fast"])["before"]] == [1, 2]
+
+
+@pytest.mark.parametrize("source", ["def (", "", HOSTILE, "x = 1\n", "class A:\n    pass\n"])
+def test_any_source_is_shown(source):
+    shown = [line.html for lines in code.blocks(source).values() for line in lines]
+    assert "<script" not in "".join(shown)
+    assert len(shown) == len(source.splitlines())
+
+
+def test_the_baseline_and_the_least_code_are_open_unless_a_side_changed():
+    def way(name, side="", source=None):
+        first = side or "a"
+        base = f"{name}@a" if side == "b" else f"base@{first}"
+        return {"key": f"{name}@{first}", "baseline": base, "backend": name, "side": side, "source_hash": source or name}
+
+    sources = SOURCES | {"other": "x"}
+    ways = [way("slow"), way("base"), way("fast")]
+    assert data.open_pair(ways, sources) == [1, 2]
+    assert data.open_pair([*ways, way("torch_autograd", source="slow")], sources) == [1, 3]
+    ways = [way("base", "a"), way("slow", "a"), way("base", "b"), way("slow", "b", "other")]
+    assert data.open_pair(ways, sources) == [1, 3]
+    assert data.open_pair(ways[:1], sources) == []
+
+
+def test_times_of_lines_come_with_their_way(tmp_path):
+    content = _gather(tmp_path, journal(tmp_path / "r", lines={"10": 1e-4}))
+    assert {way["label"]: way["lines"] for way in content["views"][0]["ways"]} == {
+        "base": {"10": 1e-4}, "slow": {}, "fast": {},
+    }  # fmt: skip
+
+
+def test_columns_in_which_all_rows_are_equal_stand_apart(tmp_path):
+    rows = data.rows(data.Run.read(journal(tmp_path / "r")))
+    found, same = data.columns(rows)
+    assert same["dtype"] == "float32"
+    assert [column["name"] for column in found][:4] == list(data.FIRST)
+    texts = found[1]["texts"]
+    assert texts["slow-cpu-float32-1-" + SHAPE].startswith("1.567 (1.5")
+
+
+def test_no_text_of_a_journal_becomes_markup(tmp_path):
+    text = page.build([journal(tmp_path / "r", names={"slow": HOSTILE}, cpu=HOSTILE)], tmp_path)
+    assert HOSTILE[:30] not in text
+    assert HOSTILE[:30] in unescape(text)
+
+
+def test_of_a_thousand_runs_the_newest_are_read(tmp_path):
+    file = journal(tmp_path / "r")
+    absent = [tmp_path / str(number) / "journal.jsonl" for number in range(1000)]
+    content = _gather(tmp_path, *absent[data.RUNS :], *[file] * data.RUNS)
+    assert len(content["runs"]) == data.RUNS
+    assert content["older"] == 1000 - data.RUNS
+
+
+def test_a_run_without_a_single_number_still_opens(tmp_path):
+    file = journal(tmp_path / "r", passes=1)
+    part = _parts(_gather(tmp_path, file))["bars"]
+    assert (part["sentence"], part["figure"]) == ("No way of writing the step got a time here.", None)
+    assert page.build([file], tmp_path)
+
+
+def test_the_command_writes_a_page_or_one_sentence(tmp_path, capsys):
+    file = journal(tmp_path / "r")
+    assert main(["report", str(file.parent)]) == 0
+    assert "<!doctype html>" in (tmp_path / "r" / "report.html").read_text()
+    file.write_text(file.read_text().replace('"throughput_seconds"', '"other"', 1))
+    capsys.readouterr()
+    assert main(["report", str(file)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_missing_library_is_named_with_what_to_install(monkeypatch):
+    class Missing:
+        def find_spec(self, name, path=None, target=None):
+            if name == "bench.show.page":
+                raise ModuleNotFoundError("No module named 'plotly'", name="plotly")
+
+    monkeypatch.delattr("bench.show.page")
+    monkeypatch.delitem(sys.modules, "bench.show.page")
+    monkeypatch.setattr(sys, "meta_path", [Missing(), *sys.meta_path])
+    with pytest.raises(UsageError, match=r"needs plotly of the extra `report`"):
+        writing.report(None)
