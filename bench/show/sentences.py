@@ -100,13 +100,14 @@ def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
     if unproven or not judged:
         return CANNOT if unproven else f"No way has a time both here and in {base}."
     by = {word: [row for row in judged if row["verdict"] == verdict] for verdict, word in WORDS.items()}
-    parts = []
+    parts: list[str] = []
     for word in ("slower", "faster"):
         if members := by[word]:
             listed = [f"{row['label']} {100 * (row['ratio'] - 1):+.1f} %" for row in members[:MANY]]
             more = [f"{len(members) - MANY} more"] if len(members) > MANY else []
             are = "is" if len(members) == 1 else "are"
-            head = f"{len(members)} of {len(judged)} ways {are} {word} than {base}"
+            of = "" if parts else f" of {len(judged)} ways"
+            head = f"{len(members)}{of} {are} {word}{'' if parts else f' than {base}'}"
             parts.append(f"{head}: {', '.join([*listed, *more])}")
     parts = parts or [f"None of {len(judged)} ways is proven slower or faster than {base}"]
     others = ", ".join(f"{len(by[word])} {word}" for word in ("equal", "undecided") if by[word])

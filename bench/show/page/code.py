@@ -30,8 +30,6 @@ class Line(NamedTuple):
     number: int
     """In its source, from 1."""
     html: Markup
-    code: bool
-    """Whether it is more than a comment."""
 
 
 def blocks(source: str) -> dict[str, list[Line]]:
@@ -51,14 +49,8 @@ def blocks(source: str) -> dict[str, list[Line]]:
             if match := _PHASE.match(texts[number]):
                 phase = match[1]
             html = Markup("").join(_html(words[number], shared))
-            is_code = bool(texts[number].split("#")[0].strip())
-            found.setdefault(phase, []).append(Line(number + 1, html, is_code))
+            found.setdefault(phase, []).append(Line(number + 1, html))
     return {phase: found[phase] for phase in PHASES if phase in found}
-
-
-def length(source: str) -> int:
-    """The number of lines of code in `blocks`."""
-    return sum(line.code for lines in blocks(source).values() for line in lines)
 
 
 def step_lines(source: str) -> list[int]:
@@ -80,11 +72,11 @@ def step_lines(source: str) -> list[int]:
             parts += [part for part in own if part.name not in AROUND]
         else:
             parts.append(node)
-    decorated = [(part, getattr(part, "decorator_list", [])) for part in parts]
-    firsts = [min([part.lineno, *(one.lineno for one in above)]) for part, above in decorated]
-    ends = [part.end_lineno or part.lineno for part in parts]
-    spans = zip(firsts, ends, strict=True)
-    return sorted({n for first, end in spans for n in range(first - 1, end)}) or everything
+    shown: set[int] = set()
+    for part in parts:
+        first = min([part.lineno, *(one.lineno for one in getattr(part, "decorator_list", []))])
+        shown |= {*range(first - 1, part.end_lineno or first)}
+    return sorted(shown) or everything
 
 
 def _prepares(methods: list[ast.FunctionDef], names: set[str]) -> Iterator[ast.stmt]:

@@ -14,7 +14,7 @@ from bench.record import frame
 from bench.schema.case import SIDE, is_control
 from bench.schema.summary import COLUMNS
 from bench.show import sentences
-from bench.show.page import code, figures
+from bench.show.page import figures
 from bench.show.rows import DIMENSIONS, name_of, records, sides
 from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
 
@@ -38,7 +38,8 @@ def gather(files: Sequence[Path], results: Path) -> Json:
         steps = [row for row in own if not row["control"]]
         for place in dict.fromkeys(map(_place, steps)):
             names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, place), strict=True))}
-            views.append({"place": names, **show(run, steps, place, between)})
+            usual = place[-1] == run.story.header["problem"]["default"]
+            views.append({"place": names, "usual": usual, **show(run, steps, place, between)})
     sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
     return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
 
@@ -55,7 +56,8 @@ def rows(run: Run) -> list[Row]:
     finite = table.where(table.notna() & (table != float("inf")), None)
     found = records(finite)
     for row in found:
-        row["time"], row["of_rounds"] = row[UNDISTURBED[0]] or row["seconds_per_step"], not row[UNDISTURBED[0]]
+        row["of_rounds"] = not row[UNDISTURBED[0]]
+        row["time"] = row["seconds_per_step"] if row["of_rounds"] else row[UNDISTURBED[0]]
         row["of"] = "undisturbed" if {row["key"], row["baseline"]} <= singly else AS_IT_RAN
         row["label"], row["control"] = name_of(row), is_control(row["kind"])
         row["verdict"] = UNPROVEN if row["verdict"] and _unproven(run.doubts) else row["verdict"] or ""
@@ -65,11 +67,10 @@ def rows(run: Run) -> list[Row]:
 def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None) -> Json:
     """The parts of a view, each a sentence and a figure, and the ways whose code can be read."""
     sources, profiles = run.story.header["sources"], cast(dict[str, Json], run.story.profiles)
-    first, *later = sides(run.table)
-    group = [row for row in steps if _place(row) == place]
+    group, (first, *later) = [row for row in steps if _place(row) == place], sides(run.table)
     by_side = {side: [_of_side(row) for row in group if row[SIDE] == side] for side in (first, *later)}
     ways = [row for row in group if row["time"] and row["source_hash"] in sources]
-    pair, unproven = open_pair(ways, sources), _unproven(run.doubts)
+    pair, unproven = open_pair(ways), _unproven(run.doubts)
     said = sentences.answer(by_side[first], ways[pair[1]] if pair else None, unproven)
     parts = [_between(between, place)] if between else []
     sweep = [_of_side(row) for row in steps if _place(row)[:3] == place[:3] and row[SIDE] == first]
@@ -83,35 +84,33 @@ def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | Non
         parts.append(_part("dots", told, figures.pairs, both, [first, side], False))
     timed = [row for row in by_side[first] if row["time"]]
     parts.append(_part("bars", said, figures.bars, timed))
-    wanted = ("label", "time", "of_rounds", "source_hash")
-    lines = [profiles.get(row["key"], {}).get("lines", {}) for row in ways]
-    named = [{name: row[name] for name in wanted} for row in ways]
-    codes = [way | {"lines": took} for way, took in zip(named, lines, strict=True)]
+    names = ("label", "time", "of_rounds", "source_hash")
+    codes = [{name: row[name] for name in names} for row in ways]
+    for row, way in zip(ways, codes, strict=True):
+        way["lines"] = profiles.get(row["key"], {}).get("lines", {})
     return {"parts": parts, "ways": codes, "pair": pair}
 
 
-def open_pair(ways: list[Row], sources: dict[str, str]) -> list[int]:
+def open_pair(ways: list[Row]) -> list[int]:
     """The places of the two ways whose code is open at first: the first whose code differs between
-    sides, else the baseline and `OPEN`, or else the least code; empty without two ways."""
-    base = next((n for n, row in enumerate(ways) if sentences.is_baseline(row)), 0)
+    sides, else the baseline and `OPEN`, or else the slowest; empty without two ways."""
     at = {row["key"]: number for number, row in enumerate(ways)}
     for number, row in enumerate(ways):
-        before = at.get(row["baseline"], number)
-        if row["backend"] == ways[before]["backend"] and row["source_hash"] != ways[before]["source_hash"]:
-            return [before, number]
-
-    def rank(number: int) -> tuple[bool, int]:
-        return ways[number]["backend"] != OPEN, code.length(sources[ways[number]["source_hash"]])
-
+        before = ways[at.get(row["baseline"], number)]
+        if row["backend"] == before["backend"] and row["source_hash"] != before["source_hash"]:
+            return [at[before["key"]], number]
+    base = next((n for n, row in enumerate(ways) if sentences.is_baseline(row)), 0)
     others = [n for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]]
-    return [base, min(others, key=rank)] if others else []
+    preferred = [number for number in others if ways[number]["backend"] == OPEN]
+    return [base, (preferred or others)[-1]] if others else []
 
 
 def compare(base: Run, head: Run, results: Path) -> Json:
     """The comparison of two runs as rows, with what limits it."""
     headers = [run.story.header for run in (base, head)]
-    names = [f"{header['machine_name']} {header['run']}" for header in headers]
-    differ = headers[0]["machine_name"] != headers[1]["machine_name"]
+    machines = [header["machine_name"] for header in headers]
+    differ = machines[0] != machines[1]
+    names = machines if differ else [f"run {header['run']}" for header in headers]
     try:
         found = comparison.of_files([base.story.path], [head.story.path], results)
     except UsageError as error:

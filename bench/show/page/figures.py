@@ -38,7 +38,7 @@ def bars(rows: Sequence[Row]) -> Json:
     errors: Json = {"array": [b - a for a, b in zip(times, high, strict=True)]}
     errors |= {"arrayminus": [b - a for a, b in zip(low, times, strict=True)], "symmetric": False}
     solid = [None if row["of_rounds"] else row["time"] for row in rows]
-    shape = {"orientation": "h", "y": [*range(len(rows))], "width": 0.36, "hoverinfo": "skip"}
+    shape: Json = {"orientation": "h", "y": [*range(len(rows))], "width": 0.36, "hoverinfo": "skip"}
     figure = go.Figure()
     figure.add_bar(x=ran, marker={"color": colors, "opacity": 0.35}, name=AS_IT_RAN, **shape)
     figure.add_bar(x=solid, marker={"color": colors}, name="undisturbed", **shape)
@@ -170,9 +170,9 @@ def _words(row: Row, change: bool = False, judged: bool = True) -> list[str]:
         return ["baseline"]
     if not row["ratio"]:
         return ["no ratio"]
-    ratio = f"{100 * (row['ratio'] - 1):+.1f} %" if change else f"{row['ratio']:.2f} times"
+    ratio = f"{100 * (row['ratio'] - 1):+.1f} %" if change else f"{row['ratio']:.3f} times"
     verdict = [(row["verdict"] or "not judged").lower()] if judged else []
     low, high = row["ratio_low"], row["ratio_high"]
-    interval = f"{low:.2f}–{high:.2f}" if low and high and judged else ""
+    interval = f"{low:.3f}–{high:.3f}" if low and high and judged else ""
     ran = AS_IT_RAN if row.get("of") == AS_IT_RAN else ""
     return [" · ".join([ratio, *verdict]), " ".join(filter(None, (interval, ran)))]

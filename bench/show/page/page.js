@@ -10,6 +10,7 @@ const views = all(".view").map((node) => ({
   place: JSON.parse(node.dataset.place),
   ways: JSON.parse(node.dataset.ways),
   pair: JSON.parse(node.dataset.pair),
+  usual: JSON.parse(node.dataset.usual),
 }));
 
 function fill(select, options, value) {
@@ -17,10 +18,10 @@ function fill(select, options, value) {
   select.closest("label").hidden = options.length < 2;
 }
 
-// The view that has the changed value, and most of the others.
+// The view that has the changed value and most of the others, and rather the problem's usual shape.
 function choose(changed) {
   const wanted = Object.fromEntries([...choice].map((select) => [select.name, select.value]));
-  const agree = (view) => Object.keys(wanted).filter((name) => view.place[name] === wanted[name]).length;
+  const agree = ({ place, usual }) => Object.keys(wanted).filter((name) => place[name] === wanted[name]).length + usual / 2;
   const possible = views.filter(
     ({ place }) => place.run === wanted.run && (changed === "run" || place[changed] === wanted[changed]),
   );

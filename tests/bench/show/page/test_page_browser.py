@@ -57,7 +57,7 @@ def test_selectors_show_what_was_chosen_and_hide_what_does_not_vary(page):
     assert _shown(page).startswith(f"At 16{SHAPE[2:]}: fast is the fastest of 3 ways")
     assert page.locator("[name=threads]").is_hidden()
     page.select_option("[name=run]", "0")
-    assert _shown(page) == "fast is the fastest of 3 ways; it takes 160 µs less a step than base."
+    assert _shown(page) == "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."
     assert page.locator("[name=device]").is_hidden()
     assert "2026-01-02 03:04; cpu · float32 · 1 thread" in page.locator("[name=run] option").first.inner_text()
     assert page.locator(".run:not([hidden])").count() == 1
