@@ -116,7 +116,7 @@ def compare(base: Run, head: Run, results: Path) -> Json:
     except UsageError as error:
         return {"rows": [], "names": names, "notes": [str(error)], "differ": differ}
     table = found.table.astype(object).where(found.table.notna(), None)
-    notes = [] if differ else [*found.doubts, *found.left_out]
+    notes = [] if differ else [*found.doubts, *found.left_out, *found.lost]
     return {"rows": table.to_dict("records"), "names": names, "notes": notes, "differ": differ}
 
 
@@ -144,16 +144,16 @@ def _cell(row: Row, names: Sequence[str], unit: str) -> str:
 
 
 def _between(found: Json, place: tuple[Any, ...]) -> Json:
-    """A sentence and a figure about a place in two runs."""
+    """A sentence and a figure about a place in two runs, and what limits their comparison."""
     own = [_of_side(row) for row in found["rows"] if _place(row) == place and row["ratio"]]
+    unproven, differ, names = _unproven(found["notes"]), found["differ"], found["names"]
     for row in own:
         row["times"] = [row[f"{name}_seconds_per_step"] for name in ("base", "head")]
-    if found["differ"]:
-        said = sentences.machines(own, *found["names"])
-    else:
-        said = sentences.changes(own, found["names"][0], _unproven(found["notes"]))
-    part = _part("dots", said, figures.pairs, own, found["names"], found["differ"])
-    return part | {"notes": found["notes"]}
+        row["verdict"] = UNPROVEN if unproven else row["verdict"]
+    said = sentences.machines(own, *names) if differ else sentences.changes(own, names[0], unproven)
+    reasons = "; ".join(row["reason"] for row in own if not differ).split("; ")
+    notes = [*found["notes"], *dict.fromkeys(filter(None, reasons))]
+    return _part("dots", said, figures.pairs, own, names, differ) | {"notes": notes}
 
 
 def _part(kind: str, sentence: str, draw: Any, own: list[Row], *arguments: Any) -> Json:

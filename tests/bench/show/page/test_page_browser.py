@@ -11,7 +11,7 @@ DRAWN = ".view:not([hidden]) .chart svg.main-svg"
 def address(written, tmp_path_factory):
     """A page of two runs; the later one has two devices, dtypes and shapes."""
     folder = tmp_path_factory.mktemp("runs")
-    early = journal(folder / "20260101T000000Z", cpu=HOSTILE, lines={"10": 4e-4, "12": 1e-5})
+    early = journal(folder / "20260101T000000Z", cpu=HOSTILE, lines={"7": 4e-4, "9": 1e-5})
     many = {"devices": ("cpu", "cuda"), "dtypes": ("float32", "float64"), "shapes": (SHAPE, f"16{SHAPE[2:]}")}
     late = journal(folder / "20260102T000000Z", names={"slow": HOSTILE}, cpu=HOSTILE, **many)
     return written(early, late)
