@@ -1,20 +1,38 @@
 """If these fail, someone who opens the page sees errors, or a choice that does not work."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from tests.bench.show.page.made import HOSTILE, SHAPE, journal
 
+report = pytest.importorskip("bench.show.page", reason="the extra report is not installed")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 DRAWN = ".view:not([hidden]) .chart svg.main-svg"
 
 
 @pytest.fixture(scope="module")
-def address(written, tmp_path_factory):
+def browser():
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser: none of {', '.join(BROWSERS)} is installed")
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"]
+    with api.sync_playwright() as running:
+        yield running.chromium.launch(executable_path=program, args=arguments)
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
     """A page of two runs; the later one has two devices, dtypes and shapes."""
     folder = tmp_path_factory.mktemp("runs")
     early = journal(folder / "20260101T000000Z", cpu=HOSTILE, lines={"7": 4e-4, "9": 1e-5})
     many = {"devices": ("cpu", "cuda"), "dtypes": ("float32", "float64"), "shapes": (SHAPE, f"16{SHAPE[2:]}")}
     late = journal(folder / "20260102T000000Z", names={"slow": HOSTILE}, cpu=HOSTILE, **many)
-    return written(early, late)
+    target = folder / "report.html"
+    target.write_text(report.build([early, late], Path("results")), encoding="utf-8")
+    return target.as_uri()
 
 
 @pytest.fixture
