@@ -84,7 +84,7 @@ def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | Non
         parts.append(_part("dots", told, figures.pairs, both, [first, side], False))
     timed = [row for row in by_side[first] if row["time"]]
     parts.append(_part("bars", said, figures.bars, timed))
-    names = ("label", "time", "of_rounds", "source_hash")
+    names = ("label", "time", "seconds_per_step", "of_rounds", "source_hash")
     codes = [{name: row[name] for name in names} for row in ways]
     for row, way in zip(ways, codes, strict=True):
         way["lines"] = profiles.get(row["key"], {}).get("lines", {})

@@ -18,10 +18,10 @@ from bench.show.bars import is_wide
 from bench.show.sentences import AS_IT_RAN, Json, Row, is_baseline
 from bench.units import seconds
 
-ROW, AXIS, RIGHT, LEGEND = 58, 30, 150, 26
+ROW, AXIS, RIGHT, LEGEND = 58, 46, 164, 26
 """Pixels: a way, the axis, the words at the right, the legend."""
 COLORS = {FASTER: "#0072b2", SLOWER: "#d55e00"}
-BASE, OTHER = "#5d6b7a", "#8a94a0"
+BASE, OTHER, HEAD = "#5d6b7a", "#8a94a0", "#9467bd"
 EDGES = (0.5, 0.8, 0.95, 1.05, 1.25, 2.0)
 SCALE = ("#4a9fdc", "#86c0ea", "#c0ddf2", "#e6e9ec", "#f7d9bb", "#f2b27a", "#e88a3c")
 """Below, between and above the ratios `EDGES`: blue is faster; all are legible under dark text."""
@@ -53,7 +53,7 @@ def bars(rows: Sequence[Row]) -> Json:
 def pairs(rows: Sequence[Row], names: Sequence[str], as_bars: bool) -> Json:
     """A way per line with the two times `row["times"]`: as dots, or as bars, which are not judged."""
     figure = go.Figure()
-    for side, (name, color) in enumerate(zip(names, (BASE, COLORS[SLOWER]), strict=True)):
+    for side, (name, color) in enumerate(zip(names, (BASE, HEAD), strict=True)):
         times = [row["times"][side] for row in rows]
         look: Json = {"x": times, "name": _text(name), "hoverinfo": "skip", "marker": {"color": color}}
         if as_bars:
@@ -136,10 +136,10 @@ def _scaled(
     """With an axis that reaches the last whisker, logarithmic where times are far apart."""
     if is_wide(times):
         low, high = math.floor(math.log10(min(times))), math.log10(1.1 * max(ends))
-        figure.update_xaxes(type="log", range=[low, high], dtick=1)
+        figure.update_xaxes(type="log", range=[low, high], dtick=1, title="time of a step, logarithmic")
     else:
-        figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, zeroline=False)
-    figure.update_xaxes(tickformat="~s", ticksuffix="s", fixedrange=True)
+        figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, title="time of a step")
+    figure.update_xaxes(zeroline=False, tickformat="~s", ticksuffix="s", fixedrange=True)
     figure.update_layout(showlegend=top == LEGEND)
     figure.update_yaxes(visible=False, range=[lines - 0.45, -0.55], fixedrange=True)
     return _finished(figure, top + AXIS + ROW * lines, {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
