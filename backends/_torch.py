@@ -1,6 +1,6 @@
-"""What every torch backend does outside its step: place the data, hand the weights in and out, wait for the device.
+"""What torch steps do outside `step()`: where they can run, place data, take and give weights, wait.
 
-Nothing here may run inside `step()`.
+`TorchDevice` knows no problem; steps of other problem folders build on it too.
 """
 
 import torch
@@ -8,8 +8,10 @@ import torch
 from backends.api import Problem, State, TrainStep, weights_dtype
 
 
-class TorchStep(TrainStep):
-    devices = ("cpu", "cuda")  # the code is the same for every accelerator, but on no other has a step been proven
+class TorchDevice(TrainStep):
+    """A step on a device of torch, in the dtype that `placed` names."""
+
+    devices = ("cpu", "cuda")  # the code is the same for every accelerator; proven on these
     libraries = ("torch",)
 
     @classmethod
@@ -24,11 +26,33 @@ class TorchStep(TrainStep):
         return f"finds {found} {kind.upper()} devices with torch {torch.__version__}, not {device}"
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
-        placed = {"device": device, "dtype": getattr(torch, weights_dtype(dtype))}
-        self.x = torch.tensor(problem.x, **placed)  # (N, D_in)
-        self.y = torch.tensor(problem.y, **placed)  # (N, D_out)
-        self.w1 = torch.tensor(problem.w1, **placed)  # (D_in, H)
-        self.w2 = torch.tensor(problem.w2, **placed)  # (H, D_out)
+        self.device = torch.device(device)
+        self.placed = {"device": self.device, "dtype": getattr(torch, weights_dtype(dtype))}
+
+    def synchronize(self) -> None:
+        if self.device.type != "cpu":
+            torch.accelerator.synchronize(self.device)
+
+    def mark(self) -> torch.Event | None:
+        if self.device.type == "cpu":
+            return None
+        event = torch.Event(self.device, enable_timing=True)
+        event.record(torch.accelerator.current_stream(self.device))
+        return event
+
+    def seconds_between(self, start: torch.Event, end: torch.Event) -> float:
+        return start.elapsed_time(end) / 1000  # milliseconds
+
+
+class TorchStep(TorchDevice):
+    """The default problem's data and weights as tensors."""
+
+    def __init__(self, problem: Problem, device: str, dtype: str) -> None:
+        super().__init__(problem, device, dtype)
+        self.x = torch.tensor(problem.x, **self.placed)  # (N, D_in)
+        self.y = torch.tensor(problem.y, **self.placed)  # (N, D_out)
+        self.w1 = torch.tensor(problem.w1, **self.placed)  # (D_in, H)
+        self.w2 = torch.tensor(problem.w2, **self.placed)  # (H, D_out)
         self.learning_rate = problem.learning_rate
 
     def get_state(self) -> State:
@@ -39,23 +63,9 @@ class TorchStep(TrainStep):
         self.w1.detach().copy_(torch.tensor(w1))
         self.w2.detach().copy_(torch.tensor(w2))
 
-    def synchronize(self) -> None:
-        if self.x.device.type != "cpu":
-            torch.accelerator.synchronize(self.x.device)
-
-    def mark(self) -> torch.Event | None:
-        if self.x.device.type == "cpu":
-            return None
-        event = torch.Event(self.x.device, enable_timing=True)
-        event.record(torch.accelerator.current_stream(self.x.device))
-        return event
-
-    def seconds_between(self, start: torch.Event, end: torch.Event) -> float:
-        return start.elapsed_time(end) / 1000  # milliseconds
-
 
 class TorchAutogradStep(TorchStep):
-    """State that record what is done to them."""
+    """Weights that record what is done to them."""
 
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)

@@ -84,8 +84,22 @@ class Definition:
         return dict(zip(self.module.SIZES, map(int, shape.split("x")), strict=True))
 
     def constants(self, shape: str) -> dict[str, float]:
-        values = self.module.constants(**self.sizes(shape))
+        values = self._call("constants", **self.sizes(shape))
         return {name: float(value) for name, value in values.items()}
+
+    def _call(self, function: str, *arguments: Any, **sizes: int) -> Any:
+        """What a function of `problem.py` returns. Raises `UsageError`."""
+        try:
+            result = getattr(self.module, function)(*arguments, **sizes)
+            if function.startswith("draw"):
+                result = {name: np.array(array, np.float64) for name, array in result.items()}
+        except Exception as error:
+            shape = "x".join(map(str, sizes.values()))
+            raise UsageError(
+                f"{self.folder / NAME}: {function} raises {type(error).__name__}: {error} (shape "
+                f"{shape}); docs/your-own-problem.md says what it returns."
+            ) from None
+        return result
 
     def as_record(self) -> ProblemRecord:
         """For a journal's header."""
@@ -100,18 +114,18 @@ class Definition:
         return data + 4 * state + (1 << 20)
 
     def operations(self, shape: str) -> int:
-        return int(self.module.operations(**self.sizes(shape)))
+        return int(self._call("operations", **self.sizes(shape)))
 
     def bytes_moved(self, shape: str, dtype: str) -> int:
         """Bytes that a step has to move at least."""
-        numbers = int(self.module.numbers_moved(**self.sizes(shape)))
+        numbers = int(self._call("numbers_moved", **self.sizes(shape)))
         return numbers * np.dtype(weights_dtype(dtype)).itemsize
 
     def draw(self, shape: str, dtype: str, seed: int) -> Problem:
         """The problem of a seed, each number exact in the dtype of the state."""
         sizes, rng = self.sizes(shape), np.random.default_rng(seed)
-        data = self.module.draw_data(rng, **sizes)
-        state = self.module.draw_state(rng, **sizes)
+        data = self._call("draw_data", rng, **sizes)
+        state = self._call("draw_state", rng, **sizes)
         constants = self.constants(shape)
         return Problem(
             tuple(sizes.values()), _rounded(data, dtype), _rounded(state, dtype), constants
@@ -119,7 +133,7 @@ class Definition:
 
     def draw_state(self, shape: str, dtype: str, seed: int) -> tuple[Float64, ...]:
         """Another state for the same data."""
-        state = self.module.draw_state(np.random.default_rng(seed), **self.sizes(shape))
+        state = self._call("draw_state", np.random.default_rng(seed), **self.sizes(shape))
         return tuple(_rounded(state, dtype).values())
 
     def sizes_of(self, problem: Problem) -> dict[str, int]:
@@ -149,7 +163,7 @@ class Definition:
 
 def _rounded(arrays: Mapping[str, Any], dtype: str) -> dict[str, Float64]:
     held = weights_dtype(dtype)
-    return {name: np.array(a).astype(held).astype(np.float64) for name, a in arrays.items()}
+    return {name: a.astype(held).astype(np.float64) for name, a in arrays.items()}
 
 
 @cache
@@ -176,4 +190,16 @@ def _load(folder: Path) -> Definition:
             raise UsageError(
                 f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs."
             )
-    return Definition(folder, module, digest)
+    definition = Definition(folder, module, digest)
+    if not definition.small:
+        raise UsageError(f"{file}: SMALL is empty; add shapes to prove steps at, such as ('7x5',).")
+    for shape in (definition.default, *definition.small):
+        try:
+            definition.check_shape(shape)
+        except ValueError:
+            names = "x".join(module.SIZES)
+            raise UsageError(
+                f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {names}, whole "
+                "numbers of at least 1."
+            ) from None
+    return definition

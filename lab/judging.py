@@ -78,9 +78,9 @@ def _steps(asked: argparse.Namespace, problem: Any) -> dict[str, Any]:
             build = load(path)
         except MissingLibrary:
             continue
-        if build.why_not("cpu", asked.dtype) is None and build.least_threads == 1:
-            if build.steps_per_call == 1:
-                found[name] = build(problem, "cpu", asked.dtype)
+        alone = build.least_threads == 1 and build.steps_per_call == 1
+        if alone and build.why_not("cpu", asked.dtype) is None:
+            found[name] = build(problem, "cpu", asked.dtype)
     return found
 
 

@@ -193,7 +193,7 @@ def _benchmark(entry: dict[str, Any]) -> dict[str, Any]:
     """Ours say what they are in `extra_info`; of another suite's, the name stands for the whole case."""
     facts = {**(entry.get("params") or {}), **(entry.get("extra_info") or {})}
     ours = {name: facts[name] for name in (*CASE_COLUMNS, *TEXTS) if facts.get(name) is not None}
-    plain = {"backend": entry["fullname"], "device": "unknown", "dtype": "unknown", **dict.fromkeys(CASE_COLUMNS[3:], 1)}
+    plain = {"backend": entry["fullname"], "device": "unknown", "dtype": "unknown", "threads": 1, "shape": "unknown"}
     return {
         **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": entry["stats"]["mean"], "replicated": False,
     }  # fmt: skip

@@ -8,6 +8,7 @@ from dataclasses import replace
 from backends.api import DTYPES
 from bench.cli._arguments import Parsers, command, number
 from bench.errors import ExitCode
+from bench.problem import NAME
 from bench.settings import Settings
 
 
@@ -50,6 +51,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Proves the selected backends against the reference, untimed, and shows their errors."""
+    from bench.judge.gradients import central_differences
     from bench.measure.catalogue import catalogue
     from bench.measure.conductor import prove
     from bench.plan.cases import make_plan
@@ -61,5 +63,7 @@ def verify(arguments: argparse.Namespace) -> int:
     plan = make_plan(settings, *catalogue(settings))
     proofs = prove(plan)
     backend_tables.show_proofs(plan, proofs, grid.console())
-    failed = any(proof["record"] == "failure" for proof in proofs.values())
+    agrees, sentence = central_differences(plan.definition)
+    print(f"the reference ({plan.definition.folder.name}/{NAME}) {sentence}.")
+    failed = not agrees or any(proof["record"] == "failure" for proof in proofs.values())
     return ExitCode.WRONG if failed or any(hole.asked_for for hole in plan.holes) else ExitCode.FINE

@@ -10,6 +10,7 @@ import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,12 @@ import numpy as np
 
 from backends.api import Problem
 from bench.judge.comparing import Distances, Reference
+from bench.judge.noise import Noise, sample
 from bench.problem import Definition, Float64, Run
 
 FILE = "mistakes.py"
-ALIKE = 2.0
-"""A wrong step is a known mistake if it is at most so many times farther from it than it may be."""
+MISTAKEN = 0.1
+"""Relative errors above this are not rounding."""
 LOW_PRECISION = 0.05
 """Relative errors below this are what arithmetic in a lower precision gives."""
 Mistake = tuple[str, Callable[..., Any]]
@@ -45,7 +47,7 @@ def diagnose(
     wrong = [name for name in errors if not errors[name] <= allowed[name]]
     arrays = [name for name in wrong if name != "loss"]
     after = "" if steps == 1 else f" in {steps} steps"
-    if hint := _known_mistake(definition, problem, reference, losses, state, earlier):
+    if hint := _known_mistake(definition, problem, reference, losses, state, dtype, earlier):
         return f"{_what(arrays, reference, state, errors)}{after}: {hint}"
     if not arrays:
         known = _loss_factor(definition, problem, reference, losses)
@@ -59,10 +61,14 @@ def diagnose(
         f"{errors[name]:.2g}, allowed {allowed[name]:.2g}; "
     )
     if errors[name] < LOW_PRECISION and ("loss" not in wrong or errors["loss"] < LOW_PRECISION):
-        return text + f"an error this small is what arithmetic in a lower precision than {dtype} gives"
+        return (
+            text + f"an error this small is what arithmetic in a lower precision than {dtype} gives"
+        )
     if "loss" in wrong and steps == 1:
         loss = errors["loss"]
-        return text + f"its loss is wrong too (relative error {loss:.2g}): see the forward pass first"
+        return (
+            text + f"its loss is wrong too (relative error {loss:.2g}): see the forward pass first"
+        )
     return text + "its first loss is right: see the backward pass, the update and set_state()"
 
 
@@ -73,7 +79,7 @@ def _what(
     if not arrays:
         return "computes a wrong loss"
     names = list(reference.names)
-    joined = " and ".join(arrays)
+    joined = _join(arrays)
     factors = []
     for name in arrays:
         place = names.index(name)
@@ -89,6 +95,12 @@ def _what(
     if math.isfinite(mean) and max(factors) - min(factors) < 1e-3 * abs(mean):
         return f"moves {joined} {mean:.4g} times as far as it should"
     return f"updates {joined} wrongly"
+
+
+def _join(names: Sequence[str]) -> str:
+    if len(names) <= 4:
+        return " and ".join(names)
+    return f"{', '.join(names[:3])} and {len(names) - 3} more arrays"
 
 
 def _projected(moved: Any, right: Any) -> tuple[float, float]:
@@ -107,30 +119,37 @@ def _known_mistake(
     reference: Reference,
     losses: Float64,
     state: Sequence[Float64],
+    dtype: str,
     earlier: Earlier | None,
 ) -> str:
     """The hint of the mistake that explains the step; empty if none does."""
-    steps, allowed = len(reference.exact.losses), reference.allowed(len(losses))
-    for hint, step in _mistakes(definition.folder):
-        memory: dict[str, Any] = {}
-        with np.errstate(all="ignore"):
+    start, steps = tuple(reference.start), len(reference.exact.losses)
+    for hint, step in mistakes(definition.folder):
+
+        def run(noise: Noise | None = None, step: Callable[..., Any] = step) -> Run:
+            memory: dict[str, Any] = {}
             if earlier:
                 definition.run(problem, *earlier, step, memory)
-            run = definition.run(problem, reference.start, steps, step, memory)
-        if _is_near(reference, run, losses, state, allowed):
-            return hint
+            if noise:
+                return sample(definition, problem, start, steps, noise, step, memory)
+            return definition.run(problem, start, steps, step, memory)
+
+        def draw(number: int, run: Callable[..., Run] = run) -> Run:
+            return run(Noise.of(dtype, number))
+
+        with np.errstate(all="ignore"):
+            mistaken = replace(reference, exact=run(), draw=draw, relative=None, samples=[])
+            if _is_near(mistaken, losses, state):
+                return hint
     return ""
 
 
-def _is_near(
-    reference: Reference,
-    run: Run,
-    losses: Float64,
-    state: Sequence[Float64],
-    allowed: Distances,
-) -> bool:
-    apart = reference.distances(losses, state, run)
-    return all(apart[name] <= ALIKE * allowed[name] for name in allowed)
+def _is_near(mistaken: Reference, losses: Float64, state: Sequence[Float64]) -> bool:
+    """Whether a step ends where a mistake ends, as far as rounding allows there."""
+    found = mistaken.errors(losses, state)
+    if not all(error <= MISTAKEN for error in found.values()):
+        return False  # without the cost of noisy runs
+    return mistaken.compare(losses, state) is not None
 
 
 def _loss_factor(
@@ -157,7 +176,7 @@ def _products(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:
 
 
 @cache
-def _mistakes(folder: Path) -> list[Mistake]:
+def mistakes(folder: Path) -> list[Mistake]:
     """Hint and step of each mistake that the problem folder lists."""
     file = folder / FILE
     if not file.is_file():

@@ -7,8 +7,9 @@ Oliveira Castro & Petit, *Verificarlo*, 2016).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -34,28 +35,62 @@ EXACT = {
     np.conjugate,
 }
 """Operations whose results need no rounding."""
-UNSUPPORTED = {np.dot, np.vdot, np.inner, np.einsum, np.tensordot, np.cumsum, np.cumprod, np.convolve}
+UNSUPPORTED = {
+    np.dot,
+    np.vdot,
+    np.inner,
+    np.einsum,
+    np.tensordot,
+    np.cumsum,
+    np.cumprod,
+    np.convolve,
+}
+CONSTANTS = 2.0
+"""Standard deviation of the error of a constant, in rounding errors."""
 BLOCK = 10
 """Sums are added in blocks: a sum of k terms counts as k / 10 roundings of its size."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Noise:
     """Random relative errors; `products` is that of a matrix product's operands."""
 
     rng: np.random.Generator
     unit: float
     products: float
+    held: str
+    """NumPy's name of the dtype that holds state and constants."""
+    factors: list[float] = field(default_factory=list)
+    """Of the rounding errors of constants, in the order in which a step uses them."""
+    uses: int = 0
+    """Of such constants so far in the current step."""
 
     @classmethod
     def of(cls, dtype: str, seed: int) -> Noise:
         rounding = DTYPES[dtype]
         products = rounding.product_rounding
         rng = np.random.Generator(np.random.SFC64(seed))
-        return cls(rng, rounding.rounding, products if products > rounding.rounding else 0.0)
+        products = products if products > rounding.rounding else 0.0
+        return cls(rng, rounding.rounding, products, rounding.weights)
+
+    def constant(self, value: float) -> float:
+        """A number of the code where it is used: each place rounds it or not, in all steps alike.
+
+        So the error does not average out: rounding Adam's 0.999 shifts every update.
+        """
+        error = float(np.dtype(self.held).type(value)) - value
+        if error:
+            if self.uses == len(self.factors):
+                self.factors.append(CONSTANTS * self.rng.standard_normal())
+            error *= self.factors[self.uses]
+            self.uses += 1
+        return value + error
 
     def scaled(self, size: Float64 | float, unit: float) -> Float64:
-        """Normal noise with standard deviation `unit * size`, in the shape of `size`."""
+        """Normal noise with standard deviation `unit * size`, in the shape of `size`; infinities
+        and NaN stay as they are."""
+        if not (finite := np.isfinite(size)).all():
+            size = np.where(finite, size, 0.0)
         normal = self.rng.standard_normal(np.shape(size), np.float32)
         return np.multiply(normal, unit * np.asarray(size), dtype=np.float64)
 
@@ -64,6 +99,8 @@ class Noisy(np.ndarray[Any, Any]):
     """A float64 array whose operations add noise."""
 
     noise: Noise | None = None
+    constant: float | None = None
+    """The exact value of a constant of the problem."""
 
     def __array_finalize__(self, other: Any) -> None:
         self.noise = getattr(other, "noise", None)
@@ -71,15 +108,17 @@ class Noisy(np.ndarray[Any, Any]):
     def __array_ufunc__(
         self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any
     ) -> Any:
-        plain = [_plain(value) for value in inputs]
-        options = {name: _plain(value) for name, value in options.items()}
         noise = next(filter(None, (getattr(v, "noise", None) for v in (*inputs, *(out or ())))))
+        plain = [_operand(value, noise) for value in inputs]
+        options = {name: _plain(value) for name, value in options.items()}
         if ufunc is np.matmul and method == "__call__":
             result = _product(noise, *plain)
         else:
             result = getattr(ufunc, method)(*plain, **options)
             if ufunc not in EXACT and np.asarray(result).dtype == np.float64:
-                result = result + noise.scaled(_size(ufunc, method, plain, result, options), noise.unit)
+                result = result + noise.scaled(
+                    _size(ufunc, method, plain, result, options), noise.unit
+                )
         if out:
             _plain(out[0])[...] = result
             return out[0]
@@ -101,6 +140,11 @@ def _plain(value: Any) -> Any:
     return value.view(np.ndarray) if isinstance(value, Noisy) else value
 
 
+def _operand(value: Any, noise: Noise) -> Any:
+    constant = value if isinstance(value, float) else getattr(value, "constant", None)
+    return _plain(value) if constant is None else noise.constant(constant)
+
+
 def _noisy(value: Any, noise: Noise | None) -> Any:
     if not isinstance(value, np.ndarray | np.float64) or np.asarray(value).dtype != np.float64:
         return value
@@ -120,7 +164,9 @@ def _product(noise: Noise, a: Float64, b: Float64) -> Float64:
     return result + noise.scaled(result, noise.products) if noise.products else result
 
 
-def _size(ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]) -> Any:
+def _size(
+    ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]
+) -> Any:
     """What the error of an operation is relative to, times its number of roundings."""
     if method == "reduce" and ufunc is np.add:
         terms = np.asarray(inputs[0])
@@ -131,10 +177,34 @@ def _size(ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapp
 
 
 def sample(
-    definition: Definition, problem: Problem, state: tuple[Float64, ...], steps: int, noise: Noise
+    definition: Definition,
+    problem: Problem,
+    state: tuple[Float64, ...],
+    steps: int,
+    noise: Noise,
+    variant: Callable[..., Any] | None = None,
+    memory: dict[str, Any] | None = None,
 ) -> Run:
-    """The same steps with the noise of a dtype."""
+    """The same steps with the noise of a dtype; with `variant` a mistaken step's."""
+    data = {name: _noisy(array, noise) for name, array in problem.data.items()}
+    constants: Any = {name: _constant(value, noise) for name, value in problem.constants.items()}
 
-    noisy = replace(problem, data={n: _noisy(a, noise) for n, a in problem.data.items()})
-    run = definition.run(noisy, tuple(_noisy(array, noise) for array in state), steps)
+    taken = variant or definition.module.step
+
+    @wraps(taken)
+    def step(*given: Any, **options: Any) -> Any:
+        noise.uses = 0
+        return taken(*given, **options)
+
+    noisy, start = (
+        replace(problem, data=data, constants=constants),
+        [_noisy(a, noise) for a in state],
+    )
+    run = definition.run(noisy, start, steps, step, memory)
     return Run(run.losses, tuple(_plain(array) for array in run.state))
+
+
+def _constant(value: float, noise: Noise) -> Any:
+    result = _noisy(np.float64(value), noise)
+    result.constant = value
+    return result

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
 from bench.errors import UsageError, Wrong
+from bench.judge.checking import check, check_mistakes
 from bench.judge.comparing import Distances, Errors, Reference
 from bench.judge.diagnosis import Earlier, diagnose
 from bench.judge.noise import Noise, sample
@@ -103,6 +104,10 @@ class Questions:
     def timed_problem(self, shape: str, dtype: str) -> Problem:
         """The problem that is timed: the same in the whole run, for every backend."""
         if (shape, dtype) not in self._problems:
+            if not self._problems:
+                check_mistakes(self.definition)
+            for each in (self.definition.small[0], shape):
+                check(self.definition, each, dtype)
             self._problems[shape, dtype] = self.definition.draw(shape, dtype, self.seed)
         return self._problems[shape, dtype]
 

@@ -27,11 +27,11 @@ def ask(checkout: Path, *arguments: str) -> bytes:
     return done.stdout
 
 
-def commit() -> str | None:
-    """The commit of the checkout this code stands in, marked `+dirty` if files differ from it."""
+def commit(checkout: Path = ROOT, *paths: str) -> str | None:
+    """The commit of a checkout, by default of this code's; `+dirty` if files in `paths` differ."""
     try:
-        head = ask(ROOT, "rev-parse", "HEAD").decode().strip()
-        changes = ask(ROOT, "status", "--porcelain", "--", "backends", "bench")
+        head = ask(checkout, "rev-parse", "HEAD").decode().strip()
+        changes = ask(checkout, "status", "--porcelain", "--", *(paths or ("backends", "bench")))
     except GitError:
         return None
     return head + ("+dirty" if changes.strip() else "")

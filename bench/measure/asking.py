@@ -52,7 +52,10 @@ def ask_judge(judge: Handle, do: str, **request: Any) -> Reply:
 def receive_from_judge(judge: Handle) -> Reply:
     """The judge's reply to what was sent before. Raises `UsageError`."""
     try:
-        return _checked(judge.receive())
+        reply = judge.receive()
+        if reply["status"] == "usage":
+            raise UsageError(str(reply.get("reason")))
+        return _checked(reply)
     except (CaseFailed, Died) as failed:
         raise _judge_failed(failed) from None
 

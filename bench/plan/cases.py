@@ -167,7 +167,14 @@ def _check_dtypes(settings: Settings, backends: dict[str, Backend]) -> None:
 def _check_baseline(settings: Settings, first: Side, backends: dict[str, Backend]) -> None:
     name = settings.baseline
     if name not in backends:
-        raise unknown("backend", name, list(backends), "BENCH_BASELINE")
+        if name != Settings().baseline:
+            raise unknown("backend", name, list(backends), "BENCH_BASELINE")
+        own = [backend.name for backend in backends.values() if backend.proven]
+        known = f"one of {', '.join(own)}" if own else "a backend, once there is one"
+        raise UsageError(
+            f"{settings.problem_folder}: has no {name}.py, which ratios refer to by default; "
+            f"write it, or set BENCH_BASELINE to {known}."
+        )
     if name not in first.backends or first.backends[name].missing:
         raise UsageError(
             f"BENCH_BASELINE={at(name, first.label)}: it {first.reason(name, 'cpu', 'float32')}; "

@@ -23,6 +23,8 @@ RESERVED = ("all", "seed", "rung", *CONTROLS)
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
 INHERITED = "\n\n"
 """Stands between a backend's source and that of the step it inherits."""
+_FOLDERS: set[str] = set()
+"""Folders on `sys.path` whose files were imported, besides those of `_PACKAGES`."""
 NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
 
 
@@ -139,8 +141,7 @@ def idea(source: str) -> str:
 def _import(path: Path) -> Any:
     if path.parent in _PACKAGES:
         return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
-    if str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))  # a family's shared file is imported by its name
+    _put_first(path.parent)
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, path)
@@ -154,6 +155,19 @@ def _import(path: Path) -> Any:
             del sys.modules[name]
             raise
     return sys.modules[name]
+
+
+def _put_first(folder: Path) -> None:
+    """Makes the folder's shared files importable by their names, not those of another folder."""
+    if str(folder) in sys.path:
+        sys.path.remove(str(folder))
+    place = min((sys.path.index(other) for other in _FOLDERS if other in sys.path), default=None)
+    sys.path.insert(len(sys.path) if place is None else place, str(folder))
+    _FOLDERS.add(str(folder))
+    for shared in folder.glob("_*.py"):
+        loaded = getattr(sys.modules.get(shared.stem), "__file__", None)
+        if loaded and Path(loaded) != shared:
+            del sys.modules[shared.stem]
 
 
 def _is_ours(library: str) -> bool:

@@ -1,7 +1,7 @@
-"""Makes two sides: of revisions in git, of the files as they are, and of these under variables that libraries read; for
-`python -m bench run --against REVISION` and `NAME=VALUE`.
+"""Makes two sides, for `python -m bench run --against`: of the problem's folder at revisions in git,
+as it lies here, and under variables that libraries read.
 
-It must never touch the checkout, nor leave a file behind.
+Changes nothing in the checkout and leaves no file behind.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bench.errors import UsageError
 from bench.machine import git
 from bench.paths import BACKENDS, ROOT
 from bench.plan.sides import Side
+from bench.schema.records import SideFacts
 from bench.settings import Settings
 
 HERE = "here"
@@ -27,70 +28,68 @@ NAME = "[A-Za-z_][A-Za-z0-9_]*="
 UNSAFE, LONGEST = re.compile(r"[^A-Za-z0-9._-]+"), 20
 """What no label has, and how many characters it has at most: of a revision the first ones, of variables the last words."""
 SHARED = ("__init__.py", "api.py", "problem.py")
-"""Files that both sides take from here: one contract and one reference prove both."""
+"""What both sides take from here: one contract and one reference prove both."""
 
 
 @contextmanager
-def against(revision: str, settings: Settings, head: str | None = None) -> Iterator[tuple[Side, Side]]:
-    """The sides of `backends/` at a revision, in a folder that is gone afterwards, and at `head`; by default as they lie here.
-    Either may be `NAME=VALUE,NAME=VALUE` instead: as they lie here, under these variables.
+def against(
+    revision: str, settings: Settings, head: str | None = None
+) -> Iterator[tuple[Side, Side]]:
+    """The sides of the problem's folder at a revision, in a folder that is gone afterwards, and at
+    `head`; by default as it lies here.
 
-    Raises `UsageError` if there is no such revision, or no backends in it.
+    Either may be `NAME=VALUE,NAME=VALUE` instead: as it lies here, under these variables. Raises
+    `UsageError` if there is no such revision, or no such folder in it.
     """
     if settings.pythons:
-        raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
+        raise UsageError(
+            "BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out."
+        )
+    problem = settings.problem_folder
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
-        base = _side(revision, Path(name).resolve() / "base", settings)
-        now = _here(HERE, {})
+        base = _side(revision, Path(name).resolve() / "base", problem)
+        now = _here(HERE, {}, problem)
         if head is not None:
-            now = _side(head, Path(name).resolve() / "head", settings)
+            now = _side(head, Path(name).resolve() / "head", problem)
         yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
 
 
-def _here(label: str, variables: dict[str, str]) -> Side:
-    return Side(label, variables=variables, facts={"commit": git.commit(), "variables": variables})
+def _here(label: str, variables: dict[str, str], problem: Path) -> Side:
+    commit = git.commit() if problem == BACKENDS else git.commit(problem, ".")
+    return Side(label, variables=variables, facts={"commit": commit, "variables": variables})
 
 
-def _side(revision: str, folder: Path, settings: Settings) -> Side:
-    """The problem folder and `backends/` at a revision, in a folder that does not exist yet; of
-    variables, as they lie here."""
+def _side(revision: str, folder: Path, problem: Path) -> Side:
+    """The problem's folder at a revision, in a folder that does not exist yet; of variables, as it
+    lies here."""
     if re.match(NAME, revision):
         pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
         safe = UNSAFE.sub("-", revision).strip("-")
         words = re.search(f"(^|(?<=[-_])).{{1,{LONGEST}}}$", safe)
         variables = {name: value for name, _, value in pairs}
-        return _here(words[0] if words else safe[-LONGEST:], variables)
-    asked = f"{revision}^{{commit}}"
-    commit = _git(revision, "rev-parse", "--verify", "--end-of-options", asked).decode().strip()
-    problem = _in_checkout(settings.problem_folder)
-    places = {BACKENDS.name: BACKENDS, problem: settings.problem_folder}
-    archive = _git(revision, "archive", "--format=zip", commit, *places)
+        return _here(words[0] if words else safe[-LONGEST:], variables, problem)
+    is_ours = problem == BACKENDS
+    top = ROOT if is_ours else _top(revision, problem)
+    path = BACKENDS.name if is_ours else problem.relative_to(top).as_posix()
+    named = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    commit = _git(revision, top, *named).decode().strip()
+    archive = _git(revision, top, "archive", "--format=zip", commit, path)
     zipfile.ZipFile(io.BytesIO(archive)).extractall(folder)
-    for place, here in places.items():
-        _share(folder / place, here)
-    return Side(
-        label(revision, commit), folder=folder, problem=folder / problem, facts={"commit": commit}
-    )
-
-
-def _in_checkout(problem: Path) -> str:
-    """Its path in the checkout. Raises `UsageError`."""
-    if problem == BACKENDS:
-        return BACKENDS.name
-    if not problem.is_relative_to(ROOT):
-        raise UsageError(f"BENCH_PROBLEM={problem}: is not in {ROOT}, whose revisions --against compares.")
-    return problem.relative_to(ROOT).as_posix()
-
-
-def _share(folder: Path, here: Path) -> None:
-    """Replaces the shared files of a revision, and adds families that it lacks: a control of today
-    may need one."""
+    then = folder / path
     for file in SHARED:
-        (folder / file).unlink(missing_ok=True)
-    families = (family.name for family in here.glob("_[!_]*.py"))
-    for file in (*SHARED, *families):
-        if (here / file).exists() and not (folder / file).exists():
-            (folder / file).symlink_to(here / file)
+        (then / file).unlink(missing_ok=True)
+    families = [family.name for family in problem.glob("_[!_]*.py")] if is_ours else []
+    for file in (*SHARED, *families):  # a control of today may need a family that it lacks
+        if (problem / file).exists() and not (then / file).exists():
+            (then / file).symlink_to(problem / file)
+    imported = folder if is_ours else ROOT
+    facts: SideFacts = {"commit": commit}
+    return Side(label(revision, commit), folder=imported, problem=then, facts=facts)
+
+
+def _top(revision: str, problem: Path) -> Path:
+    """The repository that contains a problem's folder."""
+    return Path(_git(revision, problem, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
 
 
 def label(revision: str, commit: str) -> str:
@@ -99,11 +98,13 @@ def label(revision: str, commit: str) -> str:
     return commit[:10] if safe in ("", HERE) else safe
 
 
-def _git(revision: str, *arguments: str) -> bytes:
+def _git(revision: str, repository: Path, *arguments: str) -> bytes:
     try:
-        return git.ask(ROOT, *arguments)
+        return git.ask(repository, *arguments)
     except git.NotStarted as error:
-        raise UsageError(f"--against={revision}: git cannot be started: {error}; install git.") from None
+        raise UsageError(
+            f"--against={revision}: git cannot be started: {error}; install git."
+        ) from None
     except git.GitError as error:
         reason = str(error).splitlines()[-1].removeprefix("fatal: ").rstrip(".")
         raise UsageError(

@@ -13,6 +13,9 @@ from bench.schema.records import Failure, Open
 from bench.show import grid
 from bench.show.grid import Row
 
+MOST = 8
+"""Columns of errors that a terminal has room for."""
+
 
 def show(sides: Iterable[Side], to: Console) -> None:
     """Prints a row per backend with its dtypes on each device, and below them why one cannot run there."""
@@ -44,7 +47,7 @@ def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -
             rows.append(
                 {
                     "backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": case.shape,
-                    **{name: f"{error:.1e}" for name, error in errors["arrays"].items()},
+                    **_errors(errors["arrays"]),
                     "of allowed": f"{errors['share']:.0%}",
                 }
             )  # fmt: skip
@@ -56,6 +59,13 @@ def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -
     for proof in proofs.values():
         if proof["record"] == "failure":
             to.print(f"{proof['status']}: {proof['reason']}")
+
+
+def _errors(arrays: Mapping[str, float]) -> Row:
+    """A column per array; of many only the loss and the largest error."""
+    if len(arrays) > MOST:
+        arrays = {"loss": arrays["loss"], "largest": max(arrays.values())}
+    return {name: f"{error:.1e}" for name, error in arrays.items()}
 
 
 def _print(rows: list[Row], to: Console, optional: tuple[str, ...]) -> None:

@@ -17,6 +17,7 @@ from tests.made import PROBLEM, a_case, story, write
 from tests.support import clean_environ
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES.remove(ROOT / "docs" / "your-own-problem.md")  # test_own_problem.py has all of it
 PREPARED = {
     "comparing.md": [
         "results/MACHINE/RUN_A", "results/MACHINE/RUN_B", "main.csv", "branch.csv",

@@ -1,135 +1,104 @@
-"""A backend's source as the page shows it: words with their kind, the lines of its step, and what two steps differ in.
+"""The code of a step: highlighted lines, in blocks that begin at the phase comments.
 
-Sources are parsed and never run: they come out of a journal, and may be anybody's.
+Sources come from journals: they are parsed and highlighted, never run.
 """
 
 from __future__ import annotations
 
 import ast
-import difflib
 import itertools
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
 
+from markupsafe import Markup
 from pygments.lexers import PythonLexer
 from pygments.token import STANDARD_TYPES
 
-Words = list[list[str]]
-"""Of a line: pairs of a kind, which is Pygments' short name of a token's type, and a text."""
-Span = tuple[int, int, int, int]
+from backends.api import TrainStep
+
 STEP = "step"
+AROUND = {*dir(TrainStep)} - {STEP}
+"""Methods that every backend has: shown only where they prepare what `step` calls."""
+BEFORE, AFTER = "before", "after"
+PHASES = (BEFORE, "forward", "loss", "backward", "update", AFTER)
+"""In the order of the page's rows, so that equal phases of two steps stand side by side."""
+_PHASE = re.compile(rf"\s*# ({'|'.join(PHASES[1:-1])})\b")
 
 
-def words(source: str) -> list[Words]:
-    """The words of every line."""
-    plain = source.splitlines()
-    lines: list[Words] = [[]]
-    for kind, text in PythonLexer(stripnl=False).get_tokens("\n".join(plain)):
-        for number, part in enumerate(text.split("\n")):
-            if number:
-                lines.append([])
-            if part:
-                lines[-1].append([STANDARD_TYPES.get(kind, ""), part])
-    return lines[: len(plain)]  # the lexer ends with a newline of its own
+class Line(NamedTuple):
+    number: int
+    """In its source, from 1."""
+    html: Markup
+
+
+def blocks(source: str) -> dict[str, list[Line]]:
+    """The lines of `step` and of what it calls in its file, by phase.
+
+    Adjacent lines lose the indentation that they share. Lines above the first phase comment are
+    `before`; further functions below the phases are `after`.
+    """
+    texts, words = source.splitlines(), _words(source)
+    found: dict[str, list[Line]] = {}
+    groups = itertools.groupby(enumerate(step_lines(source)), lambda pair: pair[1] - pair[0])
+    for chunk in ([number for _, number in group] for _, group in groups):
+        phase = AFTER if found.keys() - {BEFORE} else BEFORE
+        filled = [texts[number] for number in chunk if texts[number].strip()]
+        shared = min((len(text) - len(text.lstrip()) for text in filled), default=0)
+        for number in chunk:
+            if match := _PHASE.match(texts[number]):
+                phase = match[1]
+            html = Markup("").join(_html(words[number], shared))
+            found.setdefault(phase, []).append(Line(number + 1, html))
+    return {phase: found[phase] for phase in PHASES if phase in found}
 
 
 def step_lines(source: str) -> list[int]:
-    """The numbers, from 0, of the lines of `step` and of whatever else in the file it calls, in the file's order.
+    """The numbers, from 0, of the lines of `step` and of what it can call in its source.
 
-    A class without a `step` of its own stands there as a whole, before the step that it inherits; so does what is no Python.
+    A class that inherits its `step` is shown as a whole, and so is a source that is not Python.
     """
     everything = list(range(len(source.splitlines())))
     try:
-        tree = ast.parse("\n".join(source.splitlines()))
+        body = ast.parse("\n".join(source.splitlines())).body
     except (SyntaxError, ValueError, RecursionError):
         return everything
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    for number, owner in enumerate(classes):
-        if step := next((node for node in _functions(owner.body) if node.name == STEP), None):
-            return _numbers([*classes[:number], *_called(tree, owner, step)])
-    return _numbers(classes) or everything
+    known = [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    parts: list[ast.stmt] = []
+    for node in known:
+        own = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+        if isinstance(node, ast.ClassDef) and any(part.name == STEP for part in own):
+            parts += _prepares(own, {other.name for other in known if other is not node})
+            parts += [part for part in own if part.name not in AROUND]
+        else:
+            parts.append(node)
+    shown: set[int] = set()
+    for part in parts:
+        first = min([part.lineno, *(one.lineno for one in getattr(part, "decorator_list", []))])
+        shown |= {*range(first - 1, part.end_lineno or first)}
+    return sorted(shown) or everything
 
 
-def _called(tree: ast.Module, owner: ast.ClassDef, step: ast.FunctionDef) -> list[ast.stmt]:
-    """`step`, and the functions, classes, methods and assignments of the file that it leads to."""
-    module: dict[str, ast.stmt] = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-    methods = {node.name: node for node in _functions(owner.body)}
-    assigned: dict[str, ast.stmt] = {}
-    for statement in (part for part in ast.walk(owner) if isinstance(part, ast.Assign)):
-        for target in statement.targets:
-            if _of_self(target) and {*_names(statement)} & module.keys():
-                assigned.setdefault(_of_self(target), statement)
-    reached: list[ast.stmt] = []
-    waiting: list[ast.stmt] = [step]
-    while waiting:
-        node = waiting.pop()
-        if node in reached or node is owner:
-            continue
-        reached.append(node)
-        waiting += [module[name] for name in _names(node) if name in module]
-        calls = (part.func for part in ast.walk(node) if isinstance(part, ast.Call))
-        for name in (_of_self(part) for call in calls for part in ast.walk(call)):
-            waiting += [known[name] for known in (methods, assigned) if name in known]
-    return reached
+def _prepares(methods: list[ast.FunctionDef], names: set[str]) -> Iterator[ast.stmt]:
+    """Assignments of the constructor that use one of the source's own functions or classes."""
+    for part in (part for method in methods if method.name == "__init__" for part in method.body):
+        used = {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
+        if isinstance(part, ast.Assign) and used & names:
+            yield part
 
 
-def step_code(source: str) -> list[Words]:
-    """The words of `step_lines`; lines that follow each other lose the indentation that all of them share."""
-    lines, numbers = words(source), step_lines(source)
-    texts = ["".join(text for _, text in lines[number]) for number in numbers]
-    starts = [i for i, number in enumerate(numbers) if not i or number != numbers[i - 1] + 1]
-    shown: list[Words] = []
-    for start, end in itertools.pairwise([*starts, len(numbers)]):
-        shared = min((len(text) - len(text.lstrip()) for text in texts[start:end] if text.strip()), default=0)
-        shown += [_without(lines[number], shared) for number in numbers[start:end]]
-    return shown
+def _words(source: str) -> list[list[tuple[str, str]]]:
+    """Of every line: Pygments' short names of tokens' types, with the tokens' texts."""
+    lines: list[list[tuple[str, str]]] = [[]]
+    for kind, text in PythonLexer(stripnl=False).get_tokens("\n".join(source.splitlines())):
+        for number, part in enumerate(text.split("\n")):
+            lines += [[]] if number else []
+            lines[-1].append((STANDARD_TYPES.get(kind, ""), part))
+    return lines
 
 
-def _without(line: Words, width: int) -> Words:
-    """A line without its first characters, which are spaces."""
-    kept = []
+def _html(line: list[tuple[str, str]], cut: int) -> Iterator[Markup]:
+    """A line without its first `cut` characters, which are spaces."""
     for kind, text in line:
-        cut = min(width, len(text))
-        width -= cut
-        if text[cut:]:
-            kept.append([kind, text[cut:]])
-    return kept
-
-
-def differences(left: list[str], right: list[str]) -> list[Span]:
-    """(from, to) in `left` and (from, to) in `right` of every group of lines that differ."""
-    matcher = difflib.SequenceMatcher(None, left, right, autojunk=False)
-    return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
-
-
-def library(sources: dict[str, str]) -> dict[str, dict[str, list[Words]]]:
-    """Every source by its hash: the words of the whole file, and those of its step."""
-    return {name: {"lines": words(source), "step": step_code(source)} for name, source in sources.items()}
-
-
-def pairs(sources: dict[str, str], groups: Iterable[Iterable[str]]) -> dict[str, list[Span]]:
-    """`differences` between the steps of any two sources of a group, under both hashes in alphabetical order."""
-    steps = {name: ["".join(text for _, text in line) for line in step_code(source)] for name, source in sources.items()}
-    wanted = {pair for group in groups for pair in itertools.combinations(sorted(set(group)), 2)}
-    return {f"{left} {right}": differences(steps[left], steps[right]) for left, right in sorted(wanted)}
-
-
-def _functions(body: list[ast.stmt]) -> Iterator[ast.FunctionDef]:
-    return (node for node in body if isinstance(node, ast.FunctionDef))
-
-
-def _names(node: ast.AST) -> Iterator[str]:
-    return (part.id for part in ast.walk(node) if isinstance(part, ast.Name))
-
-
-def _of_self(node: ast.AST) -> str:
-    """`train` of `self.train`, nothing of anything else."""
-    return node.attr if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "self" else ""
-
-
-def _numbers(nodes: Iterable[ast.stmt]) -> list[int]:
-    numbers = set()
-    for node in nodes:
-        decorators = getattr(node, "decorator_list", [])
-        first = min([node.lineno, *(decorator.lineno for decorator in decorators)])
-        numbers |= {*range(first - 1, node.end_lineno or first)}
-    return sorted(numbers)
+        kept, cut = text[cut:], max(0, cut - len(text))
+        yield Markup('<span class="{}">{}</span>').format(kind, kept) if kept else Markup("")

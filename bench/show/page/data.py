@@ -1,152 +1,174 @@
-"""What the page shows, as plain JSON values: everything from journals, through the functions that the tables come from.
-
-No estimate is computed here, and whatever is left out is said.
-"""
+"""What the page shows, as plain values: pure functions of journals. Nothing is estimated here."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import pandas as pd
+from typing import Any, cast
 
 from bench import units
-from bench.analyse import estimates, scaling, summaries
+from bench.analyse import comparison, summaries
 from bench.analyse.run import Run
+from bench.errors import UsageError
 from bench.record import frame
-from bench.schema.case import CONTROLS, is_control
-from bench.show import pages
-from bench.show.bars import WIDE
-from bench.show.page import code, history
-from bench.show.page.headline import UNPROVEN, headline
-from bench.show.page.values import Json, columns, plain
-from bench.show.rows import DIMENSIONS, name_of
+from bench.schema.case import SIDE, is_control
+from bench.schema.summary import COLUMNS
+from bench.show import sentences
+from bench.show.page import figures
+from bench.show.rows import DIMENSIONS, name_of, records, sides
+from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
 
-DETAILED = 20
-"""Of more runs only the newest are shown with everything; of the others the estimates."""
-MAX_ROUNDS = 30_000
-"""Rounds that a page can hold and still open at once; of runs beyond them there is a median per process."""
-ELSEWHERE = (
-    "machine", "run", "python", "allocator", "steps_per_round", "relative_error",
-)  # fmt: skip
-"""Columns of the summary that the page has in another place, or shows nowhere."""
+RUNS = 20
+"""The newest of more runs are shown; the foot of the page gives the number of the others."""
+OPEN = "torch_autograd"
+"""The code that opens next to the baseline's, where it was measured."""
+UNDISTURBED = [f"undisturbed_seconds_per_step{end}" for end in ("", "_low", "_high")]
+FIRST = (UNDISTURBED[0], "ratio", "verdict", "seconds_per_step")
+"""The table's first columns."""
+TEXTS = {"s": units.seconds, "B": units.size, "1/s": "{:.3g}/s".format, "B/s": "{:.3g} B/s".format}
 
 
 def gather(files: Sequence[Path], results: Path) -> Json:
-    """Everything about the runs whose journals these are; the last one is the one that the page opens with."""
-    detailed = [Run.read(file) for file in files[-DETAILED:]]
-    visits = [len(run.story.visits) for run in detailed]
-    in_full = [sum(visits[number:]) <= MAX_ROUNDS for number in range(len(visits))]
-    early = files[: len(files) - len(detailed)]
-    times, unread = history.times(early, detailed)
-    comparisons, not_compared = history.comparisons(files[0].parent, detailed, results)
-    shortened = [f"Of the {len(early)} earliest runs this page holds the estimates only."] if early else []
-    if summarised := in_full.count(False):
-        shortened.append(f"Of {summarised} runs this page holds a median per process instead of every round.")
-    sources_of = [run.story.header.get("sources", {}) for run in detailed]
-    sources = {key: text for texts in sources_of for key, text in texts.items()}
-    return {
-        "runs": [about(run, every_round) for run, every_round in zip(detailed, in_full, strict=True)],
-        "controls": CONTROLS,
-        "dimensions": DIMENSIONS,
-        "wide": WIDE,
-        "units": {"times": units.TIMES, "sizes": units.SIZES},
-        "sources": code.library(sources),
-        "differences": code.pairs(sources, sources_of),
-        "history": times,
-        "comparisons": comparisons,
-        "left_out": [*shortened, *unread, *not_compared],
-    }
+    """Runs with their rows, the views that the page can show (one for each device, dtype, thread
+    count and shape of a run) and the sources of the steps."""
+    runs = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
+    views: list[Json] = []
+    for number, (run, own) in enumerate(runs):
+        between = compare(runs[0][0], run, results) if number else None
+        steps = [row for row in own if not row["control"]]
+        for place in dict.fromkeys(map(_place, steps)):
+            names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, place), strict=True))}
+            usual = place[-1] == run.story.header["problem"]["default"]
+            views.append({"place": names, "usual": usual, **show(run, steps, place, between)})
+    sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
+    return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
 
 
-def about(run: Run, every_round: bool) -> Json:
-    """One run."""
-    header = run.story.header
-    rows = summary(run)
-    samples = frame.samples(run.story)
-    return {
-        "name": header["run"],
-        "machine": header["machine_name"],
-        "facts": header["machine"],
-        "settings": header["settings"],
-        "command": pages.again(run),
-        "doctor": header.get("doctor", []),
-        "doubts": run.doubts,
-        "margin": (margin := float(run.table["margin"].iloc[0])),
-        "headlines": headlines(rows, margin, run.doubts),
-        "start": start(rows, header["problem"]["default"]),
-        "table": columns(pd.DataFrame(rows).drop(columns=[*ELSEWHERE])),
-        "every_round": every_round,
-        "rounds": rounds(samples, every_round),
-        "profiles": run.story.profiles,
-        "scaling": scaled(run, samples),
-    }
+def rows(run: Run) -> list[Row]:
+    """The rows of the summary, the quickest first, None where there is no number.
 
-
-def summary(run: Run) -> list[Json]:
-    """The rows of `summary.csv` with their key, the label that people read, and their shape; None where there is no number.
-
-    A run that cannot tell equal steps has no other verdict than that.
+    Each has its `label`; its `time`, undisturbed or, where `of_rounds`, as it ran; and, in `of`,
+    what its ratio is of. A run that is unproven has no other verdict than that.
     """
-    unproven = any(doubt.startswith(UNPROVEN) for doubt in run.doubts)
-    shown = summaries.only_ok_times(run.table).astype(object)
-    rows = []
-    for row in plain(shown.reset_index()):
-        verdict = UNPROVEN if unproven and row["verdict"] else row["verdict"]
-        rows.append({"key": row["key"], "label": name_of(row), **row, "verdict": verdict})
-    return rows
+    singly = {key for key, timed in frame.singles(run.story).items() if timed.singly}
+    table = summaries.only_ok_times(run.table).astype(object).reset_index()
+    table.loc[~table["key"].isin(singly), UNDISTURBED] = None
+    finite = table.where(table.notna() & (table != float("inf")), None)
+    found = records(finite)
+    for row in found:
+        row["of_rounds"] = not row[UNDISTURBED[0]]
+        row["time"] = row["seconds_per_step"] if row["of_rounds"] else row[UNDISTURBED[0]]
+        row["of"] = "undisturbed" if {row["key"], row["baseline"]} <= singly else AS_IT_RAN
+        row["label"], row["control"] = name_of(row), is_control(row["kind"])
+        row["verdict"] = UNPROVEN if row["verdict"] and _unproven(run.doubts) else row["verdict"] or ""
+    return sorted(found, key=lambda row: row["time"] or float("inf"))
 
 
-def headlines(rows: list[Json], margin: float, doubts: list[str]) -> list[Json]:
-    """A sentence, with its details, for every device, dtype, thread count and shape."""
-    groups: dict[tuple[Any, ...], list[Json]] = {}
-    for row in steps(rows):
-        groups.setdefault(tuple(row[name] for name in DIMENSIONS), []).append(row)
-    by_key = {row["key"]: row for row in rows}
-    return [
-        {**dict(zip(DIMENSIONS, values, strict=True)), **headline(group, by_key, margin, doubts)._asdict()}
-        for values, group in groups.items()
-    ]
+def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None) -> Json:
+    """The parts of a view, each a sentence and a figure, and the ways whose code can be read."""
+    sources, profiles = run.story.header["sources"], cast(dict[str, Json], run.story.profiles)
+    group, (first, *later) = [row for row in steps if _place(row) == place], sides(run.table)
+    by_side = {side: [_of_side(row) for row in group if row[SIDE] == side] for side in (first, *later)}
+    ways = [row for row in group if row["time"] and row["source_hash"] in sources]
+    pair, unproven = open_pair(ways), _unproven(run.doubts)
+    said = sentences.answer(by_side[first], ways[pair[1]] if pair else None, unproven)
+    parts = [_between(between, place)] if between else []
+    sweep = [_of_side(row) for row in steps if _place(row)[:3] == place[:3] and row[SIDE] == first]
+    if len({row["shape"] for row in sweep}) > 1:
+        parts.append(_part("heat", sentences.sweep(sweep, unproven), figures.heat_map, sweep))
+        said = said if unproven else f"At {place[3]}: {said}"
+    for side in later:
+        base = {row["backend"]: row["time"] for row in by_side[first]}
+        both = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in by_side[side]]
+        told = sentences.changes(both, first, unproven)
+        parts.append(_part("dots", told, figures.pairs, both, [first, side], False))
+    timed = [row for row in by_side[first] if row["time"]]
+    parts.append(_part("bars", said, figures.bars, timed))
+    names = ("label", "time", "seconds_per_step", "of_rounds", "source_hash")
+    codes = [{name: row[name] for name in names} for row in ways]
+    for row, way in zip(ways, codes, strict=True):
+        way["lines"] = profiles.get(row["key"], {}).get("lines", {})
+    return {"parts": parts, "ways": codes, "pair": pair}
 
 
-def start(rows: list[Json], usual: str) -> Json:
-    """The dtype, threads and shape that the page opens with: those of most numbers, of the `usual` shape if that is one."""
-    counts: dict[tuple[Any, ...], int] = {}
-    for row in sorted(steps(rows), key=lambda row: row["shape"] != usual):
-        values = tuple(row[name] for name in DIMENSIONS[1:])
-        counts[values] = counts.get(values, 0) + (row["status"] == "ok")
-    if not counts:
-        return {}
-    most = max(counts, key=lambda values: counts[values])
-    return dict(zip(DIMENSIONS[1:], most, strict=True))
+def open_pair(ways: list[Row]) -> list[int]:
+    """The places of the two ways whose code is open at first: the first whose code differs between
+    sides, else the baseline and `OPEN`, or else the slowest; empty without two ways."""
+    at = {row["key"]: number for number, row in enumerate(ways)}
+    for number, row in enumerate(ways):
+        before = ways[at.get(row["baseline"], number)]
+        if row["backend"] == before["backend"] and row["source_hash"] != before["source_hash"]:
+            return [at[before["key"]], number]
+    base = next((n for n, row in enumerate(ways) if sentences.is_baseline(row)), 0)
+    others = [n for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]]
+    preferred = [number for number in others if ways[number]["backend"] == OPEN]
+    return [base, (preferred or others)[-1]] if others else []
 
 
-def steps(rows: list[Json]) -> Iterator[Json]:
-    return (row for row in rows if not is_control(row["kind"]))
+def compare(base: Run, head: Run, results: Path) -> Json:
+    """The comparison of two runs as rows, with what limits it."""
+    headers = [run.story.header for run in (base, head)]
+    machines = [header["machine_name"] for header in headers]
+    differ = machines[0] != machines[1]
+    names = machines if differ else [f"run {header['run']}" for header in headers]
+    try:
+        found = comparison.of_files([base.story.path], [head.story.path], results)
+    except UsageError as error:
+        return {"rows": [], "names": names, "notes": [str(error)], "differ": differ}
+    table = found.table.astype(object).where(found.table.notna(), None)
+    notes = [] if differ else [*found.doubts, *found.left_out, *found.lost]
+    return {"rows": table.to_dict("records"), "names": names, "notes": notes, "differ": differ}
 
 
-def rounds(samples: pd.DataFrame, every: bool) -> Json:
-    """Seconds per step of each case in throughput: a list per process, of its blocks or of their median alone.
+def columns(own: Sequence[Row]) -> tuple[list[Json], dict[str, str]]:
+    """The columns in which rows differ, with a text for each row, and the others' names and texts."""
+    found, same = [], {}
+    for group in COLUMNS:
+        interval = len(group.names) == 3 and group.names[1].endswith("_low")
+        for names in [group.names] if interval else [(name,) for name in group.names]:
+            title, texts = names[0].replace("_", " "), [_cell(row, names, group.unit) for row in own]
+            if len({*texts}) == 1 and texts[0]:
+                same[title] = texts[0]
+            elif len({*texts}) > 1 and names[0] != "backend":
+                column = {"name": names[0], "title": title, "meaning": group.meaning}
+                found.append(column | {"texts": {row["key"]: text for row, text in zip(own, texts, strict=True)}})
+    found.sort(key=lambda one: FIRST.index(one["name"]) if one["name"] in FIRST else len(FIRST))
+    return found, same
 
-    To six digits, which is more than any clock has.
-    """
-    blocks = np.exp(estimates.log_blocks(samples))
-    by_case: Json = {}
-    for case in blocks:
-        processes = [values.dropna() for _, values in blocks[case].groupby("pass")]
-        kept = [values.tolist() if every else [values.median()] for values in processes if len(values)]
-        by_case[str(case)] = [[float(f"{value:.6g}") for value in process] for process in kept]
-    return by_case
+
+def _cell(row: Row, names: Sequence[str], unit: str) -> str:
+    """A value, and its interval in parentheses."""
+    form = TEXTS.get(unit, "{:.4g}".format)
+    value, *ends = [v if isinstance(v, str) else "" if v is None else form(v) for v in map(row.get, names)]
+    return f"{value} ({'–'.join(ends)})" if value and any(ends) else value
 
 
-def scaled(run: Run, samples: pd.DataFrame) -> Json | None:
-    """Overheads, rates and crossings; None where no line has three shapes."""
-    header = run.story.header
-    operations = {case["key"]: case["flops"] for case in header["cases"]}
-    sweep = scaling.scale(samples, frame.singles(run.story), operations, header["settings"]["baseline"])
-    if sweep.fits.empty:
-        return None
-    tables = {name: columns(getattr(sweep, name)) for name in ("fits", "points", "crossings")}
-    return {**tables, "tolerated": scaling.TOLERATED}
+def _between(found: Json, place: tuple[Any, ...]) -> Json:
+    """A sentence and a figure about a place in two runs, and what limits their comparison."""
+    own = [_of_side(row) for row in found["rows"] if _place(row) == place and row["ratio"]]
+    unproven, differ, names = _unproven(found["notes"]), found["differ"], found["names"]
+    for row in own:
+        row["times"] = [row[f"{name}_seconds_per_step"] for name in ("base", "head")]
+        row["verdict"] = UNPROVEN if unproven else row["verdict"]
+    said = sentences.machines(own, *names) if differ else sentences.changes(own, names[0], unproven)
+    reasons = "; ".join(row["reason"] for row in own if not differ).split("; ")
+    notes = [*found["notes"], *dict.fromkeys(filter(None, reasons))]
+    return _part("dots", said, figures.pairs, own, names, differ) | {"notes": notes}
+
+
+def _part(kind: str, sentence: str, draw: Any, own: list[Row], *arguments: Any) -> Json:
+    figure = draw(own, *arguments) if own else None
+    return {"kind": kind, "sentence": sentence, "figure": figure, "notes": []}
+
+
+def _of_side(row: Row) -> Row:
+    """Without the side's name in its label: the figure is about one side, or names both."""
+    return row | {"label": row["backend"]}
+
+
+def _place(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in DIMENSIONS)
+
+
+def _unproven(doubts: Sequence[str]) -> bool:
+    return any(doubt.startswith(UNPROVEN) for doubt in doubts)

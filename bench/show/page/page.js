@@ -1,201 +1,132 @@
-// The page's state, kept in the fragment of its address, and everything that follows from it.
+"use strict";
+// Figures and texts are made in Python; this script shows the part of them that is chosen.
 
-const DATA = JSON.parse(byId("data").textContent);
-const latest = DATA.runs[DATA.runs.length - 1];
-const ALL = "all";
+const byId = (id) => document.getElementById(id);
+const all = (selector, inside = document) => [...inside.querySelectorAll(selector)];
+const choice = byId("choice").elements;
+const pair = byId("pair").elements;
+const views = all(".view").map((node) => ({
+  node,
+  place: JSON.parse(node.dataset.place),
+  ways: JSON.parse(node.dataset.ways),
+  pair: JSON.parse(node.dataset.pair),
+  usual: JSON.parse(node.dataset.usual),
+}));
 
-function fragment() {
-  const found = new URLSearchParams(location.hash.slice(1));
-  const run = DATA.runs.find((one) => one.name === found.get("run")) ?? latest;
-  const state = { run: run.name, device: ALL, ...run.start };
-  for (const name of DATA.dimensions) if (found.has(name)) state[name] = found.get(name);
-  return { ...state, chosen: found.has("chosen") ? found.getAll("chosen").filter(Boolean).slice(0, 2) : null };
+function fill(select, options, value) {
+  select.replaceChildren(...options.map(([key, text]) => new Option(text, key, false, key === value)));
+  select.closest("label").hidden = options.length < 2;
 }
 
-function remember(changes) {
-  const state = { ...fragment(), ...changes };
-  const kept = new URLSearchParams();
-  for (const name of ["run", ...DATA.dimensions]) if (state[name] !== undefined) kept.set(name, state[name]);
-  for (const key of state.chosen?.length ? state.chosen : state.chosen ? [""] : []) kept.append("chosen", key);
-  history.replaceState(null, "", `#${kept}`);
-  render();
-}
-
-function look() {
-  const state = fragment();
-  const run = DATA.runs.find((one) => one.name === state.run);
-  const rows = objects(run.table);
-  const steps = rows.filter((row) => !DATA.controls.includes(row.kind));
-  const values = Object.fromEntries(DATA.dimensions.map((name) => [name, [...new Set(steps.map((row) => String(row[name])))]]));
-  for (const name of DATA.dimensions)
-    if (state[name] !== ALL && !values[name].includes(String(state[name]))) state[name] = run.start[name] ?? ALL;
-  const fits = (row, names = DATA.dimensions) =>
-    names.every((name) => state[name] === ALL || row[name] === undefined || String(row[name]) === String(state[name]));
-  const here = steps.filter((row) => fits(row));
-  const shown = here.filter((row) => isNumber(row.seconds_per_step)).toSorted((a, b) => a.seconds_per_step - b.seconds_per_step);
-  const varying = unlike(here, DATA.dimensions);
-  const told = (row) => named(row, varying);
-  const groups = [...new Set(here.map(told))].map((name) => ({ name, rows: shown.filter((row) => told(row) === name) }));
-  const view = { state, run, rows, steps, values, fits, here, shown, groups: groups.filter((group) => group.rows.length) };
-  const place = DATA.dimensions.filter((name) => !varying.includes(name) && here.length);
-  view.place = place.map((name) => named(here[0], [name])).join(" · ");
-  view.chosen = (state.chosen ?? usual(view))
-    .map((key) => resolve(view, key))
-    .filter((row, i, all) => row && all.indexOf(row) === i);
-  return view;
-}
-
-const named = (row, names) => names.map((name) => (name === "threads" ? threads(row[name]) : row[name])).join(", ");
-const threads = (count) => `${count} thread${count === 1 ? "" : "s"}`;
-
-// Without a choice: the baseline, and on the same device the quickest of the first ways, whose lines differ least; else of all.
-function usual({ groups }) {
-  const rows = groups[0]?.rows ?? [];
-  const base = rows.find((row) => row.key === row.baseline);
-  const others = rows.filter((row) => row !== base);
-  return [base, others.find((row) => row.kind === "seed") ?? others[0]].filter(Boolean).map((row) => row.key);
-}
-
-// A choice outlives a filter: the same backend is looked for among the rows that are shown.
-function resolve({ rows, here, shown }, key) {
-  const one = rows.find((row) => row.key === key);
-  const same = one ? [...shown, ...here].filter((row) => row.label === one.label) : [];
-  return same.find((row) => row.key === key) ?? same.find((row) => row.device === one.device) ?? same[0];
-}
-
-function choose(view, key) {
-  const keys = view.chosen.map((row) => row.key);
-  remember({ chosen: keys.includes(key) ? keys.filter((one) => one !== key) : [...keys.slice(0, 1), key] });
-}
-
-function selection(id, label, options, value, onchange) {
-  const made = options.map(([key, text]) => element("option", { value: key, selected: String(key) === String(value) }, text));
-  return element(
-    "label",
-    { for: id },
-    label,
-    element("select", { id, onchange: (event) => onchange(event.target.value) }, ...made),
+// The view that has the changed value and most of the others, and rather the problem's usual shape.
+function choose(changed) {
+  const wanted = Object.fromEntries([...choice].map((select) => [select.name, select.value]));
+  const agree = ({ place, usual }) => Object.keys(wanted).filter((name) => place[name] === wanted[name]).length + usual / 2;
+  const possible = views.filter(
+    ({ place }) => place.run === wanted.run && (changed === "run" || place[changed] === wanted[changed]),
   );
+  return possible.toSorted((a, b) => agree(b) - agree(a))[0];
 }
 
-// Rebuilt whole; the keyboard stays where it was.
-function replace(id, parts) {
-  const focused = document.activeElement?.id;
-  byId(id).replaceChildren(...parts);
-  if (focused && byId(id).contains(byId(focused))) byId(focused).focus();
-}
-
-function showFilters(view) {
-  const parts = [];
-  if (DATA.runs.length > 1) {
-    const runs = DATA.runs.map((run) => [run.name, run.name]);
-    parts.push(selection("filter-run", "run", runs, view.run.name, (run) => remember({ run })));
-  }
-  for (const name of DATA.dimensions) {
-    if (view.values[name].length < 2) continue;
-    const options = [[ALL, ALL], ...view.values[name].map((value) => [value, value])];
-    parts.push(selection(`filter-${name}`, name, options, view.state[name], (value) => remember({ [name]: value })));
-  }
-  replace("filters", parts);
-}
-
-function showChooser(view) {
-  const option = (row) => [
-    row.key,
-    view.groups.length > 1
-      ? `${row.label}, ${view.groups.find((group) => group.rows.includes(row))?.name ?? row.status}`
-      : row.label,
-  ];
-  const options = [["", "none"], ...view.here.filter((row) => row.source_hash).map(option)];
-  const keys = view.chosen.map((row) => row.key);
-  const pick = (i) => (key) => remember({ chosen: Object.assign([...keys], { [i]: key }).filter(Boolean) });
-  replace("chooser", [
-    selection("first", "backend", options, keys[0] ?? "", pick(0)),
-    selection("second", "beside", options, keys[1] ?? "", pick(1)),
-  ]);
-}
-
-function showAnswer(view) {
-  const headlines = view.run.headlines.filter((headline) => view.fits(headline));
-  const varying = unlike(headlines, DATA.dimensions);
-  const texts = headlines.map(({ text, ...where }) => (varying.length ? `${named(where, varying)}: ${text}` : text));
-  byId("headline").textContent = texts[0] ?? "No step was measured here.";
-  const further = texts.slice(1).map((text, i) => `${text} ${headlines[i + 1].details}`);
-  const more = further.length > 3 ? [element("p", {}, `${further.length - 3} further combinations are below.`)] : [];
-  const run = DATA.comparisons.find((one) => one.head === view.run.name);
-  const compared = run ? [element("p", {}, element("a", { href: "#runs", onclick: jump }, run.text))] : [];
-  const lines = [headlines[0]?.details, ...further.slice(0, 3)].filter(Boolean).map((text) => element("p", {}, text));
-  byId("also").replaceChildren(...lines, ...more, ...compared);
-  byId("doubts").replaceChildren(...view.run.doubts.map((text) => element("li", {}, text)));
-  byId("about").textContent = [
-    view.run.facts.cpu,
-    ...(view.run.facts.gpus ?? []).map((gpu) => gpu.name),
-    view.place,
-    view.run.facts.time?.slice(0, 10),
-  ]
-    .filter(Boolean)
-    .join(" · ");
-  const without = view.here.filter((row) => !isNumber(row.seconds_per_step));
-  const reasons = without.map((row) =>
-    element("li", {}, `${row.label} [${row.device}, ${row.dtype}] is ${row.status}: ${row.reason}`),
-  );
-  byId("unmeasured").replaceChildren(
-    ...(reasons.length ? [element("h2", {}, "Without a number"), element("ul", {}, ...reasons)] : []),
-  );
-}
-
-function showFigures(view) {
-  const { scaling, residuals } = scalingFigures(view);
-  const figures = {
-    answer: { answer: view.shown.length ? mainFigure(view) : null },
-    code: { losses: lossesFigure(view) },
-    spread: { spread: spreadFigure(view) },
-    controls: { controls: controlsFigure(view) },
-    limit: { limit: limitFigure(view) },
-    scaling: { scaling, residuals },
-    threads: { threads: threadsFigure(view) },
-    runs: { comparison: comparisonFigure(view), history: historyFigure(view) },
-  };
-  for (const [section, byName] of Object.entries(figures)) {
-    for (const [name, figure] of Object.entries(byName)) {
-      if (figure) show(section, figure);
-      else hide(name);
+function showView(view) {
+  const ofRun = views.filter(({ place }) => place.run === view.place.run);
+  for (const select of choice) {
+    if (select.name === "run") {
+      select.value = view.place.run;
+      select.closest("label").hidden = select.options.length < 2;
+    } else {
+      const values = [...new Set(ofRun.map(({ place }) => place[select.name]))];
+      fill(select, values.map((value) => [value, value]), view.place[select.name]);
     }
-    if (!["answer", "code"].includes(section)) byId(section).hidden = Object.values(byName).every((figure) => !figure);
   }
+  for (const other of views) other.node.hidden = other !== view;
+  all(".run").forEach((node, number) => (node.hidden = String(number) !== view.place.run));
+  all(".chart", view.node).forEach(draw);
+  byId("code").hidden = view.ways.length === 0;
+  const names = view.ways.map((way, number) => [String(number), way.label]);
+  fill(pair.left, names, String(view.pair[0] ?? 0));
+  fill(pair.right, names, String(view.pair[1] ?? 0));
+  showCode(view);
 }
 
-// A link to a section would take the fragment's place.
-function jump(event) {
-  event.preventDefault();
-  const target = document.querySelector(event.currentTarget.getAttribute("href"));
-  target.scrollIntoView();
-  target.focus({ preventScroll: true });
+function seconds(value) {
+  const [unit, size] = [["s", 1], ["ms", 1e-3], ["µs", 1e-6], ["ns", 1e-9]].find((one) => value >= one[1] * 0.9995) ?? ["ns", 1e-9];
+  return `${value / size >= 100 ? Math.round(value / size) : (value / size).toPrecision(3)} ${unit}`;
 }
 
-function render() {
-  const view = look();
-  showAnswer(view);
-  showFilters(view);
-  showChooser(view);
-  showChosen(view);
-  showFigures(view);
-  showEnvironment(view);
-  byId("left-out").replaceChildren(...DATA.left_out.map((text) => element("li", {}, text)));
+function showCode(view) {
+  const chosen = [pair.left, pair.right].map((select) => view.ways[Number(select.value)]);
+  const longest = Math.max(...chosen.flatMap((way) => Object.values(way?.lines ?? {})));
+  all("#code .way").forEach((node, side) => showWay(node, chosen[side], longest));
+  const ran = chosen.some((way) => way?.of_rounds);
+  const [left, right] = chosen.map((way) => (ran ? way?.seconds_per_step : way?.time));
+  const change = `${seconds(Math.abs(right - left))} ${right > left ? "more" : "less"} a step than ${chosen[0]?.label}`;
+  byId("price").textContent = chosen[0] === chosen[1] ? "" : `${chosen[1].label} takes ${change}${ran ? " as it ran" : ""}.`;
 }
 
-addEventListener("hashchange", render);
-document.querySelector(".skip").addEventListener("click", jump);
-dark.addEventListener("change", render);
-addEventListener("beforeprint", () => {
-  document.documentElement.classList.add("printing");
-  render();
-  drawAll();
-});
-addEventListener("afterprint", () => {
-  document.documentElement.classList.remove("printing");
-  render();
-});
-byId("filters").addEventListener("submit", (event) => event.preventDefault());
-byId("chooser").addEventListener("submit", (event) => event.preventDefault());
-render();
+// A way's code; where its lines were timed, each has its time and a bar, and each phase their sum.
+function showWay(node, way, longest) {
+  if (!way) return;
+  const head = document.createElement("h3");
+  head.textContent = `${way.label}: ${seconds(way.time)} a step${way.of_rounds ? ", as it ran" : ""}`;
+  node.replaceChildren(head, byId(`source-${way.source_hash}`).content.cloneNode(true));
+  for (const phase of all(".phase", node)) {
+    let sum = 0;
+    for (const line of all(".line", phase)) {
+      const took = way.lines[line.dataset.line];
+      sum += took ?? 0;
+      if (took !== undefined) mark(line, took, took / longest);
+    }
+    if (sum && !phase.matches(".before, .after")) mark(phase.firstElementChild, sum, 0);
+  }
+  node.classList.toggle("timed", Object.keys(way.lines).length > 0);
+}
+
+function mark(line, took, share) {
+  const time = document.createElement("span");
+  const bar = document.createElement("span");
+  time.className = share ? "time" : "time sum";
+  time.textContent = `${(took * 1e6).toFixed(took < 1e-5 ? 1 : 0)} µs`;
+  bar.className = "bar";
+  bar.style.width = `${3 * share}rem`;
+  line.append(time, bar);
+}
+
+function sort(button) {
+  const head = button.closest("th");
+  const column = head.cellIndex;
+  const down = head.ariaSort === "ascending" ? -1 : 1;
+  const value = ({ cells: { [column]: cell } }) => cell.dataset.value ?? cell.textContent;
+  const body = head.closest("table").tBodies[0];
+  const compare = (a, b) => {
+    if (a === "" || b === "") return (a === "") - (b === ""); // without a value: last, in both orders
+    return down * (Number.isNaN(a - b) ? a.localeCompare(b) : a - b);
+  };
+  body.append(...[...body.rows].toSorted((a, b) => compare(value(a), value(b))));
+  for (const other of head.parentNode.cells) other.ariaSort = "none";
+  head.ariaSort = down > 0 ? "ascending" : "descending";
+}
+
+function draw(node) {
+  const { data, layout } = JSON.parse(node.dataset.figure);
+  node.style.height = `${layout.height}px`;
+  if (window.Plotly) window.Plotly.react(node, data, layout, { displayModeBar: false, responsive: true });
+}
+
+// Plotly is compressed to a third of its size; the page's policy knows the script by its hash.
+async function unpack() {
+  const packed = Uint8Array.from(atob(byId("plotly").textContent), (character) => character.charCodeAt(0));
+  const script = document.createElement("script");
+  script.textContent = await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  document.head.append(script);
+  all(".view:not([hidden]) .chart").forEach(draw);
+}
+
+if (views.length) {
+  const shown = () => views.find(({ node }) => !node.hidden);
+  byId("choice").addEventListener("change", (event) => showView(choose(event.target.name)));
+  byId("pair").addEventListener("change", () => showCode(shown()));
+  for (const button of all("th button")) button.addEventListener("click", () => sort(button));
+  showView(choose("run"));
+  unpack();
+}

@@ -378,7 +378,7 @@ def test_formats_tell_the_same(files, capsys):
     assert [row["verdict"] for row in out["rows"]] == list(table["verdict"])
     assert [row["ratio"] for row in out["rows"]] == pytest.approx(list(table["ratio"]))
     lines = _call(capsys, "a.csv", "c.csv", "--format", "csv")[1].splitlines()
-    assert [line.split(",")[8] for line in lines[1:]] == list(table["verdict"])
+    assert [line.split(",")[5] for line in lines[1:]] == list(table["verdict"])
     markdown = _call(capsys, "a.csv", "c.csv", "--format", "md")[1]
     assert all(f"| {verdict} |" in markdown for verdict in table["verdict"])
     assert f"geometric mean of 2 ratios: {out['geometric_mean']:.3f}" in markdown

@@ -4,6 +4,7 @@ import gzip
 import json
 import math
 import os
+import re
 import sys
 
 import numpy as np
@@ -105,7 +106,6 @@ def test_extra_and_missing_later_columns_are_no_damage(fine):
     rows = reading.read([fine]).table
     assert len(rows) == 6
     assert set(rows["machine"]) == {""}
-    assert set(rows["ranks"]) == {1}
 
 
 def test_an_interval_may_be_as_wide_as_two_passes_that_disagree_make_it(fine):
@@ -172,10 +172,10 @@ def test_a_run_that_was_cut_off_is_read_from_its_journal(run_folder, tmp_path):
     assert set(reading.read([tmp_path]).table["status"]) == {"incomplete"}
 
 
-def test_a_newer_journal_says_what_to_do(run_folder, tmp_path):
-    text = (run_folder / "journal.jsonl").read_text().replace('"schema": 1', '"schema": 99', 1)
-    (tmp_path / "journal.jsonl").write_text(text)
-    with pytest.raises(UsageError, match="schema 99 is newer than"):
+def test_a_journal_of_another_version_says_what_to_do(run_folder, tmp_path):
+    text = (run_folder / "journal.jsonl").read_text()
+    (tmp_path / "journal.jsonl").write_text(re.sub(r'"schema": ?\d+', '"schema":99', text, count=1))
+    with pytest.raises(UsageError, match="schema 99, expected"):
         reading.read([tmp_path])
 
 

@@ -8,4 +8,5 @@ def seconds(name, number, block):
     return 1e-3 * (1 + 0.01 * number + 0.001 * block + len(name) * 1e-5)
 
 
-conductor.measure = lambda plan: measured(plan, seconds)
+def pytest_configure():
+    conductor.measure = lambda plan: measured(plan, seconds)

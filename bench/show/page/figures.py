@@ -1,0 +1,178 @@
+"""The page's figures, as Plotly's JSON.
+
+Text and grid get their colors from the style sheet, which knows light from dark; the colors here
+are visible on both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import plotly.graph_objects as go
+
+from bench.analyse.verdicts import FASTER, SLOWER
+from bench.show.bars import is_wide
+from bench.show.sentences import AS_IT_RAN, Json, Row, is_baseline
+from bench.units import seconds
+
+ROW, AXIS, RIGHT, LEGEND = 58, 46, 164, 26
+"""Pixels: a way, the axis, the words at the right, the legend."""
+COLORS = {FASTER: "#0072b2", SLOWER: "#d55e00"}
+BASE, OTHER, HEAD = "#5d6b7a", "#8a94a0", "#9467bd"
+EDGES = (0.5, 0.8, 0.95, 1.05, 1.25, 2.0)
+SCALE = ("#4a9fdc", "#86c0ea", "#c0ddf2", "#e6e9ec", "#f7d9bb", "#f2b27a", "#e88a3c")
+"""Below, between and above the ratios `EDGES`: blue is faster; all are legible under dark text."""
+BEST = 3
+NAME = 36
+"""Characters that a name has at most."""
+
+
+def bars(rows: Sequence[Row]) -> Json:
+    """A way per line: solid the undisturbed time, pale the time as it ran, whiskers 95 %."""
+    colors = [BASE if is_baseline(row) else COLORS.get(row["verdict"], OTHER) for row in rows]
+    ran, times = ([row[name] for row in rows] for name in ("seconds_per_step", "time"))
+    low, high = ([_end(row, end) for row in rows] for end in ("low", "high"))
+    errors: Json = {"array": [b - a for a, b in zip(times, high, strict=True)]}
+    errors |= {"arrayminus": [b - a for a, b in zip(low, times, strict=True)], "symmetric": False}
+    solid = [None if row["of_rounds"] else row["time"] for row in rows]
+    shape: Json = {"orientation": "h", "y": [*range(len(rows))], "width": 0.36, "hoverinfo": "skip"}
+    figure = go.Figure()
+    figure.add_bar(x=ran, marker={"color": colors, "opacity": 0.35}, name=AS_IT_RAN, **shape)
+    figure.add_bar(x=solid, marker={"color": colors}, name="undisturbed", **shape)
+    figure.add_scatter(x=times, y=shape["y"], error_x=errors, mode="markers", marker_size=1, hoverinfo="skip")
+    for number, row in enumerate(rows):
+        undisturbed = [] if row["of_rounds"] else [seconds(row["time"])]
+        told = [*undisturbed, f"{seconds(row['seconds_per_step'])} {AS_IT_RAN}"]
+        _line(figure, number, row["label"], " · ".join(told), _words(row))
+    return _scaled(figure, len(rows), [*ran, *times], [*ran, *high])
+
+
+def pairs(rows: Sequence[Row], names: Sequence[str], as_bars: bool) -> Json:
+    """A way per line with the two times `row["times"]`: as dots, or as bars, which are not judged."""
+    figure = go.Figure()
+    for side, (name, color) in enumerate(zip(names, (BASE, HEAD), strict=True)):
+        times = [row["times"][side] for row in rows]
+        look: Json = {"x": times, "name": _text(name), "hoverinfo": "skip", "marker": {"color": color}}
+        if as_bars:
+            ys = [number + 0.2 * (side - 0.5) for number in range(len(rows))]
+            figure.add_bar(y=ys, orientation="h", width=0.18, **look)
+        else:
+            dots = {"size": 12, "symbol": ("circle-open", "circle")[side], "line": {"width": 2}}
+            look["marker"] |= dots
+            figure.add_scatter(y=[*range(len(rows))], mode="markers", **look)
+    for number, row in enumerate(rows):
+        told = " → ".join(seconds(time) if time else "no time" for time in row["times"])
+        _line(figure, number, row["label"], told, _words(row, change=True, judged=not as_bars))
+    times = [time for row in rows for time in row["times"] if time]
+    return _scaled(figure, len(rows), times, times, 0 if as_bars else 0.9 * min(times, default=0), LEGEND)
+
+
+def heat_map(rows: Sequence[Row]) -> Json:
+    """Ways by shapes, colored by ratio; the least three ratios of a shape stand in figures."""
+    at = {(row["label"], row["shape"]): row for row in rows if row["ratio"]}
+    names = list(dict.fromkeys(name for name, _ in at))
+    shapes = sorted({row["shape"] for row in rows}, key=lambda shape: [*map(int, shape.split("x"))])
+    best: set[str] = set()
+    for shape in shapes:
+        own = [row for (_, other), row in at.items() if other == shape]
+        best |= {row["key"] for row in sorted(own, key=lambda row: row["ratio"])[:BEST]}
+
+    def cells(value: Any) -> list[list[Any]]:
+        grid = [[at.get((name, shape)) for shape in shapes] for name in names]
+        return [[row and value(row) for row in line] for line in grid]
+
+    def hover(row: Row) -> str:
+        return "<br>".join([_text(row["label"]), seconds(row["time"]), *_words(row)])
+
+    scale = [[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)]
+    figure = go.Figure()
+    figure.add_heatmap(
+        z=cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
+        text=cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""),
+        customdata=cells(hover),
+        texttemplate="%{text}",
+        hovertemplate="%{customdata}<extra></extra>",
+        hoverongaps=False,
+        showscale=False,
+        colorscale=scale,
+        zmin=-0.5,
+        zmax=len(SCALE) - 0.5,
+        xgap=2,
+        ygap=2,
+    )
+    for low, high, color in zip((0, *EDGES), (*EDGES, 0), SCALE, strict=True):
+        name = f"{low:g}–{high:g}" if low and high else f"above {low:g}" if low else f"to {high:g}"
+        square = {"symbol": "square", "size": 12, "color": color}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=square, name=name)
+    ticks = {"automargin": True, "fixedrange": True, "showgrid": False, "zeroline": False}
+    ways = {"tickvals": [*range(len(names))], "ticktext": [*map(_text, names)]}
+    figure.update_yaxes(range=[len(names) - 0.5, -0.5], **ways, **ticks)
+    places = {"tickvals": [*range(len(shapes))], "ticktext": _sizes(shapes)}
+    figure.update_xaxes(range=[-0.5, len(shapes) - 0.5], **places, **ticks)
+    return _finished(figure, 140 + 30 * len(names), {"l": 8, "r": 8, "t": 80, "b": 40})
+
+
+def _sizes(shapes: Sequence[str]) -> list[str]:
+    """What differs between shapes: `64` of `64x1000x100x10` where the other sizes are the same."""
+    parts = [shape.split("x") for shape in shapes]
+    varies = [len(set(sizes)) > 1 for sizes in zip(*parts, strict=True)]
+    return ["x".join(size for size, differs in zip(part, varies, strict=True) if differs) for part in parts]
+
+
+def _line(figure: go.Figure, number: int, label: str, told: str, words: list[str]) -> None:
+    """A way's name and times above what is drawn, ratio and verdict at the right."""
+    left = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(label)}   {told}"}
+    right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words)}
+    for note in (left, right):
+        figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
+
+
+def _scaled(
+    figure: go.Figure, lines: int, times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4
+) -> Json:
+    """With an axis that reaches the last whisker, logarithmic where times are far apart."""
+    if is_wide(times):
+        low, high = math.floor(math.log10(min(times))), math.log10(1.1 * max(ends))
+        figure.update_xaxes(type="log", range=[low, high], dtick=1, title="time of a step, logarithmic")
+    else:
+        figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, title="time of a step")
+    figure.update_xaxes(zeroline=False, tickformat="~s", ticksuffix="s", fixedrange=True)
+    figure.update_layout(showlegend=top == LEGEND)
+    figure.update_yaxes(visible=False, range=[lines - 0.45, -0.55], fixedrange=True)
+    return _finished(figure, top + AXIS + ROW * lines, {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
+
+
+def _finished(figure: go.Figure, height: int, margin: Json) -> Json:
+    clear = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "template": {}}
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
+    figure.update_layout(barmode="overlay", dragmode=False, height=height, margin=margin, **clear)
+    figure.update_layout(font={"family": "system-ui, sans-serif", "size": 12}, legend=legend)
+    return dict(figure.to_plotly_json())
+
+
+def _end(row: Row, end: str) -> float:
+    """An end of the interval of what is drawn, or its time where there is no interval."""
+    name = "seconds_per_step" if row["of_rounds"] else "undisturbed_seconds_per_step"
+    return float(row[f"{name}_{end}"] or row["time"])
+
+
+def _text(text: str) -> str:
+    """For Plotly, which reads some HTML."""
+    return escape(text if len(text) <= NAME else f"{text[: NAME - 1]}…", quote=False)
+
+
+def _words(row: Row, change: bool = False, judged: bool = True) -> list[str]:
+    """Ratio and verdict in words, and their interval below them."""
+    if "key" in row and is_baseline(row):
+        return ["baseline"]
+    if not row["ratio"]:
+        return ["no ratio"]
+    ratio = f"{100 * (row['ratio'] - 1):+.1f} %" if change else f"{row['ratio']:.3f} times"
+    verdict = [(row["verdict"] or "not judged").lower()] if judged else []
+    low, high = row["ratio_low"], row["ratio_high"]
+    interval = f"{low:.3f}–{high:.3f}" if low and high and judged else ""
+    ran = AS_IT_RAN if row.get("of") == AS_IT_RAN else ""
+    return [" · ".join([ratio, *verdict]), " ".join(filter(None, (interval, ran)))]

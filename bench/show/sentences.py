@@ -1,0 +1,126 @@
+"""What a run found, in a sentence that says no more than the verdicts do.
+
+Rows are those of `bench.show.page.data.rows`: None where there is no number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
+from bench.units import seconds
+
+Json = dict[str, Any]
+Row = Json
+UNPROVEN = "UNPROVEN"
+"""Begins a doubt that leaves no verdict standing; see `bench.analyse.summaries.doubts`."""
+AS_IT_RAN = "as it ran"
+CANNOT = "Unproven: this run cannot tell a difference from none."
+WORDS = {SLOWER: "slower", FASTER: "faster", EQUAL: "equal", UNDECIDED: "undecided"}
+MANY = 5
+"""More names than these are counted, not listed."""
+
+
+def answer(rows: Sequence[Row], other: Row | None, unproven: bool) -> str:
+    """Which way is the fastest, and what `other` costs compared with the baseline."""
+    timed = [row for row in rows if row["time"]]
+    if len(timed) < 2:
+        takes = [f"{row['label']} takes {seconds(row['time'])} a step." for row in timed]
+        return takes[0] if takes else "No way of writing the step got a time here."
+    if unproven:
+        return CANNOT
+    leaders = fastest(timed)
+    names, ways = [row["label"] for row in leaders], f"of {len(timed)} ways"
+    if len(names) == len(timed):
+        found = f"None {ways} is proven faster than all others"
+    elif len(names) == 1:
+        found = f"{names[0]} is the fastest {ways}"
+    else:
+        listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= MANY else len(names)
+        found = f"{listed} are the fastest {ways}, not told apart"
+    base = next((row for row in timed if is_baseline(row)), None)
+    costs = _cost(other, base, leaders) if other and base else ""
+    return f"{found}{costs}."
+
+
+def fastest(timed: Sequence[Row]) -> list[Row]:
+    """The way of the least ratio, and all that are not proven slower than it."""
+    if not all(row["ratio"] for row in timed) or len({row["baseline"] for row in timed}) > 1:
+        return [*timed]
+    best = min(timed, key=lambda row: row["ratio"])
+    return [row for row in timed if row is best or not _apart(row, best)]
+
+
+def sweep(rows: Sequence[Row], unproven: bool) -> str:
+    """Which way is the fastest at how many shapes."""
+    shapes = dict.fromkeys(row["shape"] for row in rows if row["time"])
+    if unproven:
+        return CANNOT
+    wins: dict[str, int] = {}
+    for shape in shapes:
+        leaders = fastest([row for row in rows if row["shape"] == shape and row["time"]])
+        name = leaders[0]["label"] if len(leaders) == 1 else "no way"
+        wins[name] = wins.get(name, 0) + 1
+    listed = [f"{name} at {count}" for name, count in sorted(wins.items(), key=lambda one: -one[1])]
+    return f"Proven the fastest: {', '.join(listed)} of {len(shapes)} shapes."
+
+
+def is_baseline(row: Row) -> bool:
+    return bool(row["key"] == row["baseline"])
+
+
+def _apart(row: Row, best: Row) -> bool:
+    """Whether a row is proven slower than the best: by a verdict, or by their intervals."""
+    if is_baseline(best) or is_baseline(row):
+        return bool(row["verdict"] == SLOWER or (is_baseline(row) and best["verdict"] == FASTER))
+    low, high = row["ratio_low"], best["ratio_high"]
+    return bool(low and high and low > high)
+
+
+def _cost(other: Row, base: Row, leaders: list[Row]) -> str:
+    """What a way takes more or less than the baseline, by the figure that its ratio is of."""
+    column = "seconds_per_step" if other["of"] == AS_IT_RAN else "time"
+    if not other[column] or not base[column]:
+        return ""
+    name = "it" if [row["key"] for row in leaders] == [other["key"]] else other["label"]
+    than = "" if leaders == [base] else f" than {base['label']}"
+    by = seconds(abs(other[column] - base[column]))
+    ran = f" {AS_IT_RAN}" if other["of"] == AS_IT_RAN else ""
+    return {
+        SLOWER: f"; {name} costs {by} more a step{than}{ran}",
+        FASTER: f"; {name} takes {by} less a step{than}{ran}",
+        EQUAL: f"; {name} equals {base['label']} within {other['margin']:.1%}{ran}",
+    }.get(other["verdict"], "")
+
+
+def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
+    """How many ways are slower or faster than `base`, which is a side or another run."""
+    judged = [row for row in rows if row["ratio"]]
+    if unproven or not judged:
+        return CANNOT if unproven else f"No way has a time both here and in {base}."
+    by = {word: [row for row in judged if row["verdict"] == verdict] for verdict, word in WORDS.items()}
+    parts: list[str] = []
+    for word in ("slower", "faster"):
+        if members := by[word]:
+            listed = [f"{row['label']} {100 * (row['ratio'] - 1):+.1f} %" for row in members[:MANY]]
+            more = [f"{len(members) - MANY} more"] if len(members) > MANY else []
+            are = "is" if len(members) == 1 else "are"
+            of = "" if parts else f" of {len(judged)} ways"
+            head = f"{len(members)}{of} {are} {word}{'' if parts else f' than {base}'}"
+            parts.append(f"{head}: {', '.join([*listed, *more])}")
+    parts = parts or [f"None of {len(judged)} ways is proven slower or faster than {base}"]
+    others = ", ".join(f"{len(by[word])} {word}" for word in ("equal", "undecided") if by[word])
+    return f"{'; '.join(filter(None, [*parts, others]))}."
+
+
+def machines(rows: Sequence[Row], base: str, head: str) -> str:
+    """How the times of two machines differ, without a verdict."""
+    ratios = sorted(row["ratio"] for row in rows if row["ratio"])
+    if not ratios:
+        return f"No way has a time both on {base} and on {head}."
+    ends = " to ".join(dict.fromkeys(f"{ratio:.2f}" for ratio in (ratios[0], ratios[-1])))
+    return (
+        f"On {head} a step takes {ends} times as long as on {base}; "
+        "times of different machines are shown, not judged."
+    )

@@ -1,0 +1,124 @@
+"""Noisy runs scatter as far as honest steps differ, also where errors do not average out."""
+
+import re
+
+import numpy as np
+import pytest
+
+from bench.errors import Wrong
+from bench.judge.diagnosis import mistakes
+from bench.judge.noise import Noise, sample
+from bench.judge.questions import Questions
+from bench.paths import SKELETON
+from bench.problem import Definition
+from tests.proving import numpy_step, prove
+
+GOOD = (SKELETON / "problem.py").read_text()
+LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
+
+
+def problem(folder, *changes):
+    text = "import numpy as np\n" + GOOD
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "problem.py").write_text(text)
+    return Definition.load(folder)
+
+
+DECAY = (
+    ('"learning_rate": 0.01', '"learning_rate": 0.01, "beta": 0.999'),
+    ("def step(data, state, learning_rate):", "def step(data, state, learning_rate, beta):"),
+    ("learning_rate * grad_w,", "learning_rate * grad_w / (1 - beta),"),
+)
+
+
+def decay(scale):
+    """A step that divides by 1 - 0.999, which float32 rounds by 1.3e-5 of it."""
+
+    def step(data, state, learning_rate, beta):
+        x, y, w, b = data["x"], data["y"], state["w"], state["b"]
+        error = x @ w + b - y
+        grad_error = 2 * error / len(y)
+        rate = learning_rate / scale(beta)
+        new = {"w": w - rate * (x.T @ grad_error)}
+        new["b"] = b - learning_rate * grad_error.sum(keepdims=True)
+        return (error**2).sum() / len(y), new
+
+    return step
+
+
+@pytest.mark.parametrize(
+    "rounded", [lambda b: 1 - b, lambda b: float(np.float32(1) - np.float32(b))]
+)
+def test_a_step_may_hold_its_constants_in_its_dtype(tmp_path, rounded):
+    problem(tmp_path, *DECAY)
+    assert prove(numpy_step(decay(rounded)), tmp_path, "float32")["share"] <= 1
+
+
+def test_a_wrong_constant_is_still_wrong(tmp_path):
+    problem(tmp_path, *DECAY)
+    with pytest.raises(Wrong):
+        prove(numpy_step(decay(lambda b: 1.001 * (1 - b))), tmp_path, "float32")
+    with pytest.raises(Wrong):
+        prove(
+            numpy_step(decay(lambda b: float(np.float32(1) - np.float32(b)))), tmp_path, "float64"
+        )
+
+
+def test_a_constant_has_one_error_at_each_place():
+    noise = Noise.of("float32", 0)
+    first = [noise.constant(0.999), noise.constant(0.999)]
+    noise.uses = 0
+    assert [noise.constant(0.999), noise.constant(0.999)] == first
+    assert first[0] != first[1]
+    assert np.allclose(first, 0.999, rtol=1e-6)
+    assert (noise.constant(0.5), Noise.of("float64", 0).constant(0.1)) == (0.5, 0.1)
+
+
+def test_a_constant_has_the_same_error_in_all_steps(tmp_path):
+    definition = problem(tmp_path, *DECAY)
+    drawn, noise = definition.draw("7x5", "float32", 0), Noise.of("float32", 0)
+    sample(definition, drawn, tuple(drawn.state.values()), 5, noise)
+    assert len(noise.factors) == noise.uses == 3  # of beta once and of the learning rate twice
+
+
+def test_infinities_carry_no_noise(tmp_path):
+    definition = problem(
+        tmp_path,
+        ("    # loss", "    hidden = np.where(np.arange(len(y)) < 1, -np.inf, error)\n    # loss"),
+        ("(error**2).sum()", "np.exp(hidden - hidden.max()).sum()"),
+    )
+    drawn = definition.draw("7x5", "float32", 0)
+    run = sample(definition, drawn, tuple(drawn.state.values()), 2, Noise.of("float32", 1))
+    exact = definition.run(drawn, tuple(drawn.state.values()), 2)
+    assert np.allclose(run.losses, exact.losses, rtol=1e-4)
+    assert not np.array_equal(run.losses, exact.losses)
+
+
+def test_a_lone_number_may_be_off_by_its_own_rounding():
+    definition = Definition.load(SKELETON)
+    question = Questions(definition, 0).fresh("7x5", "float64", 1, 1, ("nonce", "name"))
+    reference = question.reference
+    exact = reference.exact
+    reference.draw = lambda _: exact  # all noisy runs end where the exact one does
+    assert reference.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0], abs=0)
+
+
+def test_a_large_mistake_is_named_although_its_rounding_is_large_too():
+    ((hint, step),) = mistakes(SKELETON)
+    with pytest.raises(
+        Wrong, match=re.escape(f"moves w and b 256 times as far as it should: {hint}")
+    ):
+        prove(numpy_step(step), SKELETON, "float32")
+
+
+def test_a_step_near_a_mistake_is_not_that_mistake():
+    ((hint, step),) = mistakes(SKELETON)
+
+    def near(data, state, learning_rate):
+        return step(data, state, 1.01 * learning_rate)
+
+    with pytest.raises(Wrong) as wrong:
+        prove(numpy_step(near), SKELETON, "float32")
+    assert hint not in str(wrong.value)

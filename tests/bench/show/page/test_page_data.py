@@ -1,0 +1,218 @@
+"""If these fail, the page shows numbers, verdicts or code that the journals do not hold."""
+
+import sys
+from html import unescape
+
+import pytest
+
+from bench.cli import main, writing
+from bench.errors import UsageError
+from bench.show import sentences
+from tests.bench.show.page.made import HOSTILE, SHAPE, SOURCES, TIMES, journal
+
+MISSING = "the extra report is not installed"
+page = pytest.importorskip("bench.show.page", reason=MISSING)
+code = pytest.importorskip("bench.show.page.code", reason=MISSING)
+data = pytest.importorskip("bench.show.page.data", reason=MISSING)
+
+
+def _gather(folder, *files):
+    return data.gather(files, folder / "results")
+
+
+def _parts(content):
+    return {part["kind"]: part for part in content["views"][-1]["parts"]}
+
+
+def _notes(figure):
+    """The texts above and at the right of each way."""
+    texts = [note["text"] for note in figure["layout"]["annotations"]]
+    return [tuple(texts[place : place + 2]) for place in range(0, len(texts), 2)]
+
+
+def test_the_bars_are_undisturbed_times_with_ratio_and_verdict(tmp_path):
+    """By hand: the quarter that warms up is left out, of six calls two take 1.2 times as long."""
+    part = _parts(_gather(tmp_path, journal(tmp_path / "r")))["bars"]
+    ran, solid, dots = part["figure"]["data"]
+    ways = ("fast", "base", "slow")
+    assert solid["x"] == pytest.approx([TIMES[name] for name in ways], rel=0.002)
+    assert ran["x"] == pytest.approx([TIMES[name] * 6.4 / 6 for name in ways], rel=0.002)
+    assert part["sentence"] == "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."
+    above, right = zip(*_notes(part["figure"]), strict=True)
+    assert above[1] == "base   300 µs · 320 µs as it ran"
+    assert [text.split("<br>")[0] for text in right] == ["0.467 times · faster", "baseline", "1.567 times · slower"]
+    ends = [at + error for at, error in zip(dots["x"], dots["error_x"]["array"], strict=True)]
+    assert part["figure"]["layout"]["xaxis"]["range"][1] >= max(ends)
+
+
+def test_the_axis_reaches_the_last_whisker_and_is_logarithmic_where_times_are_far_apart(tmp_path):
+    rows = [row for row in data.rows(data.Run.read(journal(tmp_path / "a"))) if not row["control"]]
+    rows[0]["undisturbed_seconds_per_step_high"] = 1.0
+    assert data.figures.bars(rows)["layout"]["xaxis"]["range"][1] > 1.0
+    far = _gather(tmp_path, journal(tmp_path / "b", times=TIMES | {"slow": 1.0}))
+    axis = _parts(far)["bars"]["figure"]["layout"]["xaxis"]
+    assert (axis["type"], axis["range"][0]) == ("log", -4)
+
+
+def test_the_sentence_names_leaders_and_what_the_open_way_costs(tmp_path):
+    """A way that is not proven slower than the best leads with it."""
+
+    def told(other, **changes):
+        file = journal(tmp_path / f"{len(list(tmp_path.iterdir()))}", **changes)
+        rows = [row for row in data.rows(data.Run.read(file)) if not row["control"]]
+        return sentences.answer(rows, next(row for row in rows if row["label"] == other), False)
+
+    same = {"base": 300e-6, "slow": 470e-6, "fast": 301e-6, "twin": 300e-6}
+    assert told("fast") == "fast is the fastest of 3 ways; it takes 160 µs less a step than base."
+    assert told("slow") == "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."
+    assert told("slow", times=same) == (
+        "base and fast are the fastest of 3 ways, not told apart; slow costs 170 µs more a step than base."
+    )
+    near = same | {"fast": 140e-6, "slow": 140.05e-6}
+    assert told("base", times=near) == "fast and slow are the fastest of 3 ways, not told apart."
+    del same["fast"]
+    assert told("slow", times=same) == "base is the fastest of 2 ways; slow costs 170 µs more a step."
+    ran = "base is the fastest of 2 ways; slow costs 197 µs more a step as it ran."
+    assert told("slow", times=same, queued=("slow",)) == ran
+
+
+def test_a_way_without_an_undisturbed_time_is_marked_and_so_is_its_ratio(tmp_path):
+    content = _gather(tmp_path, journal(tmp_path / "r", queued=("slow",)))
+    figure = _parts(content)["bars"]["figure"]
+    assert figure["data"][1]["x"][2] is None
+    above, right = _notes(figure)[2]
+    assert above == "slow   517 µs as it ran"
+    assert right.endswith(" as it ran")
+    (row,) = [row for row in content["runs"][0][1] if row["label"] == "slow"]
+    assert row["undisturbed_seconds_per_step"] is None
+
+
+def test_an_unproven_run_has_no_verdict_anywhere(tmp_path):
+    content = _gather(tmp_path, journal(tmp_path / "r", twin=1.5))
+    part = _parts(content)["bars"]
+    assert part["sentence"] == sentences.CANNOT
+    assert {row["verdict"] for row in content["runs"][0][1]} == {"", "UNPROVEN"}
+    assert "UNPROVEN: the twin" in page.build([tmp_path / "r" / "journal.jsonl"], tmp_path)
+
+
+def test_a_side_is_compared_way_by_way(tmp_path):
+    part = _parts(_gather(tmp_path, journal(tmp_path / "r", sides=("main", "here"), later=1.041)))["dots"]
+    assert part["sentence"] == "1 of 3 ways is slower than main: slow +4.1 %; 2 equal."
+    before, after = part["figure"]["data"]
+    assert (before["name"], after["name"]) == ("main", "here")
+    assert after["x"][-1] / before["x"][-1] == pytest.approx(1.041, rel=0.003)
+    assert _notes(part["figure"])[-1][1].startswith("+4.1 % · slower")
+
+
+def test_a_sweep_is_a_heat_map_first_with_the_least_three_ratios_in_figures(tmp_path):
+    shapes = (f"16{SHAPE[2:]}", SHAPE)
+    file = journal(tmp_path / "r", shapes=shapes, times=TIMES | {"slower": 900e-6})
+    first, second = _gather(tmp_path, file)["views"][0]["parts"]
+    assert first["sentence"] == "Proven the fastest: fast at 2 of 2 shapes."
+    assert second["sentence"].startswith(f"At {shapes[0]}: fast is the fastest of 4 ways")
+    heat, axes = first["figure"]["data"][0], first["figure"]["layout"]
+    assert axes["yaxis"]["ticktext"] == ["fast", "base", "slow", "slower"]
+    assert axes["xaxis"]["ticktext"] == ["16", "64"]
+    assert heat["z"] == [[0, 0], [3, 3], [5, 5], [6, 6]]
+    assert heat["text"] == [["0.47", "0.47"], ["1.00", "1.00"], ["1.57", "1.57"], ["", ""]]
+
+
+def test_a_second_run_of_the_machine_is_judged_and_one_of_another_is_not(tmp_path):
+    base = journal(tmp_path / "m" / "20260101T000000Z")
+    slower = TIMES | {"slow": 1.5 * TIMES["slow"]}
+    head = journal(tmp_path / "m" / "20260102T000000Z", times=slower)
+    other = journal(tmp_path / "n" / "20260103T000000Z", times=slower, machine="n")
+    told = _parts(_gather(tmp_path, base, head))["dots"]
+    assert told["sentence"].startswith("1 of 3 ways is slower than run 20260101T000000Z: slow +50")
+    assert any(note.startswith("provisional: ") for note in told["notes"])
+    clock = journal(tmp_path / "m" / "20260104T000000Z", times=slower | {"arithmetic": 1e-3})
+    told = _parts(_gather(tmp_path, base, clock))["dots"]
+    assert told["sentence"] == sentences.CANNOT
+    assert {words.split("<br>")[0][-8:] for _, words in _notes(told["figure"])} == {"unproven"}
+    told = _parts(_gather(tmp_path, base, other))["dots"]
+    assert told["sentence"] == (
+        "On n a step takes 1.00 to 1.50 times as long as on m; "
+        "times of different machines are shown, not judged."
+    )
+    assert [trace["type"] for trace in told["figure"]["data"]] == ["bar", "bar"]
+    assert told["notes"] == []
+
+
+def test_code_stands_in_phases_without_what_every_way_has():
+    def numbers(name):
+        blocks = code.blocks(SOURCES[name]).items()
+        return {phase: [line.number for line in lines] for phase, lines in blocks}
+
+    phases = {"forward": [6, 7], "loss": [8, 9], "backward": [10, 11], "update": [12, 13, 14]}
+    assert numbers("base") == {"before": [5], **phases}
+    assert numbers("slow") == {"before": [3, 5, 6, 8], "forward": [9, 10], "update": [11, 12]}
+    assert numbers("fast") == {"before": [1, 2]}
+
+
+@pytest.mark.parametrize("source", ["def (", "", HOSTILE, "x = 1\n", "class A:\n    pass\n"])
+def test_any_source_is_shown(source):
+    shown = [line.html for lines in code.blocks(source).values() for line in lines]
+    assert "<script" not in "".join(shown)
+    assert len(shown) == len(source.splitlines())
+
+
+def test_the_baseline_and_the_slowest_are_open_unless_a_side_changed():
+    def way(name, side="", source=None):
+        first = side or "a"
+        base = f"{name}@a" if side == "b" else f"base@{first}"
+        return {"key": f"{name}@{first}", "baseline": base, "backend": name, "side": side, "source_hash": source or name}
+
+    ways = [way("fast"), way("base"), way("slow")]
+    assert data.open_pair(ways) == [1, 2]
+    assert data.open_pair([way(data.OPEN), *ways]) == [2, 0]
+    ways = [way("base", "a"), way("slow", "a"), way("base", "b"), way("slow", "b", "other")]
+    assert data.open_pair(ways) == [1, 3]
+    assert data.open_pair(ways[:1]) == data.open_pair([]) == []
+
+
+def test_columns_in_which_all_rows_are_equal_stand_apart(tmp_path):
+    rows = data.rows(data.Run.read(journal(tmp_path / "r")))
+    found, same = data.columns(rows)
+    assert same["dtype"] == "float32"
+    assert [column["name"] for column in found][:4] == list(data.FIRST)
+    texts = found[1]["texts"]
+    assert texts["slow-cpu-float32-1-" + SHAPE].startswith("1.567 (1.5")
+
+
+def test_no_text_of_a_journal_becomes_markup(tmp_path):
+    text = page.build([journal(tmp_path / "r", names={"slow": HOSTILE}, cpu=HOSTILE)], tmp_path)
+    assert HOSTILE[:30] not in text
+    assert HOSTILE[:30] in unescape(text)
+
+
+def test_of_a_thousand_runs_the_newest_are_read(tmp_path):
+    file = journal(tmp_path / "r")
+    absent = [tmp_path / str(number) / "journal.jsonl" for number in range(1000)]
+    content = _gather(tmp_path, *absent[data.RUNS :], *[file] * data.RUNS)
+    assert len(content["runs"]) == data.RUNS
+    assert content["older"] == 1000 - data.RUNS
+
+
+def test_a_run_without_a_single_number_still_opens(tmp_path):
+    file = journal(tmp_path / "r", passes=1)
+    part = _parts(_gather(tmp_path, file))["bars"]
+    assert (part["sentence"], part["figure"]) == ("No way of writing the step got a time here.", None)
+    assert page.build([file], tmp_path)
+
+
+def test_the_command_writes_a_page_or_one_sentence(tmp_path, capsys):
+    file = journal(tmp_path / "r")
+    assert main(["report", str(file.parent)]) == 0
+    assert "<!doctype html>" in (tmp_path / "r" / "report.html").read_text()
+    file.write_text(file.read_text().replace('"throughput_seconds"', '"other"', 1))
+    capsys.readouterr()
+    assert main(["report", str(file)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_missing_library_is_named_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    monkeypatch.delitem(sys.modules, "bench.show.page")
+    monkeypatch.delattr("bench.show.page")
+    with pytest.raises(UsageError, match=r"needs jinja2 of the extra `report`"):
+        writing.report(None)

@@ -1,0 +1,56 @@
+"""Every way of every example is right, and every mistake in its mistakes.py is refused and named."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bench.errors import Wrong
+from bench.judge.diagnosis import mistakes
+from bench.plan import discovery
+from bench.problem import Definition
+from tests.proving import numpy_step, prove, ways
+
+# torch's own, from the moment its compiler is loaded
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"
+)
+EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").iterdir())
+DTYPES = ("float32", "float64")
+WAYS = [(folder, name) for folder in EXAMPLES for name in ways(folder)]
+MISTAKES = [(folder, hint, step) for folder in EXAMPLES for hint, step in mistakes(folder)]
+
+
+def called(value):
+    if isinstance(value, Path):
+        return value.name
+    return "" if isinstance(value, str) and " " in value else getattr(value, "__name__", None)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("folder", "name"), WAYS, ids=called)
+def test_a_way_is_right(folder, name, dtype):
+    try:
+        build = discovery.load(ways(folder)[name])
+    except discovery.MissingLibrary as missing:
+        pytest.skip(f"{name} needs the library {missing}, which is not installed")
+    if reason := build.why_not("cpu", dtype):
+        pytest.skip(f"{name} {reason}")
+    errors = prove(build, folder, dtype, small=0)
+    assert errors["share"] <= 1
+    definition = Definition.load(folder)
+    state = definition.draw(definition.small[0], dtype, 0).state
+    assert list(errors["arrays"]) == ["loss", *state]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(("folder", "hint", "step"), MISTAKES, ids=called)
+def test_a_mistake_is_named(folder, hint, step, dtype):
+    shape = Definition.load(folder).small[0]  # quick
+    with pytest.raises(Wrong, match=re.escape(hint)):
+        prove(numpy_step(step), folder, dtype, shape, small=0)
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=called)
+def test_each_example_has_the_baseline(folder):
+    assert "numpy_manual" in ways(folder)
