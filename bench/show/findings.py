@@ -12,21 +12,19 @@ import sys
 from collections.abc import Iterable
 
 from bench.analyse.run import Run
-from bench.analyse.step import step_seconds
+from bench.analyse.step import ratio_of_means, step_seconds
 from bench.analyse.summaries import noise_floor
-from bench.analyse.verdicts import EQUAL, FASTER, SLOWER
 from bench.record.journal import NAME, Story
 from bench.schema.case import SIDE, TWIN, is_control
 from bench.schema.records import UNREAD
 from bench.settings import Settings
+from bench.show import sentences
 from bench.show.grid import Row
 from bench.show.rows import arranged, common, key_of, name_of, place_of, records, sides
-from bench.units import percent, seconds, span
+from bench.units import span
 
 PLACES = 3
 """Of more places than these the table alone speaks."""
-NAMED = 5
-"""More ways are counted, not named."""
 QUICK = 3
 """A run of so few passes is provisional."""
 
@@ -54,57 +52,27 @@ def disturbed(story: Story) -> str:
 
 def answers(run: Run) -> list[str]:
     """Which way is the fastest, and what the slowest costs; of a run with sides, which ways changed."""
-    if any(doubt.startswith("UNPROVEN") for doubt in run.doubts):
-        return ["This run cannot tell a difference from none."]
+    unproven = any(doubt.startswith(sentences.UNPROVEN) for doubt in run.doubts)
     rows, varying = arranged(run.table[run.table["status"] == "ok"])
-    ways = [row for row in rows if not is_control(row["kind"])]
+    by_key = {key_of(row): row for row in rows}
+    places: dict[str, list[Row]] = {}
+    for row in rows:
+        if not is_control(row["kind"]):
+            places.setdefault(place_of(row, varying), []).append(_worded(row, by_key))
     first, *later = sides(run.table)
     if later:
-        return [_changed([row for row in ways if row[SIDE] == label], first) for label in later]
-    places: dict[str, list[Row]] = {}
-    for row in ways:
-        places.setdefault(place_of(row, varying), []).append(row)
-    found = {place: _fastest(some) for place, some in places.items()} if len(places) <= PLACES else {}
-    return [f"{place}: {text}" if place else text for place, text in found.items() if text]
+        ways = [row for some in places.values() for row in some]
+        return [sentences.changes([row for row in ways if row[SIDE] == label], first, unproven) for label in later]
+    found = {place: sentences.answer(some, some[-1], unproven) for place, some in places.items()}
+    return [f"{place}: {text}" if place else text for place, text in found.items()] if len(found) <= PLACES else []
 
 
-def _fastest(rows: list[Row]) -> str:
-    """Of one place, fastest first: the ways that nothing is proven faster than, and what the slowest costs more."""
-    if len(rows) < 2:
-        return ""
-    best, slowest = rows[0], rows[-1]
-    leaders = [row for row in rows if row is best or not _apart(row, best)]
-    if len(leaders) == len(rows):
-        return f"None of {len(rows)} ways is proven faster than all others."
-    *names, last = map(name_of, leaders)
-    listed = f"{', '.join(names)} and {last}" if len(leaders) <= NAMED else str(len(leaders))
-    text = f"{listed} are the fastest of {len(rows)} ways, not told apart"
-    text = text if names else f"{last} is the fastest of {len(rows)} ways"
-    more = step_seconds(slowest) - step_seconds(best)
-    costs = f"; {name_of(slowest)} costs {seconds(more)} more a step ({percent(more / step_seconds(best))})"
-    return f"{text}{costs if slowest not in leaders else ''}."
-
-
-def _apart(row: Row, best: Row) -> bool:
-    """Whether a row is proven slower than the best: by a verdict where one is the baseline, else by their intervals."""
-    if key_of(best) == best["baseline"]:
-        return bool(row["verdict"] == SLOWER)
-    if key_of(row) == row["baseline"]:
-        return bool(best["verdict"] == FASTER)
-    return bool(row["baseline"] == best["baseline"] and row["ratio_low"] > best["ratio_high"])
-
-
-def _changed(rows: list[Row], first: str) -> str:
-    """How many ways of a side got a verdict: `1 of 5 ways is slower than main: torch_autograd +4.1 %.`"""
-    parts = []
-    for verdict, word in ((SLOWER, "slower"), (FASTER, "faster")):
-        named = [f"{row['backend']} {percent(row['ratio'] - 1)}" for row in rows if row["verdict"] == verdict]
-        are = "is" if len(named) == 1 else "are"
-        if named:
-            parts.append(f"{len(named)} of {len(rows)} ways {are} {word} than {first}: {', '.join(named)}")
-    equal = sum(row["verdict"] == EQUAL for row in rows)
-    parts = parts or [f"no way is proven slower or faster than {first}"]
-    return f"{'; '.join(parts)}{f'; {equal} equal' if equal else ''}."
+def _worded(row: Row, by_key: dict[str, Row]) -> Row:
+    """A row as `bench.show.sentences` takes it."""
+    known = {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+    of = sentences.AS_IT_RAN if ratio_of_means(row, by_key) else ""
+    label = row["backend"] if row[SIDE] else name_of(row)
+    return {**known, "key": key_of(row), "label": label, "time": step_seconds(row), "of": of}
 
 
 def proven(run: Run) -> str:
