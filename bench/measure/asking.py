@@ -61,11 +61,16 @@ def receive_from_judge(judge: Handle) -> Reply:
 
 def pass_arrays(sender: Handle, reply: Reply, receiver: Handle, do: str, **request: Any) -> Reply:
     """Asks `receiver` with the arrays of a reply of `sender`. Raises `CaseFailed`."""
+    copy_arrays(sender, reply, receiver)
+    return ask(receiver, do, arrays=reply["arrays"], **request)
+
+
+def copy_arrays(sender: Handle, reply: Reply, receiver: Handle) -> None:
+    """Copies the arrays of a reply into the receiver's region. Raises `CaseFailed`."""
     try:
         receiver.region.copy_from(sender.region, reply["arrays"])
     except (KeyError, TypeError, ValueError) as error:
         raise CaseFailed("failed", f"answers with {error}") from None
-    return ask(receiver, do, arrays=reply["arrays"], **request)
 
 
 def _checked(reply: Reply) -> Reply:
