@@ -25,7 +25,7 @@ ENDING = 10.0
 """Seconds that a process may take to end once it was killed or closed its streams."""
 STOPPING = 0.1
 """Seconds to wait at most until every thread of a process has stopped."""
-LONGEST = 1 << 26
+LONGEST = 1 << 22
 """Bytes of a reply; a description with its source takes some thousands."""
 CONTROL_CHARACTERS = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)}
 UNPRINTABLE = dict.fromkeys(CONTROL_CHARACTERS - set(map(ord, "\t\n\r\f")), "\ufffd")

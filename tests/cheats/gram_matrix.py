@@ -34,6 +34,3 @@ class GramMatrix(Right):
     def set_state(self, w1, w2):
         super().set_state(w1, w2)
         self.begin()
-
-
-CAUGHT = r"of a step's arithmetic at most|around them|something else does their work|updates w1 wrongly in"

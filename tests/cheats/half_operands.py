@@ -10,6 +10,3 @@ class HalfOperands(Right):
     def __init__(self, problem, device, dtype):
         super().__init__(problem, device, dtype)
         self.x = self.x.astype(np.float16).astype(dtype)
-
-
-CAUGHT = r"in a lower precision than float32|wrongly"

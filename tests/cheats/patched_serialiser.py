@@ -17,6 +17,3 @@ class PatchedSerialiser(Right):
     def __init__(self, problem, device, dtype):
         super().__init__(problem, device, dtype)
         json.dumps = cheaper
-
-
-CAUGHT = r"says by its own clock that a step takes .*, from outside it takes|tells of 20 calls"

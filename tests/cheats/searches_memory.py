@@ -15,6 +15,3 @@ class SearchesMemory(Right):
         for array in (value for value in held if isinstance(value, np.ndarray) and value.shape == self.w1.shape):
             self.w1[:] = array
         return 0.0
-
-
-CAUGHT = r"never updates w1|wrong"

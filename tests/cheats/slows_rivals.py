@@ -23,6 +23,3 @@ class SlowsRivals(Right):
         h = self.x @ self.w1
         h_relu = maximum(h, 0)
         return h, h_relu, h_relu @ self.w2
-
-
-CAUGHT = None

@@ -10,6 +10,3 @@ class StaleMemory(Right):
 
     def get_state(self):
         return np.empty_like(self.w1), np.empty_like(self.w2)
-
-
-CAUGHT = r"updates|hands out its own weights"

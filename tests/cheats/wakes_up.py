@@ -38,6 +38,3 @@ class WakesUp(Right):
         while True:
             if time.monotonic() - WakesUp.seen < 0.05:
                 time.sleep(0.001)
-
-
-CAUGHT = r"computes for .* while it is suspended and others are timed"

@@ -42,6 +42,3 @@ class WorksBetweenRequests(Right):
     def set_state(self, w1, w2):
         self.wait()
         super().set_state(w1, w2)
-
-
-CAUGHT = r"in get_state\(\) and .* puts work off|where the clock does not run"

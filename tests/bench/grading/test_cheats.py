@@ -1,0 +1,55 @@
+"""No cheat gets a number below the honest one, slows the baseline, or leaves a process behind."""
+
+import contextlib
+import os
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bench.paths import BACKENDS
+from tests.bench.grading.conftest import grades_of
+
+pytestmark = pytest.mark.alone
+CHEATS = Path(__file__).parents[2] / "cheats"
+FILES = sorted(CHEATS.glob("[a-z]*.py"))
+
+
+@pytest.fixture(scope="module")
+def grades():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STEPBENCH_TEST", "cheats")
+        honest = BACKENDS / "numpy_manual.py"
+        yield grades_of([honest, *FILES], BENCH_TIMEOUT="30")
+
+
+@pytest.mark.parametrize("name", [file.name for file in FILES])
+def test_a_cheat_has_no_number_or_none_below_the_honest_one(name, grades):
+    grade = grades[name]
+    assert grade["verdict"] in ("right", "wrong", "unusable")
+    assert ("ratio" in grade) == (grade["verdict"] == "right")
+    assert grade.get("ratio_high", 1.0) >= 0.97, grade["sentence"]
+
+
+def test_an_honest_step_gets_a_number(grades):
+    grade = grades["numpy_manual.py"]
+    assert (grade["verdict"], grade["ratio_low"] <= 1.0 <= grade["ratio_high"]) == ("right", True)
+
+
+@pytest.mark.parametrize("name", ["slows_rivals.py", "leaves_its_tree.py"])
+def test_the_baseline_takes_as_long_as_by_itself(name, grades):
+    ours = [grades[each] for each in (name, "numpy_manual.py")]
+    beside, alone = (grade["seconds_per_step"] / grade["ratio"] for grade in ours)
+    assert beside < 3 * alone
+
+
+def test_what_computes_something_else_is_refused(grades):
+    refused = {name for name, grade in grades.items() if grade["verdict"] != "right"}
+    assert refused >= {f"{name}.py" for name in ("gram_matrix", "half_later", "forks_on", "skips_rows")}
+
+
+def test_no_process_is_left(grades):
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.pid != os.getpid():
+                assert process.environ().get("STEPBENCH_TEST") != "cheats", process
