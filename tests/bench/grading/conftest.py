@@ -1,10 +1,9 @@
-"""Grades with NumPy alone, of a small shape, in one pass over several files."""
+"""Grades with NumPy alone and of a small shape."""
 
 import io
 import os
 from unittest import mock
 
-import pytest
 from rich.console import Console
 
 from bench.grading.grade import find, grade_all
@@ -15,13 +14,8 @@ RIGHT = (BACKENDS / "numpy_manual.py").read_text()
 SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "3", "BENCH_SHAPES": "64x500x50x10"}
 
 
-def grades_of(paths, **settings):
+def grades_of(paths, environ=LIGHT, **settings):
     """The grades of files, by the names in their rows."""
-    with mock.patch.dict(os.environ, LIGHT):
+    with mock.patch.dict(os.environ, environ):
         grades = grade_all(find(paths), None, SMALL | settings, Console(file=io.StringIO()))
     return {grade["file"]: grade for grade in grades}
-
-
-@pytest.fixture(scope="session")
-def right():
-    return RIGHT
