@@ -1,4 +1,4 @@
-"""It closes every descriptor of its process, those of the harness among them."""
+"""Closes every descriptor of its process, those of the harness included."""
 
 import os
 

@@ -6,15 +6,11 @@ from _right import Right
 
 
 class ForksOn(Right):
-    started = False
-
-    def step(self):
-        if not ForksOn.started:
-            ForksOn.started = True
-            if not os.fork():
-                while True:
-                    os.setsid()
-                    sum(range(10_000))  # on the core on which the baseline is timed
-                    if os.fork():
-                        os._exit(0)
-        return super().step()
+    def set_state(self, w1, w2):
+        super().set_state(w1, w2)
+        if not os.fork():
+            while True:
+                os.setsid()
+                sum(range(10_000))  # on the core on which the baseline is timed
+                if os.fork():
+                    os._exit(0)

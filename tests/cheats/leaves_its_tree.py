@@ -1,4 +1,4 @@
-"""Its child's child belongs to nobody in its process: neither its CPU time nor its end is this row's."""
+"""Its child's child leaves its process group and its parent."""
 
 import os
 import signal

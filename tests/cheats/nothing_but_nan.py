@@ -1,4 +1,4 @@
-"""NaN compares as nobody expects: where a judge asks for a difference above a bound, it finds none (pygpubench #7)."""
+"""NaN everywhere: no difference to it is above a bound (pygpubench #7)."""
 
 import numpy as np
 from _right import Right

@@ -1,4 +1,4 @@
-"""Half of the batch stands for all of it, twice: unbiased, cheap and wrong (reference-kernels #104: most calls do nothing)."""
+"""Half of the batch stands for all of it, twice: cheap and wrong (reference-kernels #104)."""
 
 from _right import Right
 

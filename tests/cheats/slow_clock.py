@@ -1,4 +1,4 @@
-"""Its clock runs at half speed: the timed code's own name for it is replaced (GPU MODE reference-kernels #162)."""
+"""Its clock runs at half speed, and the worker's with it (GPU MODE reference-kernels #162)."""
 
 import sys
 import time

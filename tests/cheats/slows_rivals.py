@@ -1,4 +1,4 @@
-"""It slows what everybody else calls: NumPy's own function, for whoever uses it later (pygpubench: the rival's warm-up)."""
+"""Slows NumPy's own function for all that use it later (pygpubench: the rival's warm-up)."""
 
 import time
 

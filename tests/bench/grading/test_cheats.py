@@ -38,16 +38,18 @@ def test_an_honest_step_gets_a_number(grades):
     assert (grade["verdict"], grade["ratio_low"] <= 1.0 <= grade["ratio_high"]) == ("right", True)
 
 
-@pytest.mark.parametrize("name", ["slows_rivals.py", "leaves_its_tree.py"])
+@pytest.mark.parametrize("name", ["slows_rivals.py", "forks_on.py", "wakes_up.py"])
 def test_the_baseline_takes_as_long_as_by_itself(name, grades):
-    ours = [grades[each] for each in (name, "numpy_manual.py")]
-    beside, alone = (grade["seconds_per_step"] / grade["ratio"] for grade in ours)
-    assert beside < 3 * alone
+    alone = grades["numpy_manual.py"]["seconds_per_step"] / grades["numpy_manual.py"]["ratio"]
+    if grades[name]["verdict"] == "right":
+        assert grades[name]["seconds_per_step"] / grades[name]["ratio"] < 3 * alone
 
 
 def test_what_computes_something_else_is_refused(grades):
     refused = {name for name, grade in grades.items() if grade["verdict"] != "right"}
-    assert refused >= {f"{name}.py" for name in ("gram_matrix", "half_later", "forks_on", "skips_rows")}
+    assert refused >= {
+        f"{name}.py" for name in ("gram_matrix", "half_later", "extrapolates", "skips_rows")
+    }
 
 
 def test_no_process_is_left(grades):

@@ -71,7 +71,9 @@ def grades(tmp_path_factory):
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_ends_in_its_row(name, grades):
     _, verdict, sentence = FILES[name]
-    assert (grades[name]["verdict"], sentence in grades[name]["sentence"]) == (verdict, True), grades[name]
+    assert (grades[name]["verdict"], sentence in grades[name]["sentence"]) == (verdict, True), (
+        grades[name]
+    )
 
 
 @pytest.mark.alone

@@ -34,7 +34,10 @@ def test_csv_has_every_column_and_nothing_for_what_was_not_measured():
     rows = [*csv.DictReader(io.StringIO(FORMATS["csv"]([RIGHT, WRONG])))]
     assert [*rows[0]] == [*COLUMNS]
     assert (rows[0]["seconds_per_step"], rows[0]["seconds_per_step_low"]) == ("0.00033", "")
-    assert (rows[1]["file"], rows[1]["sentence"], rows[1]["ratio"]) == (*map(WRONG.get, ("file", "sentence")), "")
+    assert (rows[1]["file"], rows[1]["sentence"], rows[1]["ratio"]) == (
+        *map(WRONG.get, ("file", "sentence")),
+        "",
+    )
 
 
 def test_json_is_an_object_for_one_file_and_a_list_for_several():
