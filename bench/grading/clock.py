@@ -2,8 +2,8 @@
 
 A span lasts from handing the state over to having losses and state back, both copies inside. The
 state is new each time and all results are due at the end, so what a step does for its result lies
-inside, wherever it does it. What a span takes besides its steps is measured on the baseline, from two
-lengths, and subtracted.
+inside, wherever it does it. What a span takes besides its steps is known from the baseline, whose own
+clock can be believed, and subtracted.
 """
 
 from __future__ import annotations
@@ -35,33 +35,34 @@ PEAK_MARGIN = 1.1
 """How much faster than at the measured peak a step's arithmetic may seem: a core's clock may rise."""
 STOPPED_CPU = 0.005
 """CPU seconds for which a stopped process may compute; next to a busy neighbor it is 0.0001."""
-LONG, SHORT = "long", "short"
 GRADED, BASELINE = "graded", "baseline"
 
 
 @dataclass
 class Spans:
-    """What was timed of a grade: seconds per pass and block, by case and length."""
+    """What was timed of a grade, by case and pass."""
 
     steps: dict[str, int]
-    """Of a long span; a short one has half as many."""
-    seconds: dict[tuple[str, str], dict[int, list[float]]] = field(default_factory=dict)
+    """Of a span."""
+    seconds: dict[str, dict[int, list[float]]] = field(default_factory=dict)
+    """Of each span."""
+    besides: dict[int, list[float]] = field(default_factory=dict)
+    """Of each span of the baseline, without its steps."""
 
     def log_seconds(self, name: str, passes: Sequence[int]) -> float:
         """Of an undisturbed step, from these passes."""
         overhead = self.overhead(passes)
-        spans = [np.array(self.seconds[name, LONG][number]) for number in passes]
+        spans = [np.array(self.seconds[name][number]) for number in passes]
         return undisturbed([np.maximum(s - overhead, 1e-9) / self.steps[name] for s in spans])
 
     def overhead(self, passes: Sequence[int]) -> float:
-        """What a span takes besides its steps."""
-        long, short = self.seconds[BASELINE, LONG], self.seconds[BASELINE, SHORT]
-        besides = [2 * min(short[number]) - min(long[number]) for number in passes]
-        return max(0.0, float(np.median(besides)))
+        """What the quickest span of a pass takes besides its steps: the median of passes."""
+        spans, besides = self.seconds[BASELINE], self.besides
+        return float(np.median([besides[n][int(np.argmin(spans[n]))] for n in passes]))
 
     def estimate(self, name: str) -> Replicates:
         """Log seconds per step, with a pass left out at a time."""
-        passes = [*self.seconds[name, LONG]]
+        passes = [*self.seconds[name]]
         others = [[n for n in passes if n != out] or passes for out in passes]
         without = np.array([self.log_seconds(name, some) for some in others])
         return Replicates(self.log_seconds(name, passes), without)
@@ -162,9 +163,8 @@ class _Timing:
             worker.stop()
         for block in range(self.plan.settings.blocks):
             ask_judge(self.judge, "draw", blocks=[[*self._draws(number, block)]])
-            spans = [(GRADED, LONG), (BASELINE, LONG), (BASELINE, SHORT)]
-            for name, length in order.sample(spans, len(spans)):
-                self._span(name, length, number, block)
+            for name in order.sample([*self.cases], len(self.cases)):
+                self._span(name, number, block)
         self.end_workers()
         ask_judge(self.judge, "forget")
 
@@ -193,7 +193,7 @@ class _Timing:
             reply: Any = ask(worker, "run", mode=THROUGHPUT, calls=MAX_STEPS)
         return float(min(reply["calls"] or [reply["seconds"] / MAX_STEPS]))
 
-    def _span(self, name: str, length: str, number: int, block: int) -> None:
+    def _span(self, name: str, number: int, block: int) -> None:
         worker, case = self.workers[name], self.cases[name]
         worker.resume()
         if (took := worker.cpu_seconds_while_stopped) > STOPPED_CPU:
@@ -202,22 +202,19 @@ class _Timing:
                 f"computes for {units.seconds(took)} while it is stopped and the baseline is timed",
             )
         plan = self._visit_plan(case, f"{number} {block}")
-        timed = plan.round(worker, THROUGHPUT, plan.calls if length == LONG else plan.calls // 2)
+        timed = plan.round(worker, THROUGHPUT, plan.calls)
         ask(worker, "settle")
-        seconds = self.spans.seconds.setdefault((name, length), {})
-        seconds.setdefault(number, []).append(timed.span_seconds)
+        self.spans.seconds.setdefault(name, {}).setdefault(number, []).append(timed.span_seconds)
+        if name == BASELINE:
+            besides = timed.span_seconds - timed.run["seconds"]
+            self.spans.besides.setdefault(number, []).append(besides)
         worker.stop()
 
     def _draws(self, number: int, block: int) -> Iterator[dict[str, Any]]:
-        """The rounds of a block; two spans of the same length have the same start."""
-        seen = set()
-        for name, case in self.cases.items():
-            plan = self._visit_plan(case, f"{number} {block}")
-            for calls in (plan.calls, plan.calls // 2) if name == BASELINE else (plan.calls,):
-                for each in plan.draws({THROUGHPUT: calls}):
-                    if each["name"] not in seen:
-                        seen.add(each["name"])
-                        yield each
+        """The rounds of a block; both cases have the same start if their calls are as long."""
+        plans = [self._visit_plan(case, f"{number} {block}") for case in self.cases.values()]
+        draws = [each for plan in plans for each in plan.draws({THROUGHPUT: plan.calls})]
+        yield from {each["name"]: each for each in draws}.values()
 
     def _visit_plan(self, case: Case, block: str) -> VisitPlan:
         backend = self.plan.backend(case)
