@@ -150,7 +150,9 @@ class _Grader:
 def _readable(file: Path, settings: Settings) -> list[Path]:
     """What a worker may read below hidden folders: the file's own folder, where a link leads, the
     problem's; of a file directly in a hidden folder the file alone."""
-    files = [each if each.parent in sandbox.HIDDEN else each.parent for each in (file, file.resolve())]
+    files = [
+        each if each.parent in sandbox.HIDDEN else each.parent for each in (file, file.resolve())
+    ]
     return [*files, settings.problem_folder, *settings.path]
 
 

@@ -68,7 +68,9 @@ class SandboxedProcess(Process):
                 break
             before |= now
             if time.monotonic() > deadline:
-                raise CaseFailed("wrong", "starts processes that do not stop while the baseline is timed")
+                raise CaseFailed(
+                    "wrong", "starts processes that do not stop while the baseline is timed"
+                )
         self._clocks = self._cpu_clocks() | dict.fromkeys(before - now, math.inf)
 
     def resume(self) -> None:
