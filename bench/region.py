@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 DTYPES = ("float32", "float64")
 ALIGNED = 64
+DIMENSIONS = 64
+"""NumPy's most; a product of millions of sizes would take the reader minutes."""
 ArrayLayout = list[Any]
 
 
@@ -71,7 +73,8 @@ class Region:
     def _places(self, layout: ArrayLayout) -> Iterator[tuple[str, tuple[int, ...], int]]:
         place = 0
         for dtype, shape in layout:
-            if dtype not in DTYPES or not all(type(size) is int and size >= 0 for size in shape):
+            sizes = len(shape) <= DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)
+            if dtype not in DTYPES or not sizes:
                 raise ValueError(f"an array of {dtype} {shape}, expected {' or '.join(DTYPES)}")
             size = math.prod(shape) * np.dtype(dtype).itemsize
             if place + size > len(self._memory):

@@ -5,10 +5,10 @@ Exceptions, crashes and hangs of a graded file end in its verdict.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,11 +25,13 @@ from bench.measure.asking import CaseFailed
 from bench.measure.catalogue import catalogue, describe
 from bench.measure.executor import WorkerSpec
 from bench.plan.cases import Plan, make_plan
-from bench.plan.sides import Backend, Side
+from bench.plan.sides import Backend
 from bench.settings import Settings
 
 LENGTH = {"BENCH_PROCESSES": "5", "BENCH_BLOCKS": "8"}
 """About 20 seconds; the environment may ask for more."""
+LONGEST = 400
+"""Characters of a sentence about a file that is not right."""
 EXIT_CODES = {"right": ExitCode.FINE, "wrong": ExitCode.WRONG, "unusable": ExitCode.USAGE}
 MEASURED = (
     *("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"),
@@ -67,15 +69,20 @@ def grade_all(
     files: Iterable[Path], against: str | None, environ: Mapping[str, str], console: Console
 ) -> list[Grade]:
     """Grades files one after the other. Raises `UsageError` for what is not a file's fault."""
-    settings = _settings(environ, against)
-    with tempfile.TemporaryDirectory(prefix="stepbench-grade-") as folder:
-        sandbox.prefix([Path(folder)])  # a missing sandbox is not a file's fault
-        (side,), devices = catalogue(settings)
-        plan = make_plan(settings, (side,), devices)
-        grades = []
+    files, settings = [*files], _settings(environ, against)
+    sandbox.prefix([])  # a missing sandbox is not a file's fault
+    sides, devices = catalogue(settings)
+    plan, grades = make_plan(settings, sides, devices), []
+    with clock.Timer(plan) as timer, console.status("") as status:
+        grader = _Grader(timer, plan, devices)
         for file in files:
-            console.print(f"grading {file.name}", style="dim")
-            grades.append(_grade(file, settings, side, devices, plan, console))
+            label = _label(file, files)
+            console.print(f"grading {label}", style="dim")
+
+            def show(text: str, label: str = label) -> None:
+                status.update(f"{label}: {text}")
+
+            grades.append(grader.grade(file, label, show))
     return grades
 
 
@@ -100,57 +107,70 @@ def _settings(environ: Mapping[str, str], against: str | None) -> Settings:
     )
 
 
-def _grade(
-    file: Path,
-    settings: Settings,
-    side: Side,
-    devices: tuple[str, ...],
-    plan: Plan,
-    console: Console,
-) -> Grade:
-    about: Grade = {"file": file.name, "against": settings.baseline}
-    about |= {"device": settings.devices[0], "dtype": settings.dtypes[0]}
-    prefix = sandbox.prefix([file.parent])
-    try:
-        backend = _describe(file, settings, side, devices, prefix)
-        about |= {
-            "source_hash": backend.hash,
-            "versions": " ".join(f"{name}=={v}" for name, v in backend.versions.items()),
-        }
-        (baseline,) = plan.cases
-        graded = replace(baseline, backend=backend.name)
-        place = graded.device, graded.dtype, graded.threads
-        if reason := backend.reason(*place):
-            raise UsageError(f"{file.name} {reason}.")
-        with_graded = replace(side, backends={**side.backends, backend.name: backend})
-        whole = replace(plan, sides=(with_graded,), cases=(baseline, graded))
-        with console.status("") as status:
-            spans = clock.time_spans(
-                whole, graded, baseline, prefix, lambda text: status.update(f"{file.name}: {text}")
-            )
-    except UsageError as error:
-        return about | {"verdict": "unusable", "sentence": str(error)}
-    except CaseFailed as failed:
-        return about | {"verdict": _verdict(failed), "sentence": f"{file.name} {failed}."}
-    columns, ratio = clock.estimate(spans, "graded", "baseline")
-    ((comparison, _),) = verdicts([ratio], settings.margin)
-    about |= with_interval("ratio", ratio) | {"comparison": comparison}
-    for name in ("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"):
-        about[name] = columns[f"undisturbed_{name}"]
-    return about | {"verdict": "right", "sentence": _sentence(about)}
+class _Grader:
+    """Grades one file after the other, against one baseline."""
+
+    def __init__(self, timer: clock.Timer, plan: Plan, devices: tuple[str, ...]) -> None:
+        self.timer, self.plan, self.devices = timer, plan, devices
+        (self.baseline,), (self.side,) = plan.cases, plan.sides
+
+    def grade(self, file: Path, label: str, show: Callable[[str], None]) -> Grade:
+        settings, case = self.plan.settings, self.baseline
+        about: Grade = {"file": label, "against": settings.baseline}
+        about |= {"device": case.device, "dtype": case.dtype, "source_hash": _hash(file)}
+        try:
+            self.timer.readable = _readable(file, settings)
+            backend = self._describe(file)
+            about["versions"] = " ".join(f"{name}=={v}" for name, v in backend.versions.items())
+            if reason := backend.reason(case.device, case.dtype, case.threads):
+                raise UsageError(f"{file.name} {reason}.")
+            backends = {**self.side.backends, backend.name: backend}
+            sides = (replace(self.side, backends=backends),)
+            graded = replace(case, backend=backend.name)
+            plan = replace(self.plan, sides=sides, cases=(case, graded))
+            seconds, ratio = self.timer.time(plan, graded, show).estimates()
+        except UsageError as error:
+            return about | {"verdict": "unusable", "sentence": _plain(str(error))}
+        except CaseFailed as failed:
+            sentence = _plain(f"{file.name} {failed}") + "."
+            return about | {"verdict": _verdict(failed), "sentence": sentence}
+        ((comparison, _),) = verdicts([ratio], settings.margin)
+        about |= with_interval("ratio", ratio) | {"comparison": comparison}
+        about |= with_interval("seconds_per_step", seconds)
+        return about | {"verdict": "right", "sentence": _sentence(about)}
+
+    def _describe(self, file: Path) -> Backend:
+        """The backend in a file, from a sandboxed worker. Raises `UsageError`."""
+        name, readable = re.sub(r"\W", "_", f"graded_{file.stem}"), self.timer.readable
+        spec, settings = WorkerSpec(self.side), self.plan.settings
+        with sandbox.start(spec, settings, 1 << 20, readable) as worker:
+            return describe(self.side, worker, file, explained(self.devices), name)
 
 
-def _describe(
-    file: Path, settings: Settings, side: Side, devices: tuple[str, ...], prefix: list[str]
-) -> Backend:
-    """The backend in a file, from a sandboxed worker. Raises `UsageError`."""
-    name = re.sub(r"\W", "_", f"graded_{file.stem}")
-    spec = WorkerSpec(side)
-    env = spec.environment(settings)
-    with sandbox.SandboxedProcess.start(
-        "bench.worker", spec.setup, env, settings.timeout, 1 << 20, side.python, prefix=prefix
-    ) as worker:
-        return describe(side, worker, file, explained(devices), name)
+def _readable(file: Path, settings: Settings) -> list[Path]:
+    """What a worker may read below hidden folders: the file's own folder, where a link leads, the
+    problem's; of a file directly in a hidden folder the file alone."""
+    files = [
+        each if each.parent in sandbox.HIDDEN else each.parent for each in (file, file.resolve())
+    ]
+    return [*files, settings.problem_folder, *settings.path]
+
+
+def _label(file: Path, files: Sequence[Path]) -> str:
+    """The file's name, with its folder if several files have that name."""
+    if [each.name for each in files].count(file.name) == 1:
+        return file.name
+    return str(file.relative_to(os.path.commonpath([each.parent for each in files])))
+
+
+def _hash(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+
+
+def _plain(text: str) -> str:
+    """One line of limited length, whatever a graded file has put into it."""
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else text[:LONGEST] + "..."
 
 
 def _verdict(failed: CaseFailed) -> str:

@@ -1,14 +1,18 @@
 """A process that runs foreign code: bubblewrap around it, its CPU time watched from outside.
 
-Inside there is no network, no other process and nothing to write to but an empty `/tmp`.
+Inside there is no network, no other process and nothing to write to but an empty `/tmp`. Its threads
+and children stay on the cores on which it was started.
 """
 
 from __future__ import annotations
 
 import math
 import os
+import platform
 import shutil
+import struct
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -17,22 +21,27 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from bench.errors import UsageError
-from bench.measure.process import Process
+from bench.measure.asking import CaseFailed
+from bench.measure.executor import WorkerSpec
+from bench.measure.process import ENDING, Process, all_stopped
 from bench.paths import ROOT
+from bench.settings import Settings
 
 CLOSED = (
     *("--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp"),
-    *("--unshare-all", "--die-with-parent"),
+    *("--tmpfs", "/run", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent"),
 )
+"""/run has the sockets of services; with capabilities root could mount `/` to be written."""
+HIDDEN = {Path("/tmp"), Path("/run")}
 ACCELERATORS = ("/dev/nvidia*", "/dev/dri", "/dev/kfd")
 CACHES = (
     *("TMPDIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"),
     *("TRITON_CACHE_DIR", "CUPY_CACHE_DIR", "CUDA_CACHE_PATH"),
 )
 """Variables that name a folder in which a library keeps files."""
+CALLS = {"x86_64": (0xC000003E, 203), "aarch64": (0xC00000B7, 122)}
+"""AUDIT_ARCH of <linux/audit.h>, and the number of `sched_setaffinity`."""
 
 
 class SandboxedProcess(Process):
@@ -43,12 +52,6 @@ class SandboxedProcess(Process):
         self._took: list[float] = []
         self._clocks: dict[int, float] = {}
 
-    def cpu_seconds(self) -> float:
-        """CPU time of the process, its descendants and those children that were waited for."""
-        with suppress(psutil.Error):
-            return sum(self._cpu_clocks().values()) + sum(psutil.Process(self.pid).cpu_times()[2:4])
-        return 0.0
-
     @property
     def cpu_seconds_while_stopped(self) -> float:
         """Without the largest value: a host may take the core away just as a thread stops on it, and
@@ -56,10 +59,19 @@ class SandboxedProcess(Process):
         return sum(self._took) - max(self._took, default=0.0)
 
     def stop(self) -> None:
-        before = {*self.descendants()}
-        super().stop()
-        killed = before.difference(self.descendants())
-        self._clocks = self._cpu_clocks() | dict.fromkeys(killed, math.inf)
+        """Returns when all have stopped and no new one is found. Raises `CaseFailed`."""
+        deadline, before = time.monotonic() + ENDING, {*self.descendants()}
+        while True:
+            super().stop()
+            now = {*self.descendants()}
+            if all_stopped((self.pid, *now)) and now == {*self.descendants()}:
+                break
+            before |= now
+            if time.monotonic() > deadline:
+                raise CaseFailed(
+                    "wrong", "starts processes that do not stop while the baseline is timed"
+                )
+        self._clocks = self._cpu_clocks() | dict.fromkeys(before - now, math.inf)
 
     def resume(self) -> None:
         if self._clocks:
@@ -76,10 +88,53 @@ class SandboxedProcess(Process):
         return clocks
 
 
+def start(
+    spec: WorkerSpec, settings: Settings, size: int, readable: Sequence[Path]
+) -> SandboxedProcess:
+    """A worker in a sandbox, on the cores of `spec`; these paths stay visible in hidden folders.
+    Raises `OSError`."""
+    env, timeout, allowed = spec.environment(settings), settings.timeout, os.sched_getaffinity(0)
+    command, rules = prefix(readable), os.memfd_create("filter")
+    os.write(rules, stay_on_cores(platform.machine()))
+    os.lseek(rules, 0, os.SEEK_SET)
+    command[-1:] = ["--seccomp", str(rules), "--"]
+    try:
+        os.sched_setaffinity(0, spec.cpus or allowed)  # what this thread starts has the same
+        return SandboxedProcess.start(
+            *("bench.worker", spec.setup, env, timeout, size, spec.side.python),
+            pass_fds=(rules,),
+            prefix=command,
+        )
+    finally:
+        os.sched_setaffinity(0, allowed)
+        os.close(rules)
+
+
+def stay_on_cores(machine: str) -> bytes:
+    """A seccomp filter under which `sched_setaffinity` answers as if done and does nothing, and calls
+    under the numbers of another architecture end the process. Raises `UsageError`."""
+    if machine not in CALLS:
+        raise UsageError(f"grade: knows no system calls of {machine}, only of {', '.join(CALLS)}.")
+    architecture, number = CALLS[machine]
+    load, equal, at_least, end = 0x20, 0x15, 0x35, 0x06  # <linux/bpf_common.h>
+    program = (
+        (load, 0, 0, 4),  # seccomp_data.arch
+        (equal, 0, 4, architecture),
+        (load, 0, 0, 0),  # seccomp_data.nr
+        (at_least, 2, 0, 1 << 30),  # x32
+        (equal, 2, 0, number),
+        (end, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+        (end, 0, 0, 0x80000000),  # SECCOMP_RET_KILL_PROCESS
+        (end, 0, 0, 0x00050000),  # SECCOMP_RET_ERRNO, 0
+    )
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+
+
 def prefix(readable: Sequence[Path]) -> list[str]:
-    """The command that runs another one in a sandbox; these folders stay visible below /tmp."""
+    """The command that runs another one in a sandbox; these paths stay visible in hidden folders."""
     devices = [name for pattern in ACCELERATORS for name in glob(pattern)]
-    shown = [str(path) for path in (ROOT, *readable)]
+    paths = dict.fromkeys((ROOT, Path(sys.prefix), Path(sys.base_prefix), *readable))
+    shown = [str(path) for path in paths if HIDDEN.intersection(path.parents)]
     return [
         _bwrap(),
         *CLOSED,

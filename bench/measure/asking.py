@@ -62,23 +62,29 @@ def receive_from_judge(judge: Handle) -> Reply:
 
 def pass_arrays(sender: Handle, reply: Reply, receiver: Handle, do: str, **request: Any) -> Reply:
     """Asks `receiver` with the arrays of a reply of `sender`. Raises `CaseFailed`."""
-    _copy_arrays(sender, reply, receiver)
+    copy_arrays(sender, reply, receiver)
     return ask(receiver, do, arrays=reply["arrays"], **request)
 
 
 def compare(worker: Handle, reply: Reply, judge: Handle, do: str, **request: Any) -> Reply:
-    """The judge's reply about the arrays in a worker's reply.
+    """The judge's reply about the arrays in a worker's reply, once they are copied.
 
     Raises `CaseFailed` for a wrong step and `UsageError` for a judge that has died.
     """
-    _copy_arrays(worker, reply, judge)
+    copy_arrays(worker, reply, judge)
+    return judge_copied(judge, reply, do, **request)
+
+
+def judge_copied(judge: Handle, reply: Reply, do: str, **request: Any) -> Reply:
+    """As `compare`, for arrays that are in the judge's region already."""
     try:
         return _checked(judge.ask(do, arrays=reply["arrays"], **request))
     except Died as died:
         raise _judge_failed(died) from None
 
 
-def _copy_arrays(sender: Handle, reply: Reply, receiver: Handle) -> None:
+def copy_arrays(sender: Handle, reply: Reply, receiver: Handle) -> None:
+    """Copies the arrays of a reply into the receiver's region. Raises `CaseFailed`."""
     try:
         receiver.region.copy_from(sender.region, reply["arrays"])
     except (KeyError, TypeError, ValueError) as error:

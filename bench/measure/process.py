@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any, Self
 
@@ -25,7 +25,7 @@ ENDING = 10.0
 """Seconds that a process may take to end once it was killed or closed its streams."""
 STOPPING = 0.1
 """Seconds to wait at most until every thread of a process has stopped."""
-LONGEST = 1 << 26
+LONGEST = 1 << 22
 """Bytes of a reply; a description with its source takes some thousands."""
 CONTROL_CHARACTERS = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)}
 UNPRINTABLE = dict.fromkeys(CONTROL_CHARACTERS - set(map(ord, "\t\n\r\f")), "\ufffd")
@@ -150,7 +150,7 @@ class Process:
                     os.kill(pid, signal.SIGKILL)
         self._signal(signal.SIGSTOP)
         deadline = time.monotonic() + STOPPING
-        while not all(map(_stopped, (self.pid, *self.descendants()))):
+        while not all_stopped((self.pid, *self.descendants())):
             if time.monotonic() > deadline:
                 break
             time.sleep(50e-6)
@@ -208,6 +208,10 @@ class Process:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+
+
+def all_stopped(pids: Iterable[int]) -> bool:
+    return all(map(_stopped, pids))
 
 
 def _stopped(pid: int) -> bool:

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare
+from bench.measure.asking import (
+    CaseFailed,
+    Handle,
+    Reply,
+    ask,
+    ask_judge,
+    copy_arrays,
+    judge_copied,
+)
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
@@ -29,7 +37,8 @@ class TimedRound:
     readback_seconds: float
     errors: Mapping[str, Any] | None
     put_seconds: float
-    """By the conductor's clock: state in; likewise the next two."""
+    """By the conductor's clock: state in, from the copy into the worker's region; the next two: the
+    run, and losses and state out, to the copy out of the region."""
     run_seconds: float
     take_seconds: float
 
@@ -87,7 +96,9 @@ class VisitPlan:
 
     def visit(self, worker: Handle, marks: bool) -> Reply:
         """Runs every round, the throughput's first: a journal's visit. Raises `CaseFailed`."""
-        ask(worker, "put", arrays=self._start(worker, WARM, 1))
+        layout = self._ask_start(WARM, 1)
+        worker.region.copy_from(self.judge.region, layout)
+        ask(worker, "put", arrays=layout)
         ask(worker, "run", mode=THROUGHPUT, calls=1)
         throughput = self.round(worker, THROUGHPUT, self.calls)
         latency = self.round(worker, LATENCY, self.calls)
@@ -112,28 +123,29 @@ class VisitPlan:
     def round(self, worker: Handle, name: str, calls: int) -> TimedRound:
         """State in, calls and a wait, losses and state out; then the judge's verdict."""
         mode = name if name in (LATENCY, DEVICE) else THROUGHPUT
-        layout = self._start(worker, name, calls)
+        layout = self._ask_start(name, calls)
         start = perf_counter()
+        worker.region.copy_from(self.judge.region, layout)
         ask(worker, "put", arrays=layout)
         placed = perf_counter()
         run: Any = ask(worker, "run", mode=mode, calls=calls)
         ran = perf_counter()
         taken = ask(worker, "take")
+        copy_arrays(worker, taken, self.judge)  # what a worker writes from here on is not read
         end = perf_counter()
         if what := fault(run, RunReply) or fault(taken, TakeReply):
             raise CaseFailed("failed", f"answers with a round whose {what}")
         errors = None
         if self.backend.proven:
             round_name = self._name(name, calls)
-            errors = compare(worker, taken, self.judge, "judged", name=round_name)["errors"]
+            judged = judge_copied(self.judge, taken, "judged", name=round_name)
+            errors = judged["errors"]
         times = placed - start, ran - placed, end - ran
         return TimedRound(run, taken["readback_seconds"], errors, *times)
 
-    def _start(self, worker: Handle, name: str, calls: int) -> Any:
-        """Copies the state in which a round starts into the worker's region; its layout."""
-        layout = ask_judge(self.judge, "start", name=self._name(name, calls))["arrays"]
-        worker.region.copy_from(self.judge.region, layout)
-        return layout
+    def _ask_start(self, name: str, calls: int) -> Any:
+        """The layout of the state in which a round starts, in the judge's region."""
+        return ask_judge(self.judge, "start", name=self._name(name, calls))["arrays"]
 
     def _name(self, name: str, calls: int) -> str:
         """Cases of one shape and dtype share the rounds of a block: one reference proves all."""

@@ -1,4 +1,7 @@
-"""A correct step in pieces, for the sabotaged backends of this folder to spoil one of."""
+"""A correct step in pieces, for the cheats of this folder to spoil one of; as quick as numpy_manual."""
+
+import os
+import stat
 
 import numpy as np
 
@@ -13,7 +16,7 @@ class Right(TrainStep):
 
     def step(self):
         h, h_relu, y_pred = self.forward()
-        loss = self.loss(y_pred)
+        loss = ((y_pred - self.y) ** 2).sum()
         grad_w1, grad_w2 = self.backward(h, h_relu, y_pred)
         self.update(grad_w1, grad_w2)
         return loss
@@ -23,16 +26,16 @@ class Right(TrainStep):
         h_relu = np.maximum(h, 0)
         return h, h_relu, h_relu @ self.w2
 
-    def loss(self, y_pred):
-        return ((y_pred - self.y) ** 2).sum()
-
     def backward(self, h, h_relu, y_pred):
-        grad_y_pred = 2 * (y_pred - self.y)
+        grad_y_pred = 2.0 * (y_pred - self.y)
+        grad_w2 = h_relu.T @ grad_y_pred
         grad_h = self.mask(h, grad_y_pred @ self.w2.T)
-        return self.x.T @ grad_h, h_relu.T @ grad_y_pred
+        return self.x.T @ grad_h, grad_w2
 
     def mask(self, h, grad_h_relu):
-        return grad_h_relu * (h >= 0)
+        grad_h = grad_h_relu.copy()
+        grad_h[h < 0] = 0
+        return grad_h
 
     def update(self, grad_w1, grad_w2):
         self.w1 -= self.learning_rate * grad_w1
@@ -43,3 +46,13 @@ class Right(TrainStep):
 
     def set_state(self, w1, w2):
         self.w1[:], self.w2[:] = w1, w2
+
+
+def write_to_pipes(text: bytes) -> None:
+    """To every pipe that the process holds: one of them is read by the harness."""
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if stat.S_ISFIFO(os.fstat(int(name)).st_mode):
+                os.write(int(name), text)
+        except OSError:
+            pass

@@ -1,21 +1,10 @@
-"""It writes to the harness until somebody gives in: megabytes without an end of line."""
+"""Writes megabytes without an end of line, which the harness would have to keep."""
 
-import os
-import stat
-
-from _right import Right
+from _right import Right, write_to_pipes
 
 
 class FloodsThePipe(Right):
     def step(self):
-        for name in os.listdir("/proc/self/fd"):
-            try:
-                if stat.S_ISFIFO(os.fstat(int(name)).st_mode):
-                    for _ in range(100):
-                        os.write(int(name), b"x" * (1 << 20))
-            except OSError:
-                pass
+        for _ in range(100):
+            write_to_pipes(b"x" * (1 << 20))
         return super().step()
-
-
-CAUGHT = r"answers with more than \d+ bytes"

@@ -1,9 +1,6 @@
-"""It answers for the harness: a reply is written to every pipe that the process holds (pygpubench: a forged result pipe)."""
+"""Answers for the harness: a reply is written to every pipe (pygpubench: a forged result pipe)."""
 
-import os
-import stat
-
-from _right import Right
+from _right import Right, write_to_pipes
 
 
 class ForgesReplies(Right):
@@ -11,14 +8,6 @@ class ForgesReplies(Right):
 
     def step(self):
         self.calls += 1
-        if self.calls == 40:
-            for name in os.listdir("/proc/self/fd"):
-                try:
-                    if stat.S_ISFIFO(os.fstat(int(name)).st_mode):
-                        os.write(int(name), b'{"status": "ok", "seconds": 1e-9, "queued": 1e-9, "faults": 0}\n')
-                except OSError:
-                    pass
+        if self.calls == 120:
+            write_to_pipes(b'{"status": "ok", "seconds": 1e-9, "queued": 1e-9, "faults": 0}\n')
         return super().step()
-
-
-CAUGHT = r"answers with something else than one reply|spoke without being asked|answers with"

@@ -1,4 +1,4 @@
-"""It keeps x xᵀ, carries h from step to step and forms w1 when somebody asks: exact, and not the step (tried here: 478 %)."""
+"""Keeps x xᵀ, carries h from step to step and forms w1 at the end: exact, with less arithmetic."""
 
 import numpy as np
 from _right import Right
@@ -34,6 +34,3 @@ class GramMatrix(Right):
     def set_state(self, w1, w2):
         super().set_state(w1, w2)
         self.begin()
-
-
-CAUGHT = r"of a step's arithmetic at most|around them|something else does their work|updates w1 wrongly in"

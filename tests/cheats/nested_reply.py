@@ -1,20 +1,9 @@
-"""What it answers is valid up to the depth at which whoever reads it gives up."""
+"""Its reply is valid up to the depth at which a parser gives up."""
 
-import os
-import stat
-
-from _right import Right
+from _right import Right, write_to_pipes
 
 
 class NestedReply(Right):
     def step(self):
-        for name in os.listdir("/proc/self/fd"):
-            try:
-                if stat.S_ISFIFO(os.fstat(int(name)).st_mode):
-                    os.write(int(name), b"[" * 50_000 + b"\n")
-            except OSError:
-                pass
+        write_to_pipes(b"[" * 50_000 + b"\n")
         return super().step()
-
-
-CAUGHT = r"answers with something else than one reply|spoke without being asked"

@@ -1,23 +1,23 @@
-"""Part of the work is a child's on a core that the row was not given; here it only spins, until its parent ends it."""
+"""A thread on a core that the step was not given computes half of the largest product."""
 
 import os
-import signal
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 from _right import Right
 
 
+def move():
+    os.sched_setaffinity(0, range(os.cpu_count()))
+
+
 class OtherCores(Right):
-    def __init__(self, problem, device, dtype):
-        super().__init__(problem, device, dtype)
-        if not (child := os.fork()):
-            os.sched_setaffinity(0, range(os.cpu_count()))
-            signal.alarm(60)
-            while True:
-                pass
-        self.child = child
+    pool = ThreadPoolExecutor(1, initializer=move)
 
-    def __del__(self):
-        os.kill(self.child, signal.SIGKILL)
-
-
-CAUGHT = r"computes on \d+(\.\d+)? cores, asked for 1"
+    def backward(self, h, h_relu, y_pred):
+        grad_y_pred = 2.0 * (y_pred - self.y)
+        grad_h = self.mask(h, grad_y_pred @ self.w2.T)
+        half = self.x.shape[1] // 2
+        first = self.pool.submit(lambda: self.x[:, :half].T @ grad_h)
+        second = self.x[:, half:].T @ grad_h
+        return np.concatenate((first.result(), second)), h_relu.T @ grad_y_pred

@@ -1,4 +1,4 @@
-"""It remembers what came of weights, by a fingerprint, and tells it again (CUDA-L1, tensara #238). Nothing comes twice."""
+"""Remembers where a state led, by a fingerprint, and returns it again (CUDA-L1, tensara #238)."""
 
 from _right import Right
 
@@ -17,6 +17,3 @@ class Replays(Right):
         if len(self.known) < 200:
             self.known[fingerprint] = loss, self.w1.copy(), self.w2.copy()
         return loss
-
-
-CAUGHT = None

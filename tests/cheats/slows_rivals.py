@@ -1,4 +1,4 @@
-"""It slows what everybody else calls: NumPy's own function, for whoever uses it later (pygpubench: the rival's warm-up)."""
+"""Slows NumPy's own function for all that use it later (pygpubench: the rival's warm-up)."""
 
 import time
 
@@ -23,6 +23,3 @@ class SlowsRivals(Right):
         h = self.x @ self.w1
         h_relu = maximum(h, 0)
         return h, h_relu, h_relu @ self.w2
-
-
-CAUGHT = None

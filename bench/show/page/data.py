@@ -20,8 +20,6 @@ from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
 
 RUNS = 20
 """The newest of more runs are shown; the foot of the page gives the number of the others."""
-OPEN = "torch_autograd"
-"""The code that opens next to the baseline's, where it was measured."""
 UNDISTURBED = [f"undisturbed_seconds_per_step{end}" for end in ("", "_low", "_high")]
 FIRST = (UNDISTURBED[0], "ratio", "verdict", "seconds_per_step")
 """The table's first columns."""
@@ -93,7 +91,7 @@ def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | Non
 
 def open_pair(ways: list[Row]) -> list[int]:
     """The places of the two ways whose code is open at first: the first whose code differs between
-    sides, else the baseline and `OPEN`, or else the slowest; empty without two ways."""
+    sides, else the baseline and the slowest of the kind `seed`, or of all; empty without two ways."""
     at = {row["key"]: number for number, row in enumerate(ways)}
     for number, row in enumerate(ways):
         before = ways[at.get(row["baseline"], number)]
@@ -101,7 +99,7 @@ def open_pair(ways: list[Row]) -> list[int]:
             return [at[before["key"]], number]
     base = next((n for n, row in enumerate(ways) if sentences.is_baseline(row)), 0)
     others = [n for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]]
-    preferred = [number for number in others if ways[number]["backend"] == OPEN]
+    preferred = [number for number in others if ways[number]["kind"] == "seed"]
     return [base, (preferred or others)[-1]] if others else []
 
 

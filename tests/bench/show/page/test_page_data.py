@@ -160,11 +160,14 @@ def test_the_baseline_and_the_slowest_are_open_unless_a_side_changed():
     def way(name, side="", source=None):
         first = side or "a"
         base = f"{name}@a" if side == "b" else f"base@{first}"
-        return {"key": f"{name}@{first}", "baseline": base, "backend": name, "side": side, "source_hash": source or name}
+        return {
+            "key": f"{name}@{first}", "baseline": base, "backend": name, "side": side, "kind": "rung",
+            "source_hash": source or name,
+        }  # fmt: skip
 
     ways = [way("fast"), way("base"), way("slow")]
     assert data.open_pair(ways) == [1, 2]
-    assert data.open_pair([way(data.OPEN), *ways]) == [2, 0]
+    assert data.open_pair([way("x") | {"kind": "seed"}, *ways]) == [2, 0]
     ways = [way("base", "a"), way("slow", "a"), way("base", "b"), way("slow", "b", "other")]
     assert data.open_pair(ways) == [1, 3]
     assert data.open_pair(ways[:1]) == data.open_pair([]) == []
