@@ -21,22 +21,22 @@ bench-all: $(READY) ## measure every way of writing the step that this machine c
 	done
 	BENCH_BACKENDS=all $(RUN) -m pytest --benchmark-only
 
-sweep-shapes: $(READY) ## how the time grows with the batch: overhead, rate and crossovers, a table and a picture; half an hour
-	$(INSTALL) '.[pictures]'
+sweep-shapes: $(READY) ## how the time grows with the batch: a table, and a heat map on the page; half an hour
+	$(INSTALL) '.[report]'
 	BENCH_SHAPES=1x1000x100x10,4x1000x100x10,16x1000x100x10,64x1000x100x10,256x1000x100x10,1024x1000x100x10,4096x1000x100x10 \
 	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_BLOCKS=3 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
-	$(RUN) -m bench scaling results/sweeps
+	$(RUN) -m bench report results/sweeps
 
 sweep-threads: $(READY) ## every way on one thread, two, four, ... as many as this machine has
-	$(INSTALL) '.[pictures]'
+	$(INSTALL) '.[report]'
 	BENCH_THREADS=$$($(RUN) -c 'import os; n = len(os.sched_getaffinity(0)); print(*(2**k for k in range(n.bit_length())), sep=",")') \
 	BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
-	$(RUN) -m bench picture results/sweeps
+	$(RUN) -m bench report results/sweeps
 
 sweep-dtypes: $(READY) ## every way in every precision it has code for
-	$(INSTALL) '.[pictures]'
+	$(INSTALL) '.[report]'
 	BENCH_DTYPES=float32,float64,bfloat16,tf32 BENCH_BACKENDS=all BENCH_PROCESSES=5 BENCH_RESULTS=results/sweeps $(RUN) -m bench run
-	$(RUN) -m bench picture results/sweeps
+	$(RUN) -m bench report results/sweeps
 
 report: $(READY) ## the latest run as one HTML file, for any browser
 	$(INSTALL) '.[report]'
@@ -67,7 +67,7 @@ mutants: $(TOOLS) ## break what times, judges and compares in thousands of place
 	OPENBLAS_NUM_THREADS=1 $(VENV)/bin/mutmut run --max-children 1
 	$(VENV)/bin/mutmut results
 
-results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, pictures, the index
+results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, the index
 	$(RUN) -m bench summary results > /dev/null
 	$(RUN) -m bench results
 

@@ -86,7 +86,7 @@ def _steps(asked: argparse.Namespace, problem: Any) -> dict[str, Any]:
 
 def _take(step: Any, question: Question, count: int) -> list[Any]:
     held = weights_dtype(question.dtype)
-    step.set_state(*[np.ascontiguousarray(array.astype(held)) for array in question.start])
+    step.set_state(*[array.astype(held) for array in question.start])
     losses = [float(step.step()) for _ in range(count)]
     step.synchronize()
     return [np.array(losses), *step.get_state()]

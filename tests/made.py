@@ -1,23 +1,17 @@
-"""Runs that were never measured: journals and sweeps whose times a test chooses."""
+"""Runs that were never measured: journals whose times a test chooses."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import product
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from bench.analyse.scaling import Scaling, scale
 from bench.machine import environment
 from bench.paths import BACKENDS
 from bench.plan.cases import Plan
 from bench.problem import Definition
 from bench.record import journal
-from bench.record.frame import Singles
 from bench.record.header import header
 from bench.record.journal import Story
 from bench.schema.case import CONTROL, FIXED_WORK, GUARD, PEAK, TWIN, at
@@ -228,41 +222,3 @@ def write(run: Story | Iterable[Record], folder: Path) -> Path:
     records = lines(run) if isinstance(run, Story) else run
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     return path
-
-
-NS = (1, 4, 16, 64, 256, 1024, 4096)
-SHAPES = {N: f"{N}x1000x100x10" for N in NS}
-FLOPS = {N: PROBLEM.operations(shape) for N, shape in SHAPES.items()}
-
-
-def line(
-    overhead: float, rate: float, bent: float = 1.0, at: float = np.inf
-) -> dict[int, float]:
-    """Seconds by batch: a line, whose operations from the batch `at` on take `bent` times as
-    long."""
-    return {N: overhead + flops / rate * (1 if at > N else bent) for N, flops in FLOPS.items()}
-
-
-def rounds(
-    lines: Mapping[str, Mapping[int, float]], passes: int = 10, noise: float = 0.01, seed: int = 0
-) -> pd.DataFrame:
-    """Rounds of backends with these seconds by batch; each process varies at each batch."""
-    random = np.random.default_rng(seed)
-    place = {"device": "cpu", "dtype": "float32", "threads": 1, "side": ""}
-    about = {"mode": "throughput", "status": "ok", "kind": "seed"}
-    rows = [
-        {
-            "case": f"{backend} {N}", "backend": backend, "shape": SHAPES[N], "pass": number,
-            **place, **about, "seconds_per_step": seconds[N] * np.exp(random.normal(0, noise)),
-        }
-        for (backend, seconds), number, N in product(lines.items(), range(passes), NS)
-    ]  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def sweep(
-    made: pd.DataFrame, baseline: str = "none", singles: Mapping[str, Singles] | None = None
-) -> Scaling:
-    """`made` as a run's `scaling` is: the result of `bench.analyse.scaling.scale`."""
-    operations = {case: FLOPS[int(case.split()[-1])] for case in made["case"]}
-    return scale(made, singles or {}, operations, baseline)

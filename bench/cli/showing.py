@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from bench.cli._arguments import Parsers, command, margin, slower
-from bench.errors import ExitCode, UsageError, unknown
+from bench.errors import ExitCode, UsageError
 from bench.settings import Settings
 
 LATEST = "a run's folder, or one above it: of several runs the latest"
@@ -20,9 +20,6 @@ def add(parsers: Parsers) -> None:
     shown.add_argument("--lines", nargs="+", metavar="WAY", help="the code of one way or two, with the time of each line")
     shown.add_argument("--controls", action="store_true", help="show the controls' rows too")
     shown.add_argument("--format", choices=("text", "md"), default="text", help="md: a table to paste into an issue")
-    drawn = command(parsers, "picture", picture)
-    drawn.add_argument("run", type=Path, help=LATEST)
-    drawn.add_argument("-o", "--output", type=Path, metavar="FILE", help="its suffix says the format; times.svg by default")
     compared = command(parsers, "compare", compare)
     compared.add_argument("base", help=SIDE)
     compared.add_argument("head", help=SIDE)
@@ -31,9 +28,6 @@ def add(parsers: Parsers) -> None:
     compared.add_argument("--margin", type=margin, default="1%", metavar="PERCENT%", help="what counts as equal: 1%%")
     compared.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
     compared.add_argument("--github-summary", metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
-    scaled = command(parsers, "scaling", scaling)
-    scaled.add_argument("run", type=Path, help="a run over several shapes, of a folder the latest")
-    scaled.add_argument("--baseline", help="what lines are crossed with; the run's baseline by default")
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -54,19 +48,6 @@ def show(arguments: argparse.Namespace) -> int:
         console.out(pages.issue(run), end="")
     else:
         folder.show(run, console, arguments.controls)
-    return ExitCode.FINE
-
-
-def picture(arguments: argparse.Namespace) -> int:
-    """Draws the times of a stored run, with their intervals and limits."""
-    from bench.analyse import summaries
-    from bench.record import frame
-    from bench.show import grid, pictures
-
-    story = frame.latest(arguments.run)
-    target = arguments.output or story.path.parent / pictures.NAME
-    pictures.save(pictures.times(summaries.summarise(story)), target)
-    grid.console().print(f"written: {target}", style="dim")
     return ExitCode.FINE
 
 
@@ -99,22 +80,3 @@ def compare(arguments: argparse.Namespace) -> int:
             stopped = gates.stopped(versus.slower(arguments.fail_on), "name")
             gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts)
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
-
-
-def scaling(arguments: argparse.Namespace) -> int:
-    """Fits overhead and rate of each backend to a sweep of shapes, and tells where lines cross."""
-    from bench.analyse import scaling
-    from bench.record import frame
-    from bench.show import grid, scaling_views
-
-    story = frame.latest(arguments.run)
-    rounds, baseline = frame.samples(story), arguments.baseline or story.header["settings"]["baseline"]
-    if baseline not in (names := rounds["backend"].unique()):
-        raise unknown("backend", baseline, list(names), "--baseline")
-    operations = {case["key"]: case["flops"] for case in story.header["cases"]}
-    scaled = scaling.scale(rounds, frame.singles(story), operations, baseline)
-    scaling_views.show(scaled, story.header["problem"]["sizes"], grid.console())
-    for path in scaling_views.write(scaled, story.path.parent):
-        grid.console().print(f"written: {path}", style="dim")
-    return ExitCode.FINE
-

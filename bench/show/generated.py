@@ -1,4 +1,4 @@
-"""Brings the generated parts of a checkout up to date: the README's run and its picture, the index of runs,
+"""Brings the generated parts of a checkout up to date: the README's run, the index of runs,
 the tables of settings and of columns.
 
 No word is changed that people wrote, and no run looked at that git does not know.
@@ -13,7 +13,7 @@ from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.machine import git
 from bench.record import journal
-from bench.show import pages, pictures
+from bench.show import pages
 
 RESULTS = "results"
 RUN = re.compile(r"<!-- results: (\S+) -->\n")
@@ -21,7 +21,7 @@ RUN = re.compile(r"<!-- results: (\S+) -->\n")
 
 def refresh(root: Path) -> list[Path]:
     """Writes what is stale in the checkout at `root`; returns what was written. Raises `UsageError`."""
-    wanted = {path: text.encode() for path, text in texts(root).items()} | drawings(root)
+    wanted = {path: text.encode() for path, text in texts(root).items()}
     stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
     for path in stale:
         path.write_bytes(wanted[path])
@@ -32,7 +32,7 @@ def texts(root: Path) -> dict[Path, str]:
     """Page → what it should say."""
     folder, files = shown(root), committed(root)
     runs = [Run.read(path) for path in files if path.name == journal.NAME]
-    others = [path for path in files if path.suffix in (".csv", ".svg")]
+    others = [path for path in files if path.suffix == ".csv"]
     readme, settings, columns = root / "README.md", root / "docs" / "settings.md", root / "docs" / "files.md"
     name = folder.relative_to(root / RESULTS)
     part = pages.readme(Run.read(folder), f"{RESULTS}/{name}")
@@ -42,13 +42,6 @@ def texts(root: Path) -> dict[Path, str]:
         settings: _between(settings, "<!-- settings -->", pages.settings_table(), "<!-- end of settings -->"),
         columns: _between(columns, "<!-- summary columns -->", pages.summary_columns(), "<!-- end of summary columns -->"),
     }
-
-
-def drawings(root: Path) -> dict[Path, bytes]:
-    """Picture → its content: of the run that the README shows, and wherever there is one in git."""
-    kept = [path for path in committed(root) if path.name == pictures.NAME]
-    wanted = dict.fromkeys([shown(root) / pictures.NAME, *kept])
-    return {path: pictures.svg(pictures.times(Run.read(path.parent).table)) for path in wanted}
 
 
 def shown(root: Path) -> Path:

@@ -15,7 +15,7 @@ from bench.plan.revisions import HERE
 from bench.schema.records import SideFacts
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
-from bench.show import pictures, tables
+from bench.show import tables
 from bench.show.rows import common
 
 WIDTH = 95
@@ -57,8 +57,6 @@ def readme(run: Run, folder: str) -> str:
     return f"""{machine(run)}, [complete run]({folder}), [all runs](results/README.md):
 
 {common(run.table)}
-
-![The time of a step, its 95 % interval and its bound, by backend]({folder}/{pictures.NAME})
 
 {tables.markdown(run.table, WIDTH)}"""
 

@@ -42,17 +42,6 @@ def test_the_readmes_run_and_the_index_are_fresh():
     assert stale == []
 
 
-def test_pictures_are_fresh():
-    """Other versions of matplotlib draw the same a little differently."""
-    constraints = (ROOT / "constraints.txt").read_text()
-    pinned = re.search(r"^matplotlib==(.*)$", constraints, re.M)[1]
-    if pytest.importorskip("matplotlib").__version__ != pinned:
-        pytest.skip(f"only matplotlib {pinned} draws what is committed to the last digit")
-    drawings = generated.drawings(ROOT)
-    assert drawings
-    assert [path for path, content in drawings.items() if path.read_bytes() != content] == []
-
-
 def _anchors(page):
     """What a link may name after `#`, as GitHub makes it of headings."""
     headings = re.findall(r"^#+ (.*)$", page.read_text(), re.M)

@@ -29,12 +29,11 @@ PREPARED = {
 NOT_RUN = {
     r"BENCH_DEVICES=cpu,cuda ": "needs a GPU",
     r"BENCH_BACKENDS=all ": "compiles for minutes",
-    r"BENCH_THREADS=2 |BENCH_SHAPES=64x1000x100x10,128": "measures torch for minutes",
+    r"BENCH_THREADS=(1,)?2 |BENCH_SHAPES=64x1000x100x10,128": "measures torch for minutes",
     r"bencher run|cat \"\$RUNNER_TEMP\"": "belongs to another tool",
     r"python -m pip install|>-$": "installs",
     r"python -m bench run --against origin/main --fail-on": "of two tiny runs one may be slower",
     r"python -m bench run$": "as in other pages, with a setting that YAML gives",
-    r"python -m bench scaling results --baseline": "the run there has one backend",
     r"(BENCH_PYTHONS=\S+ )?python -m bench race": "takes minutes; test_revisions.py has one",
     r"python -m bench fleet": "needs other machines; tests/bench/fleet has processes",
     r"class ReLU": "an excerpt; test_side_by_side.py compares it with its file",

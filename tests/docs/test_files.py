@@ -9,7 +9,6 @@ from bench.paths import ROOT
 from bench.record import frame
 from bench.schema.records import KINDS, Header
 from bench.schema.summary import SUMMARY
-from tests.made import line, rounds, sweep
 
 PAGE = (ROOT / "docs" / "files.md").read_text()
 EVERYWHERE = {"record", "pass", "at_seconds"}
@@ -22,18 +21,11 @@ def _cells(heading, column=0):
     return [re.findall(r"`([\w.@]+)`", row.split(" | ")[column]) for row in rows]
 
 
-def _sweep_columns():
-    slow = line(100e-6, 300e9)
-    found = sweep(rounds({"base": line(10e-6, 100e9), "slow": slow}), "base")
-    return {name for table in (found.fits, found.points, found.crossings) for name in table}
-
-
 @pytest.mark.parametrize(
     ("heading", "columns"),
     [
         ("`summary.csv`", {*SUMMARY}),
         ("`samples.csv`", {*frame.COLUMNS}),
-        ("`scaling.csv`, `scaling_points.csv`, `crossings.csv`", _sweep_columns()),
     ],
 )
 def test_every_column_is_described_and_no_other(heading, columns):

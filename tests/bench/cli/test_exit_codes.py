@@ -62,11 +62,10 @@ def stored(tmp_path):
     ("command", "code"),
     [
         ("show {run}", FINE), ("show --format md {run}", FINE), ("summary {run}", FINE),
-        ("export --format csv {run}", FINE), ("report {run}", FINE), ("picture {run}", FINE),
-        ("scaling {run}", FINE), ("train numpy_manual --epochs 1", FINE),
-        ("scaling {run} --baseline slwo", USAGE), ("picture {run} -o x.unknown", USAGE),
+        ("export --format csv {run}", FINE), ("report {run}", FINE),
+        ("train numpy_manual --epochs 1", FINE),
         ("show /nowhere", USAGE), ("summary /nowhere", USAGE), ("report /nowhere", USAGE),
-        ("picture /nowhere", USAGE), ("scaling /nowhere", USAGE), ("compare /nowhere /no", USAGE),
+        ("compare /nowhere /no", USAGE),
         ("export --format csv /nowhere", USAGE), ("train numpy_manul", USAGE),
         ("run --fail-on slower", USAGE), ("race", USAGE),
     ],
@@ -83,7 +82,7 @@ def test_what_commands_on_stored_runs_end_with(command, code, stored, capsys):
     "arguments",
     [
         [], ["unknown"], ["export", "x", "--format", "xml"], ["train", "a", "--epochs", "0"],
-        ["train", "a", "--dtype", "int8"], ["run", "--fail-on", "faster"], ["picture"],
+        ["train", "a", "--dtype", "int8"], ["run", "--fail-on", "faster"]
     ],
 )  # fmt: skip
 def test_what_the_parser_refuses_ends_with_2(arguments, capsys):

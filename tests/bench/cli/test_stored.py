@@ -10,7 +10,7 @@ from bench.__main__ import main
 from bench.analyse.run import Run
 from bench.paths import ROOT
 from bench.record import journal
-from bench.show import folder, generated, scaling_views
+from bench.show import folder, generated
 from tests.made import story, write
 from tests.support import read_csv
 
@@ -27,11 +27,6 @@ def test_a_committed_run_is_rebuilt_from_its_journal(run, tmp_path):
     pd.testing.assert_frame_equal(again, kept, rtol=1e-6)
     for file in ("samples.csv", "summary.md", "environment.json"):
         assert (copy / file).read_text() == (run / file).read_text(), file
-    if (run / "scaling.csv").exists():
-        assert main(["scaling", str(copy)]) == 0
-        for file in scaling_views.FILES.values():
-            again, kept = (pd.read_csv(each / file) for each in (copy, run))
-            pd.testing.assert_frame_equal(again, kept, rtol=1e-6)
 
 
 @pytest.fixture
@@ -68,11 +63,3 @@ def test_show_as_markdown_says_what_is_doubtful(killed, capsys):
     assert f"**{INCOMPLETE}" in out
     assert "| base (incomplete) |" in out
     assert re.search(r"\n    (BENCH_[A-Z]+=\S+ )+python -m bench run\n", out)
-
-
-def test_a_picture_lies_in_its_runs_folder_or_where_one_asks(killed, tmp_path):
-    pytest.importorskip("matplotlib")
-    assert main(["picture", str(killed)]) == 0
-    assert main(["picture", str(killed), "-o", str(tmp_path / "a.png")]) == 0
-    assert (killed / "times.svg").read_bytes().startswith(b"<?xml")
-    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
