@@ -28,6 +28,11 @@ TIMEOUT = timedelta(seconds=60)
 """How long rank 0 waits for the others. They wait for rank 0 as long as it lives."""
 
 
+_GROUPS: list[dist.ProcessGroup] = []
+"""All groups of this process. Destroying one while Gloo's thread still drops a tensor is a deadlock: each waits for the
+other, the thread for Python's lock (torch 2.13)."""
+
+
 class Place(NamedTuple):
     rank: int
     ranks: int
@@ -189,4 +194,5 @@ def _group(store: dist.Store, rank: int, ranks: int, kind: str) -> dist.ProcessG
     group._register_backend(
         torch.device(kind), name, getattr(dist, library)(store, rank, ranks, patience)
     )
+    _GROUPS.append(group)
     return group
