@@ -58,7 +58,7 @@ def _server(parent: int) -> subprocess.Popen[bytes]:
 
 def _end_server(server: subprocess.Popen[bytes]) -> None:
     server.kill()
-    server.wait()
+    server.communicate()
 
 
 def serve() -> None:

@@ -53,11 +53,12 @@ class Commands:
 
     @staticmethod
     def _answer(process: subprocess.Popen[bytes], request: bytes, errors: IO[bytes]) -> bytes:
-        archive, _ = process.communicate(request)
-        if code := process.returncode:
-            how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
+        with errors:
+            archive, _ = process.communicate(request)
             errors.seek(0)
             *_, last = ["nothing", *errors.read().decode(errors="replace").strip().splitlines()]
+        if code := process.returncode:
+            how = f"died of {signal.Signals(-code).name}" if code < 0 else f"ended with code {code}"
             raise UsageError(f"its command {how} and said: {last}")
         return archive
 

@@ -215,6 +215,7 @@ def test_ranks_stop_and_end_with_their_process(killed):
     finally:
         if worker.poll() is None:
             os.killpg(worker.pid, signal.SIGKILL)
+        worker.communicate()
 
 
 @pytest.mark.parametrize(
