@@ -86,7 +86,7 @@ class ForkServer:
                 seconds -= part
                 if code is not None or seconds <= 0:
                     return None if code is None else int(code)
-        except Died:
+        except (Died, ValueError):  # ValueError: `end` closed its streams
             return -signal.SIGKILL  # the kernel kills children whose server has ended
 
     def end(self) -> None:
