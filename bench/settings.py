@@ -134,7 +134,7 @@ class Settings:
     threads: tuple[int, ...] = _setting("1", _counts, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
     processes: int = _setting("10", whole_number(2), "passes; each measures in fresh processes")
-    blocks: int = _setting("10", whole_number(1), "blocks a pass; each visits every case once, in random order")
+    blocks: int = _setting("8", whole_number(1), "blocks a pass; each visits every case once, in random order")
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
     margin: float = _setting("1%", share, "steps that differ by less count as equal, such as `2%`")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
