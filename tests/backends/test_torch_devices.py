@@ -43,7 +43,7 @@ def accelerator(monkeypatch):
 @pytest.mark.parametrize("name", ["cuda:1", "cuda"])
 def test_a_step_waits_for_its_own_device_and_marks_its_own_queue(name, accelerator):
     step = Still(a_problem("2x3x4x5"), "cpu", "float32")
-    step.x = SimpleNamespace(device=torch.device(name))
+    step.device = torch.device(name)
     start, end = step.mark(), step.mark()
     step.synchronize()
     device = torch.device(name)

@@ -14,7 +14,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "settings.md").read_text(
 def test_defaults():
     settings = Settings.from_env({})
     assert settings == Settings()
-    assert (settings.processes, settings.blocks, settings.margin) == (10, 10, 0.01)
+    assert (settings.processes, settings.blocks, settings.margin) == (10, 8, 0.01)
 
 
 def test_every_setting_is_read():
