@@ -1,4 +1,7 @@
-"""Keeps x xᵀ, carries h from step to step and forms w1 at the end: exact, with less arithmetic."""
+"""Keeps x xᵀ, carries h from step to step and forms w1 at the end: exact, with less arithmetic.
+
+Not stopped where its time is above the bound of the peak: docs/threats.md.
+"""
 
 import numpy as np
 from _right import Right
