@@ -36,7 +36,7 @@ NOT_RUN = {
     r"python -m bench run$": "as in other pages, with a setting that YAML gives",
     r"(BENCH_PYTHONS=\S+ )?python -m bench race": "takes minutes; test_revisions.py has one",
     r"python -m bench fleet": "needs other machines; tests/bench/fleet has processes",
-    r"cd /autograder": "a grader's container",
+    r"cd /autograder|.venv/bin/python -m bench grade /autograder": "a grader's container",
     r"python -m bench grade": "times five passes; tests/bench/grading grades folders",
     r"class ReLU": "an excerpt; test_side_by_side.py compares it with its file",
 }
