@@ -22,8 +22,8 @@ State = Sequence[Array]
 class Problem:
     """One batch, the state before the first step, and constants, by the names of `problem.py`.
 
-    Arrays are read-only NumPy arrays in float64. `problem.x` is `problem.data["x"]`, and likewise
-    for the names of state and constants.
+    Arrays are NumPy arrays in float64 that cannot be written to. Every name of data, state and
+    constants is an attribute: `problem.x` is `problem.data["x"]`.
     """
 
     shape: tuple[int, ...]

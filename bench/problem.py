@@ -9,9 +9,7 @@ It is plain NumPy; run in float64 it is the reference.
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -23,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
+from bench import modules
 from bench.errors import UsageError
 from bench.schema.records import ProblemRecord
 
@@ -176,13 +175,8 @@ def _load(folder: Path) -> Definition:
     source = file.read_bytes()
     digest = hashlib.sha256(source).hexdigest()[:12]
     name = f"bench_problem_{digest}"
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        module = modules.load(name, file)
     except Exception as error:
         raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
     for wanted in ("SIZES", "DEFAULT", "SMALL", *FUNCTIONS):

@@ -48,21 +48,6 @@ def size(value: float) -> str:
     return f"{digits(amount) if prefix else f'{amount:.0f}'} {prefix}B"
 
 
-def amount(value: float) -> str:
-    """Four significant digits of a count: `2.613 M`."""
-    if not math.isfinite(value):
-        return ""
-    count, prefix = _scaled(value, ("G", "M", "k", ""))
-    return f"{count:.4g} {prefix}".strip()
-
-
-def flop(value: float) -> str:
-    """Three significant digits of floating-point operations: `26 MFLOP`."""
-    if math.isnan(value):
-        return ""
-    amount, prefix = _scaled(value, ("G", "M", "k", ""))
-    return f"{amount:.3g} {prefix}FLOP"
-
 
 def giga(value: float) -> str:
     return digits(value / PREFIXES["G"]) if math.isfinite(value) else ""

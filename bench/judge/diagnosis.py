@@ -6,7 +6,6 @@ hint as its docstring. If a wrong step ends where one of them does, the sentence
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from backends.api import Problem
+from bench import modules
 from bench.judge.comparing import Distances, Reference
 from bench.judge.noise import Noise, sample
 from bench.problem import Definition, Float64, Run
@@ -181,11 +181,7 @@ def mistakes(folder: Path) -> list[Mistake]:
     file = folder / FILE
     if not file.is_file():
         return []
-    spec = importlib.util.spec_from_file_location(f"bench_mistakes_{folder.name}", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = modules.load(f"bench_mistakes_{folder.name}", file)
     functions = inspect.getmembers(module, inspect.isfunction)
     return [
         (" ".join((function.__doc__ or name.replace("_", " ")).split()).rstrip("."), function)

@@ -26,7 +26,7 @@ DAY = 86_400.0
 
 
 class Executor(Protocol):
-    """What the conductor needs of whoever starts processes; tests have one without processes."""
+    """Starts workers and the judge for the conductor; tests have one without processes."""
 
     def __enter__(self) -> Executor: ...
     def __exit__(self, *_: object) -> None: ...
@@ -56,7 +56,7 @@ class WorkerSpec:
 
     @property
     def setup(self) -> dict[str, Any]:
-        """What `bench.worker` is told on its command line."""
+        """The argument of `bench.worker` on its command line."""
         return {
             "threads": self.threads,
             "cpus": list(self.cpus),

@@ -15,6 +15,7 @@ from typing import Any
 
 import backends
 from backends import api
+from bench import modules
 from bench.errors import UsageError, unknown
 from bench.plan import controls
 from bench.schema.case import CONTROLS
@@ -143,18 +144,7 @@ def _import(path: Path) -> Any:
         return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
     _put_first(path.parent)
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        except BaseException:
-            del sys.modules[name]
-            raise
-    return sys.modules[name]
+    return sys.modules.get(name) or modules.load(name, path)
 
 
 def _put_first(folder: Path) -> None:

@@ -7,13 +7,10 @@ from typing import Any
 
 import pandas as pd
 
-from bench.analyse import roofline
 from bench.analyse.step import step_seconds
 from bench.schema.case import FIXED_WORK, SIDE, Case, at, is_control
 from bench.show.grid import Row
 
-BOUNDS = {roofline.MEASURED: "bound", roofline.SEEN: "best seen"}
-"""What people call the bound of a row, by what it rests on."""
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """Where they vary, a table has a part for each; the sides of a case are rows next to each other."""
 
@@ -35,11 +32,6 @@ def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
 def records(table: pd.DataFrame) -> list[Row]:
     """The rows of a table as plain dictionaries."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def bound_of(rows: list[Row]) -> str:
-    """What the bounds of these rows are called together; empty where there are none."""
-    return " or ".join(name for by, name in BOUNDS.items() if any(row["bound_by"] == by for row in rows))
 
 
 def _case(row: Row) -> tuple[Any, ...]:

@@ -1,0 +1,20 @@
+"""Files of Python that stand in no package."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+
+def load(name: str, file: Path) -> ModuleType:
+    """Runs a file as the module `name`; what the file raises passes, and the module is forgotten."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
