@@ -43,6 +43,8 @@ def show(run: Run, to: Console, controls: bool = False) -> None:
         to.print(sentence)
     for doubt in run.doubts:
         to.print(doubt, style="bold red")
+    for note in tables.notes(run.table):
+        to.print(note)
     for number, command in enumerate(findings.next_commands(run)):
         to.print(f"{'next:' if number == 0 else '     '} {command}", soft_wrap=True)
     to.print(f"saved in {run.folder}", soft_wrap=True)

@@ -62,15 +62,15 @@ def readme(run: Run, folder: str) -> str:
 
 
 def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
-    """The page of all runs below `results`, a part for each folder that holds some, and the other files in these folders."""
+    """The page of all runs below `results`: a part for each folder, in it a table for each run, and the other files there."""
     lines = ["# Results", "", "Made by `python -m bench results` from the journals that git knows: change nothing here.", ""]
     for folder, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
         newest_first = list(group)[::-1]
         lines += [f"## {folder.relative_to(results)}", "", f"{_host(newest_first[0])}.", ""]
-        lines += ["| run | date | steps | backends | with | commit | doubts |", "|---|---|---|---|---|---|---|"]
-        lines += [f"| {' | '.join(_about(run, results))} |" for run in newest_first]
+        for run in newest_first:
+            lines += [f"<details open><summary>{_about(run, results)}</summary>", "", tables.markdown(run.table), "</details>", ""]
         beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
-        lines += ["", *([f"Beside them: {', '.join(beside)}.", ""] if beside else [])]
+        lines += [f"Beside them: {', '.join(beside)}.", ""] if beside else []
     return "\n".join(lines)
 
 
@@ -92,19 +92,13 @@ def summary_columns() -> str:
     return "\n".join(["| column | unit | meaning | filled by |", "|---|---|---|---|", *rows, ""])
 
 
-def _about(run: Run, results: Path) -> list[str]:
-    header = run.story.header
-    backends = dict.fromkeys(case["name"] for case in header["cases"] if case.get("selected"))
-    commit = str(header["machine"].get("commit") or "")
-    return [
-        f"[{header['run']}]({run.folder.relative_to(results)})",
-        _date(run),
-        common(run.table),
-        ", ".join(backends),
-        ", ".join([f"Python {header['machine']['python']}", *_libraries(run)]),
-        f"`{commit[:10]}`{' and changes' if commit.endswith('+dirty') else ''}" if commit else "none",
-        " ".join(run.doubts) or "none",
-    ]
+def _about(run: Run, results: Path) -> str:
+    """One line of a run: its folder, date, steps, libraries, commit and doubts."""
+    commit = str(run.story.header["machine"].get("commit") or "")
+    at = f"commit {commit[:10]}{' and changes' if commit.endswith('+dirty') else ''}" if commit else ""
+    link = f'<a href="{run.folder.relative_to(results)}">{run.folder.name}</a>'
+    python = f"Python {run.story.header['machine']['python']}"
+    return ", ".join(filter(None, [link, common(run.table), python, *_libraries(run), at, *run.doubts]))
 
 
 def _host(run: Run) -> str:

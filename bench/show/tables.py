@@ -29,15 +29,13 @@ def terminal(table: pd.DataFrame, to: Console, controls: bool = False) -> None:
     """Prints a row for each way to fit the console, a bar at its end, and below it what the columns mean."""
     rows, varying = _prepared(table)
     rows = [row for row in rows if controls or not is_control(row["kind"])]
-    columns = grid.fit(_columns(varying), rows, to.width - max(CELLS[0] + 2, to.width // 6))
+    columns = grid.fit(_columns(varying), rows, to.width - max(CELLS[0] + 2, to.width // 7))
     room = [to.width - grid.total(columns, rows, gap) - gap for gap in (2, 1)]
     if cells := next((min(CELLS[1], cells) for cells in room if cells >= CELLS[0]), 0):
         columns.append(_bars(rows, varying, cells))
     grid.show(columns, rows, to, dim=lambda row: is_control(row["kind"]))
     for line in _legend(table, rows, columns):
         to.print(line, style="dim")
-    for line in notes(table):
-        to.print(line)
 
 
 def markdown(table: pd.DataFrame, width: int = 140) -> str:

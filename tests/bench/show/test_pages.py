@@ -6,6 +6,7 @@ from bench import settings
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.show import generated, pages
+from bench.show.rows import common
 from tests.made import NAMES, a_case, story, write
 
 COMMIT = "0123456789abcdef"
@@ -95,13 +96,13 @@ def test_the_readme_has_steps_first_and_every_control_folded_away(made):
     assert {name for name in names if f"| {name} (" in controls} == names - {"base", "slow"}
 
 
-def test_the_index_lists_each_run_once_below_its_folder(made):
+def test_the_index_shows_each_run_once_below_its_folder(made):
     run = made(machine={"commit": COMMIT})
     machine = run.folder.parent
     text = pages.index(machine.parent, [run], [machine / "other.csv", run.folder / "times.svg"])
-    assert text.count("[r](m/r)") == 1
-    assert text.index("## m") < text.index("(m/r)")
-    assert "| base, slow | Python 3.11.7, numpy 2.0 | `0123456789` |" in text
+    about = f"{common(run.table)}, Python 3.11.7, numpy 2.0, commit {COMMIT[:10]}"
+    assert text.count(f'<a href="m/r">r</a>, {about}</summary>') == 1
+    assert text.index("## m") < text.index("m/r") < text.index("| base (incomplete) |")
     assert "[other.csv](m/other.csv)" in text
     assert "times.svg" not in text
 
