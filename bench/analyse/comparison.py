@@ -38,6 +38,7 @@ PROVISIONAL = (
 )
 UNKNOWN = "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
 SETS_DIFFER = "base and head measured different sets of cases, which widens the interval; measure one set for a narrower one"
+NO_VERDICT = "the comparison is UNPROVEN, so no verdict stands"
 NO_GUARD = "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
 Paths = str | Path | Sequence[str | Path]
 Row = dict[str, Any]
@@ -125,15 +126,17 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None =
     judged = [row for row in rows if row["judged"]]
     guards = _guards(*cases[:2])
     _estimate(judged, {*tables[0]["set"]} != {*tables[1]["set"]}, {(key[1], key[3]) for key in guards})
+    doubts = [*_twins(tables), *_moved(guards, margin)]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
-        row |= {"verdict": verdict, "p": p}
-        if verdict == UNDECIDED and not math.isinf(row["estimate"].error):
+        row |= {"verdict": UNDECIDED if doubts else verdict, "p": p}
+        if doubts:
+            row["reasons"].append(NO_VERDICT)
+        elif verdict == UNDECIDED and not math.isinf(row["estimate"].error):
             row["reasons"].append(_undecided(row, margin, len(judged)))
     for row in rows:
         row["reason"] = "; ".join(row["reasons"])
     unjudged = [_name(row) for row in rows if "ratio" in row and not row["ratio_low"] > 0]
     lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
-    doubts = [*_twins(tables), *_moved(guards, margin)]
     return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, doubts, lost, unjudged)
 
 

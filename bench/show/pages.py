@@ -68,7 +68,8 @@ def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
         newest_first = list(group)[::-1]
         lines += [f"## {folder.relative_to(results)}", "", f"{_host(newest_first[0])}.", ""]
         for run in newest_first:
-            lines += [f"<details open><summary>{_about(run, results)}</summary>", "", tables.markdown(run.table), "</details>", ""]
+            about = _about(run, results)
+            lines += [f"<details open><summary>{about}</summary>", "", tables.markdown(run.table), "</details>", ""]
         beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
         lines += [f"Beside them: {', '.join(beside)}.", ""] if beside else []
     return "\n".join(lines)
