@@ -42,9 +42,8 @@ report: $(READY) ## the latest run as one HTML file, for any browser
 	$(INSTALL) '.[report]'
 	$(RUN) -m bench report --open
 
-gpu: ## on a machine with CUDA and nothing to install: its tests, then every way on CPU and GPU
-	$(PYTHON) -m pytest tests/backends/test_contract.py -k cuda
-	BENCH_DEVICES=cpu,cuda BENCH_BACKENDS=all $(PYTHON) -m pytest --benchmark-only
+gpu: ## on a machine with CUDA and nothing to install: tests, every way, a sweep and the examples; nine minutes
+	PYTHON=$(PYTHON) tools/gpu.sh
 
 test: $(TOOLS) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error -m 'not alone' --numprocesses 2 --dist loadfile

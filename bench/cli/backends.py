@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 
 from backends.api import DTYPES
@@ -44,8 +45,16 @@ def train(arguments: argparse.Namespace) -> int:
     build = discovery.runnable(arguments.backend, *place, paths, "train")
     definition = Definition.load(settings.problem_folder)
     step = build(definition.draw(definition.default, arguments.dtype, arguments.seed), *place)
+    losses = []
     for epoch in range(arguments.epochs):
-        print(epoch, "-", f"{float(step.step()):.{DTYPES[arguments.dtype].decimals}e}")
+        losses.append(float(step.step()))
+        print(epoch, "-", f"{losses[-1]:.{DTYPES[arguments.dtype].decimals}e}")
+    if risen := [str(epoch) for epoch in range(1, len(losses)) if losses[epoch] > losses[epoch - 1]]:
+        print(
+            f"The loss rose at {', '.join(risen)}: the learning rate overshoots there, in every way of writing the step; "
+            "`python -m bench verify` proves that the step is right.",
+            file=sys.stderr,
+        )
     return ExitCode.FINE
 
 

@@ -13,6 +13,7 @@ from bench.schema.records import Failure, Open
 from bench.show import grid
 from bench.show.grid import Row
 
+KINDS = "kind: `seed` is measured by default, `rung` with --backends all; a control, guard or peak is fixed work beside them."
 MOST = 8
 """Columns of errors that a terminal has room for."""
 
@@ -34,6 +35,7 @@ def show(sides: Iterable[Side], to: Console) -> None:
         row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
         rows.append(row)
     _print(rows, to, optional=("libraries",))
+    to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
 

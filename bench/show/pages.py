@@ -15,11 +15,11 @@ from bench.plan.revisions import HERE
 from bench.schema.records import SideFacts
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
-from bench.show import tables
+from bench.show import findings, tables
 from bench.show.rows import common
 
-WIDTH = 95
-"""Characters of a table that a page on GitHub has room for."""
+WIDTH = 80
+"""Characters of the README's table: the columns that matter most."""
 
 
 def issue(run: Run) -> str:
@@ -54,11 +54,12 @@ def machine(run: Run) -> str:
 
 def readme(run: Run, folder: str) -> str:
     """What the README shows of the run in `folder`, seen from the top of the checkout; the controls are folded away."""
-    return f"""{machine(run)}, [complete run]({folder}), [all runs](results/README.md):
+    found = "\n".join(findings.told(run))
+    return f"""{machine(run)}; {common(run.table)}; [complete run]({folder}), [all ways, all runs](results/README.md):
 
-{common(run.table)}
-
-{tables.markdown(run.table, WIDTH)}"""
+{tables.markdown(run.table, WIDTH)}
+{found}
+"""
 
 
 def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
