@@ -1,4 +1,4 @@
-"""How training steps are proven, measured and told.
+"""Proves, times and compares training steps.
 
 In a notebook, each a pandas DataFrame:
 

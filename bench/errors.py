@@ -1,4 +1,4 @@
-"""How what is no fault of ours ends: a user's input as one sentence and an exit code, a wrong step as a reason."""
+"""Expected errors: bad input and rejected steps."""
 
 from enum import IntEnum
 
@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
 
 
 class UsageError(Exception):
-    """A user's input, for every front door to turn into an exit code.
+    """Bad input of a user; every command turns it into an exit code.
 
     One sentence: the value, what was expected, where, and what to do next.
     """

@@ -23,7 +23,7 @@ from bench.show import gates
 from bench.units import percent, span
 
 PROCESSES, BLOCKS = 4, 6
-"""Of a run of a race: the spread between runs counts, and short ones tell it as well as long ones."""
+"""Of a run of a race: the spread between runs counts, which short runs show as well as long ones."""
 Verdicts = dict[str, tuple[str, Estimate, int]]
 
 
@@ -55,7 +55,7 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
                 logs[twin].setdefault(case.key, []).append(math.log(ratio))
         longest = max(longest, time.monotonic() - start)
         verdicts, controls = (decided(logs[twin], runs, margin) for twin in (False, True))
-        console.print(f"run {number} of {runs} at most: {_told(verdicts)}")
+        console.print(f"run {number} of {runs} at most: {_progress(verdicts)}")
         if apart := [verdict for verdict, *_ in controls.values() if verdict not in (UNDECIDED, EQUAL)]:
             console.print(f"UNPROVEN: the A/A control is {apart[0]} than its baseline; measure again.", style="bold red")
             return ExitCode.UNPROVEN
@@ -82,7 +82,7 @@ def _ending(verdicts: Verdicts, runs: int) -> str:
     return f"Of {len(verdicts)} ways after {runs} runs: {', '.join(parts) or 'nothing has a ratio'}."
 
 
-def _told(verdicts: Verdicts) -> str:
+def _progress(verdicts: Verdicts) -> str:
     """Each row's ratio with its plain 95 % interval, and its verdict once it has one."""
     return "; ".join(
         f"{Case.parse(key).name} {math.exp(estimate.mean):.3f} ({span(*map(math.exp, estimate.interval()))}) "

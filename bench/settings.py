@@ -146,7 +146,7 @@ class Settings:
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )
     results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
-    node: str = _setting("", _node, "what tells machines of one model apart, in the names of runs; `bench fleet` sets it")
+    node: str = _setting("", _node, "names this machine among others of its model, in the names of runs; `bench fleet` sets it")
     timeout: float = _setting("120", above_0("seconds"), "seconds after which a silent worker counts as hung")
 
     @property

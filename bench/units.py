@@ -1,6 +1,4 @@
-"""Numbers as people read them; everywhere else they are seconds, bytes and plain ratios.
-
-`bench.show`, `bench.doctor` and the sentences of `bench.measure.audit` use it, the last step to a screen or a page.
+"""Formats numbers for people; everywhere else they are seconds, bytes and plain ratios.
 """
 
 from __future__ import annotations
@@ -8,10 +6,6 @@ from __future__ import annotations
 import math
 
 PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
-TIMES = [(f"{prefix}s", PREFIXES[prefix]) for prefix in ("", "m", "µ")]
-"""Units with their size, for the page; a smaller number is told in ns."""
-SIZES = [(f"{prefix}B", PREFIXES[prefix]) for prefix in ("G", "M", "k")]
-"""Likewise; a smaller number is told in B."""
 
 
 def seconds(value: float) -> str:
@@ -46,7 +40,6 @@ def size(value: float) -> str:
         return ""
     amount, prefix = _scaled(value, ("G", "M", "k", ""))
     return f"{digits(amount) if prefix else f'{amount:.0f}'} {prefix}B"
-
 
 
 def giga(value: float) -> str:

@@ -40,7 +40,7 @@ def add(table: pd.DataFrame, opens: Sequence[Open], logs: pd.DataFrame) -> pd.Da
 def after(later: np.ndarray, gained: np.ndarray) -> tuple[float, float, float]:
     """The break-even step and its interval, from how many seconds later each process was ready and how many it gained a step.
 
-    The median start, for whoever uses a library first pays for all, divided by the mean gain. The median's interval is that of
+    The median start divided by the mean gain. The median's interval is that of
     order statistics, without an assumption (Thompson 1936; Hahn & Meeker, *Statistical Intervals*, 1991), the mean's is
     Student's t; each at 97.5 %, so that both hold together with 95 % (Bonferroni). The upper end is infinite where the gain
     may be none; all are NaN where the mean gain is none, and below seven processes: no median of so few has such an interval.

@@ -202,7 +202,7 @@ def _why_not_judged(rows: pd.DataFrame) -> str | None:
     """None, or why the times of both sides are shown and not judged."""
     machines, problems = {*rows["machine"]}, {*rows["problem"]}
     if not rows["replicated"].all():
-        return "pytest-benchmark's JSON holds one process, so nothing tells how processes or runs differ"
+        return "pytest-benchmark's JSON holds one process, so it does not show how processes or runs differ"
     if len(problems) > 1:
         return f"times of different problems are shown, not judged: {' and '.join(sorted(problems))}"
     if len(machines) > 1 or "" in machines:

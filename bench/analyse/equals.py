@@ -1,7 +1,6 @@
-"""Which of several machines of one model takes longer than its equals: a verdict for each, on all its steps together.
+"""Compares machines of one model: a verdict for each, on all its steps together.
 
-Times as they are, not relative to calibration workloads: what slows a whole machine slows these as well, and would go out.
-Machines that differ in anything but themselves, a library say, are no equals, and times of two models are never judged.
+Times are compared as they are. Machines that differ in a library or a setting are not compared, nor are two models.
 """
 
 from __future__ import annotations
@@ -30,14 +29,14 @@ EFFICIENCY = 0.37
 SHIFT = math.pi / 2
 """The variance of a median is so many times that of a mean."""
 ALONE = "no equal to judge it by"
-TWO = "of two, no table can tell which of them is the odd one"
+TWO = "with two nodes nothing shows which of them is the odd one"
 
 
 def judge(rows: pd.DataFrame, known: Mapping[str, Mapping[str, str]], margin: float = MARGIN) -> pd.DataFrame:
     """A row for each node and device, with the columns `COLUMNS`.
 
-    `rows` are those of `bench.analyse.reading.read` with a column `node`; `known` tells for each node what has to be the same
-    for others to be its equals, beside the model: name → value, "" where it is not known. `ratio` is the node's undisturbed
+    `rows` are those of `bench.analyse.reading.read` with a column `node`; `known` has for each node what has to be the same
+    for others to be its equals, besides the model: name → value, "" where it is not known. `ratio` is the node's undisturbed
     time over the median of its equals', the geometric mean over all cases that they share; `apart` says what makes it no equal
     of the most of its model.
     """
@@ -72,11 +71,10 @@ def judge(rows: pd.DataFrame, known: Mapping[str, Mapping[str, str]], margin: fl
 
 
 def beside(logs: Sequence[float], within: float) -> list[Estimate]:
-    """Of each of several log times how far it lies from the median of the others.
+    """How far each of several log times lies from the median of the others.
 
-    The spread is what one run differs from the next by: what other machines tell of that, and the median absolute deviation of
-    these, which a few slow ones among them cannot widen, so that they do not hide each other. It is never less than what the
-    processes of the runs predict, whose mean variance is `within`.
+    The spread between runs comes from other machines and from the median absolute deviation of these, which a few slow nodes
+    do not widen. It is at least what the processes of the runs predict, whose mean variance is `within`.
     """
     values = np.asarray(logs, float)
     n = len(values)
@@ -120,7 +118,7 @@ def symptoms(judged: pd.DataFrame, headers: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _apart(nodes: Sequence[str], known: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """Node → what tells it from most of these; empty for those that it does not tell apart."""
+    """Node → in what it differs from most of these; empty if in nothing."""
     names = dict.fromkeys(name for node in nodes for name in known[node])
     usual = {}
     for name in names:

@@ -1,6 +1,6 @@
-"""Reads what others hand in as results, of whatever kind and in whatever state, into rows like those of `summary.csv`.
+"""Reads result files of any kind into rows like those of `summary.csv`.
 
-A damaged file spoils no other, and no number is guessed at.
+A damaged file is named and left out; no number is guessed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from bench.schema.case import CASE_COLUMNS, SIDE, Case
 
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
-"""No report of ours comes near it; a larger file is not read."""
+"""Far above any report of a run; a larger file is not read."""
 
 
 @dataclass

@@ -17,7 +17,7 @@ from bench.schema.case import Case, is_control
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its journal tells it: nothing here is in any other file of its folder alone."""
+    """A run, computed from its journal alone."""
 
     folder: Path
     story: journal.Story

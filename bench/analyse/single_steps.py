@@ -1,7 +1,7 @@
 """What a step takes when nothing disturbs it, and what it typically takes, from the single steps of a run.
 
 On a machine with neighbours a step has two speeds that change every few milliseconds. A round averages over both; single steps
-tell them apart. Nothing is removed: both figures are order statistics of all steps.
+separate them. Nothing is removed: both figures are order statistics of all steps.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from bench.record.frame import Singles
 Steps = Sequence[NDArray[np.float64]]
 """Seconds of single steps, an array a process."""
 LOW = 2
-"""The percentile of a process's steps at which nobody disturbs them; chosen on one machine and judged on another."""
+"""The percentile of a process's steps that no neighbour disturbs; chosen on one machine and judged on another."""
 
 
 def undisturbed(processes: Steps) -> float:
     """Log seconds: the 2nd percentile of each process's steps, averaged over the quicker half of the processes.
 
-    A process that was never left alone is so in the slower half; the mean of the others tells of what differs between processes
-    that were, where the least of all would be that of the luckiest.
+    A process that was disturbed all the time is in the slower half. The mean of the others keeps what differs between
+    processes, which the least of all would not.
     """
     logs = np.sort(np.log([np.percentile(steps, LOW) for steps in processes]))
     return float(logs[: max(1, len(logs) // 2)].mean())

@@ -25,7 +25,7 @@ from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
 COUNTED = ("operators", "kernels", "allocated_bytes", "peak_bytes")
-TOLD = ("kind", "baseline", "source_hash", "idea")
+HEADER_FIELDS = ("kind", "baseline", "source_hash", "idea")
 """Columns of the summary that stand in the header as they are."""
 FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
 """Of a case's step, and no columns of the summary."""
@@ -75,7 +75,7 @@ def summarise(story: Story) -> pd.DataFrame:
 
 
 def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
-    """What `samples.csv` alone tells of a run's cases; sources, versions and settings stand in the journal only."""
+    """The rows that `samples.csv` alone gives; sources, versions and settings stand in the journal only."""
     logs = log_blocks(rounds)
     first = rounds.drop_duplicates("case").set_index("case")
     rows = []
@@ -122,7 +122,7 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
     for twin in table[table["kind"] == TWIN].to_dict("records"):
         if twin["status"] in ("wrong", "failed") or (story.complete and not twin["ratio"] > 0):
             sentences.append(
-                f"UNPROVEN: the twin of {twin['baseline']} has no ratio, so nothing tells how two equal steps differ."
+                f"UNPROVEN: the twin of {twin['baseline']} has no ratio, so nothing shows how much equal steps differ."
             )
         elif twin["verdict"] in (FASTER, SLOWER):
             sentences.append(
@@ -138,7 +138,7 @@ def _described(case: CaseRecord, settings: SettingsRecord) -> Row:
     fields: Mapping[str, Any] = case
     return {
         **Case.from_json(case).columns,
-        **{name: fields[name] for name in (*TOLD, *FOR_ROOFLINE)},
+        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
         **_how(settings),
         "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
     }
@@ -177,7 +177,7 @@ def _kernels(machine: MachineFacts, sides: pd.Series) -> pd.Series:
 
 
 def _verdicts(ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float) -> dict[str, str]:
-    """What each row is called beside its baseline; the twins are a table of their own."""
+    """How each row compares with its baseline; the twins are a table of their own."""
     called: dict[str, str] = {}
     for twins in (True, False):
         keys = [key for key in ratios if (kinds[key] == TWIN) == twins]

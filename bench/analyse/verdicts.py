@@ -15,7 +15,7 @@ ALPHA = 0.01
 CONFIDENCE = 0.95
 """Of the interval of a single row."""
 MARGIN = 0.01
-"""Differences below this are of no practical interest. It is fixed: what a noisy run cannot tell is UNDECIDED, not EQUAL."""
+"""Differences below this are of no practical interest. It is fixed: noise makes a row UNDECIDED, not EQUAL."""
 
 
 @dataclass(frozen=True)

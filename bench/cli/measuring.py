@@ -122,7 +122,7 @@ def grade(arguments: argparse.Namespace) -> int:
 
 
 def doctor(_: argparse.Namespace) -> int:
-    """Tells what makes this machine a bad instrument, and what to do about it."""
+    """Shows what makes this machine a bad instrument, and what to do about it."""
     from bench.doctor import examination
     from bench.show import grid
 

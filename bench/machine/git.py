@@ -1,4 +1,4 @@
-"""What git knows of a checkout. It is only asked, never told to change anything."""
+"""Asks git about a checkout; changes nothing."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, 
 
 
 class Bound(NamedTuple):
-    """What a value has to keep beside its type, in words and as a test."""
+    """What a value has to be besides its type, in words and as a test."""
 
     expected: str
     holds: Callable[[Any], bool]
@@ -110,11 +110,11 @@ class Load(TypedDict, total=False):
 
 
 class SideFacts(TypedDict, total=False):
-    """What tells a side of a run from the others."""
+    """In what a side of a run differs from the others."""
 
     commit: str | None
     variables: dict[str, str]
-    """Of its workers' environment, beside those of all sides."""
+    """Of its workers' environment, besides those of all sides."""
     python: str
     packages: dict[str, str]
 
@@ -143,7 +143,7 @@ class MachineFacts(Load):
 
 
 class SettingsRecord(TypedDict):
-    """The settings that estimates depend on; the others, which repeat the run, are plain JSON values beside them."""
+    """The settings that estimates depend on; the others, which repeat the run, are plain JSON values."""
 
     baseline: str
     processes: Number

@@ -68,7 +68,7 @@ COLUMNS = (
     Columns(("operators_per_step",), "what a step asks its framework for, in that framework's own units", "worker/profiling"),
     Columns(("kernels_per_step",), "kernels that it starts on a GPU", "worker/profiling"),
     Columns(("allocated_bytes_per_step",), "all the memory that it asks for", "worker/profiling", unit="B"),
-    Columns(("peak_bytes_per_step",), "the most that it holds beside what it keeps", "worker/profiling", unit="B"),
+    Columns(("peak_bytes_per_step",), "the most that it holds besides what it keeps", "worker/profiling", unit="B"),
     Columns(
         ("error_loss", "error_state"),
         "the largest relative errors of a loss and of the update of an array, against the reference",
@@ -84,7 +84,7 @@ COLUMNS = (
     Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="text"),
     Columns(("versions",), "of the libraries that the step uses: `numpy==2.4.6`, separated by spaces",
             "plan/discovery", check="text"),
-    Columns(("verdict",), "FASTER, SLOWER, EQUAL or UNDECIDED beside the baseline",
+    Columns(("verdict",), "FASTER, SLOWER, EQUAL or UNDECIDED, compared with the baseline",
             "analyse/verdicts", only_ok=True, check="text"),
     Columns((SIDE,), "the label of an interpreter or a revision; empty where a run has no sides", "plan/sides", check="text"),
     Columns(("relative_error",), "standard error of the log of the undisturbed time, or of `seconds_per_step` without one",

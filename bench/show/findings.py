@@ -93,7 +93,7 @@ def control(run: Run) -> str:
         return ""
     worst = max(twins, key=lambda row: abs(math.log(row["ratio"])))
     floor = noise_floor(run.table)
-    below = f"; smaller differences than {floor:.1%} cannot be told" if math.isfinite(floor) else ""
+    below = f"; this run cannot show differences below {floor:.1%}" if math.isfinite(floor) else ""
     interval = span(worst["ratio_low"], worst["ratio_high"])
     return f"A/A control: the baseline against itself is {worst['ratio']:.3f} ({interval}), {worst['verdict']}{below}."
 

@@ -42,7 +42,7 @@ def again(run: Run) -> str:
 
 
 def _named(side: SideFacts) -> str:
-    """As whoever measures names a side: its variables, else its commit."""
+    """A side as the command line names it: its variables, else its commit."""
     variables = side.get("variables", {})
     return ",".join(f"{name}={value}" for name, value in variables.items()) or str(side.get("commit"))
 

@@ -16,7 +16,7 @@ Row = Json
 UNPROVEN = "UNPROVEN"
 """Begins a doubt that leaves no verdict standing; see `bench.analyse.summaries.doubts`."""
 AS_IT_RAN = "as it ran"
-CANNOT = "Unproven: this run cannot tell a difference from none."
+CANNOT = "Unproven: the A/A control differs from its baseline, so no difference counts."
 WORDS = {SLOWER: "slower", FASTER: "faster", EQUAL: "equal", UNDECIDED: "undecided"}
 MANY = 5
 """More names than these are counted, not listed."""

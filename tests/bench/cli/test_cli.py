@@ -51,7 +51,7 @@ def test_list_shows_every_backend_and_why_one_cannot_run(bench, tmp_path):
 
 def test_verify_shows_errors_and_names_what_is_wrong(bench, no_mask):
     done = bench("verify", "numpy_manual", BENCH_DTYPES="float32,float64")
-    assert (done.returncode, done.stdout.count("numpy_manual")) == (0, 2)
+    assert (done.returncode, done.stdout.count("numpy_manual")) == (0, 2), done.stdout
     done = bench("verify", "no_mask", **no_mask)
     assert done.returncode == 1
     assert "no_mask[cpu, float32] updates w1 wrongly" in done.stdout
