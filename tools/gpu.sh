@@ -1,7 +1,7 @@
 #!/bin/sh
 # Proves and times everything on a machine with CUDA where nothing can be installed: nine minutes.
 # Usage: tools/gpu.sh [FOLDER]
-# Needs python3 with torch, NumPy, pandas, SciPy, pytest and pytest-benchmark. Each part has a limit and
+# Needs python3 with the libraries that README.md lists. Each part has a limit and
 # a log; a part that fails or is cut off keeps what it has measured and does not stop the others.
 # FOLDER (gpu-results by default) then holds logs, runs, and the list `failed`; FOLDER.tar.gz is all of it.
 out=$(realpath "${1:-gpu-results}")
