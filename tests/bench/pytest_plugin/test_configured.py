@@ -13,6 +13,7 @@ from bench.paths import ROOT
 from tests.support import LIGHT
 
 ONLY, MADE = "--benchmark-only", ("-p", "tests.bench.pytest_plugin.made_run")
+ASCII = {"PYTHONIOENCODING": "ascii"}
 ONE = {"BENCH_BACKENDS": "numpy_manual"}
 THEIRS = """
 import pytest
@@ -50,12 +51,13 @@ def test_options_have_pytest_benchmarks_precedence(given, task):
 
 def test_options_from_everywhere_spoil_no_measured_run(run_pytest, environ, theirs):
     addopts = "--benchmark-skip --benchmark-columns=max --benchmark-cprofile=tottime"
-    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": addopts}
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": addopts} | ASCII
     plugins = ("-p", "pytest_benchmark.plugin", "-p", "theirs")
     done = run_pytest(ONLY, *MADE, *plugins, **theirs, **ONE, **alone)
     assert "2 passed" in done.stdout, done.stdout
     assert re.search(r"^Name \(time in ms\) +Max *$", done.stdout, re.M)
     assert "--benchmark-cprofile is ignored" in done.stdout
+    assert re.search(r"^numpy_manual +[\d.]+ ms +1\.000 .*#$", done.stdout, re.M), done.stdout
     assert len([*Path(environ["BENCH_RESULTS"]).glob("*/*")]) == 1
 
 
