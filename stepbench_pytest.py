@@ -12,8 +12,8 @@ PLUGIN = "bench.pytest_plugin"
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    if is_asked_for([str(argument) for argument in early_config.invocation_params.args]):
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    if is_asked_for(args):  # those of PYTEST_ADDOPTS and `addopts` too
         early_config.pluginmanager.import_plugin(PLUGIN)  # does nothing a second time
 
 

@@ -25,6 +25,8 @@ from bench.schema.case import CASE_COLUMNS, SIDE, Case
 SUMMARY, SAMPLES = "summary.csv", "samples.csv"
 MAX_BYTES = 400_000_000
 """Far above any report of a run; a larger file is not read."""
+DIGITS = 11
+"""Some time of a run has as many significant digits or more, at most 17; spreadsheets show 3 to 10."""
 
 
 @dataclass
@@ -94,23 +96,36 @@ def _read_file(file: Path) -> pd.DataFrame:
     elif head.lstrip()[:1] in (b"{", b"["):
         table = _pytest_benchmark(file)
     else:
-        table = _csv(file, head)
+        table = _csv(file)
+    if "line" not in table:
+        table = table.assign(line=range(2, len(table) + 2))
     table = table.reindex(columns=[*COLUMNS, "line"])
     machine, run = (table[name].astype(object).fillna("") for name in ("machine", "run"))
     return table.assign(
         file=str(file),
-        line=range(2, len(table) + 2),
         run=(machine + "/" + run).where(run != "", str(file)),
         replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
     )
 
 
-def _csv(file: Path, head: bytes) -> pd.DataFrame:
-    first = head.decode(errors="replace").lstrip("\ufeff").splitlines()[0]
-    names = [name.strip('"') for name in first.split(",")]
+def _csv(file: Path) -> pd.DataFrame:
     wanted = {*EXPECTED, *TEXTS, "pass", "block", "mode", "case"}
-    if ";" in first:
-        raise UsageError(f"{file}:1: is separated by semicolons; save it with commas, and with points for decimals.")
+    table = _lines(file, wanted)
+    if table.empty:
+        raise UsageError(f"{file}: has a header and no row; give a finished run.")
+    _refuse_cut(file, table)
+    if "mode" not in table:
+        return table
+    beside = file.with_name(journal.NAME)  # which also knows sources, versions and settings
+    known = file.name == SAMPLES and beside.exists()
+    return summaries.summarise(journal.read(beside)) if known else _from_samples(file, table)
+
+
+def _check_header(file: Path, names: list[str], wanted: set[str]) -> None:
+    first = ",".join(names)
+    for mark, plural in ((";", "semicolons"), ("\t", "tabs")):
+        if mark in first:
+            raise UsageError(f"{file}:1: is separated by {plural}; save it with commas, and with points for decimals.")
     if missing := [name for name in (*CASE_COLUMNS, "seconds_per_step", "status") if name not in names]:
         raise UsageError(
             f"{file}:1: has no column {missing[0]}, so it is neither a {SUMMARY} nor a {SAMPLES} of ours; "
@@ -118,36 +133,48 @@ def _csv(file: Path, head: bytes) -> pd.DataFrame:
         )
     if repeated := [name for name in names if name in wanted and names.count(name) > 1]:
         raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
-    table = pd.DataFrame(_lines(file), columns=names, dtype=object)
-    table = table[[name for name in names if name in wanted]]
-    if table.empty:
-        raise UsageError(f"{file}: has a header and no row; give a finished run.")
-    if "mode" not in names:
-        return table
-    beside = file.with_name(journal.NAME)  # which also knows sources, versions and settings
-    known = file.name == SAMPLES and beside.exists()
-    return summaries.summarise(journal.read(beside)) if known else _from_samples(file, table)
 
 
-def _lines(file: Path) -> list[list[str]]:
-    """The fields of every line below the header, each line as long as it."""
-    rows: list[list[str]] = []
+def _lines(file: Path, wanted: set[str]) -> pd.DataFrame:
+    """The wanted fields of every line below the header that has any, and its number as `line`."""
+    rows: list[list[Any]] = []
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True)
         try:
-            width = len(next(reader))
+            names = next(reader, [])
+            _check_header(file, names, wanted)
             for row in reader:
-                if len(row) != width:
-                    few = "fewer" if len(row) < width else "more"
+                if not any(map(str.strip, row)):
+                    continue
+                while len(row) > len(names) and not row[-1]:
+                    row.pop()
+                if len(row) != len(names):
+                    few = "fewer" if len(row) < len(names) else "more"
                     raise UsageError(
                         f"{file}:{reader.line_num}: has {few} fields than its header; the file is damaged or was cut off."
                     )
-                rows.append([*map(sys.intern, row)])  # most of what a thousand files say is the same
+                rows.append([*map(sys.intern, row), reader.line_num])  # most of what a thousand files say is the same
         except csv.Error as error:
             raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
         except UnicodeDecodeError:
             raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
-    return rows
+    table = pd.DataFrame(rows, columns=range(len(names) + 1), dtype=object)
+    kept = {place: name for place, name in enumerate(names) if name in wanted} | {len(names): "line"}
+    return table[[*kept]].rename(columns=kept)
+
+
+def _refuse_cut(file: Path, table: pd.DataFrame) -> None:
+    """Refuses times without the digits that a run writes, as spreadsheets save what they display."""
+    for name in ("seconds_per_step", "undisturbed_seconds_per_step"):
+        if name not in table:
+            continue
+        times = table[name][table[name] != ""]
+        digits = times.str.replace(r"[eE].*|\D", "", regex=True).str.strip("0").str.len()
+        if len(times) and digits.max() < DIGITS:
+            raise UsageError(
+                f"{file}:{table['line'][times.index[0]]}: {name} is {times.iloc[0]!r}, and no row has all its digits; "
+                "a spreadsheet or a script cut them, so give the file as the run wrote it."
+            )
 
 
 def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
@@ -157,7 +184,7 @@ def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
     numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
     bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
     if bad.any():
-        place = f"{file}:{int(bad.to_numpy().argmax()) + 2}"
+        place = f"{file}:{table['line'][bad.idxmax()]}"
         raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
     rounds = table.assign(**numbers)
     for key in rounds["case"].unique():

@@ -22,6 +22,8 @@ ENDS = tuple(name for name in ESTIMATES if name.endswith(("_low", "_high")))
 TIMES = tuple(name for name in ESTIMATES if name not in ENDS)
 PATTERNS = {
     "machine": (r"[\w.+-]{0,200}", "a machine's name of letters, digits, dots, pluses and dashes"),
+    "python": (r"([1-9]\.\d{1,2}\.\d{1,2}(\D.*)?)?", "a version such as 3.11.7"),
+    "source_hash": (r"\w*", "a hash of letters and digits"),
 }
 EXPECTED = {
     **dict.fromkeys(NAMES, "a name"),

@@ -7,6 +7,7 @@ names. A command imports what it works with when it is called, so that `--help` 
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import pkgutil
@@ -16,23 +17,30 @@ from pathlib import Path
 
 from bench import __version__
 from bench.errors import ExitCode, UsageError, unknown
+from bench.units import write_replacements
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command; returns its `ExitCode`."""
+    write_replacements(sys.stdout)
     arguments, rest = _parser().parse_known_args(argv)
     try:
         if rest:
             raise _unknown(arguments.parser, rest)
         code: int = arguments.command(arguments)
-        sys.stdout.flush()
+        print(end="", flush=True)
         return code
     except UsageError as error:
         print(f"bench: {error}", file=sys.stderr)
         return ExitCode.USAGE
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return ExitCode.FINE
+        if error.errno == errno.EPIPE:  # the reader, `head` say, has seen enough
+            return ExitCode.FINE
+        print(f"bench: {error.strerror}; make room and run it again.", file=sys.stderr)
+        return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
 

@@ -75,7 +75,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.github_summary:
         comparison_tables.append(Path(arguments.github_summary), arguments.base, compared)
     if arguments.fail_on is not None:
-        sys.stdout.flush()
+        print(end="", flush=True)
         for versus in compared.values():
             stopped = gates.stopped(versus.slower(arguments.fail_on), "name")
             gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts)

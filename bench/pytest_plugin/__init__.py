@@ -6,8 +6,10 @@ A plain `pytest` proves each case once and times nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from enum import Enum
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,11 @@ PROOFS = pytest.StashKey[dict[str, Open | Failure]]()
 COLUMNS = ["min", "median", "rounds"]
 """Of pytest-benchmark's table, unless --benchmark-columns says otherwise."""
 NEEDS_MEASURING = ("json", "save", "autosave", "compare", "compare_fail", "histogram")
+IGNORED = (
+    "--benchmark-cprofile is ignored, since workers ran the steps; "
+    "`python -m bench show --lines WAY` shows the time of each line."
+)
+Task = Enum("Task", "NOTHING PROVE MEASURE")
 
 
 @dataclass(frozen=True)
@@ -54,33 +61,49 @@ class Outcome:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    if not config.pluginmanager.hasplugin("benchmark"):
+    option = config.option
+    if not hasattr(option, "benchmark_only"):
         raise pytest.UsageError(
             "stepbench reports through pytest-benchmark, which is missing or switched off; "
             "install pytest-benchmark or leave out `-p no:benchmark`."
         )
     config.stash[SETTINGS] = _usage(Settings.from_env)
-    if not _measures(config) and not config.getoption("benchmark_skip"):
-        config.option.benchmark_disable = True
+    task = _task(config)
+    if task is Task.PROVE:
+        option.benchmark_disable = True
         for name in NEEDS_MEASURING:
             if config.getoption(f"benchmark_{name}"):
-                option = name.replace("_", "-")
-                raise pytest.UsageError(f"--benchmark-{option} needs measurements; add --benchmark-only to measure.")
-    if not any(argument.startswith("--benchmark-columns") for argument in config.invocation_params.args):
-        config.option.benchmark_columns = COLUMNS  # our own table follows; the JSON stays whole
-    if target := config.getoption("benchmark_json"):
+                given = name.replace("_", "-")
+                raise pytest.UsageError(f"--benchmark-{given} needs measurements; add --benchmark-only to measure.")
+    elif task is Task.MEASURE:
+        _refuse(config)
+    if len(option.benchmark_columns or ()) in (0, 10):  # not given: none, or all before pytest-benchmark 5.3
+        option.benchmark_columns = COLUMNS  # our own table follows; the JSON stays whole
+
+
+def _refuse(config: pytest.Config) -> None:
+    """Refuses what would spoil the measurements, or end pytest-benchmark after them."""
+    if config.getoption("dist", "no") != "no":
+        raise pytest.UsageError("pytest-xdist would measure several cases at once on the same cores; give -n 0 to measure.")
+    if config.option.benchmark_compare_fail and not config.option.benchmark_compare:
+        raise pytest.UsageError("--benchmark-compare-fail needs a run to compare with; add --benchmark-compare.")
+    if config.option.benchmark_histogram and find_spec("pygal") is None:
+        raise pytest.UsageError("--benchmark-histogram needs pygal; install pytest-benchmark[histogram] or leave it out.")
+    if target := config.option.benchmark_json:
         path = Path(target if isinstance(target, str | Path) else target.name)  # an open file before pytest-benchmark 5.3
-        if not os.access(path.absolute().parent, os.W_OK):
-            raise pytest.UsageError(f"--benchmark-json={path}: its folder cannot be written to; name another.")
+        if path.is_dir():
+            raise pytest.UsageError(f"--benchmark-json={path}: is a folder; name a file.")
+        if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+            raise pytest.UsageError(f"--benchmark-json={path}: cannot be written to; name another file.")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """`--benchmark-only` has no use for the project's own tests."""
-    return True if config.getoption("benchmark_only") and TESTS in collection_path.parents else None
+    return True if config.option.benchmark_only and TESTS in collection_path.parents else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "outcome" not in metafunc.fixturenames:
+    if not _is_ours(metafunc):
         return
     config = metafunc.config
     settings = config.stash[SETTINGS]
@@ -103,24 +126,30 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Measures (or, without `--benchmark-only`, proves) the cases of the selected tests, then lets them run."""
-    config = session.config
-    if config.option.collectonly or session.testsfailed or PLAN not in config.stash:
+    config, task = session.config, _task(session.config)
+    stopped = session.testsfailed and not config.option.continue_on_collection_errors
+    if task is Task.NOTHING or stopped or PLAN not in config.stash:
         return
-    keys = {key for item in session.items if (key := _key(item))}
+    keys = {_case(item).key for item in session.items if isinstance(item, pytest.Function) and _is_ours(item)}
     plan = config.stash[PLAN].narrowed(keys)
-    if not plan.cases or config.getoption("benchmark_skip"):
+    if not plan.cases:
         return
-    if _measures(config):
+    if task is Task.MEASURE:
         _usage(lambda: run_plan(plan, grid.console(), lambda run: config.stash.__setitem__(RUN, run)))
     else:
         config.stash[PROOFS] = conductor.prove(plan)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if run := config.stash.get(RUN, None):
-        terminalreporter.section("stepbench")
-        folder.show(run, grid.console())
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> Generator[None]:
+    try:
+        yield
+    finally:  # also if --benchmark-compare-fail ends pytest-benchmark's part
+        if run := config.stash.get(RUN, None):
+            terminalreporter.section("stepbench")
+            folder.show(run, grid.console())
+            if config.option.benchmark_cprofile:
+                terminalreporter.write_line(IGNORED)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -142,13 +171,14 @@ def outcome(
     request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str, side: str
 ) -> Outcome:
     """The case's measured rounds, or why there are none; skips a case that cannot run here."""
-    config = request.config
-    case = Case(backend, device, dtype, int(threads), shape, side=side)
-    plan = config.stash[PLAN]
+    config, case = request.config, _case(request.node)
+    plan, task = config.stash[PLAN], _task(config)
     if hole := next((hole for hole in plan.holes if hole.case == case), None):
         text = f"{case} {hole.reason}."
         return Outcome([], {}, failure=text) if hole.asked_for else pytest.skip(text)
-    if not _measures(config):
+    if task is Task.NOTHING:
+        return Outcome([0.0], {})
+    if task is Task.PROVE:
         proof = config.stash[PROOFS][case.key]
         failure = proof["reason"] if proof["record"] == "failure" else None
         return Outcome([0.0], {**proof}, failure=failure)
@@ -163,12 +193,23 @@ def outcome(
     return Outcome(mine["seconds_per_step"].tolist(), row | {"shape": shape, "run": str(run.folder)}, group)
 
 
-def _measures(config: pytest.Config) -> bool:
-    return bool(config.getoption("benchmark_only") or config.getoption("benchmark_enable"))
+def _task(config: pytest.Config) -> Task:
+    """What the options ask for, with pytest-benchmark's precedence: --benchmark-only overrides
+    --benchmark-skip, which overrides --benchmark-enable."""
+    option = config.option
+    setup = config.getoption("setuponly", False)  # --setup-plan sets it too
+    if option.collectonly or setup or (option.benchmark_skip and not option.benchmark_only):
+        return Task.NOTHING
+    return Task.MEASURE if option.benchmark_only or option.benchmark_enable else Task.PROVE
 
 
-def _key(item: pytest.Item) -> str | None:
-    return item.callspec.id if isinstance(item, pytest.Function) and "outcome" in item.fixturenames else None
+def _is_ours(item: pytest.Metafunc | pytest.Function) -> bool:
+    return {"outcome", *PARAMETERS} <= {*item.fixturenames}
+
+
+def _case(item: Any) -> Case:
+    """From the test's parameters: other plugins may add some, and pytest rewrites ids."""
+    return Case.of_row({SIDE: "", **item.callspec.params})
 
 
 def _usage(action: Callable[[], Any]) -> Any:

@@ -20,7 +20,7 @@ SIDE = "side"
 """The label of an interpreter, revision or variables; empty in a run without sides."""
 CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]
 """The columns that name a case in a table, besides its side."""
-_KEY = re.compile(r"(\w+)-([^-]+)-(\w+)-(\d+)-(\d+(?:x\d+)*)(?:@(.+))?")
+_KEY = re.compile(r"([^-]+)-([^-]+)-(\w+)-(\d+)-(\d+(?:x\d+)*)(?:@(.+))?")
 
 
 @dataclass(frozen=True)

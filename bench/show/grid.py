@@ -12,6 +12,8 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
+from bench.units import write_replacements
+
 Row = dict[str, Any]
 
 
@@ -28,6 +30,9 @@ def console(file: IO[str] | None = None, width: int | None = None) -> Console:
     """A console without markup, which a reason such as `name[cpu]` would be; only a terminal's lines are wrapped."""
     made = Console(file=file, width=width, markup=False, highlight=False)
     made.soft_wrap = not made.is_terminal
+    if not made.width:  # COLUMNS=0
+        made.width = 80
+    write_replacements(made.file)
     return made
 
 

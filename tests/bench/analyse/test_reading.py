@@ -1,6 +1,8 @@
 """If these fail, a damaged file ends in a traceback, spoils the others, or counts as a measurement."""
 
+import csv
 import gzip
+import io
 import json
 import math
 import os
@@ -60,6 +62,13 @@ DAMAGE = {
     "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
     "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is neither"),
     "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
+    "tabs": (lambda t: t.replace(",", "\t"), r"bad\.csv:1: is separated by tabs; save it with commas"),
+    "a date": (lambda t: _cell(t, "seconds_per_step", "2. Jan"), r"bad\.csv:3: seconds_per_step is '2\. Jan', expected a num"),
+    "a version as a date": (lambda t: _cell(t, "python", "03.11.2007"), r"bad\.csv:3: python is '03\.11\.2007', expected a ver"),
+    "a hash as a number": (lambda t: _cell(t, "source_hash", "1.2E+15"), r"bad\.csv:3: source_hash is '1\.2E\+15', expected"),
+    "6 digits": (lambda t: _saved(t, float_format="%.6g"), r"bad\.csv:2: seconds_per_step is '0\.0001\d+', and no row has"),
+    "below an empty row": (lambda t: "".join(_with(_cell(t, "ratio", "x").splitlines(True), 1, "\n")), r"bad\.csv:4: ratio is 'x'"),
+    "a byte order mark alone": (lambda t: "\ufeff", r"bad\.csv:1: has no column backend"),
     "gzip": (lambda t: gzip.compress(t.encode()), r"bad\.csv:1: is a binary file"),
     "binary": (lambda t: bytes(range(256)) * 100, r"bad\.csv:1: is a binary file"),
     "garbage": (lambda t: "x" * 100_000, r"bad\.csv:1: has no column backend"),
@@ -70,6 +79,15 @@ def _cell(text, column, value, line=3):
     lines = [line.split(",") for line in text.splitlines()]
     lines[line - 1][lines[0].index(column)] = value
     return "\n".join(map(",".join, lines)) + "\n"
+
+
+def _saved(text, columns=None, **options):
+    """As pandas saves it again."""
+    return pd.read_csv(io.StringIO(text), keep_default_na=False, na_values="")[columns or slice(None)].to_csv(index=False, **options)
+
+
+def _with(lines, place, line):
+    return [*lines[:place], line, *lines[place:]]
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -123,9 +141,25 @@ def test_a_run_given_twice_counts_once(fine):
     assert "copy.csv:2: holds a case of this run once more" in rows.left_out[0]
 
 
-def test_a_byte_order_mark_is_no_damage(fine):
-    fine.write_bytes(b"\xef\xbb\xbf" + fine.read_bytes())
-    assert len(reading.read([fine]).table) == 6
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda t: "\ufeff" + t.replace("\n", "\r\n"),
+        lambda t: t + "\n  \n",
+        lambda t: "".join(_with(t.splitlines(True), 3, "\n")),
+        lambda t: "".join(_with(t.splitlines(True), 3, ",,,\r\n")),
+        lambda t: t.replace("\n", ",\n"),
+        lambda t: t.replace("\n", ",,\n").replace(",,", "", 1),
+        lambda t: _saved(t, quoting=csv.QUOTE_ALL),
+        lambda t: _saved(t, columns=t.splitlines()[0].split(",")[::-1]),
+        lambda t: _saved(t, float_format="%.15g"),
+    ],
+)
+def test_what_spreadsheets_save_without_changing_a_value_is_no_damage(fine, save):
+    saved = fine.with_name("saved.csv")
+    saved.write_bytes(save(_text(fine)).encode())
+    tables = [reading.read([path]).table.drop(columns="file") for path in (fine, saved)]
+    pd.testing.assert_frame_equal(*tables, rtol=1e-14)
 
 
 def test_without_pandera_one_sentence_says_so(fine, monkeypatch):

@@ -189,7 +189,11 @@ ONLY = "--benchmark-only"
         ([ONLY], {"BENCH_BACKENDS": "torch_manul"}, "did you mean torch_manual?"),
         ([ONLY], {"BENCH_DEVICES": "cuda:7"}, DEVICE),
         (["--benchmark-json=x.json"], {}, "needs measurements; add --benchmark-only to measure."),
-        ([ONLY, "--benchmark-json=/nowhere/x.json"], {}, "its folder cannot be written to;"),
+        ([ONLY, "--benchmark-json=/nowhere/x.json"], {}, "cannot be written to; name another"),
+        ([ONLY, "--benchmark-json=/tmp"], {}, "is a folder; name a file."),
+        ([ONLY, "--benchmark-histogram"], {}, "--benchmark-histogram needs pygal; install"),
+        ([ONLY, "--benchmark-compare-fail=min:5%"], {}, "add --benchmark-compare."),
+        (["-n", "2", "--benchmark-enable"], {}, "at once on the same cores; give -n 0"),
     ],
 )
 def test_bad_usage_is_one_sentence_and_exit_code_4(arguments, settings, says, run_pytest, environ):

@@ -1,0 +1,106 @@
+"""If these fail, pytest as people configure it measures something else, nothing, or twice."""
+
+import re
+import shutil
+import unicodedata
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bench import pytest_plugin
+from bench.paths import ROOT
+from tests.support import LIGHT
+
+ONLY, MADE = "--benchmark-only", ("-p", "tests.bench.pytest_plugin.made_run")
+ASCII = {"PYTHONIOENCODING": "ascii"}
+ONE = {"BENCH_BACKENDS": "numpy_manual"}
+THEIRS = """
+import pytest
+
+@pytest.fixture(autouse=True, params=["sweet", "sour"])
+def flavor(request):
+    return request.param
+
+@pytest.fixture(params=["left", "right"])
+def outcome(request):
+    return request.param
+"""
+
+
+@pytest.fixture
+def theirs(tmp_path):
+    """Makes known: a plugin with a parameter for each test."""
+    (tmp_path / "theirs.py").write_text(THEIRS.rpartition("\n@")[0])
+    return {"PYTHONPATH": f"{tmp_path}:{LIGHT['PYTHONPATH']}"}
+
+
+@pytest.mark.parametrize(
+    ("given", "task"),
+    [
+        ("", "PROVE"), ("only", "MEASURE"), ("enable", "MEASURE"), ("skip", "NOTHING"),
+        ("only skip", "MEASURE"), ("enable skip", "NOTHING"), ("enable disable", "MEASURE"),
+    ],
+)  # fmt: skip
+def test_options_have_pytest_benchmarks_precedence(given, task):
+    names = ("only", "enable", "skip", "disable")
+    options = {f"benchmark_{name}": name in given.split() for name in names} | {"collectonly": 0}
+    config = SimpleNamespace(option=SimpleNamespace(**options), getoption=lambda *_: False)
+    assert pytest_plugin._task(config).name == task
+
+
+def test_options_from_everywhere_spoil_no_measured_run(run_pytest, environ, theirs):
+    addopts = "--benchmark-skip --benchmark-columns=max --benchmark-cprofile=tottime"
+    alone = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": addopts} | ASCII
+    plugins = ("-p", "pytest_benchmark.plugin", "-p", "theirs")
+    done = run_pytest(ONLY, *MADE, *plugins, **theirs, **ONE, **alone)
+    assert "2 passed" in done.stdout, done.stdout
+    assert re.search(r"^Name \(time in ms\) +Max *$", done.stdout, re.M)
+    assert "--benchmark-cprofile is ignored" in done.stdout
+    assert re.search(r"^numpy_manual +[\d.]+ ms +1\.000 .*#$", done.stdout, re.M), done.stdout
+    assert len([*Path(environ["BENCH_RESULTS"]).glob("*/*")]) == 1
+
+
+def test_each_test_proves_its_case_whatever_its_id(run_pytest, tmp_path, theirs):
+    folder = tmp_path / "ways"
+    folder.mkdir()
+    names = ["größe", unicodedata.normalize("NFD", "höhe")]
+    for name in names:
+        shutil.copy(ROOT / "backends" / "numpy_manual.py", folder / f"{name}.py")
+    (tmp_path / "test_broken.py").write_text("import no_such_module")
+    (tmp_path / "test_own.py").write_text(f"{THEIRS}\ndef test_own(outcome):\n    pass\n")
+    files = ("bench", *map(str, sorted(tmp_path.glob("test_*.py"))))
+    options = ("-p", "theirs", "--continue-on-collection-errors", f"--rootdir={ROOT}")
+    mine = theirs | {"BENCH_PATH": str(folder), "BENCH_BACKENDS": ",".join(names)}
+    done = run_pytest(*files, *options, **mine)
+    assert "8 passed, 1 error" in done.stdout, done.stdout
+
+
+@pytest.mark.parametrize("option", ["--setup-plan", "--setup-only"])
+def test_what_runs_no_test_measures_nothing(option, run_pytest, environ):
+    done = run_pytest(ONLY, option, **ONE)
+    assert (done.returncode, "outcome" in done.stdout) == (0, True), done.stdout
+    assert not Path(environ["BENCH_RESULTS"]).exists()
+
+
+def test_our_table_is_shown_although_pytest_benchmark_stops(run_pytest, tmp_path):
+    storage = f"--benchmark-storage={tmp_path}/empty"
+    failing = ("--benchmark-compare", "--benchmark-compare-fail=min:5%")
+    done = run_pytest(ONLY, *MADE, storage, *failing, **ONE)
+    assert "requires valid --benchmark-compare" in done.stderr
+    assert "= stepbench =" in done.stdout
+
+
+def test_without_its_plugin_one_sentence_says_so(run_pytest):
+    done = run_pytest("bench", "--noconftest")
+    assert "stepbench's plugin is not loaded; add `-p bench.pytest_plugin`." in done.stdout
+
+
+def test_a_checkout_below_another_projects_root_is_skipped(run_pytest, tmp_path):
+    (tmp_path / "steps").mkdir()
+    shutil.copy(ROOT / "conftest.py", tmp_path / "steps")
+    (tmp_path / "steps" / "test_train_step.py").write_text("import nothing_of_theirs")
+    (tmp_path / "test_theirs.py").write_text("def test_theirs():\n    pass\n")
+    done = run_pytest("-rs", str(tmp_path), "--rootdir", str(tmp_path), "-c", "/dev/null")
+    assert "1 passed, 1 skipped" in done.stdout, done.stdout
+    assert "steps is below another project's root; run pytest in it." in done.stdout
