@@ -111,7 +111,7 @@ def test_answers_to_a_proof_are_losses_and_state_after_one_call_and_after_the_ot
     found = answers(gate.prove, NumpyManual, asked, dtype="float64")
     expected = []
     for question in judge.asked:
-        expected += [question.reference.exact.losses, *question.reference.exact.state]
+        expected += [question.exact.losses, *question.exact.state]
     for array, right in zip(found, expected, strict=True):
         assert array == pytest.approx(right)
 
