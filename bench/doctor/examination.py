@@ -26,7 +26,7 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
     machine = machine or Machine()
     sample = system.Sample.take(machine)
     most = max(settings.threads)
-    answers = {name: worker.ask(name, most, settings.allocator, timeout=settings.timeout) for name in ("numpy", "torch")}
+    answers = {name: worker.ask(name, most, settings) for name in ("numpy", "torch")}
     return [
         system.load(machine),
         system.neighbours(machine, sample),

@@ -6,11 +6,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bench.machine import resources
 from bench.machine.devices import kind_of
-from bench.measure.asking import CaseFailed, Handle
+from bench.measure.asking import CaseFailed
 from bench.measure.environ import worker_environment
 from bench.measure.fork_server import ForkServer
 from bench.measure.process import Died, Process
@@ -23,25 +23,6 @@ MEMORY_SHARE = 0.8
 """Of the memory available at the start, what a CPU worker may take before its allocations fail."""
 DAY = 86_400.0
 """Seconds that the judge may take: its time depends on the shapes, and it runs no foreign code."""
-
-
-class Executor(Protocol):
-    """Starts workers and the judge for the conductor; tests have one without processes."""
-
-    def __enter__(self) -> Executor: ...
-    def __exit__(self, *_: object) -> None: ...
-    def judge(self) -> Handle: ...
-    def cpus(self, case: Case) -> list[int]:
-        """The CPUs on which the case is timed."""
-
-    def begin_pass(self, cases: Iterable[Case]) -> None:
-        """Starts to load the libraries of these cases; returns at once."""
-
-    def worker(self, case: Case) -> Handle:
-        """A process of its own for a case. Raises `CaseFailed`."""
-
-    def end_pass(self) -> None:
-        """Ends what `begin_pass` started; workers have been ended."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +38,8 @@ class WorkerSpec:
     @property
     def setup(self) -> dict[str, Any]:
         """The argument of `bench.worker` on its command line."""
-        return {
-            "threads": self.threads,
-            "cpus": list(self.cpus),
-            "memory": self.memory,
-            "socket": None,
-        }
+        limits = {"threads": self.threads, "cpus": list(self.cpus), "memory": self.memory}
+        return {**limits, "socket": None}
 
     def environment(self, settings: Settings) -> dict[str, str]:
         environ = os.environ | self.side.variables
@@ -70,8 +47,7 @@ class WorkerSpec:
 
     def start(self, settings: Settings, size: int = 1 << 20) -> Process:
         """A fresh interpreter with a region of `size` bytes. Raises `OSError`."""
-        env = self.environment(settings)
-        python = self.side.python
+        env, python = self.environment(settings), self.side.python
         return Process.start("bench.worker", self.setup, env, settings.timeout, size, python)
 
     def start_fork_server(self, settings: Settings, libraries: Sequence[str]) -> ForkServer:
@@ -113,23 +89,23 @@ class Processes:
         return self._judge
 
     def cpus(self, case: Case) -> list[int]:
-        """The last cores, the same for all workers: interrupts tend to go to the first."""
+        """Where the case is timed: on the last cores, for interrupts tend to go to the first."""
         return [core[0] for core in self._cores[-case.threads :]]
 
     def begin_pass(self, cases: Iterable[Case]) -> None:
+        """Starts to load the libraries of these cases; returns at once."""
         for case in cases:
             place = self._place(case)
             if place in self._servers:
                 continue
             spec, libraries = self._spec(case), self._plan.backend(case).libraries
             try:
-                server = spec.start_fork_server(self._plan.settings, libraries)
+                self._servers[place] = spec.start_fork_server(self._plan.settings, libraries)
             except OSError as error:
                 self._servers[place] = f"cannot be started: {error.strerror}"
-            else:
-                self._servers[place] = server
 
     def worker(self, case: Case) -> Process:
+        """A process of its own for a case. Raises `CaseFailed`."""
         server = self._loaded(self._place(case))
         try:
             if isinstance(server, str):
@@ -150,6 +126,7 @@ class Processes:
         return server
 
     def end_pass(self) -> None:
+        """Ends what `begin_pass` started; workers have been ended."""
         while self._servers:
             server = self._servers.popitem()[1]
             if isinstance(server, ForkServer):

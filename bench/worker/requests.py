@@ -17,7 +17,7 @@ from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
-from bench.worker import gate, isolation, profiling, visits
+from bench.worker import gate, isolation, probe, profiling, visits
 
 Reply = dict[str, Any]
 Arrays = Sequence[NDArray[Any]]
@@ -35,6 +35,9 @@ class Requests:
 
     def devices(self) -> Reply:
         return {"devices": devices.present()}
+
+    def probe(self, library: str) -> Reply:
+        return probe.probe(library)
 
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}

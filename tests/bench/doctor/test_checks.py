@@ -6,6 +6,7 @@ import pytest
 
 from bench.doctor import clock, cpu, system, worker
 from bench.machine.files import Machine
+from bench.settings import Settings
 from tests.support import CPU, GOOD_MACHINE
 
 SOURCES = "sys/devices/system/clocksource/clocksource0"
@@ -166,10 +167,11 @@ def test_the_allocator_is_judged_by_its_faults():
 
 
 def test_the_probe_sees_what_the_allocator_setting_does():
-    pinned, system_ = (worker.ask("numpy", 1, allocator) for allocator in ("pinned", "system"))
+    settings = (Settings.from_env({"BENCH_ALLOCATOR": name}) for name in ("pinned", "system"))
+    pinned, system_ = (worker.ask("numpy", 1, each) for each in settings)
     assert pinned["faults"] <= worker.FEW_FAULTS
     assert system_["faults"] > 10 * worker.FEW_FAULTS, "it would not notice an ignored setting"
     assert set(pinned["pools"].values()) == {1}
     assert pinned["kernels"].keys() <= {"openblas", "mkl", "blis", "flexiblas"}
-    says = "no_such_library: ModuleNotFoundError: No module named 'no_such_library'"
-    assert worker.ask("no_such_library", 1, "pinned") == says
+    says = "nothing_known raised ModuleNotFoundError: No module named 'nothing_known'"
+    assert worker.ask("nothing_known", 1, Settings()) == says
