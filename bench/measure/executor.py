@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bench.machine import resources
@@ -35,25 +36,26 @@ class WorkerSpec:
     memory: int | None = None
     """Bytes after which allocations fail."""
 
-    @property
-    def setup(self) -> dict[str, Any]:
-        """The argument of `bench.worker` on its command line."""
-        limits = {"threads": self.threads, "cpus": list(self.cpus), "memory": self.memory}
-        return {**limits, "socket": None}
-
     def environment(self, settings: Settings) -> dict[str, str]:
         environ = os.environ | self.side.variables
         return worker_environment(self.threads, settings.allocator, environ, self.side.folder)
 
-    def start(self, settings: Settings, size: int = 1 << 20) -> Process:
-        """A fresh interpreter with a region of `size` bytes. Raises `OSError`."""
-        env, python = self.environment(settings), self.side.python
-        return Process.start("bench.worker", self.setup, env, settings.timeout, size, python)
+    def start(
+        self, settings: Settings, size: int = 1 << 20, kind: type[Process] = Process,
+        socket: int | None = None, **options: Any,
+    ) -> Process:  # fmt: skip
+        """A fresh interpreter with a region of `size` bytes; with a `socket` it is a fork server.
+
+        `options` are those of `Process.start`. Raises `OSError`.
+        """
+        limits = {"threads": self.threads, "cpus": list(self.cpus), "memory": self.memory}
+        setup, env = {**limits, "socket": socket}, self.environment(settings)
+        place = setup, env, settings.timeout, size, self.side.python
+        return kind.start("bench.worker", *place, **options)
 
     def start_fork_server(self, settings: Settings, libraries: Sequence[str]) -> ForkServer:
         """Raises `OSError`."""
-        env, python = self.environment(settings), self.side.python
-        return ForkServer(self.setup, env, settings.timeout, python, libraries)
+        return ForkServer(partial(self.start, settings), settings.timeout, libraries)
 
 
 class Processes:
