@@ -12,7 +12,7 @@ from bench.judge.requests import Requests
 from bench.paths import BACKENDS
 from bench.schema.case import Case
 from bench.worker import gate
-from tests.support import answers
+from tests.proving import answers
 
 SHAPE = "7x13x5x3"
 
