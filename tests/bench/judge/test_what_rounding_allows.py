@@ -27,7 +27,7 @@ def problem(folder, *changes):
 
 
 DECAY = (
-    ('"learning_rate": 0.01', '"learning_rate": 0.01, "beta": 0.999'),
+    ('"learning_rate": 0.01', '"learning_rate": 1e-4, "beta": 0.999'),
     ("def step(data, state, learning_rate):", "def step(data, state, learning_rate, beta):"),
     ("learning_rate * grad_w,", "learning_rate * grad_w / (1 - beta),"),
 )
