@@ -1,5 +1,6 @@
 """What several tests share: a clean environment, proving a step, a good machine, and reading our CSV files."""
 
+import gc
 import json
 import os
 from dataclasses import replace
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 
+from backends.api import Control
 from bench import conversation
 from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
@@ -44,6 +46,36 @@ def a_problem(shape="7x13x5x3", seed=0, **constants):
     """A problem of the default problem folder."""
     problem = Definition.load(BACKENDS).draw(shape, "float64", seed)
     return replace(problem, constants={**problem.constants, **constants})
+
+
+class Recorder(Control):
+    """A step that notes what happens to it, and in which state of the garbage collector."""
+
+    def __init__(self, shape="2x2x2x2"):
+        super().__init__(a_problem(shape), "cpu", "float32")
+        self.seen, self.collecting = [], []
+
+    def note(self, event):
+        self.seen.append(event)
+        self.collecting.append(gc.isenabled())
+        return len(self.seen)
+
+    def step(self):
+        self.note("step")
+        return 0.5
+
+    def synchronize(self):
+        self.note("synchronize")
+
+    def mark(self):
+        return self.note("mark")
+
+    def seconds_between(self, start, end):
+        return end - start
+
+    def set_state(self, *state):
+        self.note("set_state")
+        super().set_state(*state)
 
 
 class Ticks:

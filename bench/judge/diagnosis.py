@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +117,9 @@ def _loss_factor(question: Question, losses: Float64) -> str:
 
 
 def _products(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:
-    names = list(sizes)
     yield from sizes.items()
-    for place, one in enumerate(names):
-        for other in names[place + 1 :]:
-            yield f"{one}·{other}", sizes[one] * sizes[other]
+    for one, other in combinations(sizes, 2):
+        yield f"{one}·{other}", sizes[one] * sizes[other]
 
 
 @cache

@@ -88,14 +88,10 @@ class Requests:
             nonces.append(secrets.token_hex(16))
             for each in rounds:
                 case, name = Case.from_json(each["case"]), each["name"]
-                self.rounds[name] = self.questions.round(
-                    case.shape,
-                    case.dtype,
-                    each["steps"],
-                    each["every"],
-                    (nonces[-1], name),
-                    each["proven"],
-                )
+                about = {field: each[field] for field in ("steps", "every", "proven")}
+                seed = nonces[-1], name
+                question = self.questions.round(case.shape, case.dtype, seed=seed, **about)
+                self.rounds[name] = question
         return {"nonces": nonces}
 
     def forget(self) -> Reply:
