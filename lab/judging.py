@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.api import weights_dtype
 from bench.errors import Wrong
-from bench.judge.questions import Question, Questions
+from bench.judge.comparing import Question
+from bench.judge.questions import Questions, judge
 from bench.plan.discovery import MissingLibrary, find, load
 from bench.problem import Definition
 
@@ -50,14 +50,14 @@ def main() -> None:
                 answers = _take(step, question, count)
                 judged[name] += 1
                 try:
-                    errors = question.judge(answers)
+                    errors = judge(question, answers)
                 except Wrong as wrong:
                     refused[name] += 1
                     print(f"refused: {name}, round {number}, {count} steps: {wrong}", flush=True)
                     continue
                 worst, near = max(worst, errors.share), near + bool(errors.noisy_runs)
-            if count == 1 and number < 20 and question.reference:
-                for name, share in question.reference.relative_allowed().items():
+            if count == 1 and number < 20:
+                for name, share in question.relative_allowed().items():
                     if name in smallest:
                         smallest[name].append(share)
     print(f"{asked.problem} {asked.dtype}: {sum(judged.values())} rounds of {len(steps)} ways")
@@ -85,8 +85,7 @@ def _steps(asked: argparse.Namespace, problem: Any) -> dict[str, Any]:
 
 
 def _take(step: Any, question: Question, count: int) -> list[Any]:
-    held = weights_dtype(question.dtype)
-    step.set_state(*[array.astype(held) for array in question.start])
+    step.set_state(*question.given)
     losses = [float(step.step()) for _ in range(count)]
     step.synchronize()
     return [np.array(losses), *step.get_state()]

@@ -4,11 +4,13 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+import threadpoolctl
 
 from backends.api import TrainStep, weights_dtype
 from bench.judge.requests import Requests
+from bench.measure.rounds import worst
+from bench.paths import BACKENDS
 from bench.plan import discovery
-from bench.problem import Definition
 from bench.schema.case import Case
 from bench.worker import gate
 
@@ -19,22 +21,28 @@ def judge_of(folder: Path) -> Requests:
     return Requests(0, str(folder))
 
 
-def prove(build, folder: Path, dtype: str, shape: str = "", small: int | None = None):
+def prove(build, dtype, shape="", folder=BACKENDS, device="cpu", small=None):
     """The worst errors, as `Requests.proven` returns them. Raises `Wrong`.
 
     `shape`: the problem's default if empty; `small`: how many small ones follow, by default all.
     """
-    definition, judge = Definition.load(folder), judge_of(folder)
-    case = Case("it", "cpu", dtype, 1, shape or definition.default).as_json()
+    judge, place = judge_of(folder), (device, dtype)
+    shape = shape or judge.definition.default
+    about = {"case": Case("it", device, dtype, 1, shape).as_json()}
+    about["steps_per_call"] = build.steps_per_call
     found = []
-    for number in range(1 + (len(definition.small) if small is None else small)):
-        asked = judge.prove(case, build.steps_per_call, number)
-        given = asked["arrays"], asked["problem"], asked["calls"]
-        found.append(judge.proven(gate.prove(build, "cpu", dtype, *given))["errors"])
-    asked = judge.turns(case, build.steps_per_call)
-    given = asked["arrays"], asked["problem"], asked["calls"]
-    judge.took_turns(gate.take_turns(build, "cpu", dtype, *given))
-    return max(found, key=lambda errors: errors["share"])
+    with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
+        for number in range(1 + len(judge.definition.small[:small])):
+            asked = judge.prove(**about, number=number)
+            found.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
+        judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
+    return worst(found)
+
+
+def answers(take, build, asked, device="cpu", dtype="float32"):
+    """What a worker replies to a judge's question; `take` is a function of `bench.worker.gate`."""
+    given = [array.copy() for array in asked["arrays"]]
+    return take(build, device, dtype, given, asked["problem"], asked["calls"])
 
 
 def ways(folder: Path) -> dict[str, Path]:

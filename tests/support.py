@@ -1,5 +1,6 @@
 """What several tests share: a clean environment, proving a step, a good machine, and reading our CSV files."""
 
+import gc
 import json
 import os
 from dataclasses import replace
@@ -10,19 +11,18 @@ import numpy as np
 import pandas as pd
 import threadpoolctl
 
+from backends.api import Control
 from bench import conversation
 from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
-from bench.measure.rounds import worst
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
 from bench.problem import Definition
 from bench.region import Region
-from bench.schema.case import Case
 from bench.settings import Settings
-from bench.worker import gate, isolation, profiling, timing, visits
+from bench.worker import isolation, profiling, timing, visits
 from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
 
@@ -42,32 +42,40 @@ def clean_environ() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("BENCH_", "PYTEST_"))}
 
 
-def prove(build, device, dtype, shape, small=None):
-    """What judge and worker do to prove a step, both in this process; the worst errors.
-
-    `small`: how many of the problem's small shapes as well, all by default. Raises `Wrong`.
-    """
-    judge, errors, place = Judge(0, str(BACKENDS)), [], (device, dtype)
-    about = {"case": Case("any", device, dtype, 1, shape).as_json()}
-    about["steps_per_call"] = build.steps_per_call
-    with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
-        for number in range(1 + len(judge.definition.small[:small])):
-            asked = judge.prove(**about, number=number)
-            errors.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
-        judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
-    return worst(errors)
-
-
-def answers(take, build, asked, device="cpu", dtype="float32"):
-    """What a worker replies to a judge's question; `take` is a function of `bench.worker.gate`."""
-    given = [array.copy() for array in asked["arrays"]]
-    return take(build, device, dtype, given, asked["problem"], asked["calls"])
-
-
 def a_problem(shape="7x13x5x3", seed=0, **constants):
     """A problem of the default problem folder."""
     problem = Definition.load(BACKENDS).draw(shape, "float64", seed)
     return replace(problem, constants={**problem.constants, **constants})
+
+
+class Recorder(Control):
+    """A step that notes what happens to it, and in which state of the garbage collector."""
+
+    def __init__(self, shape="2x2x2x2"):
+        super().__init__(a_problem(shape), "cpu", "float32")
+        self.seen, self.collecting = [], []
+
+    def note(self, event):
+        self.seen.append(event)
+        self.collecting.append(gc.isenabled())
+        return len(self.seen)
+
+    def step(self):
+        self.note("step")
+        return 0.5
+
+    def synchronize(self):
+        self.note("synchronize")
+
+    def mark(self):
+        return self.note("mark")
+
+    def seconds_between(self, start, end):
+        return end - start
+
+    def set_state(self, *state):
+        self.note("set_state")
+        super().set_state(*state)
 
 
 class Ticks:

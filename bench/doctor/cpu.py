@@ -1,18 +1,29 @@
-"""Is the processor's speed steady, and are its cores ours alone? From what the kernel tells under /sys and /proc.
+"""Is the processor's speed steady, are its cores ours alone, and can the clock tell rounds apart?
 
-The processor itself is not asked: model-specific registers need root.
+The kernel says so under /sys and /proc: the processor's model-specific registers need root. The
+clock is `time.perf_counter`, which times the rounds.
 """
 
 from __future__ import annotations
 
 import re
+import time
+from itertools import pairwise
+from statistics import median
 
 from bench.doctor.finding import Finding, bad, ok, unknown
 from bench.machine.files import Machine
+from bench.units import seconds
 
 CPU = "/sys/devices/system/cpu"
 WATCH = "if the host is another's, the guard of a run shows whether its speed changes"
 THROTTLE_COUNTS = tuple(f"{part}_{why}_count" for part in ("core", "package") for why in ("throttle", "power_limit"))
+
+SOURCES = "/sys/devices/system/clocksource/clocksource0"
+FAST = ("tsc", "arch_sys_counter")
+"""The counters that x86 and ARM processors read without entering the kernel or the hypervisor."""
+LONGEST = 500e-9
+"""Seconds: two readings this slow would still be under 0.1 % of a round of 20 steps of 50 µs."""
 
 
 def features(machine: Machine) -> set[str]:
@@ -72,3 +83,32 @@ def hypervisor(machine: Machine) -> Finding:
         advice = "compare rows within a run, where both had the same neighbours; or use a machine of your own"
         return bad(what, "a virtual machine: its neighbours cannot be seen", advice)
     return ok(what, "none seen") if flags else unknown(what, "/proc/cpuinfo has no flags on this architecture")
+
+
+def clock_source(machine: Machine) -> Finding:
+    what = "clock source"
+    name = machine.read(f"{SOURCES}/current_clocksource")
+    if not name:
+        return unknown(what, f"no {SOURCES}")
+    if name in FAST:
+        return ok(what, name)
+    choices = (machine.read(f"{SOURCES}/available_clocksource") or "").split()
+    better = next((choice for choice in FAST if choice in choices), None)
+    advice = f"echo {better} | sudo tee {SOURCES}/current_clocksource" if better else "`dmesg | grep -i tsc` says why not tsc"
+    return bad(what, name, advice)
+
+
+def clock(resolution: float, cost: float) -> Finding:
+    """`resolution` and `cost` in seconds, as `measured_clock` gives them."""
+    what = "clock"
+    value = f"resolution {seconds(resolution)}, {seconds(cost)} a reading"
+    if max(resolution, cost) > LONGEST:
+        return bad(what, value, f"more than {seconds(LONGEST)}: raise BENCH_STEPS, and see the clock source")
+    return ok(what, value)
+
+
+def measured_clock(readings: int = 2001) -> tuple[float, float]:
+    """Seconds: what the clock claims as its resolution, and the median between two readings back to back."""
+    times = [time.perf_counter() for _ in range(readings)]
+    gaps = [after - before for before, after in pairwise(times)]
+    return time.get_clock_info("perf_counter").resolution, median(gaps)

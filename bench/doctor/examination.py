@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bench.doctor import clock, cpu, gpu, system, worker
+from bench.doctor import cpu, gpu, system, worker
 from bench.doctor.finding import Finding
 from bench.machine import resources
 from bench.machine.files import Machine
@@ -26,7 +26,7 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
     machine = machine or Machine()
     sample = system.Sample.take(machine)
     most = max(settings.threads)
-    answers = {name: worker.ask(name, most, settings.allocator, timeout=settings.timeout) for name in ("numpy", "torch")}
+    answers = {name: worker.ask(name, most, settings) for name in ("numpy", "torch")}
     return [
         system.load(machine),
         system.neighbours(machine, sample),
@@ -42,8 +42,8 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
         worker.allocator(answers["numpy"], settings.allocator),
         *(worker.threads(name, answer, most) for name, answer in answers.items()),
         worker.kernels(answers["numpy"], machine),
-        clock.source(machine),
-        clock.reading(*clock.measured()),
+        cpu.clock_source(machine),
+        cpu.clock(*cpu.measured_clock()),
         *gpu.check(machine),
     ]
 

@@ -5,17 +5,17 @@ What counts is what a process does, not what is set.
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from bench.doctor import cpu
 from bench.doctor.finding import Finding, bad, ok, unknown
 from bench.machine.files import Machine
-from bench.measure.environ import worker_environment
+from bench.measure.executor import WorkerSpec
+from bench.measure.process import Died
+from bench.plan.sides import Side
+from bench.settings import Settings
 
 FEW_FAULTS = 0.1
 """Page faults per freed and reused array of 1 MB: 0 where memory is kept, 244 where it comes from the kernel anew."""
@@ -25,18 +25,14 @@ AVX512_KERNELS = ("skylakex", "cooperlake", "sapphirerapids")
 Answer = dict[str, Any] | str
 
 
-def ask(library: str, threads: int, allocator: str, environ: Mapping[str, str] = os.environ, timeout: float = 120.0) -> Answer:
-    """What `bench.doctor.probe` saw; a phrase that says why it saw nothing."""
-    command = [sys.executable, "-m", "bench.doctor.probe", library]
-    env = worker_environment(threads, allocator, environ)
+def ask(library: str, threads: int, settings: Settings) -> Answer:
+    """What a worker saw of a library (`bench.worker.probe`), or why it saw nothing."""
     try:
-        done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return f"{library} computed nothing within {timeout:g} s"
-    if done.returncode:
-        return f"{library}: {(done.stderr.strip().splitlines() or ['it died'])[-1]}"
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+        with WorkerSpec(Side(), threads).start(settings) as worker:
+            reply = worker.ask("probe", library=library)
+    except (OSError, Died) as error:
+        reply = {"status": "failed", "reason": str(error)}
+    return reply if reply["status"] == "ok" else f"{library} {reply.get('reason')}"
 
 
 def allocator(answer: Answer, wanted: str, environ: Mapping[str, str] = os.environ) -> Finding:

@@ -103,17 +103,6 @@ class Timer(Processes):
         except OSError as error:
             raise CaseFailed("failed", f"cannot be started: {error.strerror}") from None
 
-    def load(self, case: Case) -> SandboxedProcess:
-        """A worker with the case's file. Raises `CaseFailed`."""
-        worker, backend = self.worker(case), self._plan.backend(case)
-        try:
-            libraries, cpus = list(backend.libraries), self.cpus(case)
-            ask(worker, "load", path=backend.path, libraries=libraries, cpus=cpus)
-        except BaseException:
-            worker.end()
-            raise
-        return worker
-
     def time(self, plan: Plan, graded: Case, show: Callable[[str], None]) -> Spans:
         """Proves and times the graded step of `plan`, and the baseline.
 
@@ -158,8 +147,8 @@ class _Timing:
     def take_pass(self, number: int) -> None:
         order = random.Random(f"{self.plan.settings.seed} {number}")
         for name, case in self.cases.items():
-            worker = self.workers[name] = self.timer.load(case)
-            proving.open_case(worker, self._visit_plan(case, "rehearsal"), elsewhere=number == 0)
+            worker = self.workers[name] = self.timer.worker(case)
+            self._open(worker, case, "rehearsal", elsewhere=number == 0)
             worker.stop()
         for block in range(self.plan.settings.blocks):
             ask_judge(self.judge, "draw", blocks=[[*self._draws(number, block)]])
@@ -188,10 +177,14 @@ class _Timing:
 
     def _quickest_call(self, case: Case) -> float:
         """Seconds by the clock of a step of the project's own."""
-        with self.timer.load(case) as worker:
-            proving.open_case(worker, self._visit_plan(case, "peak"), elsewhere=False)
+        with self.timer.worker(case) as worker:
+            self._open(worker, case, "peak", elsewhere=False)
             reply: Any = ask(worker, "run", mode=THROUGHPUT, calls=MAX_STEPS)
         return float(min(reply["calls"] or [reply["seconds"] / MAX_STEPS]))
+
+    def _open(self, worker: Process, case: Case, block: str, elsewhere: bool) -> None:
+        cpus = self.timer.cpus(case)
+        proving.open_case(worker, self._visit_plan(case, block), cpus, elsewhere)
 
     def _span(self, name: str, number: int, block: int) -> None:
         worker, case = self.workers[name], self.cases[name]
@@ -217,7 +210,4 @@ class _Timing:
         yield from {each["name"]: each for each in draws}.values()
 
     def _visit_plan(self, case: Case, block: str) -> VisitPlan:
-        backend = self.plan.backend(case)
-        calls = max(2, MAX_STEPS // backend.steps_per_call)
-        small = len(self.plan.definition.small)
-        return VisitPlan(self.judge, case, backend, calls, block, small)
+        return VisitPlan.of(self.judge, self.plan, case, MAX_STEPS, block)

@@ -19,7 +19,7 @@ from contextlib import suppress
 from functools import cache
 from glob import glob
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bench.errors import UsageError
 from bench.measure.asking import CaseFailed
@@ -68,9 +68,8 @@ class SandboxedProcess(Process):
                 break
             before |= now
             if time.monotonic() > deadline:
-                raise CaseFailed(
-                    "wrong", "starts processes that do not stop while the baseline is timed"
-                )
+                what = "starts processes that do not stop while the baseline is timed"
+                raise CaseFailed("wrong", what)
         self._clocks = self._cpu_clocks() | dict.fromkeys(before - now, math.inf)
 
     def resume(self) -> None:
@@ -93,18 +92,15 @@ def start(
 ) -> SandboxedProcess:
     """A worker in a sandbox, on the cores of `spec`; these paths stay visible in hidden folders.
     Raises `OSError`."""
-    env, timeout, allowed = spec.environment(settings), settings.timeout, os.sched_getaffinity(0)
+    allowed = os.sched_getaffinity(0)
     command, rules = prefix(readable), os.memfd_create("filter")
     os.write(rules, stay_on_cores(platform.machine()))
     os.lseek(rules, 0, os.SEEK_SET)
     command[-1:] = ["--seccomp", str(rules), "--"]
     try:
         os.sched_setaffinity(0, spec.cpus or allowed)  # what this thread starts has the same
-        return SandboxedProcess.start(
-            *("bench.worker", spec.setup, env, timeout, size, spec.side.python),
-            pass_fds=(rules,),
-            prefix=command,
-        )
+        options: Any = {"pass_fds": (rules,), "prefix": command}
+        return cast(SandboxedProcess, spec.start(settings, size, SandboxedProcess, **options))
     finally:
         os.sched_setaffinity(0, allowed)
         os.close(rules)

@@ -10,12 +10,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bench.problem import Float64, Run
+from backends.api import Problem, weights_dtype
+from bench.judge.noise import Noise, sample
+from bench.problem import Definition, Float64, Run
 
 FACTOR, FEW = 4.0, 3.0
 """An array of many numbers may be off by so many times the median distance of noisy runs, one of few
@@ -48,24 +52,51 @@ class Errors:
 
 
 @dataclass
-class Reference:
-    """Where right steps end that begin at `start`, and what may differ."""
+class Question:
+    """Some steps from `start`: where right ones end, and what may differ."""
 
-    names: Sequence[str]
-    start: Sequence[Float64]
-    exact: Run
-    draw: Callable[[int], Run]
-    """The noisy run of a number."""
-    relative: Distances | None = None
-    """What may differ, relative to the right updates, as known from other starts."""
+    definition: Definition
+    problem: Problem
+    dtype: str
+    start: tuple[Float64, ...]
+    steps: int
     every: int = 1
     """Steps between two losses that are reported: a call of several steps reports the last."""
-    samples: list[Run] = field(default_factory=list)
+    relative: Distances | None = None
+    """What may differ, relative to the right updates, as known from other starts."""
+    earlier: tuple[Sequence[Float64], int] | None = None
+    """Where the same step took steps before, and how many."""
+    step: Callable[..., Any] | None = None
+    """A mistaken variant of the problem's step, whose ends are asked for instead."""
+    samples: list[Run] = field(default_factory=list, init=False)
+
+    @property
+    def given(self) -> list[NDArray[Any]]:
+        """The start in the dtype of the state."""
+        return [array.astype(weights_dtype(self.dtype)) for array in self.start]
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.problem.state)
+
+    @cached_property
+    def exact(self) -> Run:
+        return self.run()
+
+    def run(self, noise: Noise | None = None) -> Run:
+        """Takes the steps, with the rounding noise of the dtype if some is given."""
+        memory: dict[str, Any] = {}
+        if self.step and self.earlier:
+            self.definition.run(self.problem, *self.earlier, self.step, memory)
+        about = self.problem, self.start, self.steps
+        if noise:
+            return sample(self.definition, *about, noise, self.step, memory)
+        return self.definition.run(*about, self.step, memory)
 
     def compare(self, losses: Float64, state: Sequence[Float64]) -> Errors | None:
         """The errors of the last `len(losses)` losses and the final state; None for a wrong step."""
-        found, sizes = self.distances(losses, state, self.exact), self._sizes(len(losses))
-        relative = {name: _ratio(found[name], sizes[name]) for name in found}
+        found, sizes = self._distances(losses, state, self.exact), self._sizes(len(losses))
+        relative = _over(found, sizes)
         if not all(map(math.isfinite, found.values())):
             return None
         known = self.relative
@@ -73,7 +104,7 @@ class Reference:
         if (share := _share(found, allowed)) <= 1:
             return Errors(share, relative)
         for number, near in enumerate(self._noisy_runs(), 1):
-            share = _share(self.distances(losses, state, near), allowed) / NEAR
+            share = _share(self._distances(losses, state, near), allowed) / NEAR
             if share <= 1:
                 return Errors(share, relative, number)
         if (share := _share(found, self.allowed(len(losses)))) <= 1:  # this start allows more
@@ -82,19 +113,17 @@ class Reference:
 
     def errors(self, losses: Float64, state: Sequence[Float64]) -> Distances:
         """Errors relative to the right losses and to the right update of each array."""
-        sizes = self._sizes(len(losses))
-        found = self.distances(losses, state, self.exact)
-        return {name: _ratio(found[name], sizes[name]) for name in found}
+        return _over(self._distances(losses, state, self.exact), self._sizes(len(losses)))
 
     def allowed(self, losses: int = 1, samples: int = SAMPLES) -> Distances:
         """How far the last losses and each array may be off, by so many noisy runs."""
         each = [
-            self.distances(self._reported(run, losses), run.state, self.exact)
+            self._distances(self.reported(run, losses), run.state, self.exact)
             for run in islice(self._noisy_runs(), samples)
         ]
         counts = {"loss": 1, **{n: a.size for n, a in zip(self.names, self.start, strict=True)}}
         ends = dict(zip(self.names, map(_norm, self.exact.state), strict=True))
-        ends["loss"] = float(np.max(np.abs(self._reported(self.exact, losses))))
+        ends["loss"] = float(np.max(np.abs(self.reported(self.exact, losses))))
         medians = {name: float(np.median([one[name] for one in each])) for name in counts}
         return {
             name: FACTOR * (1 + FEW / math.sqrt(count)) * max(medians[name], ROUNDING * ends[name])
@@ -103,23 +132,26 @@ class Reference:
 
     def relative_allowed(self, samples: int = SAMPLES) -> Distances:
         """`allowed`, relative to the right loss and updates."""
-        sizes, allowed = self._sizes(1), self.allowed(samples=samples)
-        return {name: _ratio(allowed[name], sizes[name]) for name in allowed}
+        return _over(self.allowed(samples=samples), self._sizes(1))
 
     def moves(self) -> bool:
         """Whether every array of the state changes, so that a wrong update can be seen."""
         pairs = zip(self.exact.state, self.start, strict=True)
         return all(bool(np.any(now != before)) for now, before in pairs)
 
+    def reported(self, run: Run, number: int) -> Float64:
+        """The last so many of the losses that are reported."""
+        return run.losses[self.every - 1 :: self.every][-number:]
+
     def _noisy_runs(self) -> Iterator[Run]:
         for number in range(MOST):
             if number == len(self.samples):
-                self.samples.append(self.draw(number))
+                self.samples.append(self.run(Noise.of(self.dtype, number)))
             yield self.samples[number]
 
-    def distances(self, losses: Float64, state: Sequence[Float64], other: Run) -> Distances:
+    def _distances(self, losses: Float64, state: Sequence[Float64], other: Run) -> Distances:
         """To another run: of losses the largest difference, of each array the norm of it."""
-        apart = np.abs(losses - self._reported(other, len(losses)))
+        apart = np.abs(losses - self.reported(other, len(losses)))
         pairs = zip(self.names, state, other.state, strict=True)
         return {"loss": float(np.max(apart)), **{n: _norm(now - end) for n, now, end in pairs}}
 
@@ -127,15 +159,15 @@ class Reference:
         """The largest of the right losses, and the norm of each right update."""
         pairs = zip(self.names, self.exact.state, self.start, strict=True)
         updates = {name: _norm(now - before) for name, now, before in pairs}
-        return {"loss": float(np.max(np.abs(self._reported(self.exact, losses)))), **updates}
+        return {"loss": float(np.max(np.abs(self.reported(self.exact, losses)))), **updates}
 
-    def _reported(self, run: Run, number: int) -> Float64:
-        """The last so many of the losses that are reported."""
-        return run.losses[self.every - 1 :: self.every][-number:]
+
+def _over(distances: Distances, sizes: Distances) -> Distances:
+    return {name: _ratio(distances[name], sizes[name]) for name in distances}
 
 
 def _share(distances: Distances, allowed: Distances) -> float:
-    return max(_ratio(distances[name], allowed[name]) for name in distances)
+    return max(_over(distances, allowed).values())
 
 
 def _ratio(value: float, of: float) -> float:

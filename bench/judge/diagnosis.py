@@ -11,16 +11,15 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from backends.api import Problem
 from bench import modules
-from bench.judge.comparing import Distances, Reference
-from bench.judge.noise import Noise, sample
-from bench.problem import Definition, Float64, Run
+from bench.judge.comparing import Question
+from bench.problem import Float64
 
 FILE = "mistakes.py"
 MISTAKEN = 0.1
@@ -28,63 +27,43 @@ MISTAKEN = 0.1
 LOW_PRECISION = 0.05
 """Relative errors below this are what arithmetic in a lower precision gives."""
 Mistake = tuple[str, Callable[..., Any]]
-Earlier = tuple[Sequence[Float64], int]
-"""A start, and the number of steps from it."""
 
 
-def diagnose(
-    definition: Definition,
-    problem: Problem,
-    reference: Reference,
-    losses: Float64,
-    state: Sequence[Float64],
-    dtype: str,
-    earlier: Earlier | None = None,
-) -> str:
-    """The sentence, without the name of the step; `earlier` is where it took steps before."""
-    steps = len(reference.exact.losses)
-    errors, allowed = reference.errors(losses, state), reference.relative_allowed()
+def diagnose(question: Question, losses: Float64, state: Sequence[Float64]) -> str:
+    """The sentence, without the name of the step."""
+    steps, dtype = question.steps, question.dtype
+    errors, allowed = question.errors(losses, state), question.relative_allowed()
     wrong = [name for name in errors if not errors[name] <= allowed[name]]
     arrays = [name for name in wrong if name != "loss"]
     after = "" if steps == 1 else f" in {steps} steps"
-    if hint := _known_mistake(definition, problem, reference, losses, state, dtype, earlier):
-        return f"{_what(arrays, reference, state, errors)}{after}: {hint}"
+    what = f"{_what(arrays, question, state)}{after}: "
+    if hint := _known_mistake(question, losses, state):
+        return what + hint
     if not arrays:
-        known = _loss_factor(definition, problem, reference, losses)
+        known = _loss_factor(question, losses)
         return (
             f"computes a wrong loss{after}: relative error {errors['loss']:.2g}, allowed "
             f"{allowed['loss']:.2g}; its updates are right{known}"
         )
     name = arrays[0]
-    text = (
-        f"{_what(arrays, reference, state, errors)}{after}: relative error of {name} "
-        f"{errors[name]:.2g}, allowed {allowed[name]:.2g}; "
-    )
+    text = f"{what}relative error of {name} {errors[name]:.2g}, allowed {allowed[name]:.2g}; "
     if errors[name] < LOW_PRECISION and ("loss" not in wrong or errors["loss"] < LOW_PRECISION):
-        return (
-            text + f"an error this small is what arithmetic in a lower precision than {dtype} gives"
-        )
+        return f"{text}an error this small is what arithmetic in a lower precision than {dtype} gives"
     if "loss" in wrong and steps == 1:
-        loss = errors["loss"]
-        return (
-            text + f"its loss is wrong too (relative error {loss:.2g}): see the forward pass first"
-        )
+        size = f"(relative error {errors['loss']:.2g})"
+        return f"{text}its loss is wrong too {size}: see the forward pass first"
     return text + "its first loss is right: see the backward pass, the update and set_state()"
 
 
-def _what(
-    arrays: Sequence[str], reference: Reference, state: Sequence[Float64], errors: Distances
-) -> str:
+def _what(arrays: Sequence[str], question: Question, state: Sequence[Float64]) -> str:
     """What happens to the arrays: none moves, they climb, they move too far, or it is wrong."""
     if not arrays:
         return "computes a wrong loss"
-    names = list(reference.names)
-    joined = _join(arrays)
-    factors = []
+    joined, factors = _join(arrays), []
     for name in arrays:
-        place = names.index(name)
-        right = reference.exact.state[place] - reference.start[place]
-        moved = state[place] - reference.start[place].astype(state[place].dtype)
+        place = question.names.index(name)
+        right = question.exact.state[place] - question.start[place]
+        moved = state[place] - question.start[place].astype(state[place].dtype)
         if not moved.any():
             return f"never updates {name}"
         factor, rest = _projected(moved, right)
@@ -113,66 +92,34 @@ def _projected(moved: Any, right: Any) -> tuple[float, float]:
     return factor, math.sqrt(float(np.vdot(left, left)) / max(float(np.vdot(moved, moved)), 1e-300))
 
 
-def _known_mistake(
-    definition: Definition,
-    problem: Problem,
-    reference: Reference,
-    losses: Float64,
-    state: Sequence[Float64],
-    dtype: str,
-    earlier: Earlier | None,
-) -> str:
-    """The hint of the mistake that explains the step; empty if none does."""
-    start, steps = tuple(reference.start), len(reference.exact.losses)
-    for hint, step in mistakes(definition.folder):
-
-        def run(noise: Noise | None = None, step: Callable[..., Any] = step) -> Run:
-            memory: dict[str, Any] = {}
-            if earlier:
-                definition.run(problem, *earlier, step, memory)
-            if noise:
-                return sample(definition, problem, start, steps, noise, step, memory)
-            return definition.run(problem, start, steps, step, memory)
-
-        def draw(number: int, run: Callable[..., Run] = run) -> Run:
-            return run(Noise.of(dtype, number))
-
-        with np.errstate(all="ignore"):
-            mistaken = replace(reference, exact=run(), draw=draw, relative=None, samples=[])
-            if _is_near(mistaken, losses, state):
+def _known_mistake(question: Question, losses: Float64, state: Sequence[Float64]) -> str:
+    """The hint of the mistake that explains the step as far as rounding allows; empty if none does."""
+    with np.errstate(all="ignore"):
+        for hint, step in mistakes(question.definition.folder):
+            mistaken = replace(question, step=step, relative=None)
+            errors = mistaken.errors(losses, state).values()  # without the cost of noisy runs
+            if all(error <= MISTAKEN for error in errors) and mistaken.compare(losses, state):
                 return hint
     return ""
 
 
-def _is_near(mistaken: Reference, losses: Float64, state: Sequence[Float64]) -> bool:
-    """Whether a step ends where a mistake ends, as far as rounding allows there."""
-    found = mistaken.errors(losses, state)
-    if not all(error <= MISTAKEN for error in found.values()):
-        return False  # without the cost of noisy runs
-    return mistaken.compare(losses, state) is not None
-
-
-def _loss_factor(
-    definition: Definition, problem: Problem, reference: Reference, losses: Float64
-) -> str:
+def _loss_factor(question: Question, losses: Float64) -> str:
     """A factor that explains a wrong loss, if a product of sizes is one."""
-    right = reference.exact.losses[reference.every - 1 :: reference.every][-len(losses) :]
+    right = question.reported(question.exact, len(losses))
     factors = right / losses if np.all(losses) else np.zeros(1)
     factor = float(factors[0])
     if not np.allclose(factors, factor, rtol=1e-3) or not math.isfinite(factor):
         return ""
-    for text, size in _products(definition.sizes_of(problem)):
+    for text, size in _products(question.definition.sizes_of(question.problem)):
         if math.isclose(factor, size, rel_tol=1e-3):
             return f"; it is 1/{size:g} of the right one, {text}: a mean instead of a sum"
     return f"; it is {1 / factor:.4g} times the right one" if factor else ""
 
 
 def _products(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:
-    names = list(sizes)
     yield from sizes.items()
-    for place, one in enumerate(names):
-        for other in names[place + 1 :]:
-            yield f"{one}·{other}", sizes[one] * sizes[other]
+    for one, other in combinations(sizes, 2):
+        yield f"{one}·{other}", sizes[one] * sizes[other]
 
 
 @cache

@@ -7,7 +7,7 @@ Oliveira Castro & Petit, *Verificarlo*, 2016).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
@@ -19,32 +19,13 @@ from bench.errors import UsageError
 from bench.problem import Definition, Float64, Run
 
 EXACT = {
-    np.maximum,
-    np.minimum,
-    np.fmax,
-    np.fmin,
-    np.negative,
-    np.positive,
-    np.absolute,
-    np.sign,
-    np.heaviside,
-    np.floor,
-    np.ceil,
-    np.rint,
-    np.trunc,
-    np.conjugate,
-}
+    np.maximum, np.minimum, np.fmax, np.fmin, np.negative, np.positive, np.absolute, np.sign,
+    np.heaviside, np.floor, np.ceil, np.rint, np.trunc, np.conjugate,
+}  # fmt: skip
 """Operations whose results need no rounding."""
 UNSUPPORTED = {
-    np.dot,
-    np.vdot,
-    np.inner,
-    np.einsum,
-    np.tensordot,
-    np.cumsum,
-    np.cumprod,
-    np.convolve,
-}
+    np.dot, np.vdot, np.inner, np.einsum, np.tensordot, np.cumsum, np.cumprod, np.convolve,
+}  # fmt: skip
 CONSTANTS = 2.0
 """Standard deviation of the error of a constant, in rounding errors."""
 BLOCK = 10
@@ -116,9 +97,8 @@ class Noisy(np.ndarray[Any, Any]):
         else:
             result = getattr(ufunc, method)(*plain, **options)
             if ufunc not in EXACT and np.asarray(result).dtype == np.float64:
-                result = result + noise.scaled(
-                    _size(ufunc, method, plain, result, options), noise.unit
-                )
+                size = _size(ufunc, method, plain, result, options)
+                result = result + noise.scaled(size, noise.unit)
         if out:
             _plain(out[0])[...] = result
             return out[0]
@@ -177,18 +157,12 @@ def _size(
 
 
 def sample(
-    definition: Definition,
-    problem: Problem,
-    state: tuple[Float64, ...],
-    steps: int,
-    noise: Noise,
-    variant: Callable[..., Any] | None = None,
-    memory: dict[str, Any] | None = None,
-) -> Run:
+    definition: Definition, problem: Problem, state: Sequence[Float64], steps: int, noise: Noise,
+    variant: Callable[..., Any] | None = None, memory: dict[str, Any] | None = None,
+) -> Run:  # fmt: skip
     """The same steps with the noise of a dtype; with `variant` a mistaken step's."""
     data = {name: _noisy(array, noise) for name, array in problem.data.items()}
     constants: Any = {name: _constant(value, noise) for name, value in problem.constants.items()}
-
     taken = variant or definition.module.step
 
     @wraps(taken)
@@ -196,11 +170,8 @@ def sample(
         noise.uses = 0
         return taken(*given, **options)
 
-    noisy, start = (
-        replace(problem, data=data, constants=constants),
-        [_noisy(a, noise) for a in state],
-    )
-    run = definition.run(noisy, start, steps, step, memory)
+    noisy = replace(problem, data=data, constants=constants)
+    run = definition.run(noisy, [_noisy(array, noise) for array in state], steps, step, memory)
     return Run(run.losses, tuple(_plain(array) for array in run.state))
 
 

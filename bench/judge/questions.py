@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from itertools import count, islice
 from statistics import median
 from typing import Any
@@ -19,78 +18,18 @@ from numpy.typing import NDArray
 from backends.api import Problem, weights_dtype
 from bench.errors import UsageError, Wrong
 from bench.judge.checking import check, check_mistakes
-from bench.judge.comparing import Distances, Errors, Reference
-from bench.judge.diagnosis import Earlier, diagnose
-from bench.judge.noise import Noise, sample
+from bench.judge.comparing import Distances, Errors, Question
+from bench.judge.diagnosis import diagnose
 from bench.problem import NAME, Definition, Float64
 
 Arrays = Sequence[NDArray[Any]]
+Seed = tuple[str, str]
+Start = tuple[Problem, tuple[Float64, ...]]
 TRAJECTORY = 10
 CALIBRATIONS = 3
 """Starts, and noisy runs of each, by which it is measured what may differ in timed rounds."""
 ATTEMPTS = 100
 """Problems drawn at most until one step changes every array."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """A start, and where right steps end that begin there; nothing to compare without `reference`."""
-
-    definition: Definition
-    problem: Problem
-    dtype: str
-    start: tuple[Float64, ...]
-    reference: Reference | None
-    earlier: Earlier | None = None
-    """Where the same step took steps before."""
-
-    @classmethod
-    def of(
-        cls,
-        definition: Definition,
-        problem: Problem,
-        dtype: str,
-        start: tuple[Float64, ...],
-        steps: int,
-        every: int = 1,
-        relative: Distances | None = None,
-    ) -> Question:
-        def draw(number: int) -> Any:
-            return sample(definition, problem, start, steps, Noise.of(dtype, number))
-
-        exact, names = definition.run(problem, start, steps), list(problem.state)
-        reference = Reference(names, start, exact, draw, relative, every)
-        return cls(definition, problem, dtype, start, reference)
-
-    @property
-    def given(self) -> Arrays:
-        """The start in the dtype of the state."""
-        return [array.astype(weights_dtype(self.dtype)) for array in self.start]
-
-    def judge(self, answers: Arrays) -> Errors:
-        """Compares losses, then the state at the end, with the reference. Raises `Wrong`."""
-        reference = self.reference
-        assert reference is not None
-        losses, *state = answers
-        self._check(losses, state)
-        if errors := reference.compare(losses, [array.astype(np.float64) for array in state]):
-            return errors
-        about = (self.definition, self.problem, reference, losses, state, self.dtype)
-        raise Wrong(diagnose(*about, self.earlier))
-
-    def _check(self, losses: NDArray[Any], state: Arrays) -> None:
-        """Raises `Wrong` for losses or arrays of another shape or dtype."""
-        reference = self.reference
-        assert reference is not None
-        steps = len(reference.exact.losses)
-        if losses.ndim != 1 or not 1 <= len(losses) <= steps // reference.every:
-            raise Wrong(f"reports losses of shape {losses.shape} after {steps} steps")
-        held = np.dtype(weights_dtype(self.dtype))
-        for name, start, array in zip(reference.names, self.start, state, strict=True):
-            if array.shape != start.shape or array.dtype != held:
-                raise Wrong(
-                    f"hands out {name} as {array.dtype} {array.shape}, expected {held} {start.shape}"
-                )
 
 
 class Questions:
@@ -112,18 +51,16 @@ class Questions:
         return self._problems[shape, dtype]
 
     def round(
-        self, shape: str, dtype: str, steps: int, every: int, seed: tuple[str, str], proven: bool
+        self, shape: str, dtype: str, steps: int, every: int, seed: Seed, proven: bool
     ) -> Question:
         """Some steps on the problem that is timed, from a state of their own."""
         problem = self.timed_problem(shape, dtype)
         states = self._states(problem, shape, dtype, seed)
         if not proven:
-            return Question(self.definition, problem, dtype, next(states)[1], None)
+            return Question(self.definition, problem, dtype, next(states)[1], steps, every)
         return self._moving(states, dtype, steps, every, self.relative(shape, dtype, steps))
 
-    def proof(
-        self, shape: str, dtype: str, every: int, seed: tuple[str, str], timed: bool
-    ) -> list[Question]:
+    def proof(self, shape: str, dtype: str, every: int, seed: Seed, timed: bool) -> list[Question]:
         """A call on a fresh problem, then some calls from another state.
 
         `timed`: what may differ is known from other starts; at small shapes it varies too much.
@@ -134,15 +71,11 @@ class Questions:
         nonce, name = seed
         states = self._states(first.problem, shape, dtype, (nonce, f"{name}, others"))
         others = self._moving(states, dtype, calls * every, every, known[1])
-        return [first, replace(others, earlier=(first.start, every))]
+        others.earlier = first.start, every
+        return [first, others]
 
     def fresh(
-        self,
-        shape: str,
-        dtype: str,
-        steps: int,
-        every: int,
-        seed: tuple[str, str],
+        self, shape: str, dtype: str, steps: int, every: int, seed: Seed,
         relative: Distances | None = None,
     ) -> Question:
         """Some steps on a fresh problem from its own state."""
@@ -156,33 +89,42 @@ class Questions:
         if key not in self._relative:
             seeds = [("calibration", str(number)) for number in range(CALIBRATIONS)]
             asked = [self.fresh(shape, dtype, steps, steps, seed) for seed in seeds]
-            each = [one.reference.relative_allowed(CALIBRATIONS) for one in asked if one.reference]
+            each = [one.relative_allowed(CALIBRATIONS) for one in asked]
             self._relative[key] = {name: median(one[name] for one in each) for name in each[0]}
         return self._relative[key]
 
-    def _states(
-        self, problem: Problem, shape: str, dtype: str, seed: tuple[str, str]
-    ) -> Iterator[tuple[Problem, tuple[Float64, ...]]]:
+    def _states(self, problem: Problem, shape: str, dtype: str, seed: Seed) -> Iterator[Start]:
         for number in count():
             yield problem, self.definition.draw_state(shape, dtype, _number(*seed, number))
 
     def _moving(
-        self,
-        starts: Iterable[tuple[Problem, tuple[Float64, ...]]],
-        dtype: str,
-        steps: int,
-        every: int,
+        self, starts: Iterable[Start], dtype: str, steps: int, every: int,
         relative: Distances | None,
     ) -> Question:
         """The first start from which the steps change every array of the state."""
         for problem, start in islice(starts, ATTEMPTS):
-            question = Question.of(self.definition, problem, dtype, start, steps, every, relative)
-            if question.reference and question.reference.moves():
+            question = Question(self.definition, problem, dtype, start, steps, every, relative)
+            if question.moves():
                 return question
         raise UsageError(
             f"{self.definition.folder / NAME}: {steps} steps leave an array of the state as it was "
             f"in {ATTEMPTS} problems; move it to the data, or use larger sizes."
         )
+
+
+def judge(question: Question, answers: Arrays) -> Errors:
+    """Compares losses, then the state at the end, with the reference. Raises `Wrong`."""
+    losses, *state = answers
+    steps, held = question.steps, np.dtype(weights_dtype(question.dtype))
+    if losses.ndim != 1 or not 1 <= len(losses) <= steps // question.every:
+        raise Wrong(f"reports losses of shape {losses.shape} after {steps} steps")
+    for name, start, array in zip(question.names, question.start, state, strict=True):
+        if array.shape != start.shape or array.dtype != held:
+            found = f"{array.dtype} {array.shape}"
+            raise Wrong(f"hands out {name} as {found}, expected {held} {start.shape}")
+    if errors := question.compare(losses, [array.astype(np.float64) for array in state]):
+        return errors
+    raise Wrong(diagnose(question, losses, state))
 
 
 def split(answers: Arrays, questions: Sequence[Question]) -> list[Arrays]:

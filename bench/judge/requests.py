@@ -10,7 +10,8 @@ from typing import Any
 
 from backends.api import weights_dtype
 from bench.errors import Wrong
-from bench.judge.questions import Arrays, Question, Questions, about, arrays, split
+from bench.judge.comparing import Question
+from bench.judge.questions import Arrays, Questions, about, arrays, judge, split
 from bench.problem import Definition
 from bench.schema.case import Case
 
@@ -43,12 +44,11 @@ class Requests:
         timed = number == 0
         self.asked = self.questions.proof(shape, this.dtype, steps_per_call, seed, timed)
         first, others = self.asked
-        assert others.reference is not None
         return {
             "arrays": [*arrays(first.problem), *others.given],
             "problem": about(first.problem),
             "nonce": self.nonce,
-            "calls": len(others.reference.exact.losses) // steps_per_call,
+            "calls": others.steps // steps_per_call,
         }
 
     def turns(self, case: dict[str, Any], steps_per_call: int, calls: int = 3) -> Reply:
@@ -65,7 +65,7 @@ class Requests:
     def proven(self, arrays: Arrays) -> Reply:
         """Compares the answers to the latest `prove`. Raises `Wrong`."""
         pairs = zip(self.asked, split(arrays, self.asked), strict=True)
-        first, others = (question.judge(answers) for question, answers in pairs)
+        first, others = (judge(question, answers) for question, answers in pairs)
         return {"errors": asdict(first.worst(others))}
 
     def took_turns(self, arrays: Arrays) -> Reply:
@@ -73,7 +73,7 @@ class Requests:
         pairs = zip(self.asked, split(arrays, self.asked), strict=True)
         try:
             for question, answers in pairs:
-                question.judge(answers)
+                judge(question, answers)
         except Wrong:
             raise Wrong(
                 "shares state between two instances: each is right alone, and wrong when they "
@@ -88,14 +88,10 @@ class Requests:
             nonces.append(secrets.token_hex(16))
             for each in rounds:
                 case, name = Case.from_json(each["case"]), each["name"]
-                self.rounds[name] = self.questions.round(
-                    case.shape,
-                    case.dtype,
-                    each["steps"],
-                    each["every"],
-                    (nonces[-1], name),
-                    each["proven"],
-                )
+                about = {field: each[field] for field in ("steps", "every", "proven")}
+                seed = nonces[-1], name
+                question = self.questions.round(case.shape, case.dtype, seed=seed, **about)
+                self.rounds[name] = question
         return {"nonces": nonces}
 
     def forget(self) -> Reply:
@@ -111,7 +107,7 @@ class Requests:
         """Compares the losses and the state at the end of a round. Raises `Wrong`."""
         question = self.rounds[name]
         (answers,) = split(arrays, [question])
-        return {"errors": asdict(question.judge(answers))}
+        return {"errors": asdict(judge(question, answers))}
 
     def losses(self, case: dict[str, Any], steps: int, every: int) -> Reply:
         """The timed problem's own state, and every `every`-th loss of right steps from it."""

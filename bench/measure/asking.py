@@ -5,26 +5,12 @@ Without the judge nothing can be proven, so a failing judge ends the run.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 from bench.errors import UsageError
-from bench.measure.process import Died
-from bench.region import Region
+from bench.measure.process import Died, Process
 
 Reply = dict[str, Any]
-
-
-class Handle(Protocol):
-    """A process as the conductor holds it; `bench.measure.process.Process` is one."""
-
-    @property
-    def region(self) -> Region: ...
-    def ask(self, do: str, **request: Any) -> Reply: ...
-    def send(self, do: str, **request: Any) -> None: ...
-    def receive(self) -> Reply: ...
-    def stop(self) -> None: ...
-    def resume(self) -> None: ...
-    def end(self) -> None: ...
 
 
 class CaseFailed(Exception):
@@ -35,7 +21,7 @@ class CaseFailed(Exception):
         self.status = "wrong" if status == "wrong" else "failed"
 
 
-def ask(process: Handle, do: str, **request: Any) -> Reply:
+def ask(process: Process, do: str, **request: Any) -> Reply:
     """A process's reply to a request. Raises `CaseFailed`."""
     try:
         return _checked(process.ask(do, **request))
@@ -43,13 +29,13 @@ def ask(process: Handle, do: str, **request: Any) -> Reply:
         raise CaseFailed("failed", str(died)) from None
 
 
-def ask_judge(judge: Handle, do: str, **request: Any) -> Reply:
+def ask_judge(judge: Process, do: str, **request: Any) -> Reply:
     """The judge's reply to a request. Raises `UsageError`."""
     judge.send(do, **request)
     return receive_from_judge(judge)
 
 
-def receive_from_judge(judge: Handle) -> Reply:
+def receive_from_judge(judge: Process) -> Reply:
     """The judge's reply to what was sent before. Raises `UsageError`."""
     try:
         reply = judge.receive()
@@ -60,13 +46,13 @@ def receive_from_judge(judge: Handle) -> Reply:
         raise _judge_failed(failed) from None
 
 
-def pass_arrays(sender: Handle, reply: Reply, receiver: Handle, do: str, **request: Any) -> Reply:
+def pass_arrays(sender: Process, reply: Reply, receiver: Process, do: str, **request: Any) -> Reply:
     """Asks `receiver` with the arrays of a reply of `sender`. Raises `CaseFailed`."""
     copy_arrays(sender, reply, receiver)
     return ask(receiver, do, arrays=reply["arrays"], **request)
 
 
-def compare(worker: Handle, reply: Reply, judge: Handle, do: str, **request: Any) -> Reply:
+def compare(worker: Process, reply: Reply, judge: Process, do: str, **request: Any) -> Reply:
     """The judge's reply about the arrays in a worker's reply, once they are copied.
 
     Raises `CaseFailed` for a wrong step and `UsageError` for a judge that has died.
@@ -75,7 +61,7 @@ def compare(worker: Handle, reply: Reply, judge: Handle, do: str, **request: Any
     return judge_copied(judge, reply, do, **request)
 
 
-def judge_copied(judge: Handle, reply: Reply, do: str, **request: Any) -> Reply:
+def judge_copied(judge: Process, reply: Reply, do: str, **request: Any) -> Reply:
     """As `compare`, for arrays that are in the judge's region already."""
     try:
         return _checked(judge.ask(do, arrays=reply["arrays"], **request))
@@ -83,7 +69,7 @@ def judge_copied(judge: Handle, reply: Reply, do: str, **request: Any) -> Reply:
         raise _judge_failed(died) from None
 
 
-def copy_arrays(sender: Handle, reply: Reply, receiver: Handle) -> None:
+def copy_arrays(sender: Process, reply: Reply, receiver: Process) -> None:
     """Copies the arrays of a reply into the receiver's region. Raises `CaseFailed`."""
     try:
         receiver.region.copy_from(sender.region, reply["arrays"])

@@ -14,16 +14,9 @@ from typing import Any
 
 from bench.machine import devices, environment, gpu
 from bench.measure import proving
-from bench.measure.asking import (
-    CaseFailed,
-    Handle,
-    Reply,
-    ask,
-    ask_judge,
-    pass_arrays,
-    receive_from_judge,
-)
-from bench.measure.executor import Executor, Processes
+from bench.measure.asking import CaseFailed, Reply, ask_judge, pass_arrays, receive_from_judge
+from bench.measure.executor import Processes
+from bench.measure.process import Process
 from bench.measure.rounds import VisitPlan
 from bench.plan.cases import Plan
 from bench.schema.case import Case, takes_part
@@ -35,9 +28,12 @@ EPOCHS = 10
 
 
 def measure(
-    plan: Plan, *, controls: bool = True, executor: Executor | None = None
+    plan: Plan, *, controls: bool = True, executor: Processes | None = None
 ) -> Iterator[Record]:
-    """Runs the plan. Closing the generator, or an exception in its consumer, ends every worker."""
+    """Runs the plan. Closing the generator, or an exception in its consumer, ends every worker.
+
+    Tests have an executor without processes.
+    """
     cases = (*plan.cases, *plan.controls) if controls else plan.cases
     shapes = {case.shape for case in cases}
     size = max(map(plan.definition.region_bytes, shapes), default=1)
@@ -60,10 +56,10 @@ def prove(plan: Plan) -> dict[str, Open | Failure]:
 class Conductor:
     """One run of these cases; `executor` starts its processes."""
 
-    def __init__(self, plan: Plan, cases: Sequence[Case], executor: Executor) -> None:
+    def __init__(self, plan: Plan, cases: Sequence[Case], executor: Processes) -> None:
         self.plan, self.settings, self.cases = plan, plan.settings, cases
         self.executor = executor
-        self.workers: dict[str, Handle] = {}
+        self.workers: dict[str, Process] = {}
         """By case key: those of the current pass."""
         self.failed: set[str] = set()
         self.marks: dict[str, bool] = {}
@@ -85,11 +81,8 @@ class Conductor:
 
     def _pass(self, number: int, order: random.Random) -> Iterator[Record]:
         processes, blocks = self.settings.processes, range(self.settings.blocks)
-        cases = [
-            case
-            for case in self._standing(self.cases)
-            if takes_part(self.plan.kind(case), number, processes)
-        ]
+        kind, standing = self.plan.kind, self._standing()
+        cases = [case for case in standing if takes_part(kind(case), number, processes)]
         self.executor.begin_pass(cases)
         draws = [self._draws(cases, number, block) for block in blocks]
         self.judge.send("draw", blocks=draws)  # while libraries load
@@ -107,18 +100,16 @@ class Conductor:
         self.executor.end_pass()
         ask_judge(self.judge, "forget")
 
-    def _standing(self, cases: Sequence[Case]) -> list[Case]:
-        return [case for case in cases if case.key not in self.failed]
+    def _standing(self) -> list[Case]:
+        return [case for case in self.cases if case.key not in self.failed]
 
     def _start(self, case: Case, number: int) -> Any:
         """The record of a worker that was started, loaded and proven, and is stopped now."""
-        backend, when = self.plan.backend(case), f"in pass {number + 1}, before timing"
+        when = f"in pass {number + 1}, before timing"
         try:
             worker = self.workers[case.key] = self.executor.worker(case)
-            libraries, cpus = list(backend.libraries), self.executor.cpus(case)
-            ask(worker, "load", path=backend.path, libraries=libraries, cpus=cpus)
-            plan = self._visit_plan(case, "rehearsal")
-            reply = proving.open_case(worker, plan, elsewhere=number == 0)
+            plan, cpus = self._visit_plan(case, "rehearsal"), self.executor.cpus(case)
+            reply = proving.open_case(worker, plan, cpus, elsewhere=number == 0)
         except CaseFailed as failed:
             return self._fail(case, number, failed, when)
         self.marks[case.key] = reply.get("marks") is True
@@ -146,14 +137,11 @@ class Conductor:
         return list(rounds.values())
 
     def _visit_plan(self, case: Case, block: str) -> VisitPlan:
-        backend = self.plan.backend(case)
-        calls = max(1, self.settings.steps // backend.steps_per_call)
-        small = len(self.plan.definition.small)
-        return VisitPlan(self.judge, case, backend, calls, block, small)
+        return VisitPlan.of(self.judge, self.plan, case, self.settings.steps, block)
 
     def _profiles(self, number: int) -> Iterator[Record]:
         """What each step consists of, asked of workers that have been timed and end next."""
-        for case in self._standing(self.cases):
+        for case in self._standing():
             backend = self.plan.backend(case)
             if not backend.proven or case.key not in self.workers:
                 continue
@@ -201,4 +189,3 @@ def _with_reply(record: dict[str, Any], reply: Reply) -> Any:
     """A record with a worker's reply, which cannot overwrite the conductor's fields."""
     added = {name: value for name, value in reply.items() if name not in record}
     return record | {name: value for name, value in added.items() if name != "status"}
-

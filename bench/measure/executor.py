@@ -6,11 +6,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from functools import partial
+from typing import Any
 
 from bench.machine import resources
 from bench.machine.devices import kind_of
-from bench.measure.asking import CaseFailed, Handle
+from bench.measure.asking import CaseFailed
 from bench.measure.environ import worker_environment
 from bench.measure.fork_server import ForkServer
 from bench.measure.process import Died, Process
@@ -25,25 +26,6 @@ DAY = 86_400.0
 """Seconds that the judge may take: its time depends on the shapes, and it runs no foreign code."""
 
 
-class Executor(Protocol):
-    """Starts workers and the judge for the conductor; tests have one without processes."""
-
-    def __enter__(self) -> Executor: ...
-    def __exit__(self, *_: object) -> None: ...
-    def judge(self) -> Handle: ...
-    def cpus(self, case: Case) -> list[int]:
-        """The CPUs on which the case is timed."""
-
-    def begin_pass(self, cases: Iterable[Case]) -> None:
-        """Starts to load the libraries of these cases; returns at once."""
-
-    def worker(self, case: Case) -> Handle:
-        """A process of its own for a case. Raises `CaseFailed`."""
-
-    def end_pass(self) -> None:
-        """Ends what `begin_pass` started; workers have been ended."""
-
-
 @dataclass(frozen=True)
 class WorkerSpec:
     """What a worker, or the fork server of some workers, starts with."""
@@ -54,30 +36,26 @@ class WorkerSpec:
     memory: int | None = None
     """Bytes after which allocations fail."""
 
-    @property
-    def setup(self) -> dict[str, Any]:
-        """The argument of `bench.worker` on its command line."""
-        return {
-            "threads": self.threads,
-            "cpus": list(self.cpus),
-            "memory": self.memory,
-            "socket": None,
-        }
-
     def environment(self, settings: Settings) -> dict[str, str]:
         environ = os.environ | self.side.variables
         return worker_environment(self.threads, settings.allocator, environ, self.side.folder)
 
-    def start(self, settings: Settings, size: int = 1 << 20) -> Process:
-        """A fresh interpreter with a region of `size` bytes. Raises `OSError`."""
-        env = self.environment(settings)
-        python = self.side.python
-        return Process.start("bench.worker", self.setup, env, settings.timeout, size, python)
+    def start(
+        self, settings: Settings, size: int = 1 << 20, kind: type[Process] = Process,
+        socket: int | None = None, **options: Any,
+    ) -> Process:  # fmt: skip
+        """A fresh interpreter with a region of `size` bytes; with a `socket` it is a fork server.
+
+        `options` are those of `Process.start`. Raises `OSError`.
+        """
+        limits = {"threads": self.threads, "cpus": list(self.cpus), "memory": self.memory}
+        setup, env = {**limits, "socket": socket}, self.environment(settings)
+        place = setup, env, settings.timeout, size, self.side.python
+        return kind.start("bench.worker", *place, **options)
 
     def start_fork_server(self, settings: Settings, libraries: Sequence[str]) -> ForkServer:
         """Raises `OSError`."""
-        env, python = self.environment(settings), self.side.python
-        return ForkServer(self.setup, env, settings.timeout, python, libraries)
+        return ForkServer(partial(self.start, settings), settings.timeout, libraries)
 
 
 class Processes:
@@ -113,23 +91,23 @@ class Processes:
         return self._judge
 
     def cpus(self, case: Case) -> list[int]:
-        """The last cores, the same for all workers: interrupts tend to go to the first."""
+        """Where the case is timed: on the last cores, for interrupts tend to go to the first."""
         return [core[0] for core in self._cores[-case.threads :]]
 
     def begin_pass(self, cases: Iterable[Case]) -> None:
+        """Starts to load the libraries of these cases; returns at once."""
         for case in cases:
             place = self._place(case)
             if place in self._servers:
                 continue
             spec, libraries = self._spec(case), self._plan.backend(case).libraries
             try:
-                server = spec.start_fork_server(self._plan.settings, libraries)
+                self._servers[place] = spec.start_fork_server(self._plan.settings, libraries)
             except OSError as error:
                 self._servers[place] = f"cannot be started: {error.strerror}"
-            else:
-                self._servers[place] = server
 
     def worker(self, case: Case) -> Process:
+        """A process of its own for a case. Raises `CaseFailed`."""
         server = self._loaded(self._place(case))
         try:
             if isinstance(server, str):
@@ -150,6 +128,7 @@ class Processes:
         return server
 
     def end_pass(self) -> None:
+        """Ends what `begin_pass` started; workers have been ended."""
         while self._servers:
             server = self._servers.popitem()[1]
             if isinstance(server, ForkServer):

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bench.measure.process import Died, Process
@@ -21,21 +21,13 @@ class ForkServer:
     """It starts at once, or raises `OSError`; `ready` has to be called before `fork`."""
 
     def __init__(
-        self,
-        setup: Mapping[str, Any],
-        env: Mapping[str, str],
-        timeout: float,
-        python: str,
-        libraries: Sequence[str],
+        self, start: Callable[..., Process], timeout: float, libraries: Sequence[str]
     ) -> None:
+        """`start` takes the socket's descriptor and what `Process.start` passes on."""
         self._timeout = timeout
         self._socket, theirs = socket.socketpair()
         try:
-            started = {**setup, "socket": theirs.fileno()}
-            descriptors = (theirs.fileno(),)
-            self._process = Process.start(
-                "bench.worker", started, env, timeout, 1 << 20, python, descriptors
-            )
+            self._process = start(socket=theirs.fileno(), pass_fds=(theirs.fileno(),))
         except OSError:
             self._socket.close()
             raise

@@ -41,15 +41,9 @@ class Process:
     """One running process and the streams, memory and printed text that belong to it."""
 
     def __init__(
-        self,
-        pid: int,
-        requests: IO[bytes],
-        replies: IO[bytes],
-        printed: IO[bytes],
-        region: Region,
-        timeout: float,
-        wait: Wait,
-    ) -> None:
+        self, pid: int, requests: IO[bytes], replies: IO[bytes], printed: IO[bytes],
+        region: Region, timeout: float, wait: Wait,
+    ) -> None:  # fmt: skip
         self.pid, self.region = pid, region
         self._requests, self._replies, self._printed = requests, replies, printed
         self._timeout, self._wait = timeout, wait
@@ -59,16 +53,10 @@ class Process:
 
     @classmethod
     def start(
-        cls,
-        module: str,
-        setup: Mapping[str, Any],
-        env: Mapping[str, str],
-        timeout: float,
-        size: int,
-        python: str = sys.executable,
-        pass_fds: tuple[int, ...] = (),
-        prefix: Sequence[str] = (),
-    ) -> Self:
+        cls, module: str, setup: Mapping[str, Any], env: Mapping[str, str], timeout: float,
+        size: int, python: str = sys.executable,
+        pass_fds: tuple[int, ...] = (), prefix: Sequence[str] = (),
+    ) -> Self:  # fmt: skip
         """`python -m module SETUP` with a region of `size` bytes; `prefix` is a command that runs
         it. Raises `OSError`."""
         printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
@@ -77,13 +65,10 @@ class Process:
         try:
             process = psutil.Popen(
                 [*prefix, python, "-P", "-m", module, text],  # -P: PYTHONPATH comes first
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=printed,
-                env=env,
-                pass_fds=[region.descriptor, *pass_fds],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed,
+                env=env, pass_fds=[region.descriptor, *pass_fds],
                 start_new_session=True,  # Ctrl-C reaches the conductor alone
-            )
+            )  # fmt: skip
         except OSError:
             printed.close()
             region.close()
@@ -106,11 +91,9 @@ class Process:
         """Sends a request; `receive` has to follow. Raises `Died`."""
         self._printed_before = os.fstat(self._printed.fileno()).st_size
         if self._unread or self._selector.select(0):
-            ended = self._wait(0) is not None or not (
-                self._unread or os.read(self._replies.fileno(), 1)
-            )
+            closed = not (self._unread or os.read(self._replies.fileno(), 1))
             unasked = "sent a reply without being asked, so its process was ended"
-            raise Died(self._cause() if ended else unasked)
+            raise Died(self._cause() if closed or self._wait(0) is not None else unasked)
         try:
             self._requests.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._requests.flush()
@@ -122,10 +105,8 @@ class Process:
         deadline = time.monotonic() + self._timeout
         while not self._unread.endswith(b"\n"):
             if not self._selector.select(max(0.0, deadline - time.monotonic())):
-                raise Died(
-                    f"hung: no answer within {self._timeout:g} s (BENCH_TIMEOUT), "
-                    "so its process was ended"
-                )
+                limit = f"{self._timeout:g} s (BENCH_TIMEOUT)"
+                raise Died(f"hung: no answer within {limit}, so its process was ended")
             if not (more := os.read(self._replies.fileno(), 1 << 20)):
                 raise Died(self._cause())
             self._unread += more

@@ -10,7 +10,8 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.measure.asking import CaseFailed, Handle, Reply, ask, ask_judge, compare, pass_arrays
+from bench.measure.asking import CaseFailed, Reply, ask, ask_judge, compare, pass_arrays
+from bench.measure.process import Process
 from bench.measure.rounds import THROUGHPUT, TimedRound, VisitPlan, worst
 
 REHEARSALS, ATTEMPTS = 3, 4
@@ -20,21 +21,23 @@ DEFERRED_SHARE, DEFERRED_STEPS = 0.1, 2.0
 share of the round, and some steps, since an interruption is as long however short the round is."""
 
 
-def open_case(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
-    """The worker's reply to `open`, with the worst errors of the proof and the seed of its problems.
+def open_case(worker: Process, plan: VisitPlan, cpus: list[int], elsewhere: bool) -> Reply:
+    """Loads, opens and proves a step on these cores.
 
-    `elsewhere`: also at other shapes, in turns, and with a rehearsal of what is timed. Raises
-    `CaseFailed`.
+    Returns the worker's reply to `open`, with the worst errors of the proof and the seed of its
+    problems. `elsewhere`: also at other shapes, in turns, and with a rehearsal of what is timed.
+    Raises `CaseFailed`.
     """
-    case = plan.case.as_json()
+    case, backend = plan.case.as_json(), plan.backend
+    ask(worker, "load", path=backend.path, libraries=list(backend.libraries), cpus=cpus)
     problem = ask_judge(plan.judge, "problem", case=case)
     reply = pass_arrays(plan.judge, problem, worker, "open", case=case, problem=problem["problem"])
-    reply |= _prove(worker, plan, elsewhere) if plan.backend.proven else {"errors": None}
+    reply |= _prove(worker, plan, elsewhere) if backend.proven else {"errors": None}
     ask(worker, "settle")
     return reply
 
 
-def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
+def _prove(worker: Process, plan: VisitPlan, elsewhere: bool) -> Reply:
     judge = plan.judge
     about = {"case": plan.case.as_json(), "steps_per_call": plan.backend.steps_per_call}
     errors: Any = None
@@ -51,13 +54,13 @@ def _prove(worker: Handle, plan: VisitPlan, elsewhere: bool) -> Reply:
     return {"errors": errors, "nonce": nonce}
 
 
-def _answers(worker: Handle, judge: Handle, question: Reply, do: str) -> Reply:
+def _answers(worker: Process, judge: Process, question: Reply, do: str) -> Reply:
     """A worker's answers to a question."""
     request = {"problem": question["problem"], "calls": question["calls"]}
     return pass_arrays(judge, question, worker, do, **request)
 
 
-def _rehearse(worker: Handle, plan: VisitPlan) -> Any:
+def _rehearse(worker: Process, plan: VisitPlan) -> Any:
     """The errors of rounds like those that are timed; a step that defers work is found here."""
     lengths = (1, plan.calls)
     for _ in range(ATTEMPTS):

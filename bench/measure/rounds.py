@@ -10,15 +10,9 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
-from bench.measure.asking import (
-    CaseFailed,
-    Handle,
-    Reply,
-    ask,
-    ask_judge,
-    copy_arrays,
-    judge_copied,
-)
+from bench.measure.asking import CaseFailed, Reply, ask, ask_judge, copy_arrays, judge_copied
+from bench.measure.process import Process
+from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
@@ -64,7 +58,7 @@ class TimedRound:
 class VisitPlan:
     """A step, and how long its rounds are."""
 
-    judge: Handle
+    judge: Process
     case: Case
     backend: Backend
     calls: int
@@ -73,6 +67,13 @@ class VisitPlan:
     """The start of the names of its rounds."""
     small: int = 0
     """How many small shapes the step is proven at as well."""
+
+    @classmethod
+    def of(cls, judge: Process, plan: Plan, case: Case, steps: int, block: str) -> VisitPlan:
+        """Rounds of about so many steps."""
+        backend = plan.backend(case)
+        calls = max(1, steps // backend.steps_per_call)
+        return cls(judge, case, backend, calls, block, len(plan.definition.small))
 
     @property
     def steps(self) -> int:
@@ -94,7 +95,7 @@ class VisitPlan:
                 "proven": self.backend.proven and name != WARM,
             }
 
-    def visit(self, worker: Handle, marks: bool) -> Reply:
+    def visit(self, worker: Process, marks: bool) -> Reply:
         """Runs every round, the throughput's first: a journal's visit. Raises `CaseFailed`."""
         layout = self._ask_start(WARM, 1)
         worker.region.copy_from(self.judge.region, layout)
@@ -120,7 +121,7 @@ class VisitPlan:
             "errors": worst([each.errors for each in rounds]),
         }
 
-    def round(self, worker: Handle, name: str, calls: int) -> TimedRound:
+    def round(self, worker: Process, name: str, calls: int) -> TimedRound:
         """State in, calls and a wait, losses and state out; then the judge's verdict."""
         mode = name if name in (LATENCY, DEVICE) else THROUGHPUT
         layout = self._ask_start(name, calls)

@@ -13,6 +13,7 @@ from bench.errors import Wrong
 from bench.region import DTYPES
 
 Arrays = Sequence[NDArray[Any]]
+Build = type[TrainStep]
 
 
 def problem_from(arrays: Arrays, about: Mapping[str, Any]) -> Problem:
@@ -29,11 +30,11 @@ def hand_out(step: TrainStep, losses: Sequence[Any], dtype: str, names: Sequence
     if len(state) != len(names):
         raise Wrong(f"hands out {len(state)} arrays, expected {len(names)}: {', '.join(names)}")
     for name, array in zip(names, state, strict=True):
-        if not isinstance(array, np.ndarray) or array.dtype.name not in DTYPES:
-            is_array = isinstance(array, np.ndarray)
+        is_array = isinstance(array, np.ndarray)
+        if not is_array or array.dtype.name not in DTYPES:
             found = f"{array.dtype} {array.shape}" if is_array else type(array).__name__
-            wanted = weights_dtype(dtype)
-            raise Wrong(f"hands out {name} as {found}, expected an array of {wanted}")
+            expected = f"an array of {weights_dtype(dtype)}"
+            raise Wrong(f"hands out {name} as {found}, expected {expected}")
     return [np.array([fetch(loss) for loss in losses]), *state]
 
 
@@ -43,26 +44,19 @@ def fetch(loss: Any) -> float:
         return float(loss)
     except (TypeError, ValueError):
         if callable(loss):
-            raise Wrong(
-                "step() returns a method and not the loss: call it, or return the loss itself"
-            ) from None
+            advice = "call it, or return the loss itself"
+            raise Wrong(f"step() returns a method and not the loss: {advice}") from None
         raise Wrong(f"step() returns {type(loss).__name__}, expected the loss") from None
 
 
 def prove(
-    build: type[TrainStep],
-    device: str,
-    dtype: str,
-    arrays: Arrays,
-    about: Mapping[str, Any],
-    calls: int,
+    build: Build, device: str, dtype: str, arrays: Arrays, about: Mapping[str, Any], calls: int
 ) -> list[NDArray[Any]]:
     """A call on a fresh problem, then `calls` from another state: losses and state after each.
 
     Raises `Wrong` for what only this process sees: a changed input, arrays kept or shared.
     """
-    names = about["state"]
-    count = len(about["data"]) + len(names)
+    names, count = about["state"], len(about["data"]) + len(about["state"])
     problem = problem_from(arrays[:count], about)
     inputs = {**problem.data, **problem.state}
     before = {name: array.copy() for name, array in inputs.items()}
@@ -72,9 +66,8 @@ def prove(
     once = [array.copy() for array in hand_out(step, [loss], dtype, names)]
     for name, array in inputs.items():
         if not np.array_equal(array, before[name]):
-            raise Wrong(
-                f"writes to its input: Problem.{name} has changed; copy it before changing it"
-            )
+            advice = "copy it before changing it"
+            raise Wrong(f"writes to its input: Problem.{name} has changed; {advice}")
 
     given = list(arrays[count:])
     step.set_state(*given)
@@ -97,12 +90,7 @@ def prove(
 
 
 def take_turns(
-    build: type[TrainStep],
-    device: str,
-    dtype: str,
-    arrays: Arrays,
-    about: Mapping[str, Any],
-    calls: int,
+    build: Build, device: str, dtype: str, arrays: Arrays, about: Mapping[str, Any], calls: int
 ) -> list[NDArray[Any]]:
     """Two steps of one class, called in turns: losses and state of both."""
     half = len(arrays) // 2

@@ -17,7 +17,7 @@ from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
-from bench.worker import gate, isolation, profiling, visits
+from bench.worker import gate, isolation, probe, profiling, visits
 
 Reply = dict[str, Any]
 Arrays = Sequence[NDArray[Any]]
@@ -35,6 +35,9 @@ class Requests:
 
     def devices(self) -> Reply:
         return {"devices": devices.present()}
+
+    def probe(self, library: str) -> Reply:
+        return probe.probe(library)
 
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
@@ -64,25 +67,20 @@ class Requests:
         step.synchronize()
         first_step_seconds = perf_counter() - start
         threads = isolation.thread_counts()
-        if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != self.threads]:
-            raise Wrong(
-                f"runs with other threads than asked for: {', '.join(wrong)}, "
-                f"asked for {self.threads}"
-            )
+        asked = self.threads
+        if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != asked]:
+            found = ", ".join(wrong)
+            raise Wrong(f"runs with other threads than asked for: {found}, asked for {asked}")
         self.loaded = visits.LoadedStep(this, step, problem["state"])
-        return {
-            "first_step_seconds": first_step_seconds,
-            "threads": threads,
-            "marks": step.mark() is not None,
-        }
+        self.place = self.build, this.device, this.dtype
+        marks = step.mark() is not None
+        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": marks}
 
     def prove(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:
-        place = self.loaded.case.device, self.loaded.case.dtype
-        return {"arrays": gate.prove(self.build, *place, arrays, problem, calls)}
+        return {"arrays": gate.prove(*self.place, arrays, problem, calls)}
 
     def turns(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:
-        place = self.loaded.case.device, self.loaded.case.dtype
-        return {"arrays": gate.take_turns(self.build, *place, arrays, problem, calls)}
+        return {"arrays": gate.take_turns(*self.place, arrays, problem, calls)}
 
     def put(self, arrays: Arrays) -> Reply:
         return visits.put(self.loaded, arrays)
@@ -97,9 +95,8 @@ class Requests:
         """Raises `Wrong` if process-wide state changed since the last call."""
         after = isolation.snapshot()
         if changed := isolation.changes(self.before, after):
-            raise Wrong(
-                f"changes global state: {'; '.join(changed)}; leave the process as it was found"
-            )
+            what, advice = "; ".join(changed), "leave the process as it was found"
+            raise Wrong(f"changes global state: {what}; {advice}")
         self.before = after
         return {}
 

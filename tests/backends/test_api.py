@@ -35,27 +35,6 @@ def test_training_makes_the_loss_fall(shape):
     assert losses[-1] < losses[0] == losses.max()
 
 
-@pytest.mark.parametrize("shape", ["64x1000x100x10", "7x13x5x3", "1x4x3x1"])
-def test_updates_of_the_reference_follow_from_central_differences_of_its_loss(shape):
-    rate, step = 1e-3, 1e-6
-    problem = a_problem(shape, learning_rate=rate)
-    start = tuple(problem.state.values())
-    after = DEFINITION.run(problem, start, 1).state
-    gradients = [(before - now) / rate for before, now in zip(start, after, strict=True)]
-    size = np.sqrt(sum(np.sum(gradient**2) for gradient in gradients))
-    normal = np.random.default_rng(10).standard_normal
-    for _ in range(5):
-        toward = [normal(array.shape) for array in start]
-        ahead, behind = (
-            DEFINITION.run(problem, [a + sign * step * d for a, d in zip(start, toward, strict=True)], 1)
-            for sign in (1, -1)
-        )
-        slope = sum(np.sum(g * d) for g, d in zip(gradients, toward, strict=True))
-        found = (ahead.losses[0] - behind.losses[0]) / (2 * step)
-        length = np.sqrt(sum(np.sum(d**2) for d in toward))
-        assert abs(found - slope) < 1e-6 * size * length
-
-
 def test_a_step_says_why_it_cannot_run():
     assert TrainStep.why_not("cpu", "float32") is None
     assert TrainStep.why_not("cuda:1", "float32") == "has code for cpu only, not for cuda:1"

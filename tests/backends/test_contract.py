@@ -11,7 +11,8 @@ from bench.machine import devices
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.schema.case import FIXED_WORK
-from tests.support import a_problem, prove
+from tests.proving import prove
+from tests.support import a_problem
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
@@ -41,7 +42,7 @@ STEPS = [name for name, path in FILES.items() if not re.search(FIXED, path.read_
 @pytest.mark.parametrize("name", STEPS)
 def test_passes_the_gate(name, device, dtype):
     build = _runnable(name, device, dtype)
-    prove(build, device, dtype, "64x1000x100x10")
+    prove(build, dtype, device=device)
 
 
 @pytest.mark.parametrize("name", FILES)

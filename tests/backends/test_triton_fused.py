@@ -18,7 +18,7 @@ from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.judge import questions
 from bench.problem import Definition
-from tests.support import prove
+from tests.proving import prove
 old, new, folder, dtype = sys.argv[1:]
 source = (BACKENDS / "triton_fused.py").read_text()
 assert old in source
@@ -26,7 +26,7 @@ spoilt = Path(folder) / "triton_fused.py"
 spoilt.write_text(source.replace(old, new))
 questions.TRAJECTORY = 3  # the interpreter takes a second for a step of a few tiles
 Definition.load(BACKENDS).module.SMALL = ("7x13x5x3",)
-prove(discovery.load(spoilt), "cpu", dtype, "33x70x40x17")
+prove(discovery.load(spoilt), dtype, "33x70x40x17")
 """
 
 

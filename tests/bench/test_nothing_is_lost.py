@@ -27,14 +27,9 @@ def _folder(environ) -> Path:
 
 def _started(environ, *command, **settings):
     return subprocess.Popen(
-        [sys.executable, "-m", *command],
-        cwd=ROOT,
-        env=environ | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+        [sys.executable, "-m", *command], cwd=ROOT, env=environ | settings, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
 
 
 def _wait_for_visits(environ, count: int) -> Path:
@@ -54,15 +49,10 @@ LONG = {"BENCH_PROCESSES": "50", "BENCH_BLOCKS": "20", "BENCH_BACKENDS": "numpy_
 def _measured(tmp_path_factory, names, **settings):
     """(folder, what was printed, exit code) of a run of these backends."""
     results, counted = tmp_path_factory.mktemp("results"), tmp_path_factory.mktemp("count")
-    environ = clean_environ() | {
-        "BENCH_PATH": str(BROKEN),
-        "BENCH_BACKENDS": ",".join(names),
-        "BENCH_DEVICES": "cpu",
-        "BENCH_RESULTS": str(results),
-        "BENCH_BLOCKS": "3",
-        "BROKEN_COUNT": str(counted),
-        **settings,
-    }
+    environ = clean_environ() | LIGHT | {
+        "BENCH_PATH": str(BROKEN), "BENCH_BACKENDS": ",".join(names), "BENCH_DEVICES": "cpu",
+        "BENCH_RESULTS": str(results), "BENCH_BLOCKS": "3", "BROKEN_COUNT": str(counted),
+    } | settings  # fmt: skip
     process = _started(environ, "bench", "run")
     printed, _ = process.communicate(timeout=300)
     return _folder(environ), printed, process.returncode
@@ -84,7 +74,7 @@ BREAKS = {
 def broken_run(tmp_path_factory):
     """One run of every broken backend and of sound ones, forked from one server."""
     names = ["numpy_manual", "prints", *BREAKS]
-    return _measured(tmp_path_factory, names, BENCH_TIMEOUT="10", BENCH_PROCESSES="3", **LIGHT)
+    return _measured(tmp_path_factory, names, BENCH_TIMEOUT="10", BENCH_PROCESSES="3")
 
 
 @pytest.mark.parametrize("name", BREAKS)
@@ -110,9 +100,8 @@ def test_all_others_have_complete_numbers(name, broken_run):
 
 def test_a_backend_that_fails_in_the_fifth_pass_keeps_its_samples(tmp_path_factory):
     name = "raises_in_fifth_process"
-    folder, printed, code = _measured(
-        tmp_path_factory, ["numpy_manual", name], BENCH_PROCESSES="6", BENCH_BLOCKS="2", **LIGHT
-    )
+    short = {"BENCH_PROCESSES": "6", "BENCH_BLOCKS": "2"}
+    folder, printed, code = _measured(tmp_path_factory, ["numpy_manual", name], **short)
     summary = read_csv(folder / "summary.csv").set_index("backend")
     assert summary.loc[name, "status"] == "failed"
     failed = re.search(r"the fifth process at \S+:\d+ \(in pass 5, block (\d)\)", printed)
@@ -127,15 +116,9 @@ def test_a_backend_that_fails_in_the_fifth_pass_keeps_its_samples(tmp_path_facto
 
 
 def test_a_baseline_that_hangs_leaves_no_ratio_and_no_process(tmp_path_factory):
-    folder, printed, _ = _measured(
-        tmp_path_factory,
-        ["numpy_manual", "hangs"],
-        BENCH_TIMEOUT="4",
-        BENCH_PROCESSES="2",
-        BENCH_BASELINE="hangs",
-        STEPBENCH_TEST="survivors",
-        **LIGHT,
-    )
+    settings = {"BENCH_TIMEOUT": "4", "BENCH_PROCESSES": "2", "BENCH_BASELINE": "hangs"}
+    names, settings = ["numpy_manual", "hangs"], settings | {"STEPBENCH_TEST": "survivors"}
+    folder, printed, _ = _measured(tmp_path_factory, names, **settings)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             assert process.environ().get("STEPBENCH_TEST") != "survivors", process

@@ -1,6 +1,5 @@
 """Everything that docs/your-own-problem.md shows works, in a folder with nothing of ours."""
 
-import os
 import re
 import shlex
 import subprocess
@@ -10,19 +9,20 @@ from pathlib import Path
 import pytest
 
 from bench.paths import ROOT
+from tests.conftest import SMALL
+from tests.support import clean_environ
 
 PAGE = (ROOT / "docs" / "your-own-problem.md").read_text()
 PROBLEM, WAY = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 (COMMANDS,) = re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)
-SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "2", "BENCH_DEVICES": "cpu"}
 
 
 @pytest.fixture
-def paste(tmp_path, clean):
+def paste(tmp_path):
     """Runs a line of the page and returns what it printed."""
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P "$@"\n')
     (tmp_path / "python").chmod(0o755)
-    environ = clean | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    environ = clean_environ() | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
 
     def run(line: str) -> str:
@@ -33,11 +33,6 @@ def paste(tmp_path, clean):
         return done.stdout
 
     return run
-
-
-@pytest.fixture
-def clean():
-    return {n: v for n, v in os.environ.items() if not n.startswith(("BENCH_", "PYTEST_"))}
 
 
 def lines() -> list[str]:

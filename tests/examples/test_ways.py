@@ -36,7 +36,7 @@ def test_a_way_is_right(folder, name, dtype):
         pytest.skip(f"{name} needs the library {missing}, which is not installed")
     if reason := build.why_not("cpu", dtype):
         pytest.skip(f"{name} {reason}")
-    errors = prove(build, folder, dtype, small=0)
+    errors = prove(build, dtype, folder=folder, small=0)
     assert errors["share"] <= 1
     definition = Definition.load(folder)
     state = definition.draw(definition.small[0], dtype, 0).state
@@ -48,7 +48,7 @@ def test_a_way_is_right(folder, name, dtype):
 def test_a_mistake_is_named(folder, hint, step, dtype):
     shape = Definition.load(folder).small[0]  # quick
     with pytest.raises(Wrong, match=re.escape(hint)):
-        prove(numpy_step(step), folder, dtype, shape, small=0)
+        prove(numpy_step(step), dtype, shape, folder, small=0)
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=called)

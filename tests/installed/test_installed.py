@@ -1,6 +1,5 @@
 """An installed stepbench works where there is nothing of ours, and leaves other tests alone."""
 
-import os
 import re
 import subprocess
 import sys
@@ -12,8 +11,9 @@ import pytest
 
 from bench.paths import ROOT, SKELETON
 from stepbench_pytest import is_asked_for
+from tests.conftest import SMALL
+from tests.support import clean_environ
 
-SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "2", "BENCH_DEVICES": "cpu"}
 SOURCES = ("backends", "bench", "pyproject.toml", "README.md", "LICENSE", "stepbench_pytest.py")
 BENCHMARK = """
 def test_sum(benchmark):
@@ -49,20 +49,12 @@ def python(wheel, tmp_path_factory) -> Path:
 @pytest.fixture
 def run(python, tmp_path):
     """`run("-m", "pytest", ...)` in a folder with nothing of ours."""
-    kept = {
-        n: v for n, v in os.environ.items() if not n.startswith(("BENCH_", "PYTEST_", "PYTHONPATH"))
-    }
+    kept = {name: text for name, text in clean_environ().items() if name != "PYTHONPATH"}
 
     def start(*arguments: str, **variables: str) -> str:
         environ = kept | {"COLUMNS": "120"} | variables
-        done = subprocess.run(
-            [python, *arguments],
-            cwd=tmp_path,
-            env=environ,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+        options = {"cwd": tmp_path, "env": environ, "capture_output": True, "text": True}
+        done = subprocess.run([python, *arguments], timeout=300, **options)
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -71,9 +63,8 @@ def run(python, tmp_path):
 
 def test_the_wheel_holds_what_a_run_needs(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
-    listed = subprocess.run(
-        ["git", "ls-files", "backends", "bench"], cwd=ROOT, capture_output=True, text=True
-    )
+    list_files = ["git", "ls-files", "backends", "bench"]
+    listed = subprocess.run(list_files, cwd=ROOT, capture_output=True, text=True)
     if listed.returncode:
         pytest.skip("not a git checkout")
     present = {name for name in listed.stdout.split() if (ROOT / name).exists()}

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.doctor import clock, cpu, system, worker
+from bench.doctor import cpu, system, worker
 from bench.machine.files import Machine
+from bench.settings import Settings
 from tests.support import CPU, GOOD_MACHINE
 
 SOURCES = "sys/devices/system/clocksource/clocksource0"
@@ -16,7 +17,7 @@ IDLE = {"user": 0.01, "nice": 0.0, "system": 0.01, "idle": 0.98, "steal": 0.0}
 QUIET = system.Sample(0.5, IDLE, swapped=0)
 FILE_CHECKS = (
     system.load, system.quota, system.huge_pages, cpu.governor, cpu.boost, cpu.throttling,
-    cpu.smt, cpu.hypervisor, clock.source,
+    cpu.smt, cpu.hypervisor, cpu.clock_source,
 )  # fmt: skip
 
 
@@ -44,7 +45,7 @@ def test_a_good_machine_passes_and_one_without_files_is_unknown(check, machine):
         (cpu.smt, f"{CPU}/cpu0/topology/thread_siblings_list", "0,32", "1 of 2", "echo off | sudo"),
         (cpu.hypervisor, "proc/cpuinfo", "flags\t: hypervisor", "a virtual", "within a run"),
         (cpu.hypervisor, "sys/hypervisor/type", "xen", "a virtual machine", "within a run"),
-        (clock.source, f"{SOURCES}/current_clocksource", "hpet", "hpet", "`dmesg | grep -i tsc`"),
+        (cpu.clock_source, f"{SOURCES}/current_clocksource", "hpet", "hpet", "`dmesg | grep -i tsc`"),
     ],
 )  # fmt: skip
 def test_each_bad_file_is_found_with_its_advice(check, path, text, value, advice, machine):
@@ -57,7 +58,7 @@ def test_a_better_clock_source_is_named_where_there_is_one(machine):
     names = {"current": "hpet", "available": "hpet tsc acpi_pm"}
     files = {f"{SOURCES}/{name}_clocksource": text for name, text in names.items()}
     advice = f"echo tsc | sudo tee /{SOURCES}/current_clocksource"
-    assert clock.source(machine(files)).advice == advice
+    assert cpu.clock_source(machine(files)).advice == advice
 
 
 def test_what_others_do_while_we_sleep(machine):
@@ -96,10 +97,10 @@ def test_a_sample_is_the_difference_over_its_time(machine):
 
 
 def test_the_clock():
-    assert clock.reading(1e-9, 50e-9).value == "resolution 1.00 ns, 50.0 ns a reading"
+    assert cpu.clock(1e-9, 50e-9).value == "resolution 1.00 ns, 50.0 ns a reading"
     readings = ((1e-9, 50e-9), (1e-9, 2e-6), (1e-3, 50e-9))
-    assert [clock.reading(*each).state for each in readings] == ["ok", "bad", "bad"]
-    resolution, cost = clock.measured(readings=11)
+    assert [cpu.clock(*each).state for each in readings] == ["ok", "bad", "bad"]
+    resolution, cost = cpu.measured_clock(readings=11)
     assert 0 < resolution < 1
     assert 0 < cost < 1
 
@@ -166,10 +167,11 @@ def test_the_allocator_is_judged_by_its_faults():
 
 
 def test_the_probe_sees_what_the_allocator_setting_does():
-    pinned, system_ = (worker.ask("numpy", 1, allocator) for allocator in ("pinned", "system"))
+    settings = (Settings.from_env({"BENCH_ALLOCATOR": name}) for name in ("pinned", "system"))
+    pinned, system_ = (worker.ask("numpy", 1, each) for each in settings)
     assert pinned["faults"] <= worker.FEW_FAULTS
     assert system_["faults"] > 10 * worker.FEW_FAULTS, "it would not notice an ignored setting"
     assert set(pinned["pools"].values()) == {1}
     assert pinned["kernels"].keys() <= {"openblas", "mkl", "blis", "flexiblas"}
-    says = "no_such_library: ModuleNotFoundError: No module named 'no_such_library'"
-    assert worker.ask("no_such_library", 1, "pinned") == says
+    says = "nothing_known raised ModuleNotFoundError: No module named 'nothing_known'"
+    assert worker.ask("nothing_known", 1, Settings()) == says

@@ -1,7 +1,5 @@
 """If these fail, a fleet's table mixes machines that differ, hides a node, or does not fit."""
 
-import json
-
 import pytest
 
 from bench.analyse.verdicts import SLOWER
@@ -9,7 +7,7 @@ from bench.errors import ExitCode
 from bench.fleet import home, merged
 from bench.record import journal
 from bench.show import fleet_tables
-from tests.support import story
+from tests.made import NAMES, a_case, story, write
 
 
 @pytest.fixture
@@ -32,25 +30,19 @@ def fleet(tmp_path):
     return build
 
 
-def put(place, node, factor=1.0, model="m", numpy="2", memory=2**33, doctor=(), others=0):
+def put(place, node, factor=1.0, numpy="2", memory=2**33, doctor=(), others=0):
     """Writes the journal of a run whose passes differ by some thousandths."""
-    run = place / model / f"r-{node}"
-    run.mkdir(parents=True)
     times = {"base": factor * 1e-4, "slow": factor * 2e-4, "twin": factor * 1e-4}
-    told = story(lambda name, number, block: times[name] * (1 + number / 1000), passes=4)
-    header = told.header | {"run": run.name, "machine_name": model, "doctor": [*doctor]}
-    header["settings"] = header["settings"] | {"processes": 4}
-    header["machine"] = header["machine"] | {"memory_bytes": memory}
-    for case in header["cases"]:
-        case["versions"] = {"numpy": numpy}
+    told = story(
+        lambda name, number, block: times[name] * (1 + number / 1000), passes=4, singly=True,
+        run=f"r-{node}", doctor=[*doctor], settings={"processes": 4},
+        machine={"memory_bytes": memory},
+        cases=[a_case(name, versions={"numpy": numpy}) for name in NAMES],
+    )  # fmt: skip
     for record in told.records:
-        if record["record"] == "visit":
-            calls, steps = record["throughput_seconds"], record["steps"]
-            record["throughput_call_seconds"] = [calls / steps] * steps
-        elif record["record"] == "pass" and others:
+        if record["record"] == "pass" and others:
             record["other_runs"] = others
-    lines = (json.dumps(record) + "\n" for record in (header, *told.records))
-    (run / journal.NAME).write_text("".join(lines))
+    write(told, place / "m" / f"r-{node}")
 
 
 def test_a_slow_node_is_named_with_what_the_doctor_says_there_alone(fleet):

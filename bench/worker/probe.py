@@ -1,14 +1,9 @@
-"""Run as `python -m bench.doctor.probe LIBRARY` in a worker's environment, it tells what memory, threads and BLAS do there.
-
-Nothing is set: what it sees is to be what a worker sees.
-"""
+"""What memory, threads and BLAS do in a worker that has computed nothing else: for `bench.doctor`."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import resource
-import sys
 import time
 from typing import Any
 
@@ -44,14 +39,10 @@ def _fill() -> None:
         array.fill(1)
 
 
-def main(library: str) -> None:
+def probe(library: str) -> dict[str, Any]:
+    """Page faults per reused array, CPUs that a library's products use, its pools and kernels."""
     faults = faults_per_array()
-    matrix = importlib.import_module(library).ones((512, 512))
-    used = cpus_used(matrix)
+    used = cpus_used(importlib.import_module(library).ones((512, 512)))
     pools = threadpoolctl.threadpool_info()
     kernels = {pool["internal_api"]: pool["architecture"] for pool in pools if pool.get("architecture")}
-    print(json.dumps({"faults": faults, "cpus_used": used, "pools": isolation.thread_counts(), "kernels": kernels}))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+    return {"faults": faults, "cpus_used": used, "pools": isolation.thread_counts(), "kernels": kernels}
