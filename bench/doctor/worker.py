@@ -15,7 +15,7 @@ from typing import Any
 from bench.doctor import cpu
 from bench.doctor.finding import Finding, bad, ok, unknown
 from bench.machine.files import Machine
-from bench.measure.environ import worker_environment
+from bench.machine.variables import worker_environment
 
 FEW_FAULTS = 0.1
 """Page faults per freed and reused array of 1 MB: 0 where memory is kept, 244 where it comes from the kernel anew."""

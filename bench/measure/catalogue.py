@@ -13,7 +13,7 @@ from typing import Any
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
-from bench.measure.environ import worker_environment
+from bench.machine.variables import is_kept
 from bench.measure.executor import WorkerSpec
 from bench.measure.process import Died, Process
 from bench.paths import CONTROLS
@@ -34,7 +34,7 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     """
     sides = sides or chosen(settings)
     for side in sides:
-        _check_variables(side, settings)
+        _check_variables(side)
     with ExitStack() as ending:
         asked = []
         for side in sides:
@@ -49,11 +49,11 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     return described, devices
 
 
-def _check_variables(side: Side, settings: Settings) -> None:
+def _check_variables(side: Side) -> None:
     for name in side.variables:
-        if worker_environment(1, settings.allocator, {name: "kept"}).get(name) != "kept":
+        if not is_kept(name):
             raise UsageError(
-                f"{name}={side.variables[name]} (side {side.label}): every run sets {name} itself, alike for all sides; "
+                f"{name}={side.variables[name]} (side {side.label}): every run sets or removes {name}, alike for all sides; "
                 "name a variable that libraries read, or give the run a setting of docs/settings.md."
             )
 

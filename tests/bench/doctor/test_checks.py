@@ -173,3 +173,11 @@ def test_the_probe_sees_what_the_allocator_setting_does():
     assert pinned["kernels"].keys() <= {"openblas", "mkl", "blis", "flexiblas"}
     says = "no_such_library: ModuleNotFoundError: No module named 'no_such_library'"
     assert worker.ask("no_such_library", 1, "pinned") == says
+
+
+def test_what_changes_how_libraries_compute_is_listed(machine, monkeypatch):
+    monkeypatch.setattr(system, "kernel_choices", lambda _: {})
+    assert system.environment(machine({})).state == "ok"
+    monkeypatch.setattr(system, "kernel_choices", lambda _: {"NUMBA_DISABLE_JIT": "1", "nice": "5"})
+    found = system.environment(machine({}))
+    assert (found.state, found.value) == ("bad", "NUMBA_DISABLE_JIT=1, nice=5")
