@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 from bench.paths import ROOT
+
+
+KEPT = ("GIT_CONFIG", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH")
+"""Variables of git that say how it works. The others, such as GIT_DIR in a hook, name a repository."""
 
 
 class GitError(Exception):
@@ -17,9 +22,10 @@ class NotStarted(GitError):
 
 
 def ask(checkout: Path, *arguments: str) -> bytes:
-    """What git prints. Raises `GitError`."""
+    """What git prints of the repository in which this folder lies. Raises `GitError`."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("GIT_") or name.startswith(KEPT)}
     try:
-        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True)
+        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, env=kept)
     except OSError as error:
         raise NotStarted(error.strerror) from None
     if done.returncode:
@@ -28,10 +34,15 @@ def ask(checkout: Path, *arguments: str) -> bytes:
 
 
 def commit(checkout: Path = ROOT, *paths: str) -> str | None:
-    """The commit of a checkout, by default of this code's; `+dirty` if files in `paths` differ."""
+    """The commit of a checkout, by default of this code's; `+dirty` if files in `paths` differ.
+
+    None where git does not track them, as of an installation inside another repository.
+    """
+    paths = paths or ("backends", "bench")
     try:
+        ask(checkout, "ls-files", "--error-unmatch", "--", *paths)
         head = ask(checkout, "rev-parse", "HEAD").decode().strip()
-        changes = ask(checkout, "status", "--porcelain", "--", *(paths or ("backends", "bench")))
+        changes = ask(checkout, "status", "--porcelain", "--", *paths)
     except GitError:
         return None
     return head + ("+dirty" if changes.strip() else "")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import site
+import tempfile
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 from bench.paths import ROOT
@@ -64,7 +68,17 @@ def worker_environment(
     env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if allocator == "pinned":  # both: setting one alone switches off glibc's dynamic threshold
         env |= dict.fromkeys(ALLOCATOR, KEEP_MEMORY)
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # where libraries keep what they compiled
+        env |= {"HOME": _home(), "PYTHONUSERBASE": site.getuserbase()}
     return env
+
+
+@cache
+def _home() -> str:
+    """A folder until this process ends, for a user who has none that can be written to."""
+    folder = tempfile.TemporaryDirectory(prefix="stepbench-home-")
+    atexit.register(folder.cleanup)
+    return folder.name
 
 
 def is_kept(name: str) -> bool:

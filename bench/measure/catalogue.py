@@ -17,7 +17,7 @@ from bench.machine.variables import is_kept
 from bench.measure.executor import WorkerSpec
 from bench.measure.process import Died, Process
 from bench.paths import CONTROLS
-from bench.plan.discovery import find
+from bench.plan.discovery import RESERVED, find
 from bench.plan.sides import Backend, Side, chosen
 from bench.schema.records import SideFacts
 from bench.settings import Settings
@@ -79,9 +79,21 @@ def _about(side: Side, worker: Process) -> SideFacts:
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
-    folders = (side.problem or settings.problem_folder, CONTROLS, *settings.path)
-    paths = find([folder.resolve() for folder in folders])
-    return {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
+    own = [(side.problem or settings.problem_folder).resolve(), CONTROLS.resolve()]
+    paths, strays = find(own), dict[Path, UsageError]()
+    found = {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
+    further = find([*own, *settings.path], strays)
+    with ExitStack() as ending:
+        for name in [name for name in further if name not in found]:
+            try:
+                found[name] = describe(side, worker, further[name], devices, name)
+            except UsageError as error:
+                strays[further[name]] = error
+                worker = ending.enter_context(_started(side, settings))  # it may have died of the file
+    for path, error in strays.items():
+        stray = Backend.stray(path, error, {*found, *RESERVED})
+        found[stray.name] = stray
+    return found
 
 
 def describe(

@@ -70,3 +70,11 @@ def test_the_facts_of_a_run_hold_variables_priority_scheduler_and_fixed_addresse
     assert done.stdout == f"{expected | {'address_randomization': 'off'}}\n", done.stderr
     files = {"proc/self/personality": "00000000", "proc/sys/kernel/randomize_va_space": "0"}
     assert environment.kernel_choices(machine(files))["address_randomization"] == "off"
+
+
+def test_workers_get_a_home_that_can_be_written_to(monkeypatch):
+    """Else Numba compiles nothing in a checkout that is read-only."""
+    monkeypatch.setenv("HOME", "/nowhere")
+    home = worker_environment(1, "pinned")["HOME"]
+    assert os.access(home, os.W_OK)
+    assert worker_environment(2, "pinned")["HOME"] == home
