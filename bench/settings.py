@@ -93,7 +93,7 @@ def _path(text: str) -> Path:
     """Raises `ValueError` where nobody knows the home folder that `~` stands for."""
     path = os.path.expanduser(text)
     if path.startswith("~"):
-        raise ValueError(f"a path; no home folder is known for {path!r}, so write it out, or ./{path}")
+        raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")
     return Path(path)
 
 

@@ -38,6 +38,7 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
         cpu.boost(machine),
         cpu.throttling(machine),
         cpu.smt(machine),
+        cpu.cores(machine),
         system.memory(machine, sample, resources.available_memory()),
         system.huge_pages(machine),
         worker.allocator(answers["numpy"], settings.allocator),

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from bench.paths import ROOT
 
-
 KEPT = ("GIT_CONFIG", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH")
 """Variables of git that say how it works. The others, such as GIT_DIR in a hook, name a repository."""
 
@@ -23,9 +22,12 @@ class NotStarted(GitError):
 
 def ask(checkout: Path, *arguments: str) -> bytes:
     """What git prints of the repository in which this folder lies. Raises `GitError`."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("GIT_") or name.startswith(KEPT)}
+    env = dict(os.environ)
+    for name in os.environ:
+        if name.startswith("GIT_") and not name.startswith(KEPT):
+            del env[name]
     try:
-        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, env=kept)
+        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, env=env)
     except OSError as error:
         raise NotStarted(error.strerror) from None
     if done.returncode:

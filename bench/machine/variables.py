@@ -23,15 +23,17 @@ THREADS = (
 )
 ALLOCATOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 LIBRARY = (
-    "AOCL|ARMPL|ATEN|BLIS|CUBLAS|CUDA|CUDNN|CUPY|DNNL|GOMP|GOTO|JAX|KMP|MALLOC|MKL|NCCL|NPY|NUMBA|NVPL"
-    "|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH|TORCHDYNAMO|TORCHINDUCTOR|TRITON|XLA"
+    "AOCL|ARMPL|ATEN|BLIS|CUBLAS|CUDA|CUDNN|CUPY|DNNL|GOMP|GOTO|JAX|KMP|MALLOC|MKL|NCCL|NPY|NUMBA"
+    "|NVPL|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH|TORCHDYNAMO|TORCHINDUCTOR|TRITON|XLA"
 )
+"""How the variables of numerical libraries begin."""
 REMOVED = re.compile(
     # float32 means float32, unless a backend asks for TF32 itself
     "BENCH_.*|NVIDIA_TF32_OVERRIDE|TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"
     # hooks of profilers and debuggers
-    "|COVERAGE_.*|COV_CORE_.*|LINE_PROFILE|AUTOWRAPT_.*|PYDEVD_.*|LD_(AUDIT|DEBUG|PROFILE).*|.*_INJECTION(32|64)_PATH"
-    "|PYTHON(ASYNCIODEBUG|DEBUG|DEVMODE|DUMP.*|INSPECT|MALLOCSTATS|_?PERF.*|PROFILE.*|TRACEMALLOC|VERBOSE|WARNINGS)"
+    "|COVERAGE_.*|COV_CORE_.*|LINE_PROFILE|AUTOWRAPT_.*|PYDEVD_.*|.*_INJECTION(32|64)_PATH"
+    "|LD_(AUDIT|DEBUG|PROFILE).*|PYTHON(ASYNCIODEBUG|DEBUG|DEVMODE|DUMP.*|INSPECT|MALLOCSTATS)"
+    "|PYTHON(_?PERF.*|PROFILE.*|TRACEMALLOC|VERBOSE|WARNINGS)"
     # what libraries print while they compute
     f"|({LIBRARY})_.*(DISPLAY|DUMP|LOG|PROFIL|TRACE|VERBOSE).*"
 )
@@ -68,7 +70,7 @@ def worker_environment(
     env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     if allocator == "pinned":  # both: setting one alone switches off glibc's dynamic threshold
         env |= dict.fromkeys(ALLOCATOR, KEEP_MEMORY)
-    if not os.access(os.path.expanduser("~"), os.W_OK):  # where libraries keep what they compiled
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # libraries keep there what they compiled
         env |= {"HOME": _home(), "PYTHONUSERBASE": site.getuserbase()}
     return env
 
@@ -87,6 +89,6 @@ def is_kept(name: str) -> bool:
 
 
 def recorded(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The variables that workers keep and that change how libraries compute, without the folders of files."""
+    """The kept variables that change how libraries compute, files without their folders."""
     names = filter(RECORDED.fullmatch, sorted(environ))
     return {name: re.sub(r"[^\s:=,]*/", "", environ[name]) for name in names if is_kept(name)}

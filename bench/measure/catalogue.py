@@ -84,14 +84,16 @@ def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[st
     found = {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
     further = find([*own, *settings.path], strays)
     with ExitStack() as ending:
-        for name in [name for name in further if name not in found]:
+        for name, path in further.items():
+            if name in found:
+                continue
             try:
-                found[name] = describe(side, worker, further[name], devices, name)
+                found[name] = describe(side, worker, path, devices, name)
             except UsageError as error:
-                strays[further[name]] = error
-                worker = ending.enter_context(_started(side, settings))  # it may have died of the file
-    for path, error in strays.items():
-        stray = Backend.stray(path, error, {*found, *RESERVED})
+                strays[path] = error
+                worker = ending.enter_context(_started(side, settings))  # the old one may be dead
+    for path, why in strays.items():
+        stray = Backend.stray(path, why, {*found, *RESERVED})
         found[stray.name] = stray
     return found
 

@@ -15,7 +15,7 @@ from tests.support import CPU, GOOD_MACHINE
 
 CHECKS = [
     "load", "other processes", "CPU steal", "CPU quota", "environment", "hypervisor",
-    "CPU governor", "CPU boost", "CPU throttling", "SMT", "memory", "huge pages", "allocator", "threads, numpy",
+    "CPU governor", "CPU boost", "CPU throttling", "SMT", "CPU cores", "memory", "huge pages", "allocator", "threads, numpy",
     "threads, torch", "kernels, numpy", "clock source", "clock",
 ]  # fmt: skip
 
