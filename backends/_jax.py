@@ -31,6 +31,9 @@ class JaxDevice(TrainStep):
         kind, _, index = device.partition(":")
         self.device = (jax.devices("cpu") if kind == "cpu" else _gpus())[int(index or 0)]
 
+    def is_compiled(self) -> bool:
+        return not jax.config.jax_disable_jit
+
     def place(self, array: np.ndarray) -> jax.Array:
         """A copy on the device."""
         return jax.device_put(np.array(array, "float32"), self.device)

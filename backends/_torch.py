@@ -8,6 +8,12 @@ import torch
 from backends.api import Problem, State, TrainStep, weights_dtype
 
 
+def compiles() -> bool:
+    """Whether `torch.compile` compiles, and does not return functions as they are: it can be
+    switched off by variables, such as TORCHDYNAMO_DISABLE, and by settings of the process."""
+    return torch.compile(torch.compiler.is_compiling, backend="eager")()
+
+
 class TorchDevice(TrainStep):
     """A step on a device of torch, in the dtype that `placed` names."""
 

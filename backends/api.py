@@ -131,6 +131,11 @@ class TrainStep(ABC):
         """Floating-point operations and bytes of a step, by a control that measures a peak."""
         return 0, 0
 
+    def is_compiled(self) -> bool:
+        """False where a compiler should have made the step and was switched off: such a step is
+        wrong, since its times are those of another way. Asked after the first step."""
+        return True
+
     def synchronize(self) -> None:  # noqa: B027  # right for a step that is done on return
         """Waits for all queued work; only the harness calls it."""
 

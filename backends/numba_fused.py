@@ -11,7 +11,7 @@ import numpy as np
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils, config
-from numba.extending import intrinsic
+from numba.extending import intrinsic, is_jitted
 
 from backends.api import Problem, State, TrainStep
 
@@ -46,6 +46,9 @@ class NumbaFused(TrainStep):
         data, weights = (self.x, self.x_t, self.y_t), (self.w1_t, self.w2)
         buffers = (self.h_relu, self.error, self.error_t, self.grad_h)
         return whole_step(self.threads, self.shape, data, weights, buffers, self.twice_rate)
+
+    def is_compiled(self) -> bool:
+        return is_jitted(whole_step)
 
     def counts(self) -> dict[str, int]:
         return {"operators": 1}

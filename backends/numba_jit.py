@@ -5,6 +5,7 @@ The four products call BLAS, SciPy's; the compiled code must never call back int
 
 import numba
 import numpy as np
+from numba.extending import is_jitted
 
 from backends.api import Problem
 from backends.numpy_manual import NumpyManual
@@ -20,6 +21,9 @@ class NumbaJit(NumpyManual):
 
     def step(self) -> float:
         return whole_step(self.x, self.y, self.w1, self.w2, self.rate)
+
+    def is_compiled(self) -> bool:
+        return is_jitted(whole_step)
 
     def counts(self) -> dict[str, int]:
         return {"operators": 1}

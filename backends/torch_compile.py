@@ -6,7 +6,7 @@ The compiled function must never fall back to eager code: `fullgraph=True` raise
 import torch
 from torch.func import grad_and_value
 
-from backends._torch import TorchStep
+from backends._torch import TorchStep, compiles
 from backends.api import Problem
 from backends.torch_func import loss_of
 
@@ -22,6 +22,9 @@ class TorchCompile(TorchStep):
 
     def step(self) -> torch.Tensor:
         return self.compiled(self.w1, self.w2, self.x, self.y, self.learning_rate)
+
+    def is_compiled(self) -> bool:
+        return compiles()
 
 
 def whole_step(w1: torch.Tensor, w2: torch.Tensor, x: torch.Tensor, y: torch.Tensor, learning_rate: float) -> torch.Tensor:

@@ -42,6 +42,9 @@ class TritonFused(TorchStep):
             )
         return self.loss
 
+    def is_compiled(self) -> bool:
+        return isinstance(hidden_layer, triton.JITFunction)  # not TRITON_INTERPRET
+
 
 ROWS, UNITS, DEPTH = (tl.constexpr(size) for size in (16, 16, 64))
 """`hidden_layer` computes tiles of ROWS samples and UNITS hidden units, DEPTH inputs at a time."""

@@ -89,8 +89,16 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _path(text: str) -> Path:
+    """Raises `ValueError` where nobody knows the home folder that `~` stands for."""
+    path = os.path.expanduser(text)
+    if path.startswith("~"):
+        raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")
+    return Path(path)
+
+
 def _paths(text: str) -> tuple[Path, ...]:
-    paths = tuple(Path(part).expanduser() for part in text.split(os.pathsep) if part)
+    paths = tuple(_path(part) for part in text.split(os.pathsep) if part)
     for path in paths:
         if not path.is_dir():
             raise ValueError(f"folders of backends separated by {os.pathsep!r}; {str(path)!r} is not a folder")
@@ -98,7 +106,7 @@ def _paths(text: str) -> tuple[Path, ...]:
 
 
 def _pythons(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = [tuple(part.strip() for part in pair.partition("=")[::2]) for pair in text.split(",") if text]
+    pairs = [tuple(part.strip() for part in pair.partition("=")[::2]) for pair in re.split(r",(?=[^,/]*=)", text) if text]
     labels = {label for label, path in pairs if path and re.fullmatch(r"[A-Za-z0-9._-]+", label)}
     if pairs and not len(pairs) == len(labels) > 1:
         raise ValueError(
@@ -127,7 +135,7 @@ class Settings:
         "seed", names, "names, a library such as `torch`, `seed` for the first five ways, or `all`"
     )
     dtypes: tuple[str, ...] = _setting("float32", names, ", ".join(f"`{dtype}`" for dtype in DTYPES))
-    problem: Path = _setting("backends", Path, "the folder of a problem and its backends")  # noqa: RUF009
+    problem: Path = _setting("backends", _path, "the folder of a problem and its backends")  # noqa: RUF009
     shapes: tuple[str, ...] = _setting(
         "", _names_or_none, "sizes of the problem, such as `64x1000x100x10,256x1000x100x10`; its own by default"
     )
@@ -145,7 +153,7 @@ class Settings:
     pythons: tuple[tuple[str, str], ...] = _setting(
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
     )
-    results: Path = _setting("results", Path, "where runs are written")  # noqa: RUF009  # a dataclass field
+    results: Path = _setting("results", _path, "where runs are written")  # noqa: RUF009  # a dataclass field
     node: str = _setting("", _node, "names this machine among others of its model, in the names of runs; `bench fleet` sets it")
     timeout: float = _setting("120", above_0("seconds"), "seconds after which a silent worker counts as hung")
 
@@ -154,8 +162,7 @@ class Settings:
         """A relative name is looked up here, then in the checkout."""
         if self.problem == Path("backends"):
             return BACKENDS
-        here = self.problem.expanduser()
-        return (here if here.is_dir() else ROOT / here).resolve()
+        return (self.problem if self.problem.is_dir() else ROOT / self.problem).resolve()
 
     @classmethod
     def variables(cls) -> dict[str, Field[Any]]:

@@ -29,7 +29,7 @@ COLUMNS = [
 ]  # fmt: skip
 SETTINGS = {
     "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
-    "kernels": "the choice of kernels", "allocator": "the allocator", "steps_per_round": "the steps a round",
+    "kernels": "what changes how libraries compute", "allocator": "the allocator", "steps_per_round": "the steps a round",
     "rounds": "the number of rounds",
 }  # fmt: skip
 PROVISIONAL = (

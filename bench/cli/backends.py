@@ -40,7 +40,7 @@ def train(arguments: argparse.Namespace) -> int:
     from bench.problem import Definition
 
     settings = Settings.from_env()
-    paths = discovery.find([settings.problem_folder, *settings.path])
+    paths = discovery.find([settings.problem_folder, *settings.path], {})
     place = arguments.device, arguments.dtype
     build = discovery.runnable(arguments.backend, *place, paths, "train")
     definition = Definition.load(settings.problem_folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def compare(arguments: argparse.Namespace) -> int:
     codes: list[int] = []
     for head in (arguments.head, *arguments.more):
         try:
-            versus = comparison.of_files(arguments.base.split(","), head.split(","), results, arguments.margin)
+            sides = (_paths(arguments.base), _paths(head))
+            versus = comparison.of_files(*sides, results, arguments.margin)
         except UsageError as error:
             print(f"bench: {error}", file=sys.stderr)
             codes.append(ExitCode.USAGE)
@@ -80,3 +82,14 @@ def compare(arguments: argparse.Namespace) -> int:
             stopped = gates.stopped(versus.slower(arguments.fail_on), "name")
             gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts)
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
+
+
+def _paths(text: str) -> list[str]:
+    """Paths joined by commas; a comma may be a part of one that exists."""
+    parts, paths = text.split(","), []
+    while parts:
+        joined = (",".join(parts[:count]) for count in range(len(parts), 0, -1))
+        path = next((path for path in joined if os.path.exists(path)), parts[0])
+        paths.append(path)
+        del parts[: path.count(",") + 1]
+    return paths

@@ -12,6 +12,7 @@ from itertools import pairwise
 from statistics import median
 
 from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine import resources
 from bench.machine.files import Machine
 from bench.units import seconds
 
@@ -74,6 +75,15 @@ def smt(machine: Machine) -> Finding:
         value = f"{len(shared)} of {len(set(siblings))} cores have several threads; a neighbour on one halves a worker's speed"
         return bad(what, value, f"echo off | sudo tee {CPU}/smt/control")
     return ok(what, "one thread a core")
+
+
+def cores(machine: Machine) -> Finding:
+    """Not bad, since workers avoid the slower ones, but which cores were timed has to be known."""
+    found = resources.cores(machine)
+    speeds = [resources.capacity(core[0], machine) for core in found]
+    fast = speeds.count(max(speeds))
+    kinds = "all alike" if fast == len(found) else f"{fast} of {len(found)} are performance cores"
+    return ok("CPU cores", f"{kinds}; workers run on the last one, CPU {found[-1][0]}")
 
 
 def hypervisor(machine: Machine) -> Finding:

@@ -17,7 +17,7 @@ from bench.schema.records import UNREAD
 from bench.settings import Settings
 
 STYLES = {"ok": "green", "bad": "bold red", "unknown": "yellow"}
-INSTANT = (system.load, system.quota, cpu.governor, cpu.throttling)
+INSTANT = (system.load, system.quota, system.environment, cpu.governor, cpu.throttling)
 """The checks that take no time worth speaking of and matter most: made before every run."""
 
 
@@ -32,11 +32,13 @@ def examine(settings: Settings, machine: Machine | None = None) -> list[Finding]
         system.neighbours(machine, sample),
         system.steal(machine, sample),
         system.quota(machine),
+        system.environment(machine),
         cpu.hypervisor(machine),
         cpu.governor(machine),
         cpu.boost(machine),
         cpu.throttling(machine),
         cpu.smt(machine),
+        cpu.cores(machine),
         system.memory(machine, sample, resources.available_memory()),
         system.huge_pages(machine),
         worker.allocator(answers["numpy"], settings.allocator),

@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 
 from bench.doctor.finding import Finding, bad, ok, unknown
+from bench.machine.environment import kernel_choices
 from bench.machine.files import Machine
 from bench.machine.resources import CGROUPS, cpu_quotas
 
@@ -52,6 +53,15 @@ def quota(machine: Machine) -> Finding:
         advice = "grant whole CPUs (docker: --cpuset-cpus) instead of a share of time (--cpus)"
         return bad(what, f"{least:g} CPUs for the {cpus} that may be used: when spent, steps stand still", advice)
     return ok(what, "none" if least == float("inf") else f"{least:g} CPUs, as many as may be used")
+
+
+def environment(machine: Machine) -> Finding:
+    what = "environment"
+    if found := kernel_choices(machine):
+        value = ", ".join(f"{name}={text}" for name, text in found.items())
+        advice = "undo what you did not mean to set, for it changes how libraries compute"
+        return bad(what, value, advice)
+    return ok(what, "nothing set that changes how libraries compute")
 
 
 def load(machine: Machine) -> Finding:

@@ -11,26 +11,28 @@ from importlib import metadata
 
 import psutil
 
-from bench.machine import git, gpu, resources
+from bench.machine import git, gpu, resources, variables
 from bench.machine.files import Machine
 from bench.schema.records import Load, MachineFacts
 
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
 
-KERNEL_CHOICES = (
-    "OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR", "ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY",
-    "NPY_DISABLE_CPU_FEATURES", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES",
-)  # fmt: skip
-"""Variables that tell a library which kernels to use. Workers inherit them, so a result cannot be read without them."""
+NO_RANDOMIZE = 0x0040000
+"""ADDR_NO_RANDOMIZE of <linux/personality.h>."""
 
 
 def cpu_model(machine: Machine | None = None) -> str:
-    """The processor's model; where a hypervisor hides it, the vendor's family and model numbers are added."""
+    """The processor's model, with the vendor's numbers where a hypervisor hides it and on ARM, which
+    gives no name."""
     text = (machine or Machine()).read("/proc/cpuinfo") or ""
     facts = dict(re.findall(r"^(\S[^\t]*)\t*: (.*)$", text.partition("\n\n")[0], re.M))
-    name = facts.get("model name") or platform.processor() or platform.machine()
+    names = map(facts.get, ("model name", "Model Name", "cpu", "uarch"))
+    name = next(filter(None, names), platform.processor() or platform.machine())
     if not re.search(r"\d", name) and "cpu family" in facts:
         name += f" family {facts['cpu family']} model {facts['model']}"
+    if makers := re.findall(r"^CPU implementer\t*: 0x(\w+)$", text, re.M):
+        parts = dict.fromkeys(re.findall(r"^CPU part\t*: 0x(\w+)$", text, re.M))
+        name += f" implementer {makers[0]} part {' '.join(parts)}"
     return " ".join(name.replace("(R)", "").replace("(TM)", "").split())
 
 
@@ -57,10 +59,25 @@ def facts() -> MachineFacts:
         "python_build": sys.version,
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
         "commit": git.commit(),
-        "kernel_choices": {name: os.environ[name] for name in KERNEL_CHOICES if name in os.environ},
+        "kernel_choices": kernel_choices(),
         "load_average": busy["load_average"],
         "steal_seconds": busy["steal_seconds"],
     }
+
+
+def kernel_choices(machine: Machine | None = None) -> dict[str, str]:
+    """What workers inherit and what changes how they compute: variables, priority, scheduler, and
+    addresses that are not random."""
+    machine, policy = machine or Machine(), os.sched_getscheduler(0)
+    policies = {getattr(os, name): name for name in dir(os) if name.startswith("SCHED_")}
+    fixed = int(machine.read("/proc/self/personality") or "0", 16) & NO_RANDOMIZE
+    everywhere = machine.read("/proc/sys/kernel/randomize_va_space") == "0"
+    process = {
+        "nice": str(os.getpriority(os.PRIO_PROCESS, 0) or ""),
+        "scheduler": policies.get(policy, str(policy)) if policy != os.SCHED_OTHER else "",
+        "address_randomization": "off" if fixed or everywhere else "",
+    }
+    return variables.recorded() | {name: text for name, text in process.items() if text}
 
 
 def load() -> Load:

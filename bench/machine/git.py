@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
 from bench.paths import ROOT
+
+KEPT = ("GIT_CONFIG", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH")
+"""Variables of git that say how it works. The others, such as GIT_DIR in a hook, name a repository."""
 
 
 class GitError(Exception):
@@ -17,9 +21,13 @@ class NotStarted(GitError):
 
 
 def ask(checkout: Path, *arguments: str) -> bytes:
-    """What git prints. Raises `GitError`."""
+    """What git prints of the repository in which this folder lies. Raises `GitError`."""
+    env = dict(os.environ)
+    for name in os.environ:
+        if name.startswith("GIT_") and not name.startswith(KEPT):
+            del env[name]
     try:
-        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True)
+        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, env=env)
     except OSError as error:
         raise NotStarted(error.strerror) from None
     if done.returncode:
@@ -28,10 +36,15 @@ def ask(checkout: Path, *arguments: str) -> bytes:
 
 
 def commit(checkout: Path = ROOT, *paths: str) -> str | None:
-    """The commit of a checkout, by default of this code's; `+dirty` if files in `paths` differ."""
+    """The commit of a checkout, by default of this code's; `+dirty` if files in `paths` differ.
+
+    None where git does not track them, as of an installation inside another repository.
+    """
+    paths = paths or ("backends", "bench")
     try:
+        ask(checkout, "ls-files", "--error-unmatch", "--", *paths)
         head = ask(checkout, "rev-parse", "HEAD").decode().strip()
-        changes = ask(checkout, "status", "--porcelain", "--", *(paths or ("backends", "bench")))
+        changes = ask(checkout, "status", "--porcelain", "--", *paths)
     except GitError:
         return None
     return head + ("+dirty" if changes.strip() else "")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
+from uuid import uuid4
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def shown() -> Iterator[Callable[[], int]]:
     """Shows other runs on this machine that this one measures, and yields a function that counts the others."""
     folder = Path(tempfile.gettempdir()) / f"stepbench-{os.getuid()}"
     folder.mkdir(exist_ok=True)
-    mine = folder / str(os.getpid())
+    mine = folder / uuid4().hex  # process ids repeat in containers that share the folder
     with _held(mine):
 
         def others() -> int:

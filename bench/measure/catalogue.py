@@ -13,11 +13,11 @@ from typing import Any
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
-from bench.measure.environ import worker_environment
+from bench.machine.variables import is_kept
 from bench.measure.executor import WorkerSpec
 from bench.measure.process import Died, Process
 from bench.paths import CONTROLS
-from bench.plan.discovery import find
+from bench.plan.discovery import RESERVED, find
 from bench.plan.sides import Backend, Side, chosen
 from bench.schema.records import SideFacts
 from bench.settings import Settings
@@ -34,7 +34,7 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     """
     sides = sides or chosen(settings)
     for side in sides:
-        _check_variables(side, settings)
+        _check_variables(side)
     with ExitStack() as ending:
         asked = []
         for side in sides:
@@ -49,11 +49,11 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     return described, devices
 
 
-def _check_variables(side: Side, settings: Settings) -> None:
+def _check_variables(side: Side) -> None:
     for name in side.variables:
-        if worker_environment(1, settings.allocator, {name: "kept"}).get(name) != "kept":
+        if not is_kept(name):
             raise UsageError(
-                f"{name}={side.variables[name]} (side {side.label}): every run sets {name} itself, alike for all sides; "
+                f"{name}={side.variables[name]} (side {side.label}): every run sets or removes {name}, alike for all sides; "
                 "name a variable that libraries read, or give the run a setting of docs/settings.md."
             )
 
@@ -79,9 +79,23 @@ def _about(side: Side, worker: Process) -> SideFacts:
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
-    folders = (side.problem or settings.problem_folder, CONTROLS, *settings.path)
-    paths = find([folder.resolve() for folder in folders])
-    return {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
+    own = [(side.problem or settings.problem_folder).resolve(), CONTROLS.resolve()]
+    paths, strays = find(own), dict[Path, UsageError]()
+    found = {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
+    further = find([*own, *settings.path], strays)
+    with ExitStack() as ending:
+        for name, path in further.items():
+            if name in found:
+                continue
+            try:
+                found[name] = describe(side, worker, path, devices, name)
+            except UsageError as error:
+                strays[path] = error
+                worker = ending.enter_context(_started(side, settings))  # the old one may be dead
+    for path, why in strays.items():
+        stray = Backend.stray(path, why, {*found, *RESERVED})
+        found[stray.name] = stray
+    return found
 
 
 def describe(

@@ -11,8 +11,8 @@ from typing import Any
 
 from bench.machine import resources
 from bench.machine.devices import kind_of
+from bench.machine.variables import worker_environment
 from bench.measure.asking import CaseFailed
-from bench.measure.environ import worker_environment
 from bench.measure.fork_server import ForkServer
 from bench.measure.process import Died, Process
 from bench.plan.cases import Plan

@@ -141,7 +141,8 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
 
 
 def _select(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
-    """The backends that `BENCH_BACKENDS` names, by name, kind, library or `all`."""
+    """The backends that `BENCH_BACKENDS` names, by name, kind, library or `all`; and stray files,
+    so that each has a row that says what it is."""
     names: dict[str, None] = {}
     for name in settings.backends:
         if name in backends:
@@ -154,6 +155,7 @@ def _select(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
             names |= {b.name: None for b in backends.values() if b.proven and name in b.libraries}
         else:
             raise unknown("backend", name, [*backends, "seed", "all"], "BENCH_BACKENDS")
+    names |= {backend.name: None for backend in backends.values() if backend.unusable}
     return [backends[name] for name in names]
 
 

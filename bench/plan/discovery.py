@@ -33,21 +33,29 @@ class MissingLibrary(Exception):
     """A backend needs a package that is not installed; `args[0]` is its name."""
 
 
-def find(folders: Iterable[Path]) -> dict[str, Path]:
+def find(folders: Iterable[Path], strays: dict[Path, UsageError] | None = None) -> dict[str, Path]:
     """Backend name → file, for every Python file in `folders` without a leading underscore, except
-    `NOT_BACKENDS`. One of `folders` may be a single file."""
+    `NOT_BACKENDS`. One of `folders` may be a single file.
+
+    Raises `UsageError` for a name that no backend can have, or puts the file into `strays`.
+    """
     found: dict[str, Path] = {}
     for folder in folders:
         for path in [folder.resolve()] if folder.is_file() else sorted(folder.resolve().glob("*.py")):
             if path.name.startswith("_") or path.name in NOT_BACKENDS:
                 continue
             if path.stem in found:
-                raise UsageError(f"{path}: a backend named {path.stem!r} is already in {found[path.stem]}; rename one.")
-            if path.stem in RESERVED:
-                raise UsageError(f"{path}: {path.stem!r} has a meaning of its own in settings or tables; rename the file.")
-            if not path.stem.isidentifier():
-                raise UsageError(f"{path}: a backend's file name must be a Python identifier; rename it.")
-            found[path.stem] = path
+                why = f"a backend named {path.stem!r} is already in {found[path.stem]}; rename one."
+            elif path.stem in RESERVED:
+                why = f"{path.stem!r} has a meaning of its own in settings or tables; rename the file."
+            elif not path.stem.isidentifier():
+                why = "a backend's file name must be a Python identifier; rename it."
+            else:
+                found[path.stem] = path
+                continue
+            if strays is None:
+                raise UsageError(f"{path}: {why}")
+            strays[path] = UsageError(f"{path}: {why}")
     return found
 
 

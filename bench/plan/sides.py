@@ -5,7 +5,9 @@ A run has one side without a label, or several that are visited in the same bloc
 
 from __future__ import annotations
 
+import re
 import sys
+from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -38,6 +40,8 @@ class Backend:
     idea: str = ""
     steps_per_call: int = 1
     least_threads: int = 1
+    unusable: str = ""
+    """Why a file in a folder of BENCH_PATH is no backend; it has a row all the same."""
 
     @classmethod
     def from_json(cls, facts: Any, path: Path, name: str = "") -> Backend:
@@ -60,6 +64,15 @@ class Backend:
         }
         return cls(name=name or path.stem, path=str(path), **plain)
 
+    @classmethod
+    def stray(cls, path: Path, error: UsageError, others: Container[str]) -> Backend:
+        """What stands for a file that is no backend, under a name that none of the others has."""
+        name = re.sub(r"\W", "_", path.stem)
+        while name in others:
+            name += "_"
+        why = str(error).replace(f"{path.parent}/", "").rstrip(".")
+        return cls(name, str(path), "", "", "rung", None, unusable=why)
+
     @property
     def proven(self) -> bool:
         """Whether it does a training step, which has to be proven."""
@@ -70,6 +83,8 @@ class Backend:
         if threads is not None and threads < self.least_threads and not self.missing:
             least = self.least_threads
             return f"needs {least} threads or more, not {threads}; set BENCH_THREADS={least}"
+        if self.unusable:
+            return f"cannot be used: {self.unusable}"
         if self.missing:
             return f"needs the library {self.missing}, which is not installed"
         if dtype not in self.dtypes:

@@ -137,7 +137,7 @@ class MachineFacts(Load):
     packages: dict[str, str]
     commit: str | None
     kernel_choices: dict[str, str]
-    """Environment variables that choose a library's kernels."""
+    """What changes how libraries compute: see `bench.machine.environment.kernel_choices`."""
     sides: NotRequired[dict[str, SideFacts]]
     """By label."""
 

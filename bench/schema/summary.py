@@ -102,7 +102,8 @@ COLUMNS = (
             only_ok=True, check="time"),
     Columns(
         ("kernels",),
-        "environment variables that choose a library's kernels, such as `OPENBLAS_CORETYPE=Haswell`, or `default`",
+        "environment variables and settings of processes that change how libraries compute, such as `OPENBLAS_CORETYPE=Haswell`"
+        " or `nice=10`, or `default`",
         "machine/environment", check="text",
     ),
     Columns(("bound_seconds_per_step",), "the least time that a step can take undisturbed, by what `bound_by` says",

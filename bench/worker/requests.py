@@ -58,7 +58,10 @@ class Requests:
         return self.settle()
 
     def open(self, case: dict[str, Any], problem: dict[str, Any], arrays: Arrays) -> Reply:
-        """Times construction and first step. Raises `Wrong` for other thread counts than asked."""
+        """Times construction and first step.
+
+        Raises `Wrong` for other thread counts than asked, and for a step that was not compiled.
+        """
         this = Case.from_json(case)
         given = gate.problem_from(arrays, problem)
         start = perf_counter()
@@ -66,6 +69,11 @@ class Requests:
         gate.fetch(step.step())
         step.synchronize()
         first_step_seconds = perf_counter() - start
+        if not step.is_compiled():
+            raise Wrong(
+                "is not compiled here, so its times would be those of another way: its compiler is "
+                "switched off; `python -m bench doctor` lists variables that do that"
+            )
         threads = isolation.thread_counts()
         asked = self.threads
         if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != asked]:

@@ -6,6 +6,7 @@ import torch
 from _torch import TorchStep
 from torch.func import grad_and_value
 
+from backends._torch import compiles
 from backends.api import Problem
 
 torch.compiler.config.recompile_limit = 64  # one version of `whole_step` for each shape and dtype
@@ -20,6 +21,9 @@ class TorchCompile(TorchStep):
     def step(self) -> torch.Tensor:
         state = self.weights, self.m, self.v, self.t
         return self.compiled(*state, self.x, self.y, *self.constants)
+
+    def is_compiled(self) -> bool:
+        return compiles()
 
 
 def whole_step(weights, m, v, t, x, y, learning_rate, beta1, beta2, epsilon) -> torch.Tensor:

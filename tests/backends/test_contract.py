@@ -2,6 +2,8 @@
 
 import inspect
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.schema.case import FIXED_WORK
 from tests.proving import prove
-from tests.support import a_problem
+from tests.support import EVERYTHING, a_problem, clean_environ
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
@@ -72,6 +74,31 @@ def test_the_loss_is_a_number_that_float_fetches(name):
     step = _runnable(name, "cpu", dtype)(a_problem(), "cpu", dtype)
     assert np.isfinite(float(step.step()))
     assert step.synchronize() is None
+
+
+STEPS_UNCOMPILED = """
+import sys
+from bench.plan import discovery
+from pathlib import Path
+from tests.support import a_problem
+step = discovery.load(Path(sys.argv[1]))(a_problem(), "cpu", "float32")
+step.step()
+sys.exit(10 + step.is_compiled())
+"""
+
+
+@pytest.mark.parametrize("value", ["1", "0"])
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [("torch_compile", "TORCHDYNAMO_DISABLE"), ("jax_jit", "JAX_DISABLE_JIT"), ("numba_jit", "NUMBA_DISABLE_JIT")],
+)  # fmt: skip
+def test_a_way_whose_compiler_is_switched_off_says_so(name, variable, value):
+    """Else its row would have the time of another way."""
+    _loaded(name)
+    command = [sys.executable, "-c", STEPS_UNCOMPILED, str(FILES[name])]
+    environ = clean_environ() | EVERYTHING | {variable: value}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True)
+    assert done.returncode == (10 if value == "1" else 11), done.stderr
 
 
 def test_no_backend_imports_the_harness():

@@ -72,6 +72,20 @@ def test_a_bad_value_is_one_sentence(name, text, says):
     assert "\n" not in str(caught.value)
 
 
+def test_a_home_folder_is_written_with_a_tilde_in_every_path(monkeypatch, tmp_path):
+    """Else results would go into a folder called `~`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "p").mkdir()
+    pythons = "a=~/p/python,b=~/x,y/python"
+    texts = {"BENCH_RESULTS": "~/r", "BENCH_PROBLEM": "~/p", "BENCH_PATH": "~/p", "BENCH_PYTHONS": pythons}
+    settings = Settings.from_env(texts)
+    assert settings.results == tmp_path / "r"
+    assert settings.problem_folder == settings.path[0] == tmp_path / "p"
+    assert settings.pythons == (("a", f"{tmp_path}/p/python"), ("b", f"{tmp_path}/x,y/python"))
+    with pytest.raises(UsageError, match="^BENCH_RESULTS=~nobody_here/r: expected a path; no home folder"):
+        Settings.from_env({"BENCH_RESULTS": "~nobody_here/r"})
+
+
 def test_the_page_documents_every_setting_with_its_default():
     rows = dict(re.findall(r"^\| `(BENCH_\w+)` \| `?(.*?)`? \|", PAGE, re.M))
     assert rows == {name: field.metadata["default"] or "none" for name, field in Settings.variables().items()}

@@ -8,6 +8,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyse.run import Run
+from bench.cli import showing
 from bench.paths import ROOT
 from bench.record import journal
 from bench.show import folder, generated
@@ -63,3 +64,12 @@ def test_show_as_markdown_says_what_is_doubtful(killed, capsys):
     assert f"**{INCOMPLETE}" in out
     assert "| base (incomplete) |" in out
     assert re.search(r"\n    (BENCH_[A-Z]+=\S+ )+python -m bench run\n", out)
+
+
+@pytest.mark.parametrize("folder", ["a", "a,b", "2026, again"])
+def test_a_comma_in_a_path_is_a_part_of_it(folder, tmp_path):
+    runs = [tmp_path / folder / name for name in "12"]
+    for run in runs:
+        run.mkdir(parents=True)
+    paths = [*map(str, runs), "absent", ""]
+    assert showing._paths(",".join(paths)) == paths

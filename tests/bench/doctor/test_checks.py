@@ -175,3 +175,17 @@ def test_the_probe_sees_what_the_allocator_setting_does():
     assert pinned["kernels"].keys() <= {"openblas", "mkl", "blis", "flexiblas"}
     says = "nothing_known raised ModuleNotFoundError: No module named 'nothing_known'"
     assert worker.ask("nothing_known", 1, Settings()) == says
+
+
+def test_what_changes_how_libraries_compute_is_listed(machine, monkeypatch):
+    monkeypatch.setattr(system, "kernel_choices", lambda _: {})
+    assert system.environment(machine({})).state == "ok"
+    monkeypatch.setattr(system, "kernel_choices", lambda _: {"NUMBA_DISABLE_JIT": "1", "nice": "5"})
+    found = system.environment(machine({}))
+    assert (found.state, found.value) == ("bad", "NUMBA_DISABLE_JIT=1, nice=5")
+
+
+def test_the_cores_of_a_hybrid_processor_are_named(machine):
+    assert cpu.cores(machine({})).value == "all alike; workers run on the last one, CPU 1"
+    found = cpu.cores(machine({"sys/devices/cpu_core/cpus": "0"}))
+    assert found.value == "1 of 2 are performance cores; workers run on the last one, CPU 0"

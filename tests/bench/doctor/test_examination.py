@@ -3,7 +3,7 @@
 import io
 
 from bench import __main__, session
-from bench.doctor import examination
+from bench.doctor import examination, system
 from bench.machine.files import Machine
 from bench.measure import conductor
 from bench.plan.cases import make_plan
@@ -14,13 +14,14 @@ from bench.show import grid
 from tests.support import CPU, GOOD_MACHINE
 
 CHECKS = [
-    "load", "other processes", "CPU steal", "CPU quota", "hypervisor", "CPU governor",
-    "CPU boost", "CPU throttling", "SMT", "memory", "huge pages", "allocator", "threads, numpy",
+    "load", "other processes", "CPU steal", "CPU quota", "environment", "hypervisor",
+    "CPU governor", "CPU boost", "CPU throttling", "SMT", "CPU cores", "memory", "huge pages", "allocator", "threads, numpy",
     "threads, torch", "kernels, numpy", "clock source", "clock",
 ]  # fmt: skip
 
 
-def test_before_a_run_only_what_is_bad_or_unknown_is_said(machine, tmp_path):
+def test_before_a_run_only_what_is_bad_or_unknown_is_said(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr(system, "kernel_choices", lambda _: {})
     assert examination.before_run(machine(GOOD_MACHINE)) == []
     bad = {"proc/loadavg": "9.00 1 1 1/80 999", f"{CPU}/cpu0/cpufreq/scaling_governor": "powersave"}
     assert examination.before_run(machine(GOOD_MACHINE | bad)) == [

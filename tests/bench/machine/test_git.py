@@ -10,8 +10,9 @@ from bench.machine import git
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout with one commit."""
-    (tmp_path / "bench").mkdir()
-    (tmp_path / "bench" / "a.py").write_text("1\n")
+    for name in ("bench", "backends"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.py").write_text("1\n")
     (tmp_path / "notes").write_text("1\n")
     for command in (["init", "-q"], ["add", "."], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "one"]):
         subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
@@ -36,3 +37,21 @@ def test_without_a_checkout_or_git_there_is_no_commit_but_a_reason(tmp_path, mon
     assert git.commit(tmp_path) is None
     with pytest.raises(git.NotStarted, match="^No such file or directory$"):
         git.ask(tmp_path, "status")
+
+
+def test_a_hook_of_another_repository_changes_nothing(checkout, tmp_path_factory, monkeypatch):
+    """git sets these for its hooks, and they would win over the folder that is asked about."""
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "init", "-q", str(other)], check=True)
+    own = git.commit(checkout)
+    for name, value in {"GIT_DIR": ".git", "GIT_WORK_TREE": ".", "GIT_INDEX_FILE": ".git/index"}.items():
+        monkeypatch.setenv(name, str(other / value))
+    assert git.commit(checkout) == own
+
+
+def test_an_installation_inside_another_repository_has_no_commit(checkout):
+    installed = checkout / "venv" / "site-packages"
+    for name in ("bench", "backends"):
+        (installed / name).mkdir(parents=True)
+        (installed / name / "a.py").touch()
+    assert git.commit(installed) is None

@@ -1,7 +1,9 @@
 """If these fail, two runs spoil each other's times and neither says so."""
 
 import fcntl
+import os
 import tempfile
+import threading
 from pathlib import Path
 
 from bench.machine import presence
@@ -33,3 +35,20 @@ def test_a_file_that_a_killed_run_left_is_no_run_and_is_removed(tmp_path, monkey
         left.touch()
         assert others() == 0
         assert not left.exists()
+
+
+def test_a_run_with_the_same_process_id_is_seen_and_not_waited_for(tmp_path, monkeypatch):
+    """In another container that shares the folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(os, "getpid", lambda: 7)
+    seen = []
+
+    def second():
+        with presence.shown() as others:
+            seen.append(others())
+
+    with presence.shown():
+        thread = threading.Thread(target=second, daemon=True)
+        thread.start()
+        thread.join(10)
+        assert seen == [1]

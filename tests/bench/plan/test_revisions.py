@@ -135,7 +135,7 @@ def test_no_side_has_its_own_of_what_a_run_sets(name):
     with against("HOME=/", SETTINGS, f"A=b,{name}=1") as sides, pytest.raises(UsageError) as caught:
         catalogue(SETTINGS, sides)
     assert str(caught.value).startswith(
-        f"{name}=1 (side {sides[1].label}): every run sets {name} itself, alike for all"
+        f"{name}=1 (side {sides[1].label}): every run sets or removes {name}, alike for all"
     )
 
 
