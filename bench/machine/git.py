@@ -19,7 +19,7 @@ class NotStarted(GitError):
 def ask(checkout: Path, *arguments: str) -> bytes:
     """What git prints. Raises `GitError`."""
     try:
-        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True)
+        done = subprocess.run(["git", "--no-optional-locks", "-C", str(checkout), *arguments], capture_output=True)
     except OSError as error:
         raise NotStarted(error.strerror) from None
     if done.returncode:
