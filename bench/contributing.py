@@ -35,7 +35,7 @@ from bench.show.findings import disturbed
 JOURNAL, TABLE, FACTS = FILES = (journal.NAME, "summary.csv", "environment.json")
 """Of an archive."""
 MAX_BYTES = 200_000_000
-"""Of an archive's files together; those of a run of all ways have 2 MB."""
+"""Of an archive, unpacked; that of a run of all ways has 2 MB."""
 PATH = re.compile(r"(?<![\w.:/+-])~?(?:/[\w.@+~-]+)+/?")
 NAMES = {"machine_name": r"[a-z0-9][a-z0-9+-]*", "run": r"\d{8}T\d{6}Z(-[a-z0-9]+)*"}
 """Of the folders that a run is filed in."""
@@ -47,17 +47,20 @@ BEST = 1.05
 
 def submit(story: journal.Story, output: Path | None) -> Path:
     """Writes a run's archive without names of hosts and paths. Raises `UsageError`, also for what `accept` would refuse."""
-    first, *records = map(_public, (story.header, *story.records))
-    settings: Mapping[str, Any] = story.header["settings"]
-    first["settings"] |= {"results": "results", "problem": _problem(settings["problem"])}
-    first["sources"] = story.header["sources"]  # known code, or the run is refused
+    header: Mapping[str, Any] = story.header
+    first, *records = map(_public, (header, *story.records))
+    problem = (ROOT / header["settings"].get("problem", "")).resolve()
+    if problem.is_relative_to(ROOT):
+        first["settings"]["problem"] = problem.relative_to(ROOT).as_posix()
+    first["settings"]["results"] = "results"
+    first["sources"] = header["sources"]  # known code, or the run is refused
     output = output or Path(f"{first['machine_name']}-{first['run']}.tar.gz")
     with TemporaryDirectory() as name:
         place = Path(name)
         lines = (json.dumps(record, separators=(",", ":")) + "\n" for record in (first, *records))
         (place / JOURNAL).write_text("".join(lines), encoding="utf-8")
         try:
-            folder.write(_checked(place))
+            _checked(place)
         except UsageError as error:
             raise UsageError(f"{story.path.parent}: would be refused: {error}") from None
         packed = io.BytesIO()
@@ -81,10 +84,9 @@ def accept(archive: Path, results: Path) -> tuple[Path, str]:
             run = _unpacked(archive, Path(name))
         except UsageError as error:
             raise UsageError(f"{archive}: refused: {str(error).replace(f'{name}/', '')}") from None
-        except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        except (OSError, EOFError, tarfile.TarError, zlib.error, csv.Error) as error:
             raise UsageError(f"{archive}: refused: it is damaged, or no archive of `submit`: {error}.") from None
-        header = run.story.header
-        target = results / header["machine_name"] / header["run"]
+        target = results / run.story.header["machine_name"] / run.story.header["run"]
         if target.exists():
             raise UsageError(f"{archive}: refused: {target} is there already.")
         try:
@@ -105,28 +107,23 @@ def _public(value: Any) -> Any:
     return [*map(_public, value)] if isinstance(value, list) else value
 
 
-def _problem(folder: str) -> str:
-    """A problem's folder as it lies in the checkout; of one elsewhere its name alone."""
-    path = (ROOT / folder).resolve()
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else path.name
-
-
 def _unpacked(archive: Path, place: Path) -> Run:
     """The run of an archive, checked, in a folder with the files that follow from its journal."""
+    with gzip.open(archive) as file:
+        packed = file.read(MAX_BYTES + 1)
+    if len(packed) > MAX_BYTES:
+        raise UsageError(f"it unpacks to more than {MAX_BYTES / 1e6:g} MB, which no run has.")
     given: dict[str, bytes] = {}
-    left = MAX_BYTES
-    with tarfile.open(archive, "r:gz") as members:
-        for member in members:  # one after the other, so that nothing larger than allowed is unpacked
-            left -= member.size
-            if member.name not in FILES or not member.isreg() or left < 0 or member.name in given:
-                raise UsageError(f"its member {member.name!r} is none of {', '.join(FILES)}, once each, or too large.")
-            file = members.extractfile(member)
-            given[member.name] = file.read() if file else b""
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as members:
+        for member in members:  # read, and never extracted to where they say
+            content = members.extractfile(member) if member.isreg() else None
+            if content is None or member.name not in FILES or member.name in given:
+                raise UsageError(f"its member {member.name!r} is no file of {', '.join(FILES)}, once each.")
+            given[member.name] = content.read()
     if len(given) < len(FILES):
         raise UsageError(f"it has no {next(name for name in FILES if name not in given)}; pack the run with `bench submit`.")
     (place / JOURNAL).write_bytes(given[JOURNAL])
     run = _checked(place)
-    folder.write(run)
     for name in (TABLE, FACTS):
         texts = (text.decode(errors="replace") for text in (given[name], (place / name).read_bytes()))
         theirs, ours = (csv.reader(text.splitlines()) for text in texts)
@@ -146,7 +143,7 @@ def _same(one: str, other: str) -> bool:
 
 
 def _checked(place: Path) -> Run:
-    """The run of a journal, if it is sound and every number in it is possible. Raises `UsageError`."""
+    """The run of a journal, its files written, if it is sound and its numbers are possible. Raises `UsageError`."""
     story = journal.read(place)
     header: Mapping[str, Any] = story.header
     for name, pattern in NAMES.items():
@@ -160,6 +157,7 @@ def _checked(place: Path) -> Run:
     _check_times(story)
     try:
         run = Run.of(story)
+        folder.write(run)
     except Exception as error:  # a journal can be valid record by record and make no sense
         raise UsageError(f"its journal makes no table: {type(error).__name__}: {error}.") from None
     if run.doubts:
@@ -183,18 +181,15 @@ def _check_times(story: journal.Story) -> None:
 
 def _add_up(visit: Visit, room: float) -> bool:
     calls, queued = visit["throughput_call_seconds"], visit["dispatch_seconds"]
-    sums = [(calls, queued), (visit["latency_call_seconds"], visit["latency_seconds"])]
-    whole = visit["throughput_seconds"], visit["latency_seconds"], visit["device_seconds"] or 0.0
-    return (
-        sum(whole[:2]) <= room
-        and (queued is None or queued <= whole[0] + GRAIN)
-        and all(not some or abs(sum(some) - (total or 0.0)) <= GRAIN * len(some) for some, total in sums)
-    )
+    throughput, latency = visit["throughput_seconds"], visit["latency_seconds"]
+    sums = [(calls, queued), (visit["latency_call_seconds"], latency)]
+    right = all(not some or abs(sum(some) - (total or 0.0)) <= GRAIN * len(some) for some, total in sums)
+    return right and throughput + latency <= room and (queued or 0.0) <= throughput + GRAIN
 
 
 def _check_sources(header: Mapping[str, Any]) -> None:
     """Every step is that of a commit from which this checkout descends, which the run says it has measured."""
-    commit, problem = header["machine"]["commit"] or "no commit", header["settings"]["problem"]
+    commit, problem = header["machine"]["commit"] or "no commit", str(header["settings"].get("problem"))
     places = [BACKENDS.name, CONTROLS.relative_to(ROOT).as_posix(), problem]
     try:
         if not re.fullmatch(r"[0-9a-f]{40}", commit) or not re.fullmatch(r"\w+(/\w+)*", problem):

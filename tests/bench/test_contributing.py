@@ -13,10 +13,12 @@ import pytest
 
 from bench import contributing
 from bench.__main__ import main
+from bench.analyse.run import Run
 from bench.errors import ExitCode, UsageError
 from bench.paths import BACKENDS, CONTROLS, ROOT
 from bench.plan.discovery import hash_of
 from bench.record import journal
+from bench.show import folder
 from tests.made import PROBLEM, a_case, story, write
 from tests.support import described
 
@@ -28,12 +30,12 @@ BASE = a_case("numpy_manual")["key"]
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
     """A checkout whose one commit has the ways and controls of this one."""
-    folder = tmp_path_factory.mktemp("project")
+    place = tmp_path_factory.mktemp("project")
     for source in (BACKENDS, CONTROLS):
-        shutil.copytree(source, folder / source.relative_to(ROOT), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(source, place / source.relative_to(ROOT), ignore=shutil.ignore_patterns("__pycache__"))
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):
-        subprocess.run([*GIT, *command], cwd=folder, check=True)
-    return folder
+        subprocess.run([*GIT, *command], cwd=place, check=True)
+    return place
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -46,7 +48,7 @@ def _in_it(project):
 
 def made(project, **changes):
     """A sound run of `numpy_manual`, its twin and the peak of arithmetic, which is ten times quicker."""
-    sources = {name: (folder / f"{name}.py").read_text() for name, folder in
+    sources = {name: (place / f"{name}.py").read_text() for name, place in
                {"numpy_manual": BACKENDS, "peak_arithmetic": CONTROLS}.items()}  # fmt: skip
     flops = PROBLEM.operations(PROBLEM.default)
     ways = {"numpy_manual": "numpy_manual", "twin": "numpy_manual", "peak_arithmetic": "peak_arithmetic"}
@@ -118,7 +120,7 @@ def test_no_host_owner_or_path_leaves_the_machine(project, tmp_path, monkeypatch
     reason = f'{host}: File "/home/alice/a-b/way.py" of ~/secret/x and {Path.home()}/y, at 1/s'
     run = made(project, extra=[failed | {"reason": reason}], doctor=[f"{host} has /opt/its/own.so"])
     target = tmp_path / "x.tar.gz"
-    monkeypatch.setattr(contributing, "_checked", contributing.Run.read)
+    monkeypatch.setattr(contributing, "_checked", lambda place: folder.write(Run.read(place)))
     contributing.submit(journal.read(write(run, tmp_path / "r")), target)
     with tarfile.open(target) as packed:
         files = {member.name: packed.extractfile(member).read().decode() for member in packed}
@@ -140,7 +142,7 @@ def edited(name, old, new):
     ("change", "said"),
     [
         (lambda files: {}, "it has no journal.jsonl; pack the run"),
-        (lambda files: files | {"../evil": b""}, "its member '../evil' is none of"),
+        (lambda files: files | {"../evil": b""}, "its member '../evil' is no file of"),
         (edited("summary.csv", b",ok,", b",wrong,"), "summary.csv:2: has 'wrong', but 'ok'"),
         (lambda files: files | {"summary.csv": files["summary.csv"] + b"x\n"}, "summary.csv:5: has 'x', but ''"),
         (edited("environment.json", b"a CPU", b"b CPU"), "environment.json:3: has"),
@@ -166,9 +168,9 @@ def test_an_archive_that_is_damaged_odd_or_large_is_refused(sound, tmp_path, mon
         link = tarfile.TarInfo(journal.NAME)
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         packed.addfile(link)
-    assert refusal(target, results).startswith("its member 'journal.jsonl' is none of")
+    assert refusal(target, results).startswith("its member 'journal.jsonl' is no file of")
     monkeypatch.setattr(contributing, "MAX_BYTES", 1000)
-    assert "too large" in refusal(archive(target, sound.items()), results)
+    assert "it unpacks to more than 0.001 MB" in refusal(archive(target, sound.items()), results)
 
 
 def header(**changes):
@@ -228,6 +230,7 @@ def quick(*names):
         (header(machine={"commit": "0" * 40}), f"it measured backends at {'0' * 40}, which is not in"),
         (header(machine={"commit": "HEAD+dirty"}), "it measured backends at HEAD+dirty, which is not in"),
         (header(settings={"problem": "--output=x"}), "it measured --output=x at"),
+        (lambda records: records[0]["settings"].pop("problem"), "it measured None at"),
         (header(settings={"problem": "nowhere"}), "it measured nowhere at"),
         (header(problem={"hash": "0123456789ab"}), "its problem is not that of backends at"),
         (header(machine={"sides": {"here": {}}}), "it has sides"),
@@ -241,7 +244,7 @@ def test_a_run_that_cannot_be_is_refused_by_both(change, said, sound, tmp_path):
     path = write(records, tmp_path / "r")
     target = archive(tmp_path / "a.tar.gz", (sound | {journal.NAME: path.read_bytes()}).items())
     assert refusal(target, tmp_path / "results").startswith(said)
-    if records[0]["settings"]["problem"] == "backends":
+    if records[0]["settings"].get("problem") == "backends":
         with pytest.raises(UsageError) as caught:
             contributing.submit(journal.read(path), tmp_path / "b.tar.gz")
         assert str(caught.value).startswith(f"{path.parent}: would be refused: {said[:20]}")
