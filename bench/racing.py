@@ -28,10 +28,25 @@ Verdicts = dict[str, tuple[str, Estimate, int]]
 
 
 def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: Console) -> ExitCode:
-    """At most so many runs, and no new one that would not end in time. Raises `UsageError`, as a run does.
+    """As `decide`; WRONG also if a row is SLOWER by the share `fail_on`."""
+    verdicts, number, code = decide(plan, runs, minutes, console)
+    if code == ExitCode.UNPROVEN:
+        return code
+    console.print(_ending(verdicts, number))
+    stopped: list[gates.Stopped] = []
+    for key, (verdict, estimate, _) in verdicts.items():
+        if verdict == SLOWER and fail_on is not None and math.expm1(estimate.mean) >= fail_on:
+            low, high = map(math.exp, estimate.interval())
+            stopped.append((Case.parse(key).name, math.exp(estimate.mean), low, high))
+    gates.failed(fail_on, stopped, console)
+    return ExitCode.WRONG if stopped else code
 
-    WRONG if a row is SLOWER by the share `fail_on`, or a step is wrong or fails, which ends it; UNPROVEN if the A/A control is
-    called different.
+
+def decide(plan: Plan, runs: int, minutes: float, console: Console) -> tuple[Verdicts, int, ExitCode]:
+    """At most so many runs, and no new one that would not end in time: verdicts on the later side, runs, exit code.
+
+    WRONG if a step is wrong or fails, which ends it; UNPROVEN if the A/A control is called different. Raises `UsageError`, as a
+    run does.
     """
     plan = replace(plan, settings=replace(plan.settings, processes=PROCESSES, blocks=BLOCKS))
     margin, first = plan.settings.margin, plan.sides[0].label
@@ -58,17 +73,10 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
         console.print(f"run {number} of {runs} at most: {_progress(verdicts)}")
         if apart := [verdict for verdict, *_ in controls.values() if verdict not in (UNDECIDED, EQUAL)]:
             console.print(f"UNPROVEN: the A/A control is {apart[0]} than its baseline; measure again.", style="bold red")
-            return ExitCode.UNPROVEN
+            return verdicts, number, ExitCode.UNPROVEN
         if code or (verdicts and all(verdict != UNDECIDED for verdict, *_ in verdicts.values())):
             break
-    console.print(_ending(verdicts, number))
-    stopped: list[gates.Stopped] = []
-    for key, (verdict, estimate, _) in verdicts.items():
-        if verdict == SLOWER and fail_on is not None and math.expm1(estimate.mean) >= fail_on:
-            low, high = map(math.exp, estimate.interval())
-            stopped.append((Case.parse(key).name, math.exp(estimate.mean), low, high))
-    gates.failed(fail_on, stopped, console)
-    return ExitCode.WRONG if stopped else code
+    return verdicts, number, code
 
 
 def _ending(verdicts: Verdicts, runs: int) -> str:

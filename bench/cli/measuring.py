@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ def add(parsers: Parsers) -> None:
     raced.add_argument("--runs", type=number(2), default=12, help="at most, for which the error is set aside beforehand; 12")
     raced.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if HEAD is SLOWER")
     settings_options(raced)
+    bisected = command(parsers, "bisect", bisect)
+    bisected.add_argument("good", nargs="?", metavar="GOOD", help=f"a git revision where the way was fast; {without}")
+    bisected.add_argument("bad", nargs="?", metavar="BAD", help="a later one where it is slow")
+    bisected.add_argument("--way", required=True, help="the way that became slower")
+    bisected.add_argument("--minutes", type=minutes, default=10.0, help="at most, of each step; 10")
+    bisected.add_argument("--runs", type=number(2), default=12, help="at most, of each step; 12")
+    settings_options(bisected)
     command(parsers, "doctor", doctor)
     graded = command(parsers, "grade", grade)
     graded.add_argument("path", nargs="+", type=Path, help="a file with one backend, or a folder of such files")
@@ -96,6 +104,25 @@ def race(arguments: argparse.Namespace) -> int:
         if not plan.cases:
             raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
         return raced(plan, arguments.runs, arguments.minutes, arguments.fail_on, grid.console())
+
+
+def bisect(arguments: argparse.Namespace) -> int:
+    """Finds the commit, or the interpreter of --pythons, since which a way is slower, and touches no checkout."""
+    from bench.bisecting import bisect as bisected
+    from bench.plan.revisions import against, between
+    from bench.plan.sides import chosen
+    from bench.show import grid
+
+    wanted = replace(settings(arguments), backends=(arguments.way,), baseline=arguments.way)
+    if (arguments.bad is None) != bool(wanted.pythons):
+        raise UsageError("bisect: needs GOOD and BAD, two git revisions, or else the interpreters of --pythons in order.")
+    console, limits = grid.console(), (arguments.runs, arguments.minutes)
+    if wanted.pythons:
+        known = {side.label: side for side in chosen(wanted)}
+        labels = dict.fromkeys(known, "")
+        return bisected(labels, lambda *pair: nullcontext([known[each] for each in pair]), wanted, *limits, console)
+    subjects = between(arguments.good, arguments.bad, wanted)
+    return bisected(subjects, lambda base, head: against(base, wanted, head), wanted, *limits, console)
 
 
 def grade(arguments: argparse.Namespace) -> int:

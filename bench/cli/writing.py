@@ -25,6 +25,11 @@ def add(parsers: Parsers) -> None:
     exported.add_argument("--format", required=True, choices=exporting.formats())
     exported.add_argument("-o", "--output", type=Path, help="a file; stdout by default")
     exported.add_argument("--controls", action="store_true", help="the twin and the other controls too")
+    submitted = command(parsers, "submit", submit)
+    submitted.add_argument("run", type=Path, help="a run's folder, or one above it: of several runs the latest")
+    submitted.add_argument("-o", "--output", type=Path, help="the file; MACHINE-RUN.tar.gz here by default")
+    accepted = command(parsers, "accept", accept)
+    accepted.add_argument("file", nargs="+", type=Path, help="an archive that `submit` wrote")
     command(parsers, "results", results)
 
 
@@ -80,6 +85,33 @@ def export(arguments: argparse.Namespace) -> int:
     sys.stderr.writelines(f"bench: {note}\n" for note in notes)
     exporting.write(text, arguments.output)
     return ExitCode.FINE
+
+
+def submit(arguments: argparse.Namespace) -> int:
+    """Packs a run, without host name and paths, for a pull request."""
+    from bench import contributing
+    from bench.record import frame
+    from bench.show import grid
+
+    target = contributing.submit(frame.latest(arguments.run), arguments.output)
+    grid.console().print(f"written: {target}", style="dim")
+    return ExitCode.FINE
+
+
+def accept(arguments: argparse.Namespace) -> int:
+    """Checks contributed runs and files each below results/<machine>/; exit code 2 if one is refused."""
+    from bench import contributing
+    from bench.show import grid
+
+    results, code = Settings.from_env().results, ExitCode.FINE
+    for file in arguments.file:
+        try:
+            target, disturbed = contributing.accept(file, results)
+            grid.console().print(f"{file}: accepted as {target}" + (f"; {disturbed}" if disturbed else ""), soft_wrap=True)
+        except UsageError as error:
+            print(f"bench: {error}", file=sys.stderr)
+            code = ExitCode.USAGE
+    return code
 
 
 def results(_: argparse.Namespace) -> int:

@@ -21,10 +21,12 @@ class Format:
 
     text: Callable[[pd.DataFrame], str]
     """Makes the file of the rows of `bench.analyse.summaries.summarise`, each with its case's path
-    as `id`."""
+    as `id`, and its run's `time` and `commit`."""
     every_row: bool = False
     """It takes rows without a number too."""
     one_value_per_name: bool = False
+    one_series: bool = False
+    """It takes the runs of one machine, and of these the cases that all have."""
 
     def export(
         self, name: str, stories: list[journal.Story], controls: bool
@@ -36,7 +38,14 @@ class Format:
             for story, table in zip(stories, tables, strict=True)
             for doubt in summaries.doubts(story, table)
         ]
-        named = [table.assign(id=[Case.parse(key).path for key in table.index]) for table in tables]
+        named = [
+            table.assign(
+                id=[Case.parse(key).path for key in table.index],
+                time=story.header["machine"]["time"],
+                commit=story.header["machine"]["commit"] or "",
+            )
+            for story, table in zip(stories, tables, strict=True)
+        ]
         table = pd.concat(named, ignore_index=True)
         if not controls:
             table = table[~table["kind"].map(is_control)]
@@ -54,6 +63,9 @@ class Format:
                 )
         if self.one_value_per_name:
             _check_names(table, name)
+        if self.one_series:
+            table, left_out = _of_all_runs(table, name)
+            notes += left_out
         return self.text(table), notes
 
 
@@ -76,3 +88,15 @@ def _check_names(rows: pd.DataFrame, format: str) -> None:
                 f"export: {name} is in the runs {' and '.join(same)}, and {format} takes one value "
                 "per name; name one run, or use --format csv."
             )
+
+
+def _of_all_runs(rows: pd.DataFrame, format: str) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of the cases that every run has, and what is left out."""
+    if len(machines := [*rows["machine"].unique()]) > 1:
+        known = " and ".join(machines)
+        raise UsageError(f"export: {format} takes one machine, not {known}; name one of them.")
+    everywhere = rows.groupby("id")["run"].transform("size") == rows["run"].nunique()
+    if not everywhere.any():
+        raise UsageError(f"export: no case has a number in every run, and {format} needs one; name runs of the same ways.")
+    names = rows.loc[~everywhere, "id"].unique()
+    return rows[everywhere], [f"{name} is left out: not every run has a number" for name in names]

@@ -27,7 +27,8 @@ def ask(checkout: Path, *arguments: str) -> bytes:
         if name.startswith("GIT_") and not name.startswith(KEPT):
             del env[name]
     try:
-        done = subprocess.run(["git", "-C", str(checkout), *arguments], capture_output=True, env=env)
+        command = ["git", "--no-optional-locks", "-C", str(checkout), *arguments]
+        done = subprocess.run(command, capture_output=True, env=env)
     except OSError as error:
         raise NotStarted(error.strerror) from None
     if done.returncode:

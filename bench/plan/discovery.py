@@ -113,7 +113,7 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         step = load(path)
     except MissingLibrary as missing:
         kind = _declared(facts["source"]).get("kind", api.TrainStep.kind)
-        return {**facts, "kind": kind, "missing": str(missing), "hash": _hash(facts["source"]), "libraries": [str(missing)]}
+        return {**facts, "kind": kind, "missing": str(missing), "hash": hash_of(facts["source"]), "libraries": [str(missing)]}
     sources = [inspect.getsource(module) for module in _modules(step)]
     owner = step_owner(step)
     if owner is not step:  # readers of the file want to see the step that it inherits
@@ -124,7 +124,7 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         "steps_per_call": step.steps_per_call,
         "least_threads": step.least_threads,
         "missing": None,
-        "hash": _hash(*sources),
+        "hash": hash_of(*sources),
         "dtypes": list(step.dtypes),
         "libraries": list(step.libraries),
         "versions": {name: _version(name) for name in step.libraries},
@@ -188,7 +188,8 @@ def _declared(source: str) -> dict[str, Any]:
     return literals
 
 
-def _hash(*sources: str) -> str:
+def hash_of(*sources: str) -> str:
+    """Tells texts of code from others."""
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
 
 

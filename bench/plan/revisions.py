@@ -1,4 +1,4 @@
-"""Makes two sides, for `python -m bench run --against`: of the problem's folder at revisions in git,
+"""Makes two sides, for `run --against`, `race` and `bisect`: of the problem's folder at revisions in git,
 as it lies here, and under variables that libraries read.
 
 Changes nothing in the checkout and leaves no file behind.
@@ -54,6 +54,23 @@ def against(
         yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
 
 
+def between(good: str, bad: str, settings: Settings) -> dict[str, str]:
+    """Commit → subject: `good`, and after it, oldest first, those on the way of first parents to
+    `bad` that change what a side takes from a revision. Raises `UsageError`."""
+    problem = settings.problem_folder
+    top, path = _place(bad, problem)
+    first, last = (_commit(revision, top) for revision in (good, bad))
+    if _git(bad, top, "merge-base", first, last).decode().strip() != first:
+        raise UsageError(f"bisect {good} {bad}: {bad} does not descend from {good}; name two that do, the faster one first.")
+    ours = [path, *(f":(exclude){path}/{file}" for file in SHARED)]
+    log = ("log", "--first-parent", "--reverse", "--format=%h%x09%s")
+    changes = _git(bad, top, *log, f"{first}..{last}", "--", *ours)
+    if not changes:
+        raise UsageError(f"bisect {good} {bad}: no commit between them changes {path}/; name others.")
+    lines = (_git(good, top, *log, "-1", first) + changes).decode(errors="replace").splitlines()
+    return dict(line.split("\t", 1) for line in lines)
+
+
 def _here(label: str, variables: dict[str, str], problem: Path) -> Side:
     commit = git.commit() if problem == BACKENDS else git.commit(problem, ".")
     return Side(label, variables=variables, facts={"commit": commit, "variables": variables})
@@ -68,11 +85,8 @@ def _side(revision: str, folder: Path, problem: Path) -> Side:
         words = re.search(f"(^|(?<=[-_])).{{1,{LONGEST}}}$", safe)
         variables = {name: value for name, _, value in pairs}
         return _here(words[0] if words else safe[-LONGEST:], variables, problem)
-    is_ours = problem == BACKENDS
-    top = ROOT if is_ours else _top(revision, problem)
-    path = BACKENDS.name if is_ours else problem.relative_to(top).as_posix()
-    named = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
-    commit = _git(revision, top, *named).decode().strip()
+    is_ours, (top, path) = problem == BACKENDS, _place(revision, problem)
+    commit = _commit(revision, top)
     archive = _git(revision, top, "archive", "--format=zip", commit, path)
     zipfile.ZipFile(io.BytesIO(archive)).extractall(folder)
     then = folder / path
@@ -87,9 +101,17 @@ def _side(revision: str, folder: Path, problem: Path) -> Side:
     return Side(label(revision, commit), folder=imported, problem=then, facts=facts)
 
 
-def _top(revision: str, problem: Path) -> Path:
-    """The repository that contains a problem's folder."""
-    return Path(_git(revision, problem, "rev-parse", "--show-toplevel").decode().rstrip("\n"))
+def _place(revision: str, problem: Path) -> tuple[Path, str]:
+    """The repository that contains a problem's folder, and the folder's path there."""
+    if problem == BACKENDS:
+        return ROOT, BACKENDS.name
+    found = _git(revision, problem, "rev-parse", "--show-toplevel").decode().rstrip("\n")
+    return Path(found), problem.relative_to(found).as_posix()
+
+
+def _commit(revision: str, repository: Path) -> str:
+    named = ("rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}")
+    return _git(revision, repository, *named).decode().strip()
 
 
 def label(revision: str, commit: str) -> str:
@@ -103,11 +125,11 @@ def _git(revision: str, repository: Path, *arguments: str) -> bytes:
         return git.ask(repository, *arguments)
     except git.NotStarted as error:
         raise UsageError(
-            f"--against={revision}: git cannot be started: {error}; install git."
+            f"revision {revision}: git cannot be started: {error}; install git."
         ) from None
     except git.GitError as error:
         reason = str(error).splitlines()[-1].removeprefix("fatal: ").rstrip(".")
         raise UsageError(
-            f"--against={revision}: git has no backends of that revision: {reason}; "
+            f"revision {revision}: git has no backends of that revision: {reason}; "
             "name a revision that holds them, and in a shallow checkout fetch it first."
         ) from None

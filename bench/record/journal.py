@@ -122,7 +122,7 @@ def ended(path: Path) -> bool:
 def _parsed(file: Path, number: int, line: str) -> Any:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("record"), str):
         raise _damaged(file, number, "not a journal record")

@@ -6,6 +6,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -30,9 +31,9 @@ NOT_RUN = {
     r"BENCH_DEVICES=cpu,cuda ": "needs a GPU",
     r"BENCH_BACKENDS=all ": "compiles for minutes",
     r"BENCH_THREADS=(1,)?2 |BENCH_SHAPES=64x1000x100x10,128": "measures torch for minutes",
-    r"bencher run|cat \"\$RUNNER_TEMP\"": "belongs to another tool",
-    r"python -m pip install|>-$": "installs",
-    r"python -m bench run --against origin/main --fail-on": "of two tiny runs one may be slower",
+    r"bencher run|gh pr comment": "belongs to another tool",
+    r"python -m bench bisect": "takes minutes; test_bisecting.py has one",
+    r".venv/bin/python -m bench submit|python -m bench accept": "needs a committed machine; test_contributing.py has both",
     r"python -m bench run$": "as in other pages, with a setting that YAML gives",
     r"(BENCH_PYTHONS=\S+ )?python -m bench race": "takes minutes; test_revisions.py has one",
     r"python -m bench fleet": "needs other machines; tests/bench/fleet has processes",
@@ -135,6 +136,66 @@ def test_what_a_page_shows_can_be_pasted(page, checkout):
         done = subprocess.run(["bash", "-c", pasted], timeout=120, **options)
         printed = f"{line}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
         assert done.returncode in CODES.get(line, (0,)), printed
+
+
+ACTION = (ROOT / ".github" / "actions" / "stepbench" / "action.yml").read_text()
+
+
+def _steps(values):
+    """The action's steps: the variables of each, with values for its expressions, and its script."""
+    for step in ACTION.split("    - name: ")[1:]:
+        head, script = step.split("      run: |\n")
+        text = re.sub(r"\$\{\{ (.*?) \}\}", lambda found: values[found[1]], head.partition("      env:\n")[2])
+        yield {name: value.strip('"') for name, value in re.findall(r"^ {8}(\w+): (.*)$", text, re.M)}, textwrap.dedent(script)
+
+
+def _act(checkout, **inputs):
+    """Runs the action as GitHub does; its exit code, outputs, and what it printed and summed up."""
+    light = str(ROOT / "tests" / "light")  # no library that takes seconds to load
+    values = {f"inputs.{name}": text for name, text in inputs.items()} | {"github.base_ref || 'main'": "main"}
+    files = {name: checkout / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
+    for variables, script in _steps(values):
+        environ = clean_environ() | {"BENCH_STEPS": "1", "BENCH_DEVICES": "cpu", "PYTHONPATH": light} | variables
+        environ |= {name: str(file) for name, file in files.items()}
+        command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
+        done = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True)
+        if done.returncode:
+            break
+    texts = {name: path.read_text() if path.exists() else "" for name, path in files.items()}
+    return done.returncode, texts["GITHUB_OUTPUT"], done.stdout + done.stderr, texts["GITHUB_STEP_SUMMARY"]
+
+
+def _install(folder, python):
+    """The environment that the action's first step finds up to date."""
+    _executable(folder / ".venv" / "bin" / "python", python)
+    (folder / ".venv" / ".ready").touch()
+
+
+def test_the_action_races_the_checkout_against_its_base(checkout):
+    _install(checkout, f'{shlex.quote(sys.executable)} "$@"')
+    code, output, printed, summary = _act(checkout, way="numpy_manual", margin="90%", minutes="0.01")
+    assert (code, output) == (0, "decided=\n"), printed
+    assert "Of 1 ways after 1 runs: 1 UNDECIDED (numpy_manual" in printed
+    assert "Of 1 ways after 1 runs" in summary
+
+
+@pytest.mark.parametrize(
+    ("ending", "code", "decided", "ends"),
+    [
+        ("Of 1 ways after 4 runs: 1 EQUAL (a +0.1 %).", 0, False, 0),
+        ("Of 2 ways after 4 runs: 1 SLOWER (a +4.1 %), 1 EQUAL (b +0.1 %).", 1, True, 1),
+        ("Of 1 ways after 4 runs: 1 FASTER (a -4.1 %).", 0, True, 0),
+        ("UNPROVEN: the A/A control is SLOWER than its baseline; measure again.", 3, False, 0),
+        ("bench: revision origin/main: git has no backends of that revision", 2, False, 2),
+    ],
+)
+def test_the_action_tells_only_what_is_decided(ending, code, decided, ends, tmp_path):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    _install(tmp_path, f"sh -c {shlex.quote(f'echo {shlex.quote(ending)}; exit {code}')}")
+    ended, output, printed, summary = _act(tmp_path, way="a", margin="3%", minutes="1")
+    assert (ended, output) == (ends, f"decided={ending if decided else ''}\n"), printed
+    assert ending in summary
 
 
 def test_what_is_not_executed_still_stands_in_a_page():

@@ -13,7 +13,7 @@ from bench.__main__ import main
 from bench.analyse import summaries
 from bench.errors import ExitCode, UsageError
 from bench.schema.summary import SUMMARY
-from tests.made import story, write
+from tests.made import a_case, story, write
 
 WRONG = {
     "record": "failure", "pass": 0, "case": "slow", "status": "wrong",
@@ -87,6 +87,29 @@ def test_csv_has_every_row_of_every_run_with_its_machine_and_run_first(rows):
     assert [read[4][name] for name in names] == ["wrong", WRONG["reason"], ""]
 
 
+def test_otava_reads_a_series_of_numbers_and_attributes(rows):
+    """As CsvImporter.fetch_data in otava/importer.py does: no metric may be empty, no column called branch."""
+    days = {"second": "2026-01-03T00:00:00+00:00", "first": "2026-01-02T23:00:00+00:00"}
+    runs = [measured(run, machine={"time": day, "commit": run[0]}) for run, day in days.items()]
+    text, notes = exported("otava", *runs)
+    read = list(csv.DictReader(io.StringIO(text)))
+    assert ([*read[0]], notes) == (["time", "run", "commit", BASE, SLOW], [])
+    assert [(row["time"], row["run"], row["commit"]) for row in read] == [
+        (days[run], run, run[0]) for run in ("first", "second")
+    ]
+    assert [float(row[SLOW]) for row in read] == [rows.loc["slow", "seconds_per_step"]] * 2
+    text, notes = exported("otava", *runs, measured("third", extra=[WRONG]))
+    assert notes == [f"third: {SLOW} is left out: {LOST}", f"{SLOW} is left out: not every run has a number"]
+    assert text.splitlines()[0] == f"time,run,commit,{BASE}"
+    with pytest.raises(UsageError, match="export: otava takes one machine, not m and n; name one of them."):
+        exported("otava", *runs, measured("third", machine_name="n"))
+    with pytest.raises(UsageError, match="export: no case has a number in every run, and otava needs one; name "):
+        exported("otava", measured(), measured("q", cases=[a_case("other", baseline=None)]))
+    single = measured(singly=True)
+    (row,) = csv.DictReader(io.StringIO(exported("otava", single)[0]))
+    assert float(row[SLOW]) == summaries.summarise(single).set_index("backend").loc["slow", "undisturbed_seconds_per_step"]
+
+
 @pytest.mark.parametrize("format", ONE_VALUE)
 def test_only_rows_that_are_ok_have_numbers_and_names_are_not_used_twice(format):
     text, notes = exported(format, measured(extra=[WRONG]))
@@ -122,7 +145,7 @@ def test_a_new_format_is_one_file(tmp_path, monkeypatch, capsys):
     assert capsys.readouterr().out.splitlines() == [BASE, SLOW]
     with pytest.raises(SystemExit):
         main(["export", "--help"])
-    known = "{bencher,csv,github-action-benchmark,names-only}"
+    known = "{bencher,csv,github-action-benchmark,otava,names-only}"
     assert known in "".join(capsys.readouterr().out.split())
 
 

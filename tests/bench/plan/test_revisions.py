@@ -146,10 +146,10 @@ def test_what_cannot_be_had_is_one_sentence(repository, monkeypatch):
         return str(caught.value)
 
     assert (
-        "--against=nowhere: git has no backends of that revision: Needed a single revision; name"
+        "revision nowhere: git has no backends of that revision: Needed a single revision; name"
         in said("nowhere")
     )
-    assert "--against=--all: git has no" in said("--all")
+    assert "revision --all: git has no" in said("--all")
     assert "BENCH_PYTHONS and --against" in said(
         "HEAD", replace(SETTINGS, pythons=(("a", "x"), ("b", "y")))
     )
@@ -162,7 +162,7 @@ def test_what_cannot_be_had_is_one_sentence(repository, monkeypatch):
     monkeypatch.setattr(module, "ROOT", repository.parent)
     assert "not a git repository" in said("HEAD")
     monkeypatch.setenv("PATH", "")
-    assert "--against=HEAD: git cannot be started" in said("HEAD")
+    assert "revision HEAD: git cannot be started" in said("HEAD")
 
 
 @NEEDS_GIT
@@ -189,7 +189,7 @@ def test_a_run_against_a_revision(bench, environ):
     assert sides["here"]["commit"].removesuffix("+dirty") == sides["HEAD"]["commit"]
     refused = bench("run", "--against", "no-such-revision")
     assert refused.returncode == 2
-    assert refused.stderr.startswith("bench: --against=no-such-revision: git has no")
+    assert refused.stderr.startswith("bench: revision no-such-revision: git has no")
     assert len(refused.stderr.splitlines()) == 1
 
 

@@ -1,0 +1,223 @@
+"""Packs a run for a pull request, and takes it in: what does not follow from its journal or from known code is refused.
+
+Only numbers that contradict each other, the code or the machine's own peaks are found out, not a consistent invention.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import itertools
+import json
+import math
+import re
+import shutil
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePath
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from bench.analyse.run import Run
+from bench.errors import UsageError
+from bench.fleet.private import without_names
+from bench.machine import git
+from bench.paths import BACKENDS, CONTROLS, ROOT
+from bench.plan.discovery import hash_of
+from bench.record import journal
+from bench.schema.records import Visit
+from bench.show import folder
+from bench.show.findings import disturbed
+
+JOURNAL, TABLE, FACTS = FILES = (journal.NAME, "summary.csv", "environment.json")
+"""Of an archive."""
+MAX_BYTES = 200_000_000
+"""Of an archive, unpacked; that of a run of all ways has 2 MB."""
+PATH = re.compile(r"(?<![\w.:/+-])~?(?:/[\w.@+~-]+)+/?")
+NAMES = {"machine_name": r"[a-z0-9][a-z0-9+-]*", "run": r"\d{8}T\d{6}Z(-[a-z0-9]+)*"}
+"""Of the folders that a run is filed in."""
+GRAIN = 1e-9
+"""Seconds to which the journal rounds the time of a call."""
+BEST = 1.05
+"""The share of the bound that a step may reach; more would be quicker than the machine's peak, which has noise too."""
+
+
+def submit(story: journal.Story, output: Path | None) -> Path:
+    """Writes a run's archive without names of hosts and paths. Raises `UsageError`, also for what `accept` would refuse."""
+    header: Mapping[str, Any] = story.header
+    first, *records = map(_public, (header, *story.records))
+    problem = (ROOT / header["settings"].get("problem", "")).resolve()
+    if problem.is_relative_to(ROOT):
+        first["settings"]["problem"] = problem.relative_to(ROOT).as_posix()
+    first["settings"]["results"] = "results"
+    first["sources"] = header["sources"]  # known code, or the run is refused
+    output = output or Path(f"{first['machine_name']}-{first['run']}.tar.gz")
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        lines = (json.dumps(record, separators=(",", ":")) + "\n" for record in (first, *records))
+        (place / JOURNAL).write_text("".join(lines), encoding="utf-8")
+        try:
+            _checked(place)
+        except UsageError as error:
+            raise UsageError(f"{story.path.parent}: would be refused: {error}") from None
+        packed = io.BytesIO()
+        with gzip.GzipFile("", "wb", fileobj=packed, mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
+            for each in FILES:
+                member = tarfile.TarInfo(each)  # without owner and time
+                member.size = (place / each).stat().st_size
+                with (place / each).open("rb") as content:
+                    archive.addfile(member, content)
+    try:
+        output.write_bytes(packed.getvalue())
+    except OSError as error:
+        raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another file.") from None
+    return output
+
+
+def accept(archive: Path, results: Path) -> tuple[Path, str]:
+    """Checks an archive and files its run: the run's folder, and what disturbed it. Raises `UsageError`."""
+    with TemporaryDirectory() as name:
+        try:
+            run = _unpacked(archive, Path(name))
+        except UsageError as error:
+            raise UsageError(f"{archive}: refused: {str(error).replace(f'{name}/', '')}") from None
+        except (OSError, EOFError, tarfile.TarError, zlib.error, csv.Error) as error:
+            raise UsageError(f"{archive}: refused: it is damaged, or no archive of `submit`: {error}.") from None
+        target = results / run.story.header["machine_name"] / run.story.header["run"]
+        if target.exists():
+            raise UsageError(f"{archive}: refused: {target} is there already.")
+        try:
+            target.mkdir(parents=True)
+            for file in Path(name).iterdir():
+                shutil.copyfile(file, target / file.name)
+        except OSError as error:
+            raise UsageError(f"{target}: cannot be written: {error.strerror}; name another folder in BENCH_RESULTS.") from None
+    return target, disturbed(run.story)
+
+
+def _public(value: Any) -> Any:
+    """A JSON value in which `home` stands for this host, and a path's last part for the path."""
+    if isinstance(value, str):
+        return PATH.sub(lambda path: PurePath(path[0]).name, without_names(value.replace(str(Path.home()), "~"), {}))
+    if isinstance(value, Mapping):
+        return {name: _public(each) for name, each in value.items()}
+    return [*map(_public, value)] if isinstance(value, list) else value
+
+
+def _unpacked(archive: Path, place: Path) -> Run:
+    """The run of an archive, checked, in a folder with the files that follow from its journal."""
+    with gzip.open(archive) as file:
+        packed = file.read(MAX_BYTES + 1)
+    if len(packed) > MAX_BYTES:
+        raise UsageError(f"it unpacks to more than {MAX_BYTES / 1e6:g} MB, which no run has.")
+    given: dict[str, bytes] = {}
+    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as members:
+        for member in members:  # read, and never extracted to where they say
+            content = members.extractfile(member) if member.isreg() else None
+            if content is None or member.name not in FILES or member.name in given:
+                raise UsageError(f"its member {member.name!r} is no file of {', '.join(FILES)}, once each.")
+            given[member.name] = content.read()
+    if len(given) < len(FILES):
+        raise UsageError(f"it has no {next(name for name in FILES if name not in given)}; pack the run with `bench submit`.")
+    (place / JOURNAL).write_bytes(given[JOURNAL])
+    run = _checked(place)
+    for name in (TABLE, FACTS):
+        texts = (text.decode(errors="replace") for text in (given[name], (place / name).read_bytes()))
+        theirs, ours = (csv.reader(text.splitlines()) for text in texts)
+        for number, (line, right) in enumerate(itertools.zip_longest(theirs, ours, fillvalue=[""]), 1):
+            for one, other in itertools.zip_longest(line, right, fillvalue=""):
+                if not _same(one, other):
+                    raise UsageError(f"{name}:{number}: has {one!r}, but {other!r} follows from the journal.")
+    return run
+
+
+def _same(one: str, other: str) -> bool:
+    """Another processor rounds the last digits in another way."""
+    try:
+        return one == other or math.isclose(float(one), float(other), rel_tol=1e-6)
+    except ValueError:
+        return False
+
+
+def _checked(place: Path) -> Run:
+    """The run of a journal, its files written, if it is sound and its numbers are possible. Raises `UsageError`."""
+    story = journal.read(place)
+    header: Mapping[str, Any] = story.header
+    for name, pattern in NAMES.items():
+        if not re.fullmatch(pattern, header[name]):
+            raise UsageError(f"{name} is {header[name]!r}, which names no folder of a run.")
+    if header["machine"].get("sides"):
+        raise UsageError("it has sides, which say nothing about a machine; submit a run without --against and BENCH_PYTHONS.")
+    if any(record.get("other_runs") for record in story.passes):
+        raise UsageError("another run of stepbench measured there meanwhile; measure again.")
+    _check_sources(header)
+    _check_times(story)
+    try:
+        run = Run.of(story)
+        folder.write(run)
+    except Exception as error:  # a journal can be valid record by record and make no sense
+        raise UsageError(f"its journal makes no table: {type(error).__name__}: {error}.") from None
+    if run.doubts:
+        raise UsageError(run.doubts[0])
+    rows = run.table[run.table["status"] == "ok"]
+    for column, most, what in (("bound_share", BEST, "of the least time that the peaks of the run allow it"),
+                               ("error_share", 1, "of the error that rounding may cause")):  # fmt: skip
+        if len(wrong := rows[rows[column] > most]):
+            raise UsageError(f"{wrong.index[0]} has {wrong[column].iloc[0]:.2f} {what}, so it cannot be right.")
+    return run
+
+
+def _check_times(story: journal.Story) -> None:
+    """Calls make up their round, and rounds fit between the records."""
+    before = 0.0
+    for number, record in enumerate(story.records, 2):
+        room, before = record["at_seconds"] - before, record["at_seconds"]
+        if room < 0 or (record["record"] == "visit" and not _add_up(record, room)):
+            raise UsageError(f"{JOURNAL}:{number}: its times contradict each other or those of the line above.")
+
+
+def _add_up(visit: Visit, room: float) -> bool:
+    calls, queued = visit["throughput_call_seconds"], visit["dispatch_seconds"]
+    throughput, latency = visit["throughput_seconds"], visit["latency_seconds"]
+    sums = [(calls, queued), (visit["latency_call_seconds"], latency)]
+    right = all(not some or abs(sum(some) - (total or 0.0)) <= GRAIN * len(some) for some, total in sums)
+    return right and throughput + latency <= room and (queued or 0.0) <= throughput + GRAIN
+
+
+def _check_sources(header: Mapping[str, Any]) -> None:
+    """Every step is that of a commit from which this checkout descends, which the run says it has measured."""
+    commit, problem = header["machine"]["commit"] or "no commit", str(header["settings"].get("problem"))
+    places = [BACKENDS.name, CONTROLS.relative_to(ROOT).as_posix(), problem]
+    try:
+        if not re.fullmatch(r"[0-9a-f]{40}", commit) or not re.fullmatch(r"\w+(/\w+)*", problem):
+            raise git.GitError(commit)
+        git.ask(ROOT, "merge-base", "--is-ancestor", commit, "HEAD")
+        archive = zipfile.ZipFile(io.BytesIO(git.ask(ROOT, "archive", "--format=zip", commit, *sorted({*places}))))
+    except git.GitError:
+        hint = "commit and publish what was changed and measure again, or fetch it here"
+        raise UsageError(f"it measured {problem} at {commit}, which is not in the history of this checkout; {hint}.") from None
+    texts = {PurePath(name): archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
+    known = {path.stem: text for place in places for path, text in texts.items() if path.parent == PurePath(place)}
+    if header["problem"]["hash"] != hash_of(known.get("problem", ""))[:12]:
+        raise UsageError(f"its problem is not that of {problem} at {commit[:10]}; submit a run of a problem in this project.")
+    for case in header["cases"]:
+        way, digest = case["backend"], case["source_hash"]
+        text = known.get(way, "")
+        if digest not in _hashes(way, known) or not header["sources"].get(digest, "").startswith(text):
+            raise UsageError(f"{way} has the source {digest}, not that of commit {commit[:10]}; submit known ways only.")
+
+
+def _hashes(way: str, known: Mapping[str, str]) -> Iterator[str]:
+    """The hashes that a way may have: of its file, and of any of the modules that it imports, in any order."""
+    found, new = set[str](), {way} & {*known}
+    while new:
+        found |= new
+        lines = "\n".join(line for each in new for line in re.findall(r"^(?:from|import) .*", known[each], re.M))
+        new = {*re.findall(r"\w+", lines)} & {*known} - found - {"api", "problem"}
+    family = sorted(found - {way})
+    for number in range(len(family) + 1 if found else 0):
+        for some in itertools.permutations(family, number):
+            yield hash_of(known[way], *(known[each] for each in some))
