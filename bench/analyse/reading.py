@@ -8,8 +8,9 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def read(paths: Sequence[str | Path]) -> Rows:
 
     A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
     """
-    tables, left_out = [], []
+    tables: list[tuple[str, pd.DataFrame]] = []
+    left_out = []
     for path in paths:
         try:
             files = _files(path)
@@ -49,16 +51,33 @@ def read(paths: Sequence[str | Path]) -> Rows:
             left_out.append(str(error))
         for file in files:
             try:
-                tables.append(_read_file(file))
+                tables.append((str(file), _read_file(file)))
             except UsageError as error:
                 left_out.append(str(error))
     rows = pd.DataFrame()
     if tables:
-        rows, damaged = checked(pd.concat(tables, ignore_index=True))
+        rows, damaged = checked(_named(tables))
         left_out += damaged
     if rows.empty:
         raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
     return Rows(rows, left_out)
+
+
+def stored(machines: Iterable[str], results: str | Path) -> Rows | None:
+    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged; None if there are none.
+
+    Files that have not changed are read once a process.
+    """
+    files = sorted(file for machine in machines for file in (Path(results) / machine).glob(f"*/{SUMMARY}"))
+    return _stored(tuple((file, file.stat().st_mtime_ns) for file in files)) if files else None
+
+
+@lru_cache(maxsize=4)
+def _stored(files: tuple[tuple[Path, int], ...]) -> Rows | None:
+    try:
+        return read([file for file, _ in files])
+    except UsageError as error:
+        return Rows(pd.DataFrame(columns=COLUMNS), [str(error)])
 
 
 def _files(given: str | Path) -> list[Path]:
@@ -90,19 +109,20 @@ def _read_file(file: Path) -> pd.DataFrame:
     if b"\0" in head or head[:2] == b"\x1f\x8b":
         raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
     if file.suffix == ".jsonl":
-        table = summaries.summarise(journal.read(file))
-    elif head.lstrip()[:1] in (b"{", b"["):
-        table = _pytest_benchmark(file)
-    else:
-        table = _csv(file, head)
-    table = table.reindex(columns=[*COLUMNS, "line"])
+        return summaries.summarise(journal.read(file))
+    return _pytest_benchmark(file) if head.lstrip()[:1] in (b"{", b"[") else _csv(file, head)
+
+
+def _named(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The rows of all files, with all columns that a comparison needs, and for each run a name that no other has."""
+    table = pd.concat([table for _, table in tables], ignore_index=True)
+    table = table.assign(
+        file=np.repeat(np.array([file for file, _ in tables], dtype=object), [len(table) for _, table in tables]),
+        line=np.concatenate([np.arange(2, len(table) + 2) for _, table in tables]),
+    ).reindex(columns=[*COLUMNS, "line"])
     machine, run = (table[name].astype(object).fillna("") for name in ("machine", "run"))
-    return table.assign(
-        file=str(file),
-        line=range(2, len(table) + 2),
-        run=(machine + "/" + run).where(run != "", str(file)),
-        replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
-    )
+    replicated = table["replicated"].isna()  # all but pytest-benchmark's, which say no
+    return table.assign(run=(machine + "/" + run).where(run != "", table["file"]), replicated=replicated)
 
 
 def _csv(file: Path, head: bytes) -> pd.DataFrame:
@@ -118,8 +138,9 @@ def _csv(file: Path, head: bytes) -> pd.DataFrame:
         )
     if repeated := [name for name in names if name in wanted and names.count(name) > 1]:
         raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
-    table = pd.DataFrame(_lines(file), columns=names, dtype=object)
-    table = table[[name for name in names if name in wanted]]
+    kept = [number for number, name in enumerate(names) if name in wanted]
+    lines = np.array([[line[number] for number in kept] for line in _lines(file)], dtype=object).reshape(-1, len(kept))
+    table = pd.DataFrame(lines, columns=[names[number] for number in kept], dtype=object)
     if table.empty:
         raise UsageError(f"{file}: has a header and no row; give a finished run.")
     if "mode" not in names:
