@@ -78,7 +78,7 @@ lint: $(TOOLS) ## style, types, who may import whom, and the page's scripts
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) '.[compare,lines,memory]'
+	$(INSTALL) '.[history,lines,memory]'
 	touch $@
 
 $(TOOLS): $(READY)

@@ -227,7 +227,7 @@ def run_rows(name, random, slower=None, spread=0.002, machine="m"):
                 "python": "3.11.7", "side": "",
             }
         )  # fmt: skip
-    return pd.DataFrame(rows).assign(replicated=True)
+    return pd.DataFrame(rows)
 
 
 CPU = "sys/devices/system/cpu"

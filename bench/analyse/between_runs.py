@@ -18,9 +18,9 @@ from bench.schema.case import CASE_COLUMNS, SIDE
 
 KEY = [*CASE_COLUMNS, SIDE]
 UNDISTURBED = "undisturbed_seconds_per_step"
-ALIKE = [
-    "machine", "problem", "source_hash", "versions", "python", "kernels", "allocator", "steps_per_round", "singly",
-]  # fmt: skip
+SERIES = ["machine", "problem", "singly"]
+"""Columns, besides `KEY`, whose values runs share where their times are judged: runs that share them are one series."""
+ALIKE = [*SERIES, "source_hash", "versions", "python", "kernels", "allocator", "steps_per_round"]
 """Columns that a stored run shares with base or head where it shows how much they differ."""
 LENGTH = ["processes", "rounds"]
 """A stored run has no more of these than the runs that are compared: shorter runs differ more."""

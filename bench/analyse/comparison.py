@@ -6,7 +6,7 @@ A difference gets a verdict only where it is known how much runs of unchanged co
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse import history as stored_runs
 from bench.analyse import reading
 from bench.analyse.between_runs import KEY, Spread, difference, learn, prepared
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, verdicts
@@ -28,10 +27,12 @@ COLUMNS = [
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional",
 ]  # fmt: skip
 SETTINGS = {
-    "source_hash": "the step's source", "versions": "libraries", "python": "Python", "machine": "the machine",
-    "kernels": "what changes how libraries compute", "allocator": "the allocator", "steps_per_round": "the steps a round",
-    "rounds": "the number of rounds",
+    "versions": "", "python": "Python ", "machine": "machine ", "kernels": "environment ", "allocator": "allocator ",
+    "steps_per_round": "steps per round ", "rounds": "rounds ", "system": "", "libc": "", "commit": "commit ",
 }  # fmt: skip
+"""Columns that tell runs apart, and what stands before their values; a table need not have all."""
+COMMIT = 8
+"""Characters of a commit that are shown."""
 PROVISIONAL = (
     "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is taken "
     "from other machines"
@@ -109,7 +110,7 @@ def of_files(base: Paths, head: Paths, results: str | Path = "results", margin: 
     if twice := sorted({*sides[0].table["run"]} & {*sides[1].table["run"]}):
         raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
     machines = dict.fromkeys(name for side in sides for name in side.table["machine"] if name)
-    stored = stored_runs.stored(machines, results)
+    stored = reading.stored(machines, results)
     compared = judge(sides[0].table, sides[1].table, stored.table if stored else None, margin)
     left_out = [sentence for side in sides for sentence in side.left_out]
     return replace(compared, left_out=left_out, ignored=stored.left_out if stored else [])
@@ -119,12 +120,16 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None =
     """Compares rows as `reading.read` returns them. Runs of base and head that `history` holds as well are left out of it."""
     history = base.iloc[:0] if history is None else history
     history = history[(history["status"] == "ok") & ~history["run"].isin({*base["run"], *head["run"]})]
-    tables = prepared(base, head, history)
+    return judge_prepared(prepared(base, head, history), margin)
+
+
+def judge_prepared(tables: Sequence[pd.DataFrame], margin: float = MARGIN) -> Comparison:
+    """Compares base and head, the first two of the tables that `prepared` returned; the third is history."""
     cases = [dict(iter(table.groupby(KEY, sort=False))) for table in tables]
     keys = dict.fromkeys(key for side in cases[:2] for key, rows in side.items() if not is_control(rows["kind"].iloc[0]))
     rows = [_described(key, tables, cases) for key in keys]
     judged = [row for row in rows if row["judged"]]
-    guards = _guards(*cases[:2])
+    guards = guards_moved(*cases[:2])
     _estimate(judged, {*tables[0]["set"]} != {*tables[1]["set"]}, {(key[1], key[3]) for key in guards})
     doubts = [*_twins(tables), *_moved(guards, margin)]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
@@ -153,7 +158,7 @@ def _described(key: Any, tables: Sequence[pd.DataFrame], cases: Sequence[dict[An
     row["judged"] = bool(row["base_runs"] and row["head_runs"])
     if row["judged"]:
         row["ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
-        row["reasons"] += _differences(timed)
+        row["reasons"] += differences(*timed[:2])
         if why_not := _why_not_judged(pd.concat(timed[:2])):
             row |= {"judged": False, "verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
     return row
@@ -201,26 +206,35 @@ def _absences(name: str, runs: int, rows: pd.DataFrame) -> Iterator[str]:
 def _why_not_judged(rows: pd.DataFrame) -> str | None:
     """None, or why the times of both sides are shown and not judged."""
     machines, problems = {*rows["machine"]}, {*rows["problem"]}
-    if not rows["replicated"].all():
-        return "pytest-benchmark's JSON holds one process, so it does not show how processes or runs differ"
     if len(problems) > 1:
         return f"times of different problems are shown, not judged: {' and '.join(sorted(problems))}"
     if len(machines) > 1 or "" in machines:
         return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
     if rows["singly"].nunique() > 1:
-        return "only one side has times of single steps: give the summary.csv or journal.jsonl of both"
+        return "only one side has undisturbed times of single steps"
     return None
 
 
-def _differences(sides: Sequence[pd.DataFrame]) -> list[str]:
-    """What else differs between base and head than what is compared."""
-    sentences = []
+def differences(base: pd.DataFrame, head: pd.DataFrame) -> list[str]:
+    """What else differs between base and head than what is compared: `torch 2.13.0 → 2.14.1`."""
+    found = ["another source of the step"] if {*base["source_hash"]} != {*head["source_hash"]} else []
     for column, name in SETTINGS.items():
-        base, head = (sorted({str(value) or "unknown" for value in side[column]}) for side in sides[:2])
-        if base != head:
-            text = "" if column == "source_hash" else f": {', '.join(base)} → {', '.join(head)}"
-            sentences.append(f"{name} differ{'' if name == 'libraries' else 's'}{text}")
-    return sentences
+        if column in base:
+            values = [_values(column, side[column]) for side in (base, head)]
+            for key in sorted({*values[0], *values[1]}):
+                old, new = (", ".join(sorted(each.get(key, {"none"}))) for each in values)
+                found += [f"{name}{key}{old} → {new}"] if old != new else []
+    return found
+
+
+def _values(column: str, texts: Iterable[object]) -> dict[str, set[str]]:
+    """The values of a column; of `versions`, those of each library."""
+    if column != "versions":
+        return {"": {str(text)[:COMMIT] if column == "commit" else str(text) or "unknown" for text in texts}}
+    values: dict[str, set[str]] = {}
+    for library, _, version in (pair.partition("==") for text in texts for pair in str(text).split()):
+        values.setdefault(f"{library} ", set()).add(version)
+    return values
 
 
 def _twins(sides: Sequence[pd.DataFrame]) -> Iterator[str]:
@@ -231,7 +245,7 @@ def _twins(sides: Sequence[pd.DataFrame]) -> Iterator[str]:
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
 
 
-def _guards(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
+def guards_moved(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
     """Each guard that did the same work on both sides → by how much its log time moved.
 
     Guards are controls that only compute, so that their times follow the clock: calibration workloads, and peaks that count

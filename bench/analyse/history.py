@@ -1,31 +1,181 @@
-"""The stored runs of a machine, from which a comparison learns how much its runs differ."""
+"""The stored runs of a machine as series in time order, each with the change points of its times.
+
+Runs are one series if they measured the same case and share `between_runs.SERIES`, so that their times are judged at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from functools import lru_cache
+import itertools
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from scipy.ndimage import median_filter
 
-from bench.analyse import reading
-from bench.analyse.reading import Rows
-from bench.analyse.validation import COLUMNS
-from bench.errors import UsageError
+from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
+from bench.analyse.comparison import Comparison, differences, guards_moved, judge_prepared
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, Estimate, call
+from bench.errors import missing
+from bench.schema.case import CONTROLS, SIDE
+
+PENALTY = 3.0
+"""A change point has to lower the squared error by so many times the variance, times the log of the number of runs."""
+SHORTEST = 5
+"""Runs between change points at least, so that the median of so many is not that of two outliers."""
+OUTLIER = 3.0
+"""Standard deviations."""
+GAUSS = 0.4549
+"""The median of the square of a standard normal."""
+FACTS = ("system", "libc")
+PLACE = ["machine", "device", "threads"]
+"""Columns that a series shares with the controls that were measured with it."""
 
 
-def stored(machines: Iterable[str], results: str | Path) -> Rows | None:
-    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged; None if there are none.
+@dataclass(frozen=True)
+class Change:
+    """A run from which on the times of a series are others."""
 
-    Files that have not changed are read once a process.
-    """
-    files = sorted(file for machine in machines for file in (Path(results) / machine).glob(f"*/{reading.SUMMARY}"))
-    return _read(tuple((file, file.stat().st_mtime_ns) for file in files)) if files else None
+    place: int
+    """Of the first run after it in the series."""
+    verdict: str
+    estimate: Estimate
+    """Of the log times after it, minus those before, each up to the next change point."""
+    what: list[str]
+    """What the records of the runs next to it say differently."""
 
 
-@lru_cache(maxsize=4)
-def _read(files: tuple[tuple[Path, int], ...]) -> Rows | None:
+@dataclass(frozen=True)
+class Series:
+    """One case on one machine."""
+
+    rows: pd.DataFrame
+    """A row for each run that has a time, in time order, as `in_time` returns it."""
+    controls: pd.DataFrame
+    """Those of the same device and threads in these and other runs."""
+    changes: list[Change]
+
+    def beside(self, place: int) -> Comparison:
+        """A run compared with the one before it, by what was known then."""
+        runs = [self.rows.iloc[at : at + 1] for at in (place - 1, place)]
+        controls = [self.controls[self.controls["run"].isin(run["run"])] for run in runs]
+        base, head = (pd.concat(both) for both in zip(runs, controls, strict=True))
+        return judge_prepared([base, head, self.rows.iloc[: place - 1]])
+
+
+def of_rows(rows: pd.DataFrame, ways: Sequence[str] = ()) -> list[Series]:
+    """The series in rows as `reading.read` returns them, of these ways or of all. Raises `UsageError` without ruptures."""
+    table = in_time(rows)
+    control = table["kind"].isin(CONTROLS)
+    controls = dict(iter(table[control].groupby(PLACE)))
+    series = []
+    for _, own in table[~control & (table["backend"].isin(ways) | (not ways))].groupby([*KEY, *SERIES], sort=False):
+        beside = controls.get(tuple(own[PLACE].iloc[0]), own.iloc[:0])
+        series.append(Series(own, beside, changes(own, beside)))
+    return series
+
+
+def in_time(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have a time to compare, as `prepared` returns them, oldest run first, with what `environment.json` says."""
+    (table,) = prepared(rows)
+    known = {(file, side): _facts(file, side) for file, side in {*zip(table["file"], table[SIDE], strict=True)}}
+    facts = [known[key] for key in zip(table["file"], table[SIDE], strict=True)]
+    table = table.assign(**{name: [each[name] for each in facts] for name in ("time", "commit", *FACTS)})
+    return table[table["log"].notna()].sort_values(["time", "run"], kind="stable")
+
+
+def _facts(file: str, side: str) -> dict[str, Any]:
+    """When a run began, by its record or its folder's name, and on what; empty where it is not known."""
+    folder = Path(file).parent
     try:
-        return reading.read([file for file, _ in files])
-    except UsageError as error:
-        return Rows(pd.DataFrame(columns=COLUMNS), [str(error)])
+        facts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        time = str(facts["time"])
+        commit = facts.get("sides", {}).get(side, facts).get("commit")
+    except (OSError, ValueError, LookupError, AttributeError, TypeError):
+        facts, time, commit = {}, "", None
+    if not time:
+        try:
+            time = datetime.strptime(folder.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
+        except ValueError:
+            time = ""
+    return {"time": time, "commit": str(commit or ""), **{name: str(facts.get(name) or "") for name in FACTS}}
+
+
+def changes(rows: pd.DataFrame, controls: pd.DataFrame) -> list[Change]:
+    """The change points of a series.
+
+    PELT (Killick, Fearnhead & Eckley 2012) on running medians proposes them; the weakest is dropped until the runs before and
+    after each one, compared as those of two sides, are FASTER or SLOWER.
+    """
+    tamed, proposed = _proposed(rows)
+    places = [0, *proposed, len(rows)]
+    while len(places) > 2:
+        parts = [tamed.iloc[start:end] for start, end in itertools.pairwise(places)]
+        found = [_compared(parts, number, len(rows)) for number in range(len(parts) - 1)]
+        weakest = max(range(len(found)), key=lambda number: (found[number][0] == "", found[number][1]))
+        if found[weakest][0]:
+            return [
+                _change(rows.iloc[start:place], rows.iloc[place:end], place, verdict, estimate, controls)
+                for start, place, end, (verdict, _, estimate) in zip(places, places[1:], places[2:], found, strict=False)
+            ]
+        del places[weakest + 1]
+    return []
+
+
+def _proposed(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
+    """The rows with outliers drawn to the running median (winsorized: Yuen 1974), and where PELT would divide them."""
+    try:
+        import ruptures
+    except ModuleNotFoundError:
+        raise missing("ruptures", "change points", extra="history") from None
+    if len(rows) < 2 * SHORTEST:
+        return rows, []
+    logs = rows["log"].to_numpy(float)
+    errors = rows["relative_error"].astype(float)
+    seen = float(np.median(np.diff(logs) ** 2)) / (2 * GAUSS)  # neither a step nor an outlier moves this
+    variance = max(seen, expected(float(errors[np.isfinite(errors)].pow(2).mean() or 0)))
+    smooth, reach = median_filter(logs, SHORTEST, mode="reflect"), OUTLIER * math.sqrt(variance)
+    found = ruptures.KernelCPD(kernel="linear", min_size=SHORTEST).fit(smooth[:, np.newaxis])
+    places = [int(place) for place in found.predict(pen=PENALTY * variance * math.log(len(rows)))[:-1]]
+    return rows.assign(log=np.clip(logs, smooth - reach, smooth + reach)), places
+
+
+def _compared(parts: Sequence[pd.DataFrame], number: int, places: int) -> tuple[str, float, Estimate]:
+    """FASTER, SLOWER or nothing, of a part and the next, how weak that is, and the difference of their log times.
+
+    Their medians have to differ by the margin as well, for one outlier moves a mean. The p-value is corrected for all places
+    where a change could be.
+    """
+    sides = parts[number : number + 2]
+    base, head = (float(np.median(side["log"])) for side in sides)
+    if abs(head - base) < math.log1p(MARGIN):
+        return "", 2 - abs(head - base), Estimate(head - base, math.inf, 1)
+    by_set = {*sides[0]["set"]} != {*sides[1]["set"]}
+    others = [part["log"].to_numpy(float) for place, part in enumerate(parts) if place not in (number, number + 1)]
+    estimate, _ = difference(sides, Spread() if by_set else Spread.of(others), Spread(), by_set)
+    p = min(1.0, estimate.p * places)
+    verdict = call(estimate, p)
+    return (verdict if verdict in (FASTER, SLOWER) and estimate.mean * (head - base) > 0 else ""), p, estimate
+
+
+def _change(
+    before: pd.DataFrame, after: pd.DataFrame, place: int, verdict: str, estimate: Estimate, controls: pd.DataFrame
+) -> Change:
+    """A change point, put where the runs around it fit the medians of both parts best, and what changed there."""
+    medians = [float(part["log"].median()) for part in (before, after)]
+    around = pd.concat([before.iloc[1 - SHORTEST :], after.iloc[: SHORTEST - 1]])
+    nearer = np.diff([abs(around["log"] - median) for median in medians], axis=0)[0]  # below 0: to the median after
+    first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
+    moved = guards_moved(*(dict(iter(controls[controls["run"].isin(part["run"])].groupby(KEY))) for part in (before, after)))
+    clock = [
+        f"the machine's clock: {key[0]} takes {math.exp(change):.3f} times as long"
+        for key, change in moved.items()
+        if abs(change) > math.log1p(MARGIN)
+    ]
+    what = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1])
+    return Change(place + first - min(len(before), SHORTEST - 1), verdict, estimate, [*what, *clock])

@@ -6,23 +6,22 @@ A damaged file is named and left out; no number is guessed.
 from __future__ import annotations
 
 import csv
-import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from bench.analyse import summaries
 from bench.analyse.validation import COLUMNS, EXPECTED, TEXTS, checked
 from bench.errors import UsageError
 from bench.record import journal
-from bench.schema.case import CASE_COLUMNS, SIDE, Case
+from bench.schema.case import CASE_COLUMNS
 
-SUMMARY, SAMPLES = "summary.csv", "samples.csv"
+SUMMARY = "summary.csv"
 MAX_BYTES = 400_000_000
 """Far above any report of a run; a larger file is not read."""
 DIGITS = 11
@@ -38,11 +37,12 @@ class Rows:
 
 
 def read(paths: Sequence[str | Path]) -> Rows:
-    """Reads runs' folders, `summary.csv`, `samples.csv`, journals and pytest-benchmark's JSON.
+    """Reads runs' folders, their `summary.csv` and journals.
 
     A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
     """
-    tables, left_out = [], []
+    tables: list[tuple[str, pd.DataFrame]] = []
+    left_out = []
     for path in paths:
         try:
             files = _files(path)
@@ -51,16 +51,33 @@ def read(paths: Sequence[str | Path]) -> Rows:
             left_out.append(str(error))
         for file in files:
             try:
-                tables.append(_read_file(file))
+                tables.append((str(file), _read_file(file)))
             except UsageError as error:
                 left_out.append(str(error))
     rows = pd.DataFrame()
     if tables:
-        rows, damaged = checked(pd.concat(tables, ignore_index=True))
+        rows, damaged = checked(_named(tables))
         left_out += damaged
     if rows.empty:
         raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
     return Rows(rows, left_out)
+
+
+def stored(machines: Iterable[str], results: str | Path) -> Rows | None:
+    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged; None if there are none.
+
+    Files that have not changed are read once a process.
+    """
+    files = sorted(file for machine in machines for file in (Path(results) / machine).glob(f"*/{SUMMARY}"))
+    return _stored(tuple((file, file.stat().st_mtime_ns) for file in files)) if files else None
+
+
+@lru_cache(maxsize=4)
+def _stored(files: tuple[tuple[Path, int], ...]) -> Rows | None:
+    try:
+        return read([file for file, _ in files])
+    except UsageError as error:
+        return Rows(pd.DataFrame(columns=COLUMNS), [str(error)])
 
 
 def _files(given: str | Path) -> list[Path]:
@@ -91,34 +108,15 @@ def _read_file(file: Path) -> pd.DataFrame:
         raise UsageError(f"{file}: has {size / 1e6:.0f} MB, more than any report of a run; give a run's {SUMMARY}.")
     if b"\0" in head or head[:2] == b"\x1f\x8b":
         raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
-    if file.suffix == ".jsonl":
-        table = summaries.summarise(journal.read(file))
-    elif head.lstrip()[:1] in (b"{", b"["):
-        table = _pytest_benchmark(file)
-    else:
-        table = _csv(file)
-    if "line" not in table:
-        table = table.assign(line=range(2, len(table) + 2))
+    return summaries.summarise(journal.read(file)) if file.suffix == ".jsonl" else _csv(file)
+
+
+def _named(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The rows of all files, with all columns that a comparison needs, and for each run a name that no other has."""
+    table = pd.concat([table.assign(file=file) for file, table in tables], ignore_index=True)
     table = table.reindex(columns=[*COLUMNS, "line"])
     machine, run = (table[name].astype(object).fillna("") for name in ("machine", "run"))
-    return table.assign(
-        file=str(file),
-        run=(machine + "/" + run).where(run != "", str(file)),
-        replicated=table["replicated"].isna(),  # all but pytest-benchmark's, which say no
-    )
-
-
-def _csv(file: Path) -> pd.DataFrame:
-    wanted = {*EXPECTED, *TEXTS, "pass", "block", "mode", "case"}
-    table = _lines(file, wanted)
-    if table.empty:
-        raise UsageError(f"{file}: has a header and no row; give a finished run.")
-    _refuse_cut(file, table)
-    if "mode" not in table:
-        return table
-    beside = file.with_name(journal.NAME)  # which also knows sources, versions and settings
-    known = file.name == SAMPLES and beside.exists()
-    return summaries.summarise(journal.read(beside)) if known else _from_samples(file, table)
+    return table.assign(run=(machine + "/" + run).where(run != "", table["file"]))
 
 
 def _check_header(file: Path, names: list[str], wanted: set[str]) -> None:
@@ -127,16 +125,16 @@ def _check_header(file: Path, names: list[str], wanted: set[str]) -> None:
         if mark in first:
             raise UsageError(f"{file}:1: is separated by {plural}; save it with commas, and with points for decimals.")
     if missing := [name for name in (*CASE_COLUMNS, "seconds_per_step", "status") if name not in names]:
-        raise UsageError(
-            f"{file}:1: has no column {missing[0]}, so it is neither a {SUMMARY} nor a {SAMPLES} of ours; "
-            f"it begins {first[:60]!r}."
-        )
+        raise UsageError(f"{file}:1: has no column {missing[0]}, so it is no {SUMMARY} of a run; it begins {first[:60]!r}.")
+    if "mode" in names:
+        raise UsageError(f"{file}:1: holds single rounds; give the {SUMMARY} beside it.")
     if repeated := [name for name in names if name in wanted and names.count(name) > 1]:
         raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
 
 
-def _lines(file: Path, wanted: set[str]) -> pd.DataFrame:
-    """The wanted fields of every line below the header that has any, and its number as `line`."""
+def _csv(file: Path) -> pd.DataFrame:
+    """The fields that a comparison needs of every line below the header that has any, and its number as `line`."""
+    wanted = {*EXPECTED, *TEXTS}
     rows: list[list[Any]] = []
     with file.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream, strict=True)
@@ -160,7 +158,11 @@ def _lines(file: Path, wanted: set[str]) -> pd.DataFrame:
             raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
     table = pd.DataFrame(rows, columns=range(len(names) + 1), dtype=object)
     kept = {place: name for place, name in enumerate(names) if name in wanted} | {len(names): "line"}
-    return table[[*kept]].rename(columns=kept)
+    table = table[[*kept]].rename(columns=kept)
+    if table.empty:
+        raise UsageError(f"{file}: has a header and no row; give a finished run.")
+    _refuse_cut(file, table)
+    return table
 
 
 def _refuse_cut(file: Path, table: pd.DataFrame) -> None:
@@ -175,52 +177,3 @@ def _refuse_cut(file: Path, table: pd.DataFrame) -> None:
                 f"{file}:{table['line'][times.index[0]]}: {name} is {times.iloc[0]!r}, and no row has all its digits; "
                 "a spreadsheet or a script cut them, so give the file as the run wrote it."
             )
-
-
-def _from_samples(file: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """One row per run and case, from a row per round."""
-    if missing := [name for name in ("pass", "block", "case", "kind", "machine", "run", SIDE) if name not in table]:
-        raise UsageError(f"{file}:1: has rounds, but no column {missing[0]}; give the {SAMPLES} of a run as it was written.")
-    numbers = table[["pass", "block", "seconds_per_step", "threads"]].apply(pd.to_numeric, errors="coerce")
-    bad = numbers.isna().any(axis=1) | ~(numbers["seconds_per_step"] > 0) | ~np.isfinite(numbers).all(axis=1)
-    if bad.any():
-        place = f"{file}:{table['line'][bad.idxmax()]}"
-        raise UsageError(f"{place}: pass, block, threads and seconds_per_step have to be numbers, times above 0.")
-    rounds = table.assign(**numbers)
-    for key in rounds["case"].unique():
-        try:
-            Case.parse(key)
-        except ValueError as error:
-            raise UsageError(f"{file}: holds the case {error}; give the {SAMPLES} of a run as it was written.") from None
-    throughput = rounds[rounds["mode"] == "throughput"]
-    if throughput.duplicated(["run", "case", "pass", "block"]).any():
-        raise UsageError(f"{file}: holds a round twice; a case has one in each block.")
-    tables = [summaries.from_rounds(run) for _, run in throughput.groupby("run", sort=False)]
-    if not tables:
-        raise UsageError(f"{file}: holds no round of the mode throughput; give a run's {SUMMARY}.")
-    return pd.concat(tables, ignore_index=True).astype({"threads": object})
-
-
-def _pytest_benchmark(file: Path) -> pd.DataFrame:
-    try:
-        report = json.loads(file.read_text(encoding="utf-8"))
-        rows = [_benchmark(entry) for entry in report["benchmarks"]]
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: is not UTF-8 text; give a run's {SUMMARY}.") from None
-    except json.JSONDecodeError as error:
-        raise UsageError(f"{file}:{error.lineno}: is no JSON: {error.msg}; the file is damaged.") from None
-    except (KeyError, TypeError, AttributeError, RecursionError):
-        raise UsageError(f"{file}: is JSON, but not a report of pytest-benchmark; give one, or a run's {SUMMARY}.") from None
-    if not rows:
-        raise UsageError(f"{file}: holds no benchmark; measure again with --benchmark-json.")
-    return pd.DataFrame(rows)
-
-
-def _benchmark(entry: dict[str, Any]) -> dict[str, Any]:
-    """Ours say what they are in `extra_info`; of another suite's, the name stands for the whole case."""
-    facts = {**(entry.get("params") or {}), **(entry.get("extra_info") or {})}
-    ours = {name: facts[name] for name in (*CASE_COLUMNS, *TEXTS) if facts.get(name) is not None}
-    plain = {"backend": entry["fullname"], "device": "unknown", "dtype": "unknown", "threads": 1, "shape": "unknown"}
-    return {
-        **plain, **ours, "status": "ok", "reason": "", "seconds_per_step": entry["stats"]["mean"], "replicated": False,
-    }  # fmt: skip

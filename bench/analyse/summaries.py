@@ -1,6 +1,6 @@
 """A run's summary: from its journal to a row per case.
 
-Pure functions of a journal, or of the rounds that `samples.csv` kept of one.
+Pure functions of a journal.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bench.analyse.single_steps import figures, relative_to
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, verdicts
 from bench.record.frame import Singles, samples, singles
 from bench.record.journal import Story
-from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, Case, passes_of
+from bench.schema.case import SIDE, TWIN, Case, passes_of
 from bench.schema.records import CaseRecord, Failure, MachineFacts, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -72,19 +72,6 @@ def summarise(story: Story) -> pd.DataFrame:
     more = _more_data(called, ratios, kinds, margin)
     table = table.assign(verdict=pd.Series(called, table.index, dtype=object), margin=margin)
     return table.assign(processes_to_decide=np.ceil(pd.Series(more, table.index, dtype=float) * table["processes"]))
-
-
-def from_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
-    """The rows that `samples.csv` alone gives; sources, versions and settings stand in the journal only."""
-    logs = log_blocks(rounds)
-    first = rounds.drop_duplicates("case").set_index("case")
-    rows = []
-    for key in map(str, first.index):
-        row = {name: first.at[key, name] for name in (*CASE_COLUMNS, "status", "kind", "machine", "run", SIDE)}
-        medians = logs[key].dropna().groupby("pass").median().to_numpy()
-        row |= with_interval("seconds_per_step", estimate := Estimate.of(medians))
-        rows.append(row | {"processes": len(medians), "rounds": int(logs[key].count()), "relative_error": estimate.error})
-    return pd.DataFrame(rows)
 
 
 def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Singles]) -> Estimate | None:

@@ -35,7 +35,7 @@ EXPECTED = {
     **{name: expected for name, (_, expected) in PATTERNS.items()},
 }
 TEXTS = checked_as("text")
-COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "replicated", "file"]
+COLUMNS = [*dict.fromkeys([*EXPECTED, *TEXTS]), "file"]
 
 
 def checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

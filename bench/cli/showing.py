@@ -7,12 +7,13 @@ import os
 import sys
 from pathlib import Path
 
-from bench.cli._arguments import Parsers, command, margin, slower
-from bench.errors import ExitCode, UsageError
+from bench.cli._arguments import Parsers, command, margin, number, slower
+from bench.errors import ExitCode, UsageError, unknown
+from bench.schema.case import is_control
 from bench.settings import Settings
 
 LATEST = "a run's folder, or one above it: of several runs the latest"
-SIDE = "a run's folder or one of its files; several are joined by commas, or stand in one folder"
+SIDE = "a run's folder or its summary.csv; several are joined by commas, or stand in one folder"
 
 
 def add(parsers: Parsers) -> None:
@@ -21,6 +22,10 @@ def add(parsers: Parsers) -> None:
     shown.add_argument("--lines", nargs="+", metavar="WAY", help="the code of one way or two, with the time of each line")
     shown.add_argument("--controls", action="store_true", help="show the controls' rows too")
     shown.add_argument("--format", choices=("text", "md"), default="text", help="md: a table to paste into an issue")
+    past = command(parsers, "history", history)
+    past.add_argument("way", nargs="*", metavar="WAY", help="show each run of these ways; by default a row for each way")
+    past.add_argument("--results", type=Path, metavar="DIR", help="the folder of stored runs; results by default")
+    past.add_argument("--runs", type=number(1), default=20, metavar="N", help="so many of a way's newest runs; 20")
     compared = command(parsers, "compare", compare)
     compared.add_argument("base", help=SIDE)
     compared.add_argument("head", help=SIDE)
@@ -49,6 +54,29 @@ def show(arguments: argparse.Namespace) -> int:
         console.out(pages.issue(run), end="")
     else:
         folder.show(run, console, arguments.controls)
+    return ExitCode.FINE
+
+
+def history(arguments: argparse.Namespace) -> int:
+    """Shows stored runs in time order, and since when a way is slower or faster."""
+    from bench.analyse import history, reading
+    from bench.show import grid, history_tables
+
+    place = arguments.results or Settings.from_env().results
+    stored = reading.stored(sorted({file.parts[-3] for file in place.glob(f"*/*/{reading.SUMMARY}")}), place)
+    if stored is None or stored.table.empty:
+        raise UsageError(stored.left_out[0] if stored else f"{place}: holds no stored run; `python -m bench run` writes one.")
+    for sentence in stored.left_out:
+        print(f"bench: {sentence}", file=sys.stderr)
+    ways = sorted({*stored.table.loc[~stored.table["kind"].map(is_control), "backend"]})
+    for way in arguments.way:
+        if way not in ways:
+            raise unknown("way", way, ways, str(place))
+    series, console = history.of_rows(stored.table, arguments.way), grid.console()
+    if arguments.way:
+        history_tables.runs(series, arguments.runs, console)
+    else:
+        history_tables.overview(series, console)
     return ExitCode.FINE
 
 

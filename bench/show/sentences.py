@@ -114,6 +114,14 @@ def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
     return f"{'; '.join(filter(None, [*parts, others]))}."
 
 
+def over_time(ways: Sequence[tuple[str, int]], runs: int) -> str:
+    """Which ways have change points; `ways`: names and how many each has."""
+    changed = [name for name, changes in ways if changes]
+    listed = ", ".join(changed[:MANY]) + (f" and {len(changed) - MANY} more" if len(changed) > MANY else "")
+    have = "has" if len(changed) == 1 else "have"
+    return f"{listed or 'No way'} {have if changed else 'has'} changed over {runs} runs."
+
+
 def machines(rows: Sequence[Row], base: str, head: str) -> str:
     """How the times of two machines differ, without a verdict."""
     ratios = sorted(row["ratio"] for row in rows if row["ratio"])

@@ -32,7 +32,7 @@ def table(number, random, between=ERROR, **factors):
     times = {name: logs for name in COLUMNS if "seconds_per_step" in name}
     made = np.exp(pd.DataFrame(times | ends)).assign(run=f"m/20260101T{number:06}Z")
     made = made.assign(backend=[*KINDS], kind=[*KINDS.values()], **SAME).reset_index(drop=True)
-    return made.reindex(columns=COLUMNS).assign(replicated=True, file="")
+    return made.reindex(columns=COLUMNS).assign(file="")
 
 
 def runs(count, seed=0, first=0, weather="calm", exit_code=0, **how):
@@ -45,6 +45,6 @@ def write(run, folder):
     """A finished run as `lab.collect` leaves it."""
     name = run.name.partition("/")[2]
     (folder / "m" / name).mkdir(parents=True)
-    kept = run.table.assign(run=name).drop(columns=["replicated", "file"])
+    kept = run.table.assign(run=name).drop(columns=["file"])
     kept.to_csv(folder / "m" / name / "summary.csv", index=False)
     (folder / RECORD).write_text(json.dumps({"weather": run.weather, "exit_code": run.exit_code}))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from bench import units
-from bench.analyse import comparison, summaries
+from bench.analyse import comparison, history, reading, summaries
+from bench.analyse.between_runs import LEAST
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.record import frame
 from bench.schema.case import SIDE, is_control
 from bench.schema.summary import COLUMNS
-from bench.show import sentences
+from bench.show import history_tables, sentences
 from bench.show.page import figures
 from bench.show.rows import DIMENSIONS, name_of, records, sides
 from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
@@ -30,14 +32,18 @@ def gather(files: Sequence[Path], results: Path) -> Json:
     """Runs with their rows, the views that the page can show (one for each device, dtype, thread
     count and shape of a run) and the sources of the steps."""
     runs = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
+    past = over_time(files) if len(files) >= LEAST else {}
+    newest = {run.story.header["machine_name"]: number for number, (run, _) in enumerate(runs)}
     views: list[Json] = []
     for number, (run, own) in enumerate(runs):
         between = compare(runs[0][0], run, results) if number else None
+        machine = run.story.header["machine_name"]
         steps = [row for row in own if not row["control"]]
         for place in dict.fromkeys(map(_place, steps)):
             names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, place), strict=True))}
             usual = place[-1] == run.story.header["problem"]["default"]
-            views.append({"place": names, "usual": usual, **show(run, steps, place, between)})
+            lines = past.get((machine, *place)) if newest[machine] == number else None
+            views.append({"place": names, "usual": usual, **show(run, steps, place, between, lines)})
     sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
     return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
 
@@ -62,7 +68,7 @@ def rows(run: Run) -> list[Row]:
     return sorted(found, key=lambda row: row["time"] or float("inf"))
 
 
-def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None) -> Json:
+def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None, lines: Json | None) -> Json:
     """The parts of a view, each a sentence and a figure, and the ways whose code can be read."""
     sources, profiles = run.story.header["sources"], cast(dict[str, Json], run.story.profiles)
     group, (first, *later) = [row for row in steps if _place(row) == place], sides(run.table)
@@ -70,7 +76,7 @@ def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | Non
     ways = [row for row in group if row["time"] and row["source_hash"] in sources]
     pair, unproven = open_pair(ways), _unproven(run.doubts)
     said = sentences.answer(by_side[first], ways[pair[1]] if pair else None, unproven)
-    parts = [_between(between, place)] if between else []
+    parts = [lines] if lines else [_between(between, place)] if between else []
     sweep = [_of_side(row) for row in steps if _place(row)[:3] == place[:3] and row[SIDE] == first]
     if len({row["shape"] for row in sweep}) > 1:
         parts.append(_part("heat", sentences.sweep(sweep, unproven), figures.heat_map, sweep))
@@ -87,6 +93,35 @@ def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | Non
     for row, way in zip(ways, codes, strict=True):
         way["lines"] = profiles.get(row["key"], {}).get("lines", {})
     return {"parts": parts, "ways": codes, "pair": pair}
+
+
+def over_time(files: Sequence[Path]) -> dict[tuple[Any, ...], Json]:
+    """Machine and place → a part with the times of its ways over time, where a way has `LEAST` runs. Raises `UsageError`."""
+    found = reading.read([*dict.fromkeys(file.parent for file in files)])
+    places: dict[tuple[Any, ...], list[history.Series]] = {}
+    for one in history.of_rows(found.table):
+        if len(own := one.rows[one.rows["time"] != ""]) >= LEAST:
+            places.setdefault((own["machine"].iloc[0], *own[[*DIMENSIONS]].iloc[0]), []).append(one)
+    parts = {}
+    for place, series in places.items():
+        runs = len({run for one in series for run in one.rows["run"]})
+        said = sentences.over_time([(one.rows["backend"].iloc[0], len(one.changes)) for one in series], runs)
+        told = [history_tables.since(one, change) for one in series for change in one.changes]
+        part = _part("history", said, figures.over_time, [_line(one) for one in series])
+        parts[place] = part | {"notes": [*told, *found.left_out]}
+    return parts
+
+
+def _line(series: history.Series) -> Row:
+    """A way's times with the ends of their intervals, and its change points."""
+    rows = records(series.rows.astype(object).where(series.rows.notna(), None))
+    changes = [
+        {"time": rows[change.place]["time"], "what": change.what, "ratio": math.exp(change.estimate.mean)}
+        for change in series.changes
+    ]
+    ends = {end: [row[f"undisturbed_seconds_per_step{end}"] for row in rows] for end in ("_low", "_high")}
+    seconds = [math.exp(row["log"]) for row in rows]
+    return {"label": name_of(rows[0]), "at": [row["time"] for row in rows], "seconds": seconds, "changes": changes, **ends}
 
 
 def open_pair(ways: list[Row]) -> list[int]:

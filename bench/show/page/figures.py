@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from bench.analyse.verdicts import FASTER, SLOWER
 from bench.show.bars import is_wide
 from bench.show.sentences import AS_IT_RAN, Json, Row, is_baseline
-from bench.units import seconds
+from bench.units import percent, seconds
 
 ROW, AXIS, RIGHT, LEGEND = 58, 46, 164, 26
 """Pixels: a way, the axis, the words at the right, the legend."""
@@ -25,6 +25,9 @@ BASE, OTHER, HEAD = "#5d6b7a", "#8a94a0", "#9467bd"
 EDGES = (0.5, 0.8, 0.95, 1.05, 1.25, 2.0)
 SCALE = ("#4a9fdc", "#86c0ea", "#c0ddf2", "#e6e9ec", "#f7d9bb", "#f2b27a", "#e88a3c")
 """Below, between and above the ratios `EDGES`: blue is faster; all are legible under dark text."""
+LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#9467bd", "#7f7f7f")
+"""Of the ways that are named over time; the others are pale."""
+BEHIND = "rgba(127, 127, 127, 0.25)"
 BEST = 3
 NAME = 36
 """Characters that a name has at most."""
@@ -68,6 +71,36 @@ def pairs(rows: Sequence[Row], names: Sequence[str], as_bars: bool) -> Json:
         _line(figure, number, row["label"], told, _words(row, change=True, judged=not as_bars))
     times = [time for row in rows for time in row["times"] if time]
     return _scaled(figure, len(rows), times, times, 0 if as_bars else 0.9 * min(times, default=0), LEGEND)
+
+
+def over_time(ways: Sequence[Row]) -> Json:
+    """A line per way over time, those that changed and the quickest by name; change points are vertical."""
+    figure = go.Figure()
+    marks: dict[str, list[str]] = {}
+    order = sorted(ways, key=lambda way: (not way["changes"], way["seconds"][-1]))
+    for number, way in reversed([*enumerate(order)]):
+        named, label = number < len(LINES), _text(way["label"])
+        color = LINES[number] if named else OTHER
+        error = {
+            "symmetric": False, "thickness": 1, "width": 0, "visible": named, "color": color,
+            "array": [high and high - time for high, time in zip(way["_high"], way["seconds"], strict=True)],
+            "arrayminus": [low and time - low for low, time in zip(way["_low"], way["seconds"], strict=True)],
+        }  # fmt: skip
+        figure.add_scatter(
+            x=way["at"], y=way["seconds"], error_y=error, mode="lines+markers", marker_size=5, name=label, showlegend=named,
+            line={"color": color, "width": 2 if named else 1}, opacity=1 if named else 0.35, legendrank=number,
+            hovertemplate=f"{label}<br>%{{y:.3s}}s<br>%{{x}}<extra></extra>",
+        )  # fmt: skip
+        for change in way["changes"]:
+            marks.setdefault(change["time"], change["what"] or [f"{way['label']} {percent(change['ratio'] - 1)}"])
+    for time, what in marks.items():
+        figure.add_vline(x=time, line={"color": OTHER, "dash": "dot", "width": 1.5})
+        note = {"text": _text(", ".join(what)), "textangle": -90, "yref": "paper", "yanchor": "top", "xanchor": "right"}
+        figure.add_annotation(x=time, y=1, showarrow=False, bgcolor=BEHIND, **note)
+    scale = {"type": "log", "dtick": "D2", "tickformat": "~s", "ticksuffix": "s", "fixedrange": True}
+    figure.update_yaxes(title="time of a step, logarithmic", **scale)
+    figure.update_xaxes(type="date", fixedrange=True, showgrid=False)
+    return _finished(figure, 460, {"l": 72, "r": 12, "t": 40, "b": AXIS})
 
 
 def heat_map(rows: Sequence[Row]) -> Json:

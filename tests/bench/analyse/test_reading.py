@@ -30,8 +30,8 @@ from tests.support import run_rows, story
 @pytest.fixture
 def fine(tmp_path):
     path = tmp_path / "fine.csv"
-    run_rows("fine", np.random.default_rng(0)).drop(columns="replicated").to_csv(path, index=False)
-    run_rows("other", np.random.default_rng(1)).drop(columns="replicated").to_csv(tmp_path / "other.csv", index=False)
+    run_rows("fine", np.random.default_rng(0)).to_csv(path, index=False)
+    run_rows("other", np.random.default_rng(1)).to_csv(tmp_path / "other.csv", index=False)
     return path
 
 
@@ -60,7 +60,7 @@ DAMAGE = {
     "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
     "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: names the column ratio twice"),
     "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
-    "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is neither"),
+    "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is no summary"),
     "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
     "tabs": (lambda t: t.replace(",", "\t"), r"bad\.csv:1: is separated by tabs; save it with commas"),
     "a date": (lambda t: _cell(t, "seconds_per_step", "2. Jan"), r"bad\.csv:3: seconds_per_step is '2\. Jan', expected a num"),
@@ -196,7 +196,7 @@ def run_folder(tmp_path_factory):
 
 
 def test_every_file_of_a_run_tells_the_same_times(run_folder):
-    names = ("summary.csv", "samples.csv", "journal.jsonl")
+    names = ("summary.csv", "journal.jsonl")
     tables = [reading.read([run_folder / name]).table.set_index("backend") for name in names]
     for table in (reading.read([run_folder]).table.set_index("backend"), *tables[1:]):
         assert table["seconds_per_step"].to_dict() == pytest.approx(tables[0]["seconds_per_step"].to_dict())
@@ -214,41 +214,17 @@ def test_a_journal_of_another_version_says_what_to_do(run_folder, tmp_path):
         reading.read([tmp_path])
 
 
-REPORT = {"benchmarks": [{"fullname": "t.py::a", "name": "a", "stats": {"mean": 1e-3}, "params": None, "extra_info": {}}]}
-
-
-def test_another_suites_report_is_undecided_at_best(tmp_path, capsys, fine):
-    for name in ("r", "s"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(REPORT))
-    table = reading.read([tmp_path / "r.json"]).table
-    assert (table["backend"][0], table["seconds_per_step"][0], table["replicated"][0]) == ("t.py::a", 1e-3, False)
-    both = [str(tmp_path / f"{name}.json") for name in ("r", "s")]
-    assert __main__.main(["compare", *both]) == 0
-    out = capsys.readouterr().out
-    assert "UNDECIDED" in out
-    assert "holds one process" in out
-    assert __main__.main(["compare", *both, "--fail-on", "slower"]) == 3
-    assert "could not be judged, so nothing is proven" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        ("{", r"r\.json:1: is no JSON"),
-        ('{"a": 1}', "not a report of pytest-benchmark"),
-        ("[1, 2]", "not a report of pytest-benchmark"),
-        ('{"benchmarks": []}', "holds no benchmark"),
-        ('{"benchmarks": [{"fullname": "a", "stats": {"mean": -1}}]}', r"r\.json:2: seconds_per_step is '-1', expected"),
-    ],
-)
-def test_json_that_is_no_report(tmp_path, text, sentence):
-    (tmp_path / "r.json").write_text(text)
-    with pytest.raises(UsageError, match=sentence):
-        reading.read([tmp_path / "r.json"])
+def test_other_files_are_no_results(run_folder, tmp_path):
+    report = tmp_path / "report.json"
+    report.write_text('{"benchmarks": []}')
+    with pytest.raises(UsageError, match=r"report\.json:1: has no column backend, so it is no summary\.csv"):
+        reading.read([report])
+    with pytest.raises(UsageError, match=r"samples\.csv:1: holds single rounds; give the summary\.csv beside it"):
+        reading.read([run_folder / "samples.csv"])
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), name=st.sampled_from(["summary.csv", "samples.csv", "journal.jsonl"]))
+@given(data=st.data(), name=st.sampled_from(["summary.csv", "journal.jsonl"]))
 def test_no_mutation_is_a_traceback_or_a_bad_number(run_folder, tmp_path, data, name):
     """Whatever a disk, an editor or a spreadsheet did to a file: rows with times above zero, or one sentence."""
     content = bytearray((run_folder / name).read_bytes()[:6000])

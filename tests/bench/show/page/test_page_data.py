@@ -138,6 +138,41 @@ def test_a_second_run_of_the_machine_is_judged_and_one_of_another_is_not(tmp_pat
     assert told["notes"] == []
 
 
+def test_three_runs_are_lines_over_time_and_two_are_not(tmp_path):
+    """In the newest run of a machine; change points are vertical, with what changed, and at most eight ways are named."""
+    names = [f"way_{number}" for number in range(9)]
+    times = TIMES | {name: 1e-3 * (1 + number) for number, name in enumerate(names)}
+    files = [journal(tmp_path / "m" / f"202601{day:02}T000000Z", times=times, passes=6) for day in range(1, 4)]
+    other = journal(tmp_path / "n" / "20260105T000000Z", machine="n")
+    content = _gather(tmp_path, *files, other)
+    kinds = [[part["kind"] for part in view["parts"]] for view in content["views"]]
+    assert kinds == [["bars"], ["dots", "bars"], ["history", "bars"], ["dots", "bars"]]
+    part = content["views"][2]["parts"][0]
+    assert part["sentence"] == "No way has changed over 3 runs."
+    lines = part["figure"]["data"]
+    assert (len(lines), sum(line["showlegend"] for line in lines)) == (12, 8)
+    by = {line["name"]: line for line in lines}
+    assert by["fast"]["y"] == pytest.approx([TIMES["fast"]] * 3, rel=0.002)
+    assert by["fast"]["x"] == [f"2026-01-0{day}T00:00:00+00:00" for day in range(1, 4)]
+    assert max(by["fast"]["error_y"]["array"]) < 0.01 * TIMES["fast"]
+
+
+def test_change_points_are_vertical_and_say_what_changed():
+    at = [f"2026-01-{day:02}" for day in range(1, 4)]
+    line = {"at": at, "seconds": [1.0, 1.0, 1.1], "_low": [None] * 3, "_high": [None] * 3}
+    found = {"time": at[2], "ratio": 1.1}
+    ways = [
+        line | {"label": "plain", "changes": []},
+        line | {"label": "late", "changes": [found | {"what": ["torch 1 → 2"]}]},
+        line | {"label": HOSTILE, "changes": [found | {"time": at[1], "what": []}]},
+    ]
+    layout = data.figures.over_time(ways)["layout"]
+    assert [shape["x0"] for shape in layout["shapes"]] == [at[1], at[2]]
+    told = {note["x"]: note["text"] for note in layout["annotations"]}
+    assert told[at[2]] == "torch 1 → 2"
+    assert "<" not in told[at[1]]
+
+
 def test_code_stands_in_phases_without_what_every_way_has():
     def numbers(name):
         blocks = code.blocks(SOURCES[name]).items()

@@ -1,0 +1,103 @@
+"""The history of a machine in the terminal: a row for each way, or for each run of the ways that were named."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+from rich.console import Console
+
+from bench.analyse.history import Change, Series
+from bench.analyse.step import step_seconds
+from bench.show import grid
+from bench.show.grid import Row
+from bench.show.rows import common, name_of, records
+from bench.show.sentences import UNPROVEN
+from bench.units import percent, seconds
+
+_COLUMNS = [
+    *map(grid.plain, ("date", "way", "revision")),
+    replace(grid.plain("runs"), right=True),
+    grid.plain("versions", 2),
+    replace(grid.plain("step"), right=True),
+    replace(grid.plain("ratio", 1), right=True),
+    *map(grid.plain, ("verdict", "change")),
+]
+
+
+def overview(series: list[Series], to: Console) -> None:
+    """A row for the latest run of each series, those of one machine and place together, and all change points below."""
+    parts: dict[str, list[Series]] = {}
+    for one in series:
+        parts.setdefault(_place(one.rows), []).append(one)
+    for place, own in parts.items():
+        dates = sorted(date(row) for one in own for row in records(one.rows.iloc[[0, -1]]))
+        to.print(f"{place} · {dates[0]} to {dates[-1]}", style="bold")
+        rows = [_row(one, len(one.rows) - 1) | {"date": "", "revision": "", "change": _latest(one)} for one in own]
+        _show(rows, own, to)
+
+
+def runs(series: list[Series], newest: int, to: Console) -> None:
+    """A row for each of the newest runs of each series, and all change points below."""
+    for one in series:
+        to.print(f"{_place(one.rows)} · {name_of(records(one.rows.iloc[-1:])[0])}", style="bold")
+        places = range(max(0, len(one.rows) - newest), len(one.rows))
+        if places[0]:
+            to.print(f"{places[0]} earlier runs are not shown; see --runs", style="dim")
+        _show([_row(one, place) | {"way": "", "runs": ""} for place in places], [one], to)
+
+
+def since(series: Series, change: Change) -> str:
+    """`torch_autograd: SLOWER since 2026-11-03 10:00, +5.0 % (+4.8 % to +5.2 %): torch 2.13.0 → 2.14.1`."""
+    (row,) = records(series.rows.iloc[[change.place]])
+    low, high = (percent(math.expm1(end)) for end in change.estimate.interval())
+    what = ", ".join(change.what) or "the records of both runs say the same"
+    by = percent(math.expm1(change.estimate.mean))
+    return f"{name_of(row)}: {change.verdict} since {date(row)}, {by} ({low} to {high}): {what}"
+
+
+def date(row: Row) -> str:
+    """When a run began, to the minute; without that, its name."""
+    return str(row["time"])[:16].replace("T", " ") or str(row["run"]).rpartition("/")[2]
+
+
+def _show(rows: list[Row], series: list[Series], to: Console) -> None:
+    grid.show(grid.fit(_COLUMNS, rows, to.width if to.is_terminal else 80), rows, to)
+    to.print("ratio, verdict: beside the run before, by what was known then; change: a change point", style="dim")
+    for one in series:
+        for change in one.changes:
+            to.print(since(one, change))
+
+
+def _row(series: Series, place: int) -> Row:
+    (row,) = records(series.rows.iloc[[place]])
+    marks = {change.place: change for change in series.changes}
+    ratio, verdict = "", ""
+    if place:
+        found = series.beside(place)
+        ratio = f"{found.table['ratio'].iloc[0]:.3f}"
+        verdict = UNPROVEN if found.doubts else str(found.table["verdict"].iloc[0])
+    return {
+        "date": date(row),
+        "way": name_of(row),
+        "revision": row["commit"][:8] + "+" * row["commit"].endswith("+dirty"),
+        "runs": str(len(series.rows)),
+        "versions": row["versions"].replace("==", " "),
+        "step": seconds(step_seconds(row)),
+        "ratio": ratio,
+        "verdict": verdict,
+        "change": f"◀ {percent(math.expm1(marks[place].estimate.mean))}" if place in marks else "",
+    }
+
+
+def _latest(series: Series) -> str:
+    """The latest change point, in a row of the latest run."""
+    if not series.changes:
+        return ""
+    last = series.changes[-1]
+    return f"{percent(math.expm1(last.estimate.mean))} {date(records(series.rows.iloc[[last.place]])[0])[:10]}"
+
+
+def _place(rows: pd.DataFrame) -> str:
+    return f"{rows['machine'].iloc[0]}, {rows['problem'].iloc[0]}\n{common(rows)}"
