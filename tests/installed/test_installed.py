@@ -87,7 +87,8 @@ def test_a_repository_of_ones_own(run, tmp_path):
     assert "1 passed" in printed
     assert len(list(tmp_path.glob("results/*/*/summary.csv"))) == 2
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["bench.pytest_plugin"]\n')
-    twice = run("-m", "pytest", "--pyargs", "bench", **settings)  # by entry point and conftest
+    variables = settings | {"PYTEST_ADDOPTS": "--pyargs bench"}
+    twice = run("-m", "pytest", **variables)  # by entry point and conftest
     assert "1 passed" in twice
 
 

@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 import unicodedata
 from pathlib import Path
 from types import SimpleNamespace
@@ -104,3 +106,10 @@ def test_a_checkout_below_another_projects_root_is_skipped(run_pytest, tmp_path)
     done = run_pytest("-rs", str(tmp_path), "--rootdir", str(tmp_path), "-c", "/dev/null")
     assert "1 passed, 1 skipped" in done.stdout, done.stdout
     assert "steps is below another project's root; run pytest in it." in done.stdout
+
+
+def test_pyargs_of_the_environment_load_the_plugin_of_a_checkout(environ, tmp_path):
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q"]
+    given = environ | ONE | {"PYTEST_ADDOPTS": "--pyargs bench"}
+    done = subprocess.run(command, cwd=tmp_path, env=given, capture_output=True, text=True)
+    assert "1 test collected" in done.stdout, done.stdout
