@@ -62,6 +62,7 @@ def test_a_bad_problem_is_refused(name, tmp_path):
         check(definition, "33x17", "float32")
     assert expected in str(refused.value)
     assert "problem.py" in str(refused.value)
+    assert "UsageError" not in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
 
 
