@@ -138,7 +138,7 @@ def _proposed(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
     logs = rows["log"].to_numpy(float)
     errors = rows["relative_error"].astype(float)
     seen = float(np.median(np.diff(logs) ** 2)) / (2 * GAUSS)  # neither a step nor an outlier moves this
-    variance = max(seen, expected(float(errors[np.isfinite(errors)].pow(2).mean() or 0)))
+    variance = max(seen, expected(float(errors[np.isfinite(errors)].pow(2).mean())))
     smooth, reach = median_filter(logs, SHORTEST, mode="reflect"), OUTLIER * math.sqrt(variance)
     found = ruptures.KernelCPD(kernel="linear", min_size=SHORTEST).fit(smooth[:, np.newaxis])
     places = [int(place) for place in found.predict(pen=PENALTY * variance * math.log(len(rows)))[:-1]]

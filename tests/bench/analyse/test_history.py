@@ -41,12 +41,22 @@ def test_a_step_is_found_where_it_is(factor, verdict, seed):
     assert _slow(_made(lambda number: {"slow": factor if number >= AT else 1}, seed=seed)) == [(AT, verdict)]
 
 
-@pytest.mark.parametrize(
-    "factor", [lambda n: 1, lambda n: 1.3 if n in (5, 6, 14, 25) else 1, lambda n: 1.3 if n == RUNS - 1 else 1]
-)
+@pytest.mark.parametrize("slow", [(), (5, 6, 14, 25), (RUNS - 1,), (RUNS - 2, RUNS - 1)])
 @pytest.mark.parametrize("seed", range(3))
-def test_neither_noise_nor_outliers_are_a_change(factor, seed):
-    assert _slow(_made(lambda number: {"slow": factor(number)}, seed=seed)) == []
+def test_neither_noise_nor_outliers_are_a_change(slow, seed):
+    assert _slow(_made(lambda number: {"slow": 1.3 if number in slow else 1}, seed=seed)) == []
+
+
+def test_a_step_below_the_margin_is_none():
+    assert _slow(_made(lambda number: {"slow": 1.007 if number >= AT else 1}, spread=1e-4)) == []
+
+
+@pytest.mark.parametrize(("places", "verdict"), [(1, SLOWER), (1000, "")])
+def test_the_more_places_a_change_could_be_at_the_more_it_has_to_show(places, verdict):
+    (series,) = history.of_rows(_made(runs=10), ["slow"])
+    logs = [0, 0.01, -0.01, 0.005, -0.005, 0.02, 0.03, 0.01, 0.025, 0.015]
+    rows = series.rows.assign(log=logs)
+    assert history._compared([rows.iloc[:5], rows.iloc[5:]], 0, places)[0] == verdict
 
 
 def test_an_outlier_beside_a_step_hides_it_not():
