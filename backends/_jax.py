@@ -4,8 +4,6 @@
 switch for the whole process, so there is float32 only.
 """
 
-import re
-
 import jax
 import numpy as np
 
@@ -56,16 +54,6 @@ class JaxStep(JaxDevice):
 
     def synchronize(self) -> None:
         jax.block_until_ready((self.w1, self.w2))
-
-
-def operators(hlo: str) -> int:
-    """Instructions of a compiled program that compute something, a fusion counted as one."""
-    inner = set(re.findall(r"calls=%([\w.-]+)", hlo))  # what a fusion consists of
-    computations = re.findall(
-        r"^(?:ENTRY )?%([\w.-]+) .*?\{\n(.*?)^\}", hlo, re.MULTILINE | re.DOTALL
-    )
-    outer = "".join(body for name, body in computations if name not in inner)
-    return len(re.findall(r" (?:fusion|dot|copy|custom-call|reduce)\(", outer))
 
 
 def _gpus() -> list[jax.Device]:

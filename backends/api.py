@@ -121,11 +121,6 @@ class TrainStep(ABC):
         dtype, and may be overwritten as soon as this returns.
         """
 
-    def counts(self) -> dict[str, int]:
-        """What the library counts of one `step()`, outside timing: `operators` that it was asked
-        for, `kernels` started on a device, `allocated_bytes` and `peak_bytes` of its memory."""
-        return {}
-
     @classmethod
     def work(cls, device: str, dtype: str) -> tuple[int, int]:
         """Floating-point operations and bytes of a step, by a control that measures a peak."""

@@ -5,7 +5,7 @@ The step must never use a weight after it was handed over: `donate_argnums` lets
 
 import jax
 
-from backends._jax import JaxStep, operators
+from backends._jax import JaxStep
 from backends.api import Problem
 
 
@@ -17,10 +17,6 @@ class JaxJit(JaxStep):
     def step(self) -> jax.Array:
         self.w1, self.w2, loss = self.train(self.w1, self.w2, self.x, self.y, self.learning_rate)
         return loss
-
-    def counts(self) -> dict[str, int]:
-        compiled = self.train.lower(self.w1, self.w2, self.x, self.y, self.learning_rate).compile()
-        return {"operators": operators(compiled.as_text()) * self.steps_per_call}  # a loop's body stands there once
 
 
 def whole_step(w1: jax.Array, w2: jax.Array, x: jax.Array, y: jax.Array, learning_rate: float) -> tuple[jax.Array, ...]:

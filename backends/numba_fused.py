@@ -50,9 +50,6 @@ class NumbaFused(TrainStep):
     def is_compiled(self) -> bool:
         return is_jitted(whole_step)
 
-    def counts(self) -> dict[str, int]:
-        return {"operators": 1}
-
     def get_state(self) -> State:
         _, D_in, H, D_out = self.shape
         return self.w1_t[:H, :D_in].T.copy(order="C"), self.w2[:H, :D_out].copy()

@@ -25,9 +25,6 @@ class NumbaJit(NumpyManual):
     def is_compiled(self) -> bool:
         return is_jitted(whole_step)
 
-    def counts(self) -> dict[str, int]:
-        return {"operators": 1}
-
 
 @numba.njit(cache=True)
 def whole_step(x, y, w1, w2, learning_rate):

@@ -24,7 +24,7 @@ from bench.schema.records import CaseRecord, Failure, MachineFacts, Profile, Set
 from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
-COUNTED = ("operators", "kernels", "allocated_bytes", "peak_bytes")
+COUNTED = ("kernels", "allocated_bytes", "peak_bytes")
 HEADER_FIELDS = ("kind", "baseline", "source_hash", "idea")
 """Columns of the summary that stand in the header as they are."""
 FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")

@@ -266,7 +266,6 @@ class Profile(Timed):
     losses: NotRequired[list[Any]]
     expected_losses: NotRequired[list[Any]]
     """Of ten epochs, and the reference's."""
-    operators: NotRequired[float]
     kernels: NotRequired[float]
     allocated_bytes: NotRequired[float]
     peak_bytes: NotRequired[float]

@@ -65,7 +65,6 @@ COLUMNS = (
             "analyse/break_even", only_ok=True),
     Columns(("minor_faults_per_step",), "minor page faults while the clock ran, over all throughput rounds",
             "analyse/estimates"),
-    Columns(("operators_per_step",), "what a step asks its framework for, in that framework's own units", "worker/profiling"),
     Columns(("kernels_per_step",), "kernels that it starts on a GPU", "worker/profiling"),
     Columns(("allocated_bytes_per_step",), "all the memory that it asks for", "worker/profiling", unit="B"),
     Columns(("peak_bytes_per_step",), "the most that it holds besides what it keeps", "worker/profiling", unit="B"),

@@ -167,7 +167,6 @@ _MEASURES = [
     Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
     Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
     Column("pays after", _pays_after, 8),
-    Column("ops", lambda r: _count(r["operators_per_step"]), 8),
     Column("kernels", lambda r: _count(r["kernels_per_step"]), 8),
     Column("peak", lambda r: size(r["peak_bytes_per_step"]), 8),
     Column("allocates", lambda r: size(r["allocated_bytes_per_step"]), 10),

@@ -1,10 +1,11 @@
-"""What a step consists of, looked at once and outside timing: losses, operators, kernels, memory, time of each line.
+"""What a step consists of, looked at once and outside timing: losses, kernels, memory, time of each line.
 
 A process that was profiled is not timed afterwards.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib import util
@@ -15,10 +16,12 @@ from numpy.typing import NDArray
 
 from backends.api import TrainStep
 from bench.errors import missing
-from bench.worker import lines, operators
+from bench.machine.devices import kind_of
+from bench.worker import lines
 from bench.worker.visits import LoadedStep
 
 MEMORY_CALLS = 10
+HELD, PEAK, ALLOCATED = "allocated_bytes.all.current", "allocated_bytes.all.peak", "allocated_bytes.all.allocated"
 EXTRAS = {
     "line_profiler": ("time of each line of a step", "lines"),
     "memray": ("memory of a step", "memory"),
@@ -40,8 +43,7 @@ def profile(loaded: LoadedStep, state: Sequence[NDArray[Any]], calls: int) -> di
     timed: dict[str, Any] = {} if "line_profiler" in absent else {"lines": lines.of(step)}
     if backward := lines.backward(step, loaded.case.device):
         timed["backward"] = backward
-    asked = operators.of_numpy(step) | operators.of_torch(step, loaded.case.device)
-    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | asked | step.counts()
+    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | on_device(step, loaded.case.device)
     shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}
     sentences = [str(missing(library, *EXTRAS[library])) for library in sorted(absent)]
     uncounted = {"uncounted": " ".join(sentences)} if sentences else {}
@@ -62,3 +64,25 @@ def memory(step: TrainStep, calls: int) -> dict[str, int]:
             allocated = sum(record.size for record in reader.get_allocation_records())
             peak: int = reader.metadata.peak_memory
     return {"allocated_bytes": allocated // calls, "peak_bytes": peak}
+
+
+def on_device(step: TrainStep, device: str) -> dict[str, int]:
+    """`kernels` that a call of a torch step starts on an accelerator, and the bytes of its memory; nothing for other steps."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or step.mark() is None:
+        return {}
+    own, kinds = kind_of(device).name.upper(), torch.profiler.ProfilerActivity
+    with torch.profiler.profile(activities=[kinds.CPU, getattr(kinds, own)]) as seen:
+        step.step()
+        step.synchronize()
+    ran = [event for event in seen.events() if event.device_type == getattr(torch.autograd.DeviceType, own)]
+    torch.accelerator.reset_peak_memory_stats(device)
+    before = torch.accelerator.memory_stats(device)
+    step.step()
+    step.synchronize()
+    after = torch.accelerator.memory_stats(device)
+    return {
+        "kernels": sum(1 for event in ran if not event.name.startswith("Mem")),
+        "allocated_bytes": after[ALLOCATED] - before[ALLOCATED],
+        "peak_bytes": after[PEAK] - before[HELD],
+    }

@@ -5,7 +5,7 @@ the update with `jax.jit`.
 import jax
 import numpy as np
 
-from backends._jax import JaxDevice, operators
+from backends._jax import JaxDevice
 from backends.api import Problem, State
 
 
@@ -31,10 +31,6 @@ class JaxJit(JaxDevice):
 
     def synchronize(self) -> None:
         jax.block_until_ready(self.state)
-
-    def counts(self) -> dict[str, int]:
-        compiled = self.train.lower(self.state, self.x, self.y, *self.constants).compile()
-        return {"operators": operators(compiled.as_text())}
 
 
 def whole_step(state, x, y, learning_rate, beta1, beta2, epsilon):

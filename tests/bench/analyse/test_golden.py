@@ -30,7 +30,7 @@ def plain():
     """Every kind of row, each call timed, as on a CPU."""
     cases = [a_case(name, **WORK.get(name, STEP)) for name in TIMES]
     profile = {
-        "record": "profile", "pass": 7, "case": "slow", "operators": 12.0, "kernels": 0.0,
+        "record": "profile", "pass": 7, "case": "slow", "kernels": 0.0,
         "allocated_bytes": 4096.0, "peak_bytes": 1024.0,
     }  # fmt: skip
     settings = {"processes": 8}

@@ -70,7 +70,7 @@ def test_a_line_that_was_cut_off_is_ignored(tmp_path):
 
 def test_profiles_and_first_failures_are_found_by_their_case(tmp_path):
     at = {"case": key_of("slow"), "at_seconds": 0.0}
-    profile = {"record": "profile", "pass": 0, "operators": 3.0, **at}
+    profile = {"record": "profile", "pass": 0, "kernels": 3.0, **at}
     failure = {"record": "failure", "status": "failed", "reason": "x", **at}
     failures = [failure | {"pass": number} for number in (0, 1)]
     found = journal.read(write([*_lines()[:-1], profile, *failures], tmp_path))
