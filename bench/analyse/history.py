@@ -136,9 +136,10 @@ def _proposed(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
     if len(rows) < 2 * SHORTEST:
         return rows, []
     logs = rows["log"].to_numpy(float)
-    errors = rows["relative_error"].astype(float)
+    errors = rows["relative_error"].astype(float).to_numpy()
+    known = errors[np.isfinite(errors)]
     seen = float(np.median(np.diff(logs) ** 2)) / (2 * GAUSS)  # neither a step nor an outlier moves this
-    variance = max(seen, expected(float(errors[np.isfinite(errors)].pow(2).mean())))
+    variance = max(seen, expected(float(np.mean(known**2)) if len(known) else 0.0))
     smooth, reach = median_filter(logs, SHORTEST, mode="reflect"), OUTLIER * math.sqrt(variance)
     found = ruptures.KernelCPD(kernel="linear", min_size=SHORTEST).fit(smooth[:, np.newaxis])
     places = [int(place) for place in found.predict(pen=PENALTY * variance * math.log(len(rows)))[:-1]]

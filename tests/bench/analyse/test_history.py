@@ -47,6 +47,11 @@ def test_neither_noise_nor_outliers_are_a_change(slow, seed):
     assert _slow(_made(lambda number: {"slow": 1.3 if number in slow else 1}, seed=seed)) == []
 
 
+@pytest.mark.parametrize("unknown", [np.nan, np.inf])
+def test_a_step_is_found_where_processes_predict_nothing(unknown):
+    assert _slow(_made(lambda number: {"slow": 1.05 if number >= AT else 1}).assign(relative_error=unknown)) == [(AT, SLOWER)]
+
+
 def test_a_step_below_the_margin_is_none():
     assert _slow(_made(lambda number: {"slow": 1.007 if number >= AT else 1}, spread=1e-4)) == []
 
