@@ -20,7 +20,6 @@ part() { # NAME SECONDS COMMAND...: an interrupted run still writes its tables
 }
 
 nvidia-smi -q > "$out/nvidia-smi.log" 2>&1
-part doctor 20 "$python" -m bench doctor
 part contract 120 "$python" -m pytest -q tests/backends/test_contract.py -k 'cuda or numpy_manual'
 part ways 180 "$python" -m bench run --backends all --processes 4 --blocks 4
 part sweep 120 "$python" -m bench run --processes 2 --blocks 2 --steps 5 \

@@ -5,7 +5,7 @@ import tarfile
 from pathlib import Path
 
 SCRIPT = Path(__file__).parents[2] / "tools" / "gpu.sh"
-PYTHON = '#!/bin/sh\necho "$@"\ncase "$*" in *contract*) exit 1;; *doctor*) exec sleep 60;; esac\n'
+PYTHON = '#!/bin/sh\necho "$@"\ncase "$*" in *contract*) exec sleep 60;; *--shapes*) exit 1;; esac\n'
 
 
 def test_a_part_that_fails_or_hangs_is_named_and_does_not_stop_the_others(tmp_path):
@@ -14,11 +14,11 @@ def test_a_part_that_fails_or_hangs_is_named_and_does_not_stop_the_others(tmp_pa
     python.chmod(0o755)
     script.parent.mkdir(parents=True)
     (tmp_path / "checkout" / "examples" / "one").mkdir(parents=True)
-    script.write_text(SCRIPT.read_text().replace("part doctor 20", "part doctor 1"))
+    script.write_text(SCRIPT.read_text().replace("part contract 120", "part contract 1"))
     ran = subprocess.run(["sh", script, tmp_path / "out"], env={"PYTHON": python, "PATH": "/usr/bin:/bin"})
     failed = (tmp_path / "out" / "failed").read_text().splitlines()
-    assert [line.split(",")[0] for line in failed] == ["doctor: exit code 124", "contract: exit code 1"]
+    assert [line.split(",")[0] for line in failed] == ["contract: exit code 124", "sweep: exit code 1"]
     with tarfile.open(tmp_path / "out.tar.gz") as archive:
         logs = {Path(name).stem for name in archive.getnames() if name.endswith(".log")}
-    assert logs == {"nvidia-smi", "doctor", "contract", "ways", "sweep", "one"}
+    assert logs == {"nvidia-smi", "contract", "ways", "sweep", "one"}
     assert ran.returncode == 1
