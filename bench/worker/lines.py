@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from types import CodeType, FrameType
@@ -43,7 +44,7 @@ def of(step: TrainStep) -> dict[str, float]:
         (timings,) = stats.timings.values()
         calls.append({line: ticks for line, _, ticks in timings})
     warm = calls[len(calls) // 4 :]
-    first, own = _first_line(type(step), owner), _traced(step, inspect.unwrap(owner.step).__code__)
+    first, own = _first_line(type(step), owner), _traced(step.step, inspect.unwrap(owner.step).__code__)
     cost = _cost(profiler) if own else 0.0
     found = {}
     for line in sorted(calls[-1]):
@@ -53,29 +54,29 @@ def of(step: TrainStep) -> dict[str, float]:
     return found
 
 
-def _traced(step: TrainStep, code: CodeType) -> dict[int, int]:
-    """Line of the step → how many lines of other Python functions run below it in a call: the tracer sees these, too."""
+def _traced(call: Callable[[], Any], code: CodeType) -> dict[int, int]:
+    """Line of `code` → how many events the tracer sees in other Python functions below it: calls, lines and returns."""
     counts: dict[int, int] = {}
     now = 0
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal now
-        if frame.f_code is code:
-            now = frame.f_lineno
-        elif event == "line":
+        if frame.f_code is not code:
             counts[now] = counts.get(now, 0) + 1
+        elif event == "line":
+            now = frame.f_lineno
         return trace
 
     sys.settrace(trace)
     try:
-        step.step()
+        call()
     finally:
         sys.settrace(None)
     return counts
 
 
 def _cost(profiler: Any) -> float:
-    """Seconds that the tracer adds to a line of a function that is not profiled."""
+    """Seconds that the tracer adds to an event in a function that is not profiled."""
 
     def seconds() -> float:
         start = perf_counter()
@@ -86,17 +87,21 @@ def _cost(profiler: Any) -> float:
     profiler.enable_by_count()
     traced = [seconds() for _ in range(CALLS)]
     profiler.disable_by_count()
-    lines = 30 * 4
-    return max(0.0, float(np.percentile(traced, LOW) - np.percentile(plain, LOW)) / lines)
+    events = sum(_traced(seconds, seconds.__code__).values())
+    return max(0.0, float(np.percentile(traced, LOW) - np.percentile(plain, LOW)) / events)
 
 
 def _ordinary(values: list[float]) -> list[Any]:
     kept = []
     for value in values:
-        number = getattr(value, "real", None)
+        number = _real(value)
         if number is not None and isinstance(number, float):
             kept.append((value, number))
     return kept
+
+
+def _real(value: float) -> Any:
+    return getattr(value, "real", None)
 
 
 def _first_line(step: type[TrainStep], owner: type[TrainStep]) -> int:
