@@ -48,11 +48,11 @@ def prepared(*tables: pd.DataFrame) -> list[pd.DataFrame]:
         singly = table[UNDISTURBED].notna() if UNDISTURBED in table else pd.Series(False, table.index)
         time = table[UNDISTURBED].where(singly, table["seconds_per_step"]) if singly.any() else table["seconds_per_step"]
         logs = pd.Series(np.log(time.where(table["status"] == "ok").astype(float)), table.index)
+        members: dict[str, set[tuple[object, ...]]] = {}
         measured = table[table["status"] != "unavailable"]
-        sets = {
-            run: numbers.setdefault(frozenset(rows.itertuples(index=False, name=None)), len(numbers))
-            for run, rows in measured[KEY].groupby(measured["run"])
-        }
+        for run, *key in zip(*(measured[name] for name in ("run", *KEY)), strict=True):
+            members.setdefault(run, set()).add(tuple(key))
+        sets = {run: numbers.setdefault(frozenset(keys), len(numbers)) for run, keys in members.items()}
         found.append(table.assign(log=logs, singly=singly, set=table["run"].map(sets)))
     return found
 

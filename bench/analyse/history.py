@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.ndimage import median_filter
 
 from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
 from bench.analyse.comparison import Comparison, differences, guards_moved, judge_prepared
@@ -140,7 +139,8 @@ def _proposed(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
     known = errors[np.isfinite(errors)]
     seen = float(np.median(np.diff(logs) ** 2)) / (2 * GAUSS)  # neither a step nor an outlier moves this
     variance = max(seen, expected(float(np.mean(known**2)) if len(known) else 0.0))
-    smooth, reach = median_filter(logs, SHORTEST, mode="reflect"), OUTLIER * math.sqrt(variance)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(logs, SHORTEST // 2, mode="symmetric"), SHORTEST)
+    smooth, reach = np.median(windows, axis=1), OUTLIER * math.sqrt(variance)
     found = ruptures.KernelCPD(kernel="linear", min_size=SHORTEST).fit(smooth[:, np.newaxis])
     places = [int(place) for place in found.predict(pen=PENALTY * variance * math.log(len(rows)))[:-1]]
     return rows.assign(log=np.clip(logs, smooth - reach, smooth + reach)), places
