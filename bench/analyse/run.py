@@ -48,9 +48,14 @@ class Run:
 
     def slower(self, share: float) -> pd.DataFrame:
         """The rows of later sides that are SLOWER by this share."""
-        first = {Case.parse(key).side for key in self.table["baseline"].dropna().unique()}
-        later = self.table[~self.table["side"].isin(first)]
+        later = self.later
         return later[(later["verdict"] == SLOWER) & (later["ratio"] >= 1 + share)]
+
+    @property
+    def later(self) -> pd.DataFrame:
+        """The rows of all sides but the first."""
+        first = {Case.parse(key).side for key in self.table["baseline"].dropna().unique()}
+        return self.table[~self.table["side"].isin(first)]
 
 
 def table(run: str | Path = "results") -> pd.DataFrame:

@@ -51,8 +51,8 @@ def train(arguments: argparse.Namespace) -> int:
         print(epoch, "-", f"{losses[-1]:.{DTYPES[arguments.dtype].decimals}e}")
     if risen := [str(epoch) for epoch in range(1, len(losses)) if losses[epoch] > losses[epoch - 1]]:
         print(
-            f"The loss rose at {', '.join(risen)}: the learning rate overshoots there, in every way of writing the step; "
-            "`python -m bench verify` proves that the step is right.",
+            f"The loss rose at {', '.join(risen)}: a large learning rate overshoots, and a mistake can look the same; "
+            f"`python -m bench verify {arguments.backend}` says which it is.",
             file=sys.stderr,
         )
     return ExitCode.FINE

@@ -82,7 +82,7 @@ def fleet(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None:
         rows = found.judged
         rows = rows[(rows["verdict"] == SLOWER) & (rows["ratio"] >= 1 + arguments.fail_on)]
-        gates.failed(arguments.fail_on, gates.stopped(rows, "node"), console)
+        gates.failed(arguments.fail_on, gates.stopped_rows(rows, "node"), console)
     return found.outcome(arguments.fail_on)
 
 

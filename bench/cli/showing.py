@@ -107,8 +107,8 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None:
         print(end="", flush=True)
         for versus in compared.values():
-            stopped = gates.stopped(versus.slower(arguments.fail_on), "name")
-            gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts)
+            stopped = gates.stopped_rows(versus.slower(arguments.fail_on), "name")
+            gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts, versus.table)
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 

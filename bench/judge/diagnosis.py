@@ -48,7 +48,7 @@ def diagnose(question: Question, losses: Float64, state: Sequence[Float64]) -> s
     name = arrays[0]
     text = f"{what}relative error of {name} {errors[name]:.2g}, allowed {allowed[name]:.2g}; "
     if errors[name] < LOW_PRECISION and ("loss" not in wrong or errors["loss"] < LOW_PRECISION):
-        return f"{text}an error this small is what arithmetic in a lower precision than {dtype} gives"
+        return f"{text}such an error comes from arithmetic in a lower precision than {dtype}, or from a missing term"
     if "loss" in wrong and steps == 1:
         size = f"(relative error {errors['loss']:.2g})"
         return f"{text}its loss is wrong too {size}: see the forward pass first"

@@ -1,4 +1,4 @@
-"""What a run shows while it measures: a bar in a terminal, one line elsewhere, failures and
+"""What a run shows while it measures: a bar in a terminal, lines elsewhere, failures and
 warnings as they come. It draws between blocks, while no worker runs."""
 
 from __future__ import annotations
@@ -12,28 +12,33 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from bench.plan.cases import Plan
 from bench.schema.records import Record
 
+SILENCE = 30
+"""Seconds between two lines where no bar is drawn."""
+
 
 @contextmanager
 def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
-    """A bar in a terminal; elsewhere a line at the start and one after the first pass."""
+    """A bar in a terminal; elsewhere a line at the start and after passes."""
     settings = plan.settings
     console.print(
-        f"stepbench: {len(plan.cases)} cases and {len(plan.controls)} controls, "
+        f"stepbench: {len(plan.cases)} case{'s' * (len(plan.cases) != 1)} and {len(plan.controls)} controls, "
         f"{settings.processes} passes of {settings.blocks} blocks, {settings.steps} steps a round",
     )
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as progress:
         bar = progress.add_task("measuring", total=plan.visits, number=1)
-        said = {""}
+        said, quiet_until = {""}, [0.0]
 
         def advance(record: Record) -> None:
             if record["record"] == "visit":
                 progress.advance(bar)
             elif record["record"] == "block":  # drawn between blocks and by no thread: nothing runs beside a worker
                 progress.update(bar, number=record["pass"] + 1, refresh=True)
-                if not console.is_terminal and (record["pass"], record["block"]) == (0, settings.blocks - 1):
-                    left = record["at_seconds"] * (settings.processes - 1)
-                    console.print(f"the first pass took {record['at_seconds']:.0f} s; about {left:.0f} s are left")
+                done = record["pass"] + 1
+                if not console.is_terminal and record["block"] == settings.blocks - 1 and record["at_seconds"] > quiet_until[0]:
+                    quiet_until[0] = record["at_seconds"] + SILENCE
+                    left = record["at_seconds"] * (settings.processes - done) / done
+                    console.print(f"pass {done} of {settings.processes} done; about {left:.0f} s are left")
             elif record["record"] == "failure":
                 progress.console.print(f"{record['status']}: {record['reason']}")
             elif (warning := _warning(record)) not in said:

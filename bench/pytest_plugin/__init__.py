@@ -147,6 +147,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     finally:  # also if --benchmark-compare-fail ends pytest-benchmark's part
         if run := config.stash.get(RUN, None):
             terminalreporter.section("stepbench")
+            terminalreporter.write_line("Above: whole rounds as they ran. Below: steps that nothing disturbed.")
             folder.show(run, grid.console())
             if config.option.benchmark_cprofile:
                 terminalreporter.write_line(IGNORED)

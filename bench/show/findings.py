@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from bench.analyse.run import Run
 from bench.analyse.step import ratio_of_means, step_seconds
@@ -26,7 +27,7 @@ from bench.units import span
 PLACES = 3
 """Of more places than these the table alone speaks."""
 QUICK = 3
-"""A run of so few passes is provisional."""
+"""A run of so few passes has wide intervals."""
 
 
 def measured(run: Run) -> str:
@@ -34,8 +35,8 @@ def measured(run: Run) -> str:
     machine, settings = run.story.header["machine"], run.story.header["settings"]
     devices = [gpu["name"] for gpu in machine["gpus"]]
     host = ", ".join([machine["cpu"], f"{len(machine['cores'])} cores", *devices])
-    provisional = "provisional: " if settings["processes"] <= QUICK else ""
-    return f"{common(run.table)} on {host}; {provisional}{settings['processes']} passes of {settings['blocks']} blocks"
+    quick = "quick, " if settings["processes"] <= QUICK else ""
+    return f"{common(run.table)} on {host}; {quick}{settings['processes']} passes of {settings['blocks']} blocks"
 
 
 def disturbed(story: Story) -> str:
@@ -63,7 +64,7 @@ def answers(run: Run) -> list[str]:
     if later:
         ways = [row for some in places.values() for row in some]
         return [sentences.changes([row for row in ways if row[SIDE] == label], first, unproven) for label in later]
-    found = {place: sentences.answer(some, some[-1], unproven) for place, some in places.items()}
+    found = {place: sentences.answer(some, sentences.beside_baseline(some), unproven) for place, some in places.items()}
     return [f"{place}: {text}" if place else text for place, text in found.items()] if len(found) <= PLACES else []
 
 
@@ -81,9 +82,10 @@ def proven(run: Run) -> str:
     good = [row for row in rows if row["status"] in ("ok", "incomplete") and math.isfinite(row["error_share"])]
     if not good:
         return ""
-    count = f"All {len(rows)}" if len(good) == len(rows) else f"{len(good)} of {len(rows)}"
+    count = f"{'All ' * (len(rows) > 1)}{len(rows)}" if len(good) == len(rows) else f"{len(good)} of {len(rows)}"
+    were = "was" if len(rows) == 1 else "were"
     worst = max(row["error_share"] for row in good)
-    return f"{count} were proven against a float64 reference before and after timing; largest error {worst:.0%} of allowed."
+    return f"{count} {were} proven against a float64 reference before and after timing; largest error {worst:.0%} of allowed."
 
 
 def control(run: Run) -> str:
@@ -100,14 +102,16 @@ def control(run: Run) -> str:
 
 def next_commands(run: Run) -> list[str]:
     """Three things to do with the run; it is not named if it is the latest one, which commands use by default."""
-    command = "stepbench" if shutil.which("stepbench") else f"{os.path.relpath(sys.executable)} -m bench"
-    rows = [row for row in arranged(run.table)[0] if not is_control(row["kind"])]
-    baselines = [row["backend"] for row in rows if row["baseline"] == key_of(row)]
-    ways = [*baselines, *(row["backend"] for row in rows)]
+    ours = shutil.which("stepbench") == str(Path(sys.executable).with_name("stepbench"))
+    command = "stepbench" if ours else f"{os.path.relpath(sys.executable)} -m bench"
+    rows = [row | {"key": key_of(row)} for row in arranged(run.table)[0] if not is_control(row["kind"])]
+    ways = [row["backend"] for row in rows if sentences.is_baseline(row)] or [row["backend"] for row in rows]
+    other = sentences.beside_baseline(rows)
     results = Settings.from_env().results
     latest = max(results.rglob(NAME), key=lambda file: file.parent.name, default=results).parent
     folder = "" if latest.resolve() == run.folder.resolve() else f" {os.path.relpath(run.folder)}"
-    lines = [f"{command} show --lines {' '.join(dict.fromkeys((ways[0], ways[-1])))}{folder}"] if ways else []
+    pair = dict.fromkeys([*ways[:1], *([other["backend"]] if other else [])])
+    lines = [f"{command} show --lines {' '.join(pair)}{folder}"] if pair else []
     return [*lines, f"{command} report --open{folder}", f"{command} show --controls{folder}"]
 
 

@@ -1,4 +1,4 @@
-"""The last line of a command whose gate `--fail-on` stopped something."""
+"""The last line of a command with a gate, `--fail-on`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import pandas as pd
 from rich.console import Console
 
+from bench.analyse.verdicts import UNDECIDED
 from bench.units import percent
 
 Stopped = tuple[str, float, float, float]
@@ -15,14 +16,24 @@ Stopped = tuple[str, float, float, float]
 
 
 def failed(
-    least: float | None, stopped: Iterable[Stopped], to: Console, doubts: Sequence[str] = ()
+    least: float | None, stopped: Iterable[Stopped], to: Console, doubts: Sequence[str] = (), rows: pd.DataFrame | None = None
 ) -> None:
-    """Prints what a gate stopped, or the doubt that leaves it unproven; on GitHub as an annotation too."""
-    each = list(doubts) or [changed(*row) for row in stopped]
-    if not each or least is None:
+    """Prints what a gate stopped, or the doubt that leaves it unproven; on GitHub as an annotation too.
+
+    Of `rows`, those that may be slower by `least` and are UNDECIDED pass, and are named.
+    """
+    if least is None:
         return
-    share = f":{100 * least:g}%" if least else ""
-    line = f"FAILED --fail-on slower{share}: {', '.join(each)}"
+    gate = f"--fail-on slower{f':{100 * least:g}%' if least else ''}"
+    if doubts:
+        line = f"UNPROVEN {gate}: {' '.join(doubts)}"
+    elif each := [changed(*row) for row in stopped]:
+        line = f"FAILED {gate}: {', '.join(each)}"
+    else:
+        if rows is not None and len(passed := rows[(rows["verdict"] == UNDECIDED) & (rows["ratio_high"] >= 1 + least)]):
+            each = [changed(*row) for row in stopped_rows(passed)]
+            to.print(f"passed {gate}, UNDECIDED: {', '.join(each)}; more passes (BENCH_PROCESSES) would decide", style="yellow")
+        return
     if os.environ.get("GITHUB_ACTIONS"):
         to.print(f"::error::{line}")
     to.print(line, style="bold red")
@@ -33,6 +44,6 @@ def changed(name: str, ratio: float, low: float, high: float) -> str:
     return f"{name} {percent(ratio - 1)} ({100 * (low - 1):.1f}–{100 * (high - 1):.1f} %)"
 
 
-def stopped(rows: pd.DataFrame, name: str = "backend") -> list[Stopped]:
+def stopped_rows(rows: pd.DataFrame, name: str = "backend") -> list[Stopped]:
     """The rows of a table as `failed` takes them."""
     return list(rows[[name, "ratio", "ratio_low", "ratio_high"]].itertuples(index=False, name=None))

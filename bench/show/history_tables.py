@@ -16,6 +16,10 @@ from bench.show.rows import common, name_of, records
 from bench.show.sentences import UNPROVEN
 from bench.units import percent, seconds
 
+LEGEND = (
+    "ratio, verdict: beside the run before, by what was known then; UNPROVEN: a guard moved or an A/A control differs; "
+    "change: a change point"
+)
 _COLUMNS = [
     *map(grid.plain, ("date", "way", "revision")),
     replace(grid.plain("runs"), right=True),
@@ -36,6 +40,7 @@ def overview(series: list[Series], to: Console) -> None:
         to.print(f"{place} · {dates[0]} to {dates[-1]}", style="bold")
         rows = [_row(one, len(one.rows) - 1) | {"date": "", "revision": "", "change": _latest(one)} for one in own]
         _show(rows, own, to)
+    to.print(LEGEND, style="dim")
 
 
 def runs(series: list[Series], newest: int, to: Console) -> None:
@@ -46,6 +51,7 @@ def runs(series: list[Series], newest: int, to: Console) -> None:
         if places[0]:
             to.print(f"{places[0]} earlier runs are not shown; see --runs", style="dim")
         _show([_row(one, place) | {"way": "", "runs": ""} for place in places], [one], to)
+    to.print(LEGEND, style="dim")
 
 
 def since(series: Series, change: Change) -> str:
@@ -64,7 +70,6 @@ def date(row: Row) -> str:
 
 def _show(rows: list[Row], series: list[Series], to: Console) -> None:
     grid.show(grid.fit(_COLUMNS, rows, to.width if to.is_terminal else 80), rows, to)
-    to.print("ratio, verdict: beside the run before, by what was known then; change: a change point", style="dim")
     for one in series:
         for change in one.changes:
             to.print(since(one, change))

@@ -66,6 +66,13 @@ def sweep(rows: Sequence[Row], unproven: bool) -> str:
     return f"Proven the fastest: {', '.join(listed)} of {len(shapes)} shapes."
 
 
+def beside_baseline(rows: Sequence[Row]) -> Row | None:
+    """The way that is shown beside the baseline: of the kind `seed` the first by name, else the slowest; rows are in order."""
+    others = [row for row in rows if not is_baseline(row)]
+    seeds = [row for row in others if row["kind"] == "seed"]
+    return min(seeds, key=lambda row: str(row["backend"])) if seeds else others[-1] if others else None
+
+
 def is_baseline(row: Row) -> bool:
     return bool(row["key"] == row["baseline"])
 

@@ -96,8 +96,8 @@ def _legend(table: pd.DataFrame, rows: list[Row], columns: list[Column]) -> list
     if later:
         lines.append(f"ratio and verdict on {', '.join(later)}: to the same backend on {first}.")
     meanings = {
-        "of bound": "what a step takes at the peaks measured in this run, over its undisturbed time",
-        "of best": "what a step takes at the best seen in this run, for want of peaks, over its undisturbed time",
+        "of bound": "the least time for a step's arithmetic at the peak measured in this run, over the step",
+        "of best": "the fastest step of this run over this one; with Numba installed, runs measure peaks instead",
     }
     return lines + [f"{column.title}: {meanings[column.title]}." for column in columns if column.title in meanings]
 

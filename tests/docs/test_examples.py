@@ -157,6 +157,7 @@ def _act(checkout, **inputs):
     for variables, script in _steps(values):
         environ = clean_environ() | {"BENCH_STEPS": "1", "BENCH_DEVICES": "cpu", "PYTHONPATH": light} | variables
         environ |= {name: str(file) for name, file in files.items()}
+        environ["GITHUB_ACTION_PATH"] = str(checkout / ".github" / "actions" / "stepbench")
         command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
         done = subprocess.run(command, cwd=checkout, env=environ, capture_output=True, text=True)
         if done.returncode:
@@ -169,11 +170,12 @@ def _install(folder, python):
     """The environment that the action's first step finds up to date."""
     _executable(folder / ".venv" / "bin" / "python", python)
     (folder / ".venv" / ".ready").touch()
+    (folder / ".github" / "actions" / "stepbench").mkdir(parents=True, exist_ok=True)
 
 
 def test_the_action_races_the_checkout_against_its_base(checkout):
     _install(checkout, f'{shlex.quote(sys.executable)} "$@"')
-    code, output, printed, summary = _act(checkout, way="numpy_manual", margin="90%", minutes="0.01")
+    code, output, printed, summary = _act(checkout, way="numpy_manual", problem="backends", margin="90%", minutes="0.01")
     assert (code, output) == (0, "decided=\n"), printed
     assert "Of 1 ways after 1 runs: 1 UNDECIDED (numpy_manual" in printed
     assert "Of 1 ways after 1 runs" in summary
@@ -193,7 +195,7 @@ def test_the_action_tells_only_what_is_decided(ending, code, decided, ends, tmp_
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     _install(tmp_path, f"sh -c {shlex.quote(f'echo {shlex.quote(ending)}; exit {code}')}")
-    ended, output, printed, summary = _act(tmp_path, way="a", margin="3%", minutes="1")
+    ended, output, printed, summary = _act(tmp_path, way="a", problem="steps", margin="3%", minutes="1")
     assert (ended, output) == (ends, f"decided={ending if decided else ''}\n"), printed
     assert ending in summary
 

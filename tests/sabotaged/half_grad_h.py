@@ -11,4 +11,4 @@ class HalfGradH(Right):
         return super().mask(h, grad_h_relu).astype(np.float16).astype(np.float32)
 
 
-SAYS = r"updates w1 wrongly: relative error .*an error this small is what arithmetic in a lower precision than float32 gives"
+SAYS = r"updates w1 wrongly: relative error .*such an error comes from arithmetic in a lower precision than float32"

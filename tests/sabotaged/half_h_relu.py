@@ -11,4 +11,4 @@ class HalfHRelu(Right):
         return super().backward(h, h_relu.astype(np.float16).astype(np.float32), y_pred)
 
 
-SAYS = r"updates w2 wrongly: relative error .*an error this small is what arithmetic in a lower precision than float32 gives"
+SAYS = r"updates w2 wrongly: relative error .*such an error comes from arithmetic in a lower precision than float32"

@@ -14,4 +14,4 @@ class HalfPrecision(Right):
         return h, h_relu, h_relu @ self.w2
 
 
-SAYS = r"wrongly: relative error .*an error this small is what arithmetic in a lower precision than float32 gives"
+SAYS = r"wrongly: relative error .*such an error comes from arithmetic in a lower precision than float32"

@@ -13,4 +13,4 @@ class SinglePrecision(Right):
         return self.w1.astype("float64"), self.w2.astype("float64")
 
 
-SAYS = r"an error this small is what arithmetic in a lower precision than float64 gives"
+SAYS = r"such an error comes from arithmetic in a lower precision than float64"

@@ -13,4 +13,4 @@ class SingleProduct(Right):
         return grad_w1, (2 * h_relu.T @ error).astype(np.float64)
 
 
-SAYS = r"updates w2 wrongly: relative error .*an error this small is what arithmetic in a lower precision than float64 gives"
+SAYS = r"updates w2 wrongly: relative error .*such an error comes from arithmetic in a lower precision than float64"

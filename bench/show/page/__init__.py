@@ -17,7 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from bench.show import pages, tables
+from bench.analyse.run import Run
+from bench.show import findings, pages, tables
 from bench.show.page import code, data
 from bench.show.rows import DIMENSIONS, common
 
@@ -34,7 +35,7 @@ def build(files: Sequence[Path], results: Path) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
         data.gather(files, results),
-        about={"command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
+        about={"found": _found, "command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
         dimensions=DIMENSIONS,
         columns=data.columns,
         blocks=code.blocks,
@@ -49,6 +50,11 @@ def build(files: Sequence[Path], results: Path) -> str:
 def script() -> str:
     """The page's own JavaScript."""
     return (HERE / "page.js").read_text(encoding="utf-8")
+
+
+def _found(run: Run) -> list[str]:
+    """What disturbed a run, and its A/A control."""
+    return [text for text in (findings.disturbed(run.story), findings.control(run)) if text]
 
 
 def _hashes(*texts: str) -> str:

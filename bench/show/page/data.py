@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from bench import units
-from bench.analyse import comparison, history, reading, summaries
+from bench.analyse import comparison, history, lines, reading, summaries
 from bench.analyse.between_runs import LEAST
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.record import frame
 from bench.schema.case import SIDE, is_control
 from bench.schema.summary import COLUMNS
-from bench.show import history_tables, sentences
+from bench.show import code_lines, history_tables, sentences
 from bench.show.page import figures
 from bench.show.rows import DIMENSIONS, name_of, records, sides
 from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
@@ -42,8 +42,8 @@ def gather(files: Sequence[Path], results: Path) -> Json:
         for place in dict.fromkeys(map(_place, steps)):
             names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, place), strict=True))}
             usual = place[-1] == run.story.header["problem"]["default"]
-            lines = past.get((machine, *place)) if newest[machine] == number else None
-            views.append({"place": names, "usual": usual, **show(run, steps, place, between, lines)})
+            trend = past.get((machine, *place)) if newest[machine] == number else None
+            views.append({"place": names, "usual": usual, **show(run, steps, place, between, trend)})
     sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
     return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
 
@@ -68,15 +68,15 @@ def rows(run: Run) -> list[Row]:
     return sorted(found, key=lambda row: row["time"] or float("inf"))
 
 
-def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None, lines: Json | None) -> Json:
+def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | None, trend: Json | None) -> Json:
     """The parts of a view, each a sentence and a figure, and the ways whose code can be read."""
-    sources, profiles = run.story.header["sources"], cast(dict[str, Json], run.story.profiles)
+    sources = run.story.header["sources"]
     group, (first, *later) = [row for row in steps if _place(row) == place], sides(run.table)
     by_side = {side: [_of_side(row) for row in group if row[SIDE] == side] for side in (first, *later)}
     ways = [row for row in group if row["time"] and row["source_hash"] in sources]
     pair, unproven = open_pair(ways), _unproven(run.doubts)
     said = sentences.answer(by_side[first], ways[pair[1]] if pair else None, unproven)
-    parts = [lines] if lines else [_between(between, place)] if between else []
+    parts = [trend] if trend else [_between(between, place)] if between else []
     sweep = [_of_side(row) for row in steps if _place(row)[:3] == place[:3] and row[SIDE] == first]
     if len({row["shape"] for row in sweep}) > 1:
         parts.append(_part("heat", sentences.sweep(sweep, unproven), figures.heat_map, sweep))
@@ -91,8 +91,20 @@ def show(run: Run, steps: list[Row], place: tuple[Any, ...], between: Json | Non
     names = ("label", "time", "seconds_per_step", "of_rounds", "source_hash")
     codes = [{name: row[name] for name in names} for row in ways]
     for row, way in zip(ways, codes, strict=True):
-        way["lines"] = profiles.get(row["key"], {}).get("lines", {})
+        way |= _lines(run, row)
     return {"parts": parts, "ways": codes, "pair": pair}
+
+
+def _lines(run: Run, row: Row) -> Json:
+    """The times of a way's lines as `show --lines` has them, what its backward pass consists of, and its heading."""
+    try:
+        step = lines.of_way(run, row["key"])
+    except UsageError:
+        ran = f", {AS_IT_RAN}" if row["of_rounds"] else ""
+        return {"heading": f"{row['label']}: {units.seconds(row['time'])} a step{ran}", "lines": {}, "backward": []}
+    timed = step.table.dropna(subset=["seconds"])
+    numbers = dict(zip(map(str, timed["line"]), timed["seconds"], strict=True))
+    return {"heading": code_lines.heading(step), "lines": numbers, "backward": [*step.backward.items()][: code_lines.OPERATORS]}
 
 
 def over_time(files: Sequence[Path]) -> dict[tuple[Any, ...], Json]:
@@ -126,16 +138,15 @@ def _line(series: history.Series) -> Row:
 
 def open_pair(ways: list[Row]) -> list[int]:
     """The places of the two ways whose code is open at first: the first whose code differs between
-    sides, else the baseline and the slowest of the kind `seed`, or of all; empty without two ways."""
+    sides, else the baseline and `sentences.beside_baseline`; empty without two ways."""
     at = {row["key"]: number for number, row in enumerate(ways)}
     for number, row in enumerate(ways):
         before = ways[at.get(row["baseline"], number)]
         if row["backend"] == before["backend"] and row["source_hash"] != before["source_hash"]:
             return [at[before["key"]], number]
     base = next((n for n, row in enumerate(ways) if sentences.is_baseline(row)), 0)
-    others = [n for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]]
-    preferred = [number for number in others if ways[number]["kind"] == "seed"]
-    return [base, (preferred or others)[-1]] if others else []
+    other = sentences.beside_baseline([row for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]])
+    return [base, at[other["key"]]] if other else []
 
 
 def compare(base: Run, head: Run, results: Path) -> Json:

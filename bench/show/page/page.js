@@ -68,7 +68,7 @@ function showCode(view) {
 function showWay(node, way, longest) {
   if (!way) return;
   const head = document.createElement("h3");
-  head.textContent = `${way.label}: ${seconds(way.time)} a step${way.of_rounds ? ", as it ran" : ""}`;
+  head.textContent = way.heading;
   node.replaceChildren(head, byId(`source-${way.source_hash}`).content.cloneNode(true));
   for (const phase of all(".phase", node)) {
     let sum = 0;
@@ -76,6 +76,14 @@ function showWay(node, way, longest) {
       const took = way.lines[line.dataset.line];
       sum += took ?? 0;
       if (took !== undefined) mark(line, took, took / longest);
+      if (line.textContent.includes("backward(")) {
+        for (const [name, part] of way.backward.toReversed()) {
+          const inside = line.cloneNode();
+          inside.append(Object.assign(document.createElement("code"), { textContent: `    ${name}` }));
+          mark(inside, part, 0);
+          line.after(inside);
+        }
+      }
     }
     if (sum && !phase.matches(".before, .after")) mark(phase.firstElementChild, sum, 0);
   }

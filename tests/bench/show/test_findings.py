@@ -2,6 +2,7 @@
 
 import io
 
+import pandas as pd
 import pytest
 
 from bench.analyse.run import Run
@@ -22,10 +23,10 @@ def run_of(times, **options):
     ("times", "says"),
     [
         ({"slow": 4e-4, "quick": 5e-4}, "base is the fastest of 3 ways; quick costs 200 µs more a step."),
-        ({"slow": 4e-4, "quick": 2e-4}, "quick is the fastest of 3 ways; slow costs 100 µs more a step than base."),
+        ({"slow": 4e-4, "quick": 2e-4}, "quick is the fastest of 3 ways; it takes 100 µs less a step than base."),
         ({"slow": 3e-4, "quick": 6e-4}, "are the fastest of 3 ways, not told apart; quick costs 300 µs more a step than base."),
-        ({"slow": 2e-4, "quick": 2e-4}, "quick and slow are the fastest of 3 ways, not told apart."),
-        ({}, "None of 3 ways is proven faster than all others; slow equals base within 1.0%."),
+        ({"slow": 2e-4, "quick": 2e-4}, "quick and slow are the fastest of 3 ways, not told apart; quick takes 100 µs less a step than base."),
+        ({}, "None of 3 ways is proven faster than all others; quick equals base within 1.0%."),
     ],
 )
 def test_only_a_verdict_makes_a_way_the_fastest(times, says):
@@ -67,8 +68,12 @@ def test_a_gate_that_fails_says_so_in_its_last_line(on_github, monkeypatch):
     assert out.getvalue().splitlines() == [f"::error::{line}"] * on_github + [line]
 
 
-def test_a_gate_that_stops_nothing_is_silent():
+def test_a_gate_names_what_passed_undecided_and_is_silent_otherwise():
     out = io.StringIO()
-    gates.failed(0.02, [], grid.console(out))
+    rows = pd.DataFrame({"backend": ["a", "b"], "ratio": [1.01, 1.0], "ratio_low": 0.9, "ratio_high": [1.1, 1.01]})
+    gates.failed(0.02, [], grid.console(out, 200), rows=rows.assign(verdict="UNDECIDED"))
+    assert out.getvalue().startswith("passed --fail-on slower:2%, UNDECIDED: a +1.0 % (-10.0–10.0 %); more passes")
+    out = io.StringIO()
+    gates.failed(0.02, [], grid.console(out), rows=rows.assign(verdict="EQUAL"))
     gates.failed(None, [("a", 2.0, 2.0, 2.0)], grid.console(out))
     assert out.getvalue() == ""

@@ -37,7 +37,7 @@ def test_the_bars_are_undisturbed_times_with_ratio_and_verdict(tmp_path):
     ways = ("fast", "base", "slow")
     assert solid["x"] == pytest.approx([TIMES[name] for name in ways], rel=0.002)
     assert ran["x"] == pytest.approx([TIMES[name] * 6.4 / 6 for name in ways], rel=0.002)
-    assert part["sentence"] == "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."
+    assert part["sentence"] == "fast is the fastest of 3 ways; it takes 160 µs less a step than base."
     above, right = zip(*_notes(part["figure"]), strict=True)
     assert above[1] == "base   300 µs · 320 µs as it ran"
     assert [text.split("<br>")[0] for text in right] == ["0.467 times · faster", "baseline", "1.567 times · slower"]
