@@ -127,7 +127,8 @@ def pytest_collection_modifyitems(config: pytest.Config) -> None:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Measures (or, without `--benchmark-only`, proves) the cases of the selected tests, then lets them run."""
     config, task = session.config, _task(session.config)
-    stopped = session.testsfailed and not config.option.continue_on_collection_errors
+    goes_on = config.option.continue_on_collection_errors or hasattr(config, "workerinput")  # as workers of xdist do
+    stopped = session.testsfailed and not goes_on
     if task is Task.NOTHING or stopped or PLAN not in config.stash:
         return
     keys = {_case(item).key for item in session.items if isinstance(item, pytest.Function) and _is_ours(item)}
