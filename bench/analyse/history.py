@@ -167,10 +167,14 @@ def _compared(parts: Sequence[pd.DataFrame], number: int, places: int) -> tuple[
 def _change(
     before: pd.DataFrame, after: pd.DataFrame, place: int, verdict: str, estimate: Estimate, controls: pd.DataFrame
 ) -> Change:
-    """A change point, put where the runs around it fit the medians of both parts best, and what changed there."""
+    """A change point and what changed there; put where the runs around it fit the medians of both parts best.
+
+    An outlier, far from both, has no say: distances are bounded (Fearnhead & Rigaill 2019).
+    """
     medians = [float(part["log"].median()) for part in (before, after)]
     around = pd.concat([before.iloc[1 - SHORTEST :], after.iloc[: SHORTEST - 1]])
-    nearer = np.diff([abs(around["log"] - median) for median in medians], axis=0)[0]  # below 0: to the median after
+    far = abs(medians[1] - medians[0]) / 2
+    nearer = np.diff([np.minimum(abs(around["log"] - median), far) for median in medians], axis=0)[0]  # below 0: to the later
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
     moved = guards_moved(*(dict(iter(controls[controls["run"].isin(part["run"])].groupby(KEY))) for part in (before, after)))
     clock = [

@@ -65,7 +65,7 @@ def test_the_more_places_a_change_could_be_at_the_more_it_has_to_show(places, ve
 
 
 def test_an_outlier_beside_a_step_hides_it_not():
-    made = _made(lambda number: {"slow": 1.5 if number in (AT - 3, AT + 2) else 1.03 if number >= AT else 1})
+    made = _made(lambda number: {"slow": 1.5 if number in (AT - 2, AT + 2) else 1.03 if number >= AT else 1})
     assert _slow(made) == [(AT, SLOWER)]
 
 
