@@ -19,7 +19,7 @@ import pandas as pd
 
 from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
 from bench.analyse.comparison import Comparison, differences, guards_moved, judge_prepared
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, Estimate, call
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNPROVEN, Estimate, call
 from bench.errors import missing
 from bench.schema.case import CONTROLS, SIDE
 
@@ -43,6 +43,7 @@ class Change:
     place: int
     """Of the first run after it in the series."""
     verdict: str
+    """FASTER or SLOWER, or `UNPROVEN` where a guard changed as well."""
     estimate: Estimate
     """Of the log times after it, minus those before, each up to the next change point."""
     what: list[str]
@@ -183,4 +184,5 @@ def _change(
         if abs(change) > math.log1p(MARGIN)
     ]
     what = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1])
+    verdict = UNPROVEN if clock else verdict
     return Change(place + first - min(len(before), SHORTEST - 1), verdict, estimate, [*what, *clock])

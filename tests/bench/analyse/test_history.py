@@ -10,7 +10,7 @@ import pytest
 from bench.analyse import history
 from bench.analyse.between_runs import SERIES
 from bench.analyse.comparison import judge
-from bench.analyse.verdicts import FASTER, SLOWER
+from bench.analyse.verdicts import FASTER, SLOWER, UNPROVEN
 from bench.errors import UsageError
 from tests.support import run_rows
 
@@ -88,6 +88,7 @@ def test_what_changed_is_named_and_so_is_the_clock():
     (series,) = history.of_rows(made, ["slow"])
     (change,) = series.changes
     library, clock = change.what
+    assert change.verdict == UNPROVEN
     assert library == "torch 2.13.0 → 2.14.1"
     assert clock.startswith("the machine's clock: arithmetic takes 1.05")
 
