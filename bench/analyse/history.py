@@ -19,7 +19,7 @@ import pandas as pd
 
 from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
 from bench.analyse.comparison import Comparison, differences, guards_moved, judge_prepared
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, Estimate, call
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNPROVEN, Estimate, call
 from bench.errors import missing
 from bench.schema.case import CONTROLS, SIDE
 
@@ -43,6 +43,7 @@ class Change:
     place: int
     """Of the first run after it in the series."""
     verdict: str
+    """FASTER or SLOWER, or `UNPROVEN` where a guard changed as well."""
     estimate: Estimate
     """Of the log times after it, minus those before, each up to the next change point."""
     what: list[str]
@@ -167,10 +168,14 @@ def _compared(parts: Sequence[pd.DataFrame], number: int, places: int) -> tuple[
 def _change(
     before: pd.DataFrame, after: pd.DataFrame, place: int, verdict: str, estimate: Estimate, controls: pd.DataFrame
 ) -> Change:
-    """A change point, put where the runs around it fit the medians of both parts best, and what changed there."""
+    """A change point and what changed there; put where the runs around it fit the medians of both parts best.
+
+    An outlier, far from both, has no say: distances are bounded (Fearnhead & Rigaill 2019).
+    """
     medians = [float(part["log"].median()) for part in (before, after)]
     around = pd.concat([before.iloc[1 - SHORTEST :], after.iloc[: SHORTEST - 1]])
-    nearer = np.diff([abs(around["log"] - median) for median in medians], axis=0)[0]  # below 0: to the median after
+    far = abs(medians[1] - medians[0]) / 2
+    nearer = np.diff([np.minimum(abs(around["log"] - median), far) for median in medians], axis=0)[0]  # below 0: to the later
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
     moved = guards_moved(*(dict(iter(controls[controls["run"].isin(part["run"])].groupby(KEY))) for part in (before, after)))
     clock = [
@@ -179,4 +184,5 @@ def _change(
         if abs(change) > math.log1p(MARGIN)
     ]
     what = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1])
+    verdict = UNPROVEN if clock else verdict
     return Change(place + first - min(len(before), SHORTEST - 1), verdict, estimate, [*what, *clock])

@@ -10,6 +10,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 FASTER, SLOWER, EQUAL, UNDECIDED = "FASTER", "SLOWER", "EQUAL", "UNDECIDED"
+UNPROVEN = "UNPROVEN"
+"""In place of a verdict, or before a doubt that leaves none standing; see `bench.analyse.summaries.doubts`."""
 ALPHA = 0.01
 """The chance that a table of unchanged code holds any FASTER or SLOWER."""
 CONFIDENCE = 0.95

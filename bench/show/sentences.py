@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
+from bench.analyse.verdicts import UNPROVEN as UNPROVEN
 from bench.units import seconds
 
 Json = dict[str, Any]
 Row = Json
-UNPROVEN = "UNPROVEN"
-"""Begins a doubt that leaves no verdict standing; see `bench.analyse.summaries.doubts`."""
 AS_IT_RAN = "as it ran"
 CANNOT = "Unproven: the A/A control differs from its baseline, so no difference counts."
 WORDS = {SLOWER: "slower", FASTER: "faster", EQUAL: "equal", UNDECIDED: "undecided"}
@@ -121,9 +120,8 @@ def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
     return f"{'; '.join(filter(None, [*parts, others]))}."
 
 
-def over_time(ways: Sequence[tuple[str, int]], runs: int) -> str:
-    """Which ways have change points; `ways`: names and how many each has."""
-    changed = [name for name, changes in ways if changes]
+def over_time(changed: Sequence[str], runs: int) -> str:
+    """Which ways have change points."""
     listed = ", ".join(changed[:MANY]) + (f" and {len(changed) - MANY} more" if len(changed) > MANY else "")
     have = "has" if len(changed) == 1 else "have"
     return f"{listed or 'No way'} {have if changed else 'has'} changed over {runs} runs."

@@ -117,7 +117,8 @@ def over_time(files: Sequence[Path]) -> dict[tuple[Any, ...], Json]:
     parts = {}
     for place, series in places.items():
         runs = len({run for one in series for run in one.rows["run"]})
-        said = sentences.over_time([(one.rows["backend"].iloc[0], len(one.changes)) for one in series], runs)
+        changed = {_line(one)["label"]: any(change.verdict != UNPROVEN for change in one.changes) for one in series}
+        said = sentences.over_time([name for name, has in changed.items() if has], runs)
         told = [history_tables.since(one, change) for one in series for change in one.changes]
         part = _part("history", said, figures.over_time, [_line(one) for one in series])
         parts[place] = part | {"notes": [*told, *found.left_out]}

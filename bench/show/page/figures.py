@@ -97,7 +97,9 @@ def over_time(ways: Sequence[Row]) -> Json:
         figure.add_vline(x=time, line={"color": OTHER, "dash": "dot", "width": 1.5})
         note = {"text": _text(", ".join(what)), "textangle": -90, "yref": "paper", "yanchor": "top", "xanchor": "right"}
         figure.add_annotation(x=time, y=1, showarrow=False, bgcolor=BEHIND, **note)
-    scale = {"type": "log", "dtick": "D2", "tickformat": "~s", "ticksuffix": "s", "fixedrange": True}
+    decades = {math.floor(math.log10(time)) for way in ways for time in way["seconds"]}
+    ticks = [digit * 10.0**decade for decade in sorted(decades) for digit in (1, 1.5, 2, 3, 4, 5, 7)]
+    scale = {"type": "log", "tickvals": ticks, "ticktext": [*map(seconds, ticks)], "fixedrange": True}
     figure.update_yaxes(title="time of a step, logarithmic", **scale)
     figure.update_xaxes(type="date", fixedrange=True, showgrid=False)
     return _finished(figure, 460, {"l": 72, "r": 12, "t": 40, "b": AXIS})
