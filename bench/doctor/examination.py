@@ -17,7 +17,7 @@ from bench.schema.records import UNREAD
 from bench.settings import Settings
 
 STYLES = {"ok": "green", "bad": "bold red", "unknown": "yellow"}
-INSTANT = (system.load, system.quota, system.environment, cpu.governor, cpu.throttling)
+INSTANT = (system.load, system.quota, cpu.governor, cpu.throttling)
 """The checks that take no time worth speaking of and matter most: made before every run."""
 
 

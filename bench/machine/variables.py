@@ -39,7 +39,7 @@ REMOVED = re.compile(
 )
 """Variables that disturb a step or show it to others."""
 RECORDED = re.compile(
-    f"({LIBRARY})_.*(?<!_DIR)(?<!_HOME)(?<!_PATH)(?<!_ROOT)(?<!_VERSION)(?<!_DEVICES)"
+    f"({LIBRARY})_.*(?<!_DIR)(?<!_HOME)(?<!_PATH)(?<!_ROOT)(?<!_VERSION)(?<!_DEVICES)(?<!_LIB_OK)"
     "|GLIBC_TUNABLES|LD_BIND_NOW|LD_PRELOAD|PYTHON(MALLOC|OPTIMIZE|_GIL|_JIT)"
 )
 """Variables that change how libraries compute, but not those that only say where files lie."""
