@@ -12,6 +12,7 @@ from pathlib import Path
 
 from bench.analyse.run import Run
 from bench.plan.revisions import HERE
+from bench.schema.case import is_control
 from bench.schema.records import SideFacts
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
@@ -53,11 +54,11 @@ def machine(run: Run) -> str:
 
 
 def readme(run: Run, folder: str) -> str:
-    """What the README shows of the run in `folder`, seen from the top of the checkout; the controls are folded away."""
-    found = "\n".join(findings.told(run))
+    """What the README shows of the run in `folder`, seen from the top of the checkout, without controls."""
+    found, ways = "\n".join(findings.told(run)), run.table[~run.table["kind"].map(is_control)]
     return f"""{machine(run)}; {common(run.table)}; [complete run]({folder}), [all ways, all runs](results/README.md):
 
-{tables.markdown(run.table, WIDTH)}
+{tables.markdown(ways, WIDTH)}
 {found}
 """
 

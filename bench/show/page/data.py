@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +102,13 @@ def _lines(run: Run, row: Row) -> Json:
         step = lines.of_way(run, row["key"])
     except UsageError:
         ran = f", {AS_IT_RAN}" if row["of_rounds"] else ""
-        return {"heading": f"{row['label']}: {units.seconds(row['time'])} a step{ran}", "lines": {}, "backward": []}
+        heading = f"{row['label']}: {units.seconds(row['time'])} a step{ran}"
+        return {"heading": heading, "note": "", "lines": {}, "backward": []}
     timed = step.table.dropna(subset=["seconds"])
     numbers = dict(zip(map(str, timed["line"]), timed["seconds"], strict=True))
-    return {"heading": code_lines.heading(step), "lines": numbers, "backward": [*step.backward.items()][: code_lines.OPERATORS]}
+    heading, _, note = code_lines.heading(replace(step, way=row["label"])).partition("; ")
+    backward = [*step.backward.items()][: code_lines.OPERATORS]
+    return {"heading": heading, "note": note[:1].upper() + note[1:], "lines": numbers, "backward": backward}
 
 
 def over_time(files: Sequence[Path]) -> dict[tuple[Any, ...], Json]:

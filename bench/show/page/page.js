@@ -69,7 +69,8 @@ function showWay(node, way, longest) {
   if (!way) return;
   const head = document.createElement("h3");
   head.textContent = way.heading;
-  node.replaceChildren(head, byId(`source-${way.source_hash}`).content.cloneNode(true));
+  const note = Object.assign(document.createElement("p"), { className: "note", textContent: way.note });
+  node.replaceChildren(head, note, byId(`source-${way.source_hash}`).content.cloneNode(true));
   for (const phase of all(".phase", node)) {
     let sum = 0;
     for (const line of all(".line", phase)) {
@@ -79,7 +80,7 @@ function showWay(node, way, longest) {
       if (line.textContent.includes("backward(")) {
         for (const [name, part] of way.backward.toReversed()) {
           const inside = line.cloneNode();
-          inside.append(Object.assign(document.createElement("code"), { textContent: `    ${name}` }));
+          inside.append(Object.assign(document.createElement("code"), { textContent: `        ${name}` }));
           mark(inside, part, 0);
           line.after(inside);
         }
