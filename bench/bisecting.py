@@ -35,7 +35,7 @@ def bisect(
     good, bad, unknown = 0, len(names) - 1, set[int]()
 
     def raced(base: int, head: int, margin: float) -> Raced:
-        console.print(f"{names[head]} {subjects[names[head]]} beside {names[base]}:", style="bold")
+        console.print(f"{names[head]} {subjects[names[head]]} compared with {names[base]}:", style="bold")
         with sides(names[base], names[head]) as both:
             return _race(way, tuple(both), replace(settings, margin=margin), runs, minutes, console)
 
@@ -50,7 +50,7 @@ def bisect(
         try:
             verdict = raced(0, middle, half)[0]
         except UsageError as error:
-            console.print(f"{names[middle]} is passed over: {error}")
+            console.print(f"{names[middle]} is skipped: {error}")
             verdict = UNDECIDED
         if verdict == UNDECIDED:
             unknown.add(middle)
@@ -61,24 +61,26 @@ def bisect(
     last = whole if (good, bad) == (0, len(names) - 1) else raced(good, bad, settings.margin)
     suspects = [f"{name} ({subjects[name]})" if subjects[name] else name for name in names[good + 1 : bad + 1]]
     proven, found = len(suspects) == 1 and last[0] == SLOWER, " or ".join(suspects)
-    found += "" if proven else ", which no race tells apart" if suspects[1:] else f", but the last race is {last[0]}"
+    found += "" if proven else " (no race could decide between these)" if suspects[1:] else f", but the last race is {last[0]}"
     console.print(f"Slower since {found}: {_shown(way, last)}{last[2]} over {names[good]}; {_shown(way, whole)} in all.")
     if proven:
-        console.print("The last race is independent of the search: it calls an equal pair SLOWER in at most 1 of 100 cases.")
+        console.print("The last race is independent of the search: of 100 equal pairs it calls at most one SLOWER, on average.")
     return ExitCode.FINE if proven else ExitCode.UNPROVEN
 
 
 def _race(way: str, sides: tuple[Side, ...], settings: Settings, runs: int, minutes: float, console: Console) -> Raced:
     """Raises `UsageError` if a side cannot run the way, or not soundly."""
     plan = make_plan(settings, *catalogue(settings, sides))
-    if plan.holes:
-        raise UsageError("; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes) + ".")
+    if holes := [hole for hole in plan.holes if hole.case.backend == way]:
+        raise UsageError("; ".join(f"{hole.case} {hole.reason}" for hole in holes) + ".")
     if len(plan.cases) != 2:
         cases = ", ".join(case.path for case in plan.cases[::2])
         raise UsageError(f"bisect --way {way}: has the cases {cases}; name one by --devices, --dtypes, --threads and --shapes.")
     verdicts, _, code = decide(plan, runs, minutes, console)
+    labels = " or ".join(side.label for side in plan.sides)
     if code == ExitCode.WRONG or not verdicts:
-        raise UsageError(f"{way} is wrong or fails at {plan.sides[0].label} or {plan.sides[1].label}; see the run above.")
+        what = "is wrong or fails" if code == ExitCode.WRONG else "has no time"
+        raise UsageError(f"{way} {what} at {labels}; see the run above.")
     ((verdict, estimate, _),) = verdicts.values()
     before, after = (side.backends[way].versions for side in plan.sides)
     versions = (f"{name} {before.get(name)} → {after[name]}" for name in after if after[name] != before.get(name))

@@ -1,19 +1,16 @@
-"""Packs a run for a pull request, and takes it in: what does not follow from its journal or from known code is refused.
+"""Packs a run for a pull request, and files it: what does not follow from known code is refused.
 
-Only numbers that contradict each other, the code or the machine's own peaks are found out, not a consistent invention.
+Detects numbers that contradict each other, the code or the machine's peaks; it cannot detect consistent inventions.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import itertools
 import json
-import math
 import re
 import shutil
-import tarfile
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -32,10 +29,8 @@ from bench.schema.records import Visit
 from bench.show import folder
 from bench.show.findings import disturbed
 
-JOURNAL, TABLE, FACTS = FILES = (journal.NAME, "summary.csv", "environment.json")
-"""Of an archive."""
 MAX_BYTES = 200_000_000
-"""Of an archive, unpacked; that of a run of all ways has 2 MB."""
+"""Of a journal; that of a run of all ways has 2 MB."""
 PATH = re.compile(r"(?<![\w.:/+-])~?(?:/[\w.@+~-]+)+/?")
 NAMES = {"machine_name": r"[a-z0-9][a-z0-9+-]*", "run": r"\d{8}T\d{6}Z(-[a-z0-9]+)*"}
 """Of the folders that a run is filed in."""
@@ -46,7 +41,10 @@ BEST = 1.05
 
 
 def submit(story: journal.Story, output: Path | None) -> Path:
-    """Writes a run's archive without names of hosts and paths. Raises `UsageError`, also for what `accept` would refuse."""
+    """Writes a run's journal, compressed, without names of hosts and paths; every other file follows from it.
+
+    Raises `UsageError`, also for what `accept` would refuse.
+    """
     header: Mapping[str, Any] = story.header
     first, *records = map(_public, (header, *story.records))
     problem = (ROOT / header["settings"].get("problem", "")).resolve()
@@ -54,45 +52,43 @@ def submit(story: journal.Story, output: Path | None) -> Path:
         first["settings"]["problem"] = problem.relative_to(ROOT).as_posix()
     first["settings"]["results"] = "results"
     first["sources"] = header["sources"]  # known code, or the run is refused
-    output = output or Path(f"{first['machine_name']}-{first['run']}.tar.gz")
+    output = output or Path(f"{first['machine_name']}-{first['run']}.jsonl.gz")
+    text = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in (first, *records)).encode()
     with TemporaryDirectory() as name:
-        place = Path(name)
-        lines = (json.dumps(record, separators=(",", ":")) + "\n" for record in (first, *records))
-        (place / JOURNAL).write_text("".join(lines), encoding="utf-8")
+        (Path(name) / journal.NAME).write_bytes(text)
         try:
-            _checked(place)
+            _checked(Path(name))
         except UsageError as error:
             raise UsageError(f"{story.path.parent}: would be refused: {error}") from None
-        packed = io.BytesIO()
-        with gzip.GzipFile("", "wb", fileobj=packed, mtime=0) as file, tarfile.open(fileobj=file, mode="w") as archive:
-            for each in FILES:
-                member = tarfile.TarInfo(each)  # without owner and time
-                member.size = (place / each).stat().st_size
-                with (place / each).open("rb") as content:
-                    archive.addfile(member, content)
     try:
-        output.write_bytes(packed.getvalue())
+        output.write_bytes(gzip.compress(text, mtime=0))
     except OSError as error:
         raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another file.") from None
     return output
 
 
 def accept(archive: Path, results: Path) -> tuple[Path, str]:
-    """Checks an archive and files its run: the run's folder, and what disturbed it. Raises `UsageError`."""
+    """Checks what `submit` wrote and files its run: the run's folder, and what disturbed it. Raises `UsageError`."""
     with TemporaryDirectory() as name:
+        place = Path(name)
         try:
-            run = _unpacked(archive, Path(name))
+            with gzip.open(archive) as file:
+                text = file.read(MAX_BYTES + 1)
+            if len(text) > MAX_BYTES:
+                raise UsageError(f"it unpacks to more than {MAX_BYTES / 1e6:g} MB, which no run has.")
+            (place / journal.NAME).write_bytes(text)
+            run = _checked(place)
         except UsageError as error:
             raise UsageError(f"{archive}: refused: {str(error).replace(f'{name}/', '')}") from None
-        except (OSError, EOFError, tarfile.TarError, zlib.error, csv.Error) as error:
-            raise UsageError(f"{archive}: refused: it is damaged, or no archive of `submit`: {error}.") from None
+        except (OSError, EOFError, zlib.error) as error:
+            raise UsageError(f"{archive}: refused: it is damaged, or no file of `submit`: {error}.") from None
         target = results / run.story.header["machine_name"] / run.story.header["run"]
         if target.exists():
             raise UsageError(f"{archive}: refused: {target} is there already.")
         try:
             target.mkdir(parents=True)
-            for file in Path(name).iterdir():
-                shutil.copyfile(file, target / file.name)
+            for each in place.iterdir():
+                shutil.copyfile(each, target / each.name)
         except OSError as error:
             raise UsageError(f"{target}: cannot be written: {error.strerror}; name another folder in BENCH_RESULTS.") from None
     return target, disturbed(run.story)
@@ -105,41 +101,6 @@ def _public(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _public(each) for name, each in value.items()}
     return [*map(_public, value)] if isinstance(value, list) else value
-
-
-def _unpacked(archive: Path, place: Path) -> Run:
-    """The run of an archive, checked, in a folder with the files that follow from its journal."""
-    with gzip.open(archive) as file:
-        packed = file.read(MAX_BYTES + 1)
-    if len(packed) > MAX_BYTES:
-        raise UsageError(f"it unpacks to more than {MAX_BYTES / 1e6:g} MB, which no run has.")
-    given: dict[str, bytes] = {}
-    with tarfile.open(fileobj=io.BytesIO(packed), mode="r:") as members:
-        for member in members:  # read, and never extracted to where they say
-            content = members.extractfile(member) if member.isreg() else None
-            if content is None or member.name not in FILES or member.name in given:
-                raise UsageError(f"its member {member.name!r} is no file of {', '.join(FILES)}, once each.")
-            given[member.name] = content.read()
-    if len(given) < len(FILES):
-        raise UsageError(f"it has no {next(name for name in FILES if name not in given)}; pack the run with `bench submit`.")
-    (place / JOURNAL).write_bytes(given[JOURNAL])
-    run = _checked(place)
-    for name in (TABLE, FACTS):
-        texts = (text.decode(errors="replace") for text in (given[name], (place / name).read_bytes()))
-        theirs, ours = (csv.reader(text.splitlines()) for text in texts)
-        for number, (line, right) in enumerate(itertools.zip_longest(theirs, ours, fillvalue=[""]), 1):
-            for one, other in itertools.zip_longest(line, right, fillvalue=""):
-                if not _same(one, other):
-                    raise UsageError(f"{name}:{number}: has {one!r}, but {other!r} follows from the journal.")
-    return run
-
-
-def _same(one: str, other: str) -> bool:
-    """Another processor rounds the last digits in another way."""
-    try:
-        return one == other or math.isclose(float(one), float(other), rel_tol=1e-6)
-    except ValueError:
-        return False
 
 
 def _checked(place: Path) -> Run:
@@ -176,7 +137,7 @@ def _check_times(story: journal.Story) -> None:
     for number, record in enumerate(story.records, 2):
         room, before = record["at_seconds"] - before, record["at_seconds"]
         if room < 0 or (record["record"] == "visit" and not _add_up(record, room)):
-            raise UsageError(f"{JOURNAL}:{number}: its times contradict each other or those of the line above.")
+            raise UsageError(f"{journal.NAME}:{number}: its times contradict each other or those of the line above.")
 
 
 def _add_up(visit: Visit, room: float) -> bool:

@@ -1,5 +1,4 @@
-"""Formats numbers for people; everywhere else they are seconds, bytes and plain ratios.
-"""
+"""Formats numbers for people; everywhere else they are seconds, bytes and plain ratios."""
 
 from __future__ import annotations
 

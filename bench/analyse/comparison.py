@@ -6,6 +6,7 @@ A difference gets a verdict only where it is known how much runs of unchanged co
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,16 +31,14 @@ SETTINGS = {
     "versions": "", "python": "Python ", "machine": "machine ", "kernels": "environment ", "allocator": "allocator ",
     "steps_per_round": "steps per round ", "rounds": "rounds ", "system": "", "libc": "", "commit": "commit ",
 }  # fmt: skip
-"""Columns that tell runs apart, and what stands before their values; a table need not have all."""
-COMMIT = 8
-"""Characters of a commit that are shown."""
+"""Columns that may explain a difference, and the text before their values; a table need not have all."""
 PROVISIONAL = (
     "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is taken "
     "from other machines"
 )
 UNKNOWN = "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
 SETS_DIFFER = "base and head measured different sets of cases, which widens the interval; measure one set for a narrower one"
-NO_VERDICT = "the comparison is UNPROVEN, so no verdict stands"
+NO_VERDICT = "no verdict: the comparison is UNPROVEN"
 NO_GUARD = "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
 Paths = str | Path | Sequence[str | Path]
 Row = dict[str, Any]
@@ -230,7 +229,8 @@ def differences(base: pd.DataFrame, head: pd.DataFrame) -> list[str]:
 def _values(column: str, texts: Iterable[object]) -> dict[str, set[str]]:
     """The values of a column; of `versions`, those of each library."""
     if column != "versions":
-        return {"": {str(text)[:COMMIT] if column == "commit" else str(text) or "unknown" for text in texts}}
+        shown = (re.sub(r"(?<=^\w{8})\w+", "", str(text)) if column == "commit" else str(text) for text in texts)
+        return {"": {text or "unknown" for text in shown}}
     values: dict[str, set[str]] = {}
     for library, _, version in (pair.partition("==") for text in texts for pair in str(text).split()):
         values.setdefault(f"{library} ", set()).add(version)

@@ -29,7 +29,7 @@ EFFICIENCY = 0.37
 SHIFT = math.pi / 2
 """The variance of a median is so many times that of a mean."""
 ALONE = "no equal to judge it by"
-TWO = "with two nodes nothing shows which of them is the odd one"
+TWO = "with two nodes it is unknown which one is slow"
 
 
 def judge(rows: pd.DataFrame, known: Mapping[str, Mapping[str, str]], margin: float = MARGIN) -> pd.DataFrame:

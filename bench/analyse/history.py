@@ -38,7 +38,7 @@ PLACE = ["machine", "device", "threads"]
 
 @dataclass(frozen=True)
 class Change:
-    """A run from which on the times of a series are others."""
+    """A run from which the times of a series differ from those before."""
 
     place: int
     """Of the first run after it in the series."""
@@ -47,7 +47,7 @@ class Change:
     estimate: Estimate
     """Of the log times after it, minus those before, each up to the next change point."""
     what: list[str]
-    """What the records of the runs next to it say differently."""
+    """What differs between the records of the two runs next to it."""
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,9 @@ def checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     faults += [(int(row), "holds a case of this run once more; a run has one row for each") for row in valid.index[twice]]
     bad: dict[str, str] = {}
     for row, text in sorted(faults):
-        file, line = str(rows.at[row, "file"]), int(rows["line"].to_numpy()[row])
-        bad.setdefault(file, f"{file}:{line}: {text}; fix the line or leave the file out.")
+        file, line = str(rows.at[row, "file"]), rows["line"].to_numpy()[row]
+        place = file if pd.isna(line) else f"{file}:{int(line)}"  # a journal's rows stand in no line
+        bad.setdefault(file, f"{place}: {text}; fix the line or leave the file out.")
     if not bad:
         return pd.DataFrame(valid.drop(columns="line")), []
     kept = rows[~rows["file"].isin(list(bad))].reset_index(drop=True)

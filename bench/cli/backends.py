@@ -49,10 +49,10 @@ def train(arguments: argparse.Namespace) -> int:
     for epoch in range(arguments.epochs):
         losses.append(float(step.step()))
         print(epoch, "-", f"{losses[-1]:.{DTYPES[arguments.dtype].decimals}e}")
-    if risen := [str(epoch) for epoch in range(1, len(losses)) if losses[epoch] > losses[epoch - 1]]:
+    if risen := [epoch for epoch in range(1, len(losses)) if not losses[epoch] <= losses[epoch - 1]]:
         print(
-            f"The loss rose at {', '.join(risen)}: a large learning rate overshoots, and a mistake can look the same; "
-            f"`python -m bench verify {arguments.backend}` says which it is.",
+            f"The loss did not fall at epoch {risen[0]}{' and later' if risen[1:] else ''}: a large learning rate overshoots, "
+            f"and a mistake can look the same; `python -m bench verify {arguments.backend}` says which it is.",
             file=sys.stderr,
         )
     return ExitCode.FINE

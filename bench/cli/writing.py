@@ -27,9 +27,9 @@ def add(parsers: Parsers) -> None:
     exported.add_argument("--controls", action="store_true", help="the twin and the other controls too")
     submitted = command(parsers, "submit", submit)
     submitted.add_argument("run", type=Path, help="a run's folder, or one above it: of several runs the latest")
-    submitted.add_argument("-o", "--output", type=Path, help="the file; MACHINE-RUN.tar.gz here by default")
+    submitted.add_argument("-o", "--output", type=Path, help="the file; MACHINE-RUN.jsonl.gz here by default")
     accepted = command(parsers, "accept", accept)
-    accepted.add_argument("file", nargs="+", type=Path, help="an archive that `submit` wrote")
+    accepted.add_argument("file", nargs="+", type=Path, help="what `submit` wrote")
     command(parsers, "results", results)
 
 

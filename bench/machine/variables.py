@@ -35,7 +35,7 @@ REMOVED = re.compile(
     "|LD_(AUDIT|DEBUG|PROFILE).*|PYTHON(ASYNCIODEBUG|DEBUG|DEVMODE|DUMP.*|INSPECT|MALLOCSTATS)"
     "|PYTHON(_?PERF.*|PROFILE.*|TRACEMALLOC|VERBOSE|WARNINGS)"
     # what libraries print while they compute
-    f"|({LIBRARY})_.*(DISPLAY|DUMP|LOG|PROFIL|TRACE|VERBOSE).*"
+    f"|({LIBRARY})_.*(DISPLAY|DUMP|(?<!TOPO)LOG|PROFIL|TRACE|VERBOSE).*"
 )
 """Variables that disturb a step or show it to others."""
 RECORDED = re.compile(

@@ -27,16 +27,17 @@ def shown(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as progress:
         bar = progress.add_task("measuring", total=plan.visits, number=1)
-        said, quiet_until = {""}, [0.0]
+        said, quiet_until = {""}, 0.0
 
         def advance(record: Record) -> None:
+            nonlocal quiet_until
             if record["record"] == "visit":
                 progress.advance(bar)
             elif record["record"] == "block":  # drawn between blocks and by no thread: nothing runs beside a worker
-                progress.update(bar, number=record["pass"] + 1, refresh=True)
                 done = record["pass"] + 1
-                if not console.is_terminal and record["block"] == settings.blocks - 1 and record["at_seconds"] > quiet_until[0]:
-                    quiet_until[0] = record["at_seconds"] + SILENCE
+                progress.update(bar, number=done, refresh=True)
+                if not console.is_terminal and record["block"] == settings.blocks - 1 and record["at_seconds"] > quiet_until:
+                    quiet_until = record["at_seconds"] + SILENCE
                     left = record["at_seconds"] * (settings.processes - done) / done
                     console.print(f"pass {done} of {settings.processes} done; about {left:.0f} s are left")
             elif record["record"] == "failure":

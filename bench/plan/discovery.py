@@ -189,7 +189,7 @@ def _declared(source: str) -> dict[str, Any]:
 
 
 def hash_of(*sources: str) -> str:
-    """Tells texts of code from others."""
+    """The first 16 hex digits of the SHA-256 of source texts."""
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
 
 

@@ -60,8 +60,11 @@ def between(good: str, bad: str, settings: Settings) -> dict[str, str]:
     problem = settings.problem_folder
     top, path = _place(bad, problem)
     first, last = (_commit(revision, top) for revision in (good, bad))
-    if _git(bad, top, "merge-base", first, last).decode().strip() != first:
-        raise UsageError(f"bisect {good} {bad}: {bad} does not descend from {good}; name two that do, the faster one first.")
+    try:
+        git.ask(top, "merge-base", "--is-ancestor", first, last)
+    except git.GitError:
+        text = f"bisect {good} {bad}: {bad} does not descend from {good}; name two that do, the faster one first."
+        raise UsageError(text) from None
     ours = [path, *(f":(exclude){path}/{file}" for file in SHARED)]
     log = ("log", "--first-parent", "--reverse", "--format=%h%x09%s")
     changes = _git(bad, top, *log, f"{first}..{last}", "--", *ours)

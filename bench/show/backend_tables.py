@@ -13,7 +13,7 @@ from bench.schema.records import Failure, Open
 from bench.show import grid
 from bench.show.grid import Row
 
-KINDS = "kind: `seed` is measured by default, `rung` with --backends all; a control, guard or peak is fixed work beside them."
+KINDS = "kind: a seed is measured by default, a rung with --backends all; controls, guards and peaks are fixed work."
 MOST = 8
 """Columns of errors that a terminal has room for."""
 

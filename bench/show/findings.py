@@ -15,6 +15,7 @@ from pathlib import Path
 from bench.analyse.run import Run
 from bench.analyse.step import ratio_of_means, step_seconds
 from bench.analyse.summaries import noise_floor
+from bench.analyse.verdicts import UNPROVEN
 from bench.record.journal import NAME, Story
 from bench.schema.case import SIDE, TWIN, is_control
 from bench.schema.records import UNREAD
@@ -53,7 +54,7 @@ def disturbed(story: Story) -> str:
 
 def answers(run: Run) -> list[str]:
     """Which way is the fastest, and what the slowest costs; of a run with sides, which ways changed."""
-    unproven = any(doubt.startswith(sentences.UNPROVEN) for doubt in run.doubts)
+    unproven = any(doubt.startswith(UNPROVEN) for doubt in run.doubts)
     rows, varying = arranged(run.table[run.table["status"] == "ok"])
     by_key = {key_of(row): row for row in rows}
     places: dict[str, list[Row]] = {}
@@ -82,10 +83,10 @@ def proven(run: Run) -> str:
     good = [row for row in rows if row["status"] in ("ok", "incomplete") and math.isfinite(row["error_share"])]
     if not good:
         return ""
-    count = f"{'All ' * (len(rows) > 1)}{len(rows)}" if len(good) == len(rows) else f"{len(good)} of {len(rows)}"
-    were = "was" if len(rows) == 1 else "were"
+    every = f"All {len(rows)} were" if rows[1:] else "The step was"
+    count = every if len(good) == len(rows) else f"{len(good)} of {len(rows)} were"
     worst = max(row["error_share"] for row in good)
-    return f"{count} {were} proven against a float64 reference before and after timing; largest error {worst:.0%} of allowed."
+    return f"{count} proven against a float64 reference before and after timing; largest error {worst:.0%} of allowed."
 
 
 def control(run: Run) -> str:

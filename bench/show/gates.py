@@ -26,13 +26,13 @@ def failed(
         return
     gate = f"--fail-on slower{f':{100 * least:g}%' if least else ''}"
     if doubts:
-        line = f"UNPROVEN {gate}: {' '.join(doubts)}"
+        line = f"{gate} proves nothing: {' '.join(doubts)}"
     elif each := [changed(*row) for row in stopped]:
         line = f"FAILED {gate}: {', '.join(each)}"
     else:
         if rows is not None and len(passed := rows[(rows["verdict"] == UNDECIDED) & (rows["ratio_high"] >= 1 + least)]):
             each = [changed(*row) for row in stopped_rows(passed)]
-            to.print(f"passed {gate}, UNDECIDED: {', '.join(each)}; more passes (BENCH_PROCESSES) would decide", style="yellow")
+            to.print(f"UNDECIDED, so not stopped by {gate}: {', '.join(each)}; measure more (--processes)", style="yellow")
         return
     if os.environ.get("GITHUB_ACTIONS"):
         to.print(f"::error::{line}")

@@ -10,15 +10,15 @@ from rich.console import Console
 
 from bench.analyse.history import Change, Series
 from bench.analyse.step import step_seconds
+from bench.analyse.verdicts import UNPROVEN
 from bench.show import grid
 from bench.show.grid import Row
 from bench.show.rows import common, name_of, records
-from bench.show.sentences import UNPROVEN
 from bench.units import percent, seconds
 
 LEGEND = (
-    "ratio, verdict: beside the run before, by what was known then; UNPROVEN: a guard moved or an A/A control differs; "
-    "change: a change point"
+    "ratio, verdict: compared with the previous run, using earlier runs only; UNPROVEN: a guard moved or an A/A control "
+    "differs; change: a change point"
 )
 _COLUMNS = [
     *map(grid.plain, ("date", "way", "revision")),
@@ -58,7 +58,7 @@ def since(series: Series, change: Change) -> str:
     """`torch_autograd: SLOWER since 2026-11-03 10:00, +5.0 % (+4.8 % to +5.2 %): torch 2.13.0 → 2.14.1`."""
     (row,) = records(series.rows.iloc[[change.place]])
     low, high = (percent(math.expm1(end)) for end in change.estimate.interval())
-    what = ", ".join(change.what) or "the records of both runs say the same"
+    what = ", ".join(change.what) or "no recorded setting differs"
     by = percent(math.expm1(change.estimate.mean))
     return f"{name_of(row)}: {change.verdict} since {date(row)}, {by} ({low} to {high}): {what}"
 

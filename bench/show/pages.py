@@ -73,7 +73,7 @@ def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
             about = _about(run, results)
             lines += [f"<details open><summary>{about}</summary>", "", tables.markdown(run.table), "</details>", ""]
         beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
-        lines += [f"Beside them: {', '.join(beside)}.", ""] if beside else []
+        lines += [f"Other files: {', '.join(beside)}.", ""] if beside else []
     return "\n".join(lines)
 
 

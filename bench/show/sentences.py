@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
-from bench.analyse.verdicts import UNPROVEN as UNPROVEN
 from bench.units import seconds
 
 Json = dict[str, Any]
@@ -123,8 +122,8 @@ def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
 def over_time(changed: Sequence[str], runs: int) -> str:
     """Which ways have change points."""
     listed = ", ".join(changed[:MANY]) + (f" and {len(changed) - MANY} more" if len(changed) > MANY else "")
-    have = "has" if len(changed) == 1 else "have"
-    return f"{listed or 'No way'} {have if changed else 'has'} changed over {runs} runs."
+    have = "have" if len(changed) > 1 else "has"
+    return f"{listed or 'No way'} {have} changed over {runs} runs."
 
 
 def machines(rows: Sequence[Row], base: str, head: str) -> str:

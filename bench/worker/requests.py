@@ -71,8 +71,8 @@ class Requests:
         first_step_seconds = perf_counter() - start
         if not step.is_compiled():
             raise Wrong(
-                "is not compiled here, so its times would be those of another way: its compiler is "
-                "switched off; `python -m bench doctor` lists variables that do that"
+                "is not compiled, because its compiler is switched off; unset the variable that does "
+                "it, such as those that `python -m bench doctor` lists"
             )
         threads = isolation.thread_counts()
         asked = self.threads

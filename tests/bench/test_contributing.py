@@ -1,11 +1,10 @@
 """If these fail, a contributed run shows where it was measured, or numbers enter the results that nobody measured."""
 
-import io
+import gzip
 import json
 import shutil
 import socket
 import subprocess
-import tarfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +12,10 @@ import pytest
 
 from bench import contributing
 from bench.__main__ import main
-from bench.analyse.run import Run
 from bench.errors import ExitCode, UsageError
 from bench.paths import BACKENDS, CONTROLS, ROOT
 from bench.plan.discovery import hash_of
 from bench.record import journal
-from bench.show import folder
 from tests.made import PROBLEM, a_case, story, write
 from tests.support import described
 
@@ -68,21 +65,16 @@ def made(project, **changes):
     return replace(run, records=records)
 
 
-def archive(target, files):
-    with tarfile.open(target, "w:gz") as packed:
-        for name, content in files:
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            packed.addfile(member, io.BytesIO(content))
+def packed(target, text):
+    target.write_bytes(gzip.compress(text))
     return target
 
 
 @pytest.fixture(scope="module")
 def sound(project, tmp_path_factory):
-    """Name → content of the files in a sound run's archive."""
+    """The journal of a sound run, as `submit` writes it."""
     place = tmp_path_factory.mktemp("sound")
-    with tarfile.open(contributing.submit(journal.read(write(made(project), place)), place / "sound.tar.gz")) as packed:
-        return {member.name: packed.extractfile(member).read() for member in packed}
+    return gzip.decompress(contributing.submit(journal.read(write(made(project), place)), place / "sound").read_bytes())
 
 
 def refusal(target, results):
@@ -99,18 +91,19 @@ def test_a_sound_run_is_filed_with_all_its_files(project, tmp_path, capsys, monk
     place = write(made(project), tmp_path / "r").parent
     monkeypatch.setenv("BENCH_RESULTS", str(tmp_path / "results"))
     monkeypatch.setenv("COLUMNS", "400")
-    packed, bad = tmp_path / "run.tar.gz", tmp_path / "bad.tar.gz"
+    sent, bad = tmp_path / "run.jsonl.gz", tmp_path / "bad.jsonl.gz"
     bad.write_bytes(b"")
-    assert main(["submit", str(place), "-o", str(packed)]) == ExitCode.FINE
-    assert main(["accept", str(packed)]) == ExitCode.FINE
+    assert main(["submit", str(place), "-o", str(sent)]) == ExitCode.FINE
+    assert main(["accept", str(sent)]) == ExitCode.FINE
     filed = tmp_path / "results" / "a-cpu-2-cpus" / RUN
-    assert {path.name for path in filed.iterdir()} == {*contributing.FILES, "samples.csv", "summary.md"}
+    names = {journal.NAME, "environment.json", "samples.csv", "summary.csv", "summary.md"}
+    assert {path.name for path in filed.iterdir()} == names
     assert filed.stat().st_mode & 0o077
     capsys.readouterr()
-    assert main(["accept", str(bad), str(packed)]) == ExitCode.USAGE
+    assert main(["accept", str(bad), str(sent)]) == ExitCode.USAGE
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"bench: {bad}: refused: ")
-    assert second == f"bench: {packed}: refused: {filed} is there already."
+    assert second == f"bench: {sent}: refused: {filed} is there already."
 
 
 def test_no_host_owner_or_path_leaves_the_machine(project, tmp_path, monkeypatch):
@@ -119,58 +112,37 @@ def test_no_host_owner_or_path_leaves_the_machine(project, tmp_path, monkeypatch
     failed = {"record": "failure", "pass": 4, "case": "numpy_manual", "status": "failed"}
     reason = f'{host}: File "/home/alice/a-b/way.py" of ~/secret/x and {Path.home()}/y, at 1/s'
     run = made(project, extra=[failed | {"reason": reason}], doctor=[f"{host} has /opt/its/own.so"])
-    target = tmp_path / "x.tar.gz"
-    monkeypatch.setattr(contributing, "_checked", lambda place: folder.write(Run.read(place)))
+    target = tmp_path / "x.jsonl.gz"
+    monkeypatch.setattr(contributing, "_checked", lambda place: None)
     contributing.submit(journal.read(write(run, tmp_path / "r")), target)
-    with tarfile.open(target) as packed:
-        files = {member.name: packed.extractfile(member).read().decode() for member in packed}
-        assert {(member.uname, member.uid, member.mtime) for member in packed} == {("", 0, 0)}
-    assert [*files] == [*contributing.FILES]
-    text = "".join(files.values())
+    text = gzip.decompress(target.read_bytes()).decode()
     assert [secret for secret in ("alpha", "alice", "secret", "/opt", str(project), str(Path.home())) if secret in text] == []
-    header, *_, last, _ = map(json.loads, files[journal.NAME].splitlines())
+    header, *_, last, _ = map(json.loads, text.splitlines())
     assert last["reason"] == 'home: File "way.py" of x and y, at 1/s'
     assert (header["settings"]["results"], header["settings"]["problem"]) == ("results", "backends")
     assert header["sources"] == run.header["sources"]
 
 
-def edited(name, old, new):
-    return lambda files: files | {name: files[name].replace(old, new, 1)}
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda files: {}, "it has no journal.jsonl; pack the run"),
-        (lambda files: files | {"../evil": b""}, "its member '../evil' is no file of"),
-        (edited("summary.csv", b",ok,", b",wrong,"), "summary.csv:2: has 'wrong', but 'ok'"),
-        (lambda files: files | {"summary.csv": files["summary.csv"] + b"x\n"}, "summary.csv:5: has 'x', but ''"),
-        (edited("environment.json", b"a CPU", b"b CPU"), "environment.json:3: has"),
-        (edited("journal.jsonl", b'"visit"', b'"visits"'), "journal.jsonl:6: not a journal record"),
-        (lambda files: files | {"journal.jsonl": b"[" * 100_000 + b"\n"}, "journal.jsonl:1: "),
+        (lambda text: b"", "journal.jsonl:1: "),
+        (lambda text: text.replace(b'"visit"', b'"visits"', 1), "journal.jsonl:6: not a journal record"),
+        (lambda text: b"[" * 100_000 + b"\n", "journal.jsonl:1: "),
     ],
 )
-def test_an_archive_that_was_changed_is_refused(change, said, sound, tmp_path):
-    target = archive(tmp_path / "a.tar.gz", change(sound).items())
-    assert refusal(target, tmp_path / "results").startswith(said)
+def test_a_journal_that_was_changed_is_refused(change, said, sound, tmp_path):
+    assert refusal(packed(tmp_path / "a", change(sound)), tmp_path / "results").startswith(said)
 
 
-def test_an_archive_that_is_damaged_odd_or_large_is_refused(sound, tmp_path, monkeypatch):
-    target, results = tmp_path / "a.tar.gz", tmp_path / "results"
-    whole = archive(target, sound.items()).read_bytes()
-    for content in (b"", b"hello", whole[:200] + b"\0" + whole[201:]):
+def test_a_file_that_is_damaged_or_large_is_refused(sound, tmp_path, monkeypatch):
+    target, results = tmp_path / "a", tmp_path / "results"
+    whole = packed(target, sound).read_bytes()
+    for content in (b"hello", whole[:200] + b"\0" + whole[201:], whole[: len(whole) // 2]):
         target.write_bytes(content)
-        assert refusal(target, results).startswith("it is damaged, or no archive of `submit`: ")
-    target.write_bytes(whole[: len(whole) // 2])
-    refusal(target, results)
-    assert "once each" in refusal(archive(target, [*sound.items(), *sound.items()]), results)
-    with tarfile.open(target, "w:gz") as packed:
-        link = tarfile.TarInfo(journal.NAME)
-        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
-        packed.addfile(link)
-    assert refusal(target, results).startswith("its member 'journal.jsonl' is no file of")
+        assert refusal(target, results).startswith("it is damaged, or no file of `submit`: ")
     monkeypatch.setattr(contributing, "MAX_BYTES", 1000)
-    assert "it unpacks to more than 0.001 MB" in refusal(archive(target, sound.items()), results)
+    assert "it unpacks to more than 0.001 MB" in refusal(packed(target, sound), results)
 
 
 def header(**changes):
@@ -239,16 +211,16 @@ def quick(*names):
     ],
 )  # fmt: skip
 def test_a_run_that_cannot_be_is_refused_by_both(change, said, sound, tmp_path):
-    records = [json.loads(line) for line in sound[journal.NAME].splitlines()]
+    records = [json.loads(line) for line in sound.splitlines()]
     change(records)
     path = write(records, tmp_path / "r")
-    target = archive(tmp_path / "a.tar.gz", (sound | {journal.NAME: path.read_bytes()}).items())
+    target = packed(tmp_path / "a", path.read_bytes())
     assert refusal(target, tmp_path / "results").startswith(said)
     if records[0]["settings"].get("problem") == "backends":
         with pytest.raises(UsageError) as caught:
-            contributing.submit(journal.read(path), tmp_path / "b.tar.gz")
+            contributing.submit(journal.read(path), tmp_path / "b")
         assert str(caught.value).startswith(f"{path.parent}: would be refused: {said[:20]}")
-    assert not (tmp_path / "b.tar.gz").exists()
+    assert not (tmp_path / "b").exists()
 
 
 def test_the_source_of_a_way_may_be_in_several_modules():

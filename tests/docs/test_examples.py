@@ -152,7 +152,8 @@ def _steps(values):
 def _act(checkout, **inputs):
     """Runs the action as GitHub does; its exit code, outputs, and what it printed and summed up."""
     light = str(ROOT / "tests" / "light")  # no library that takes seconds to load
-    values = {f"inputs.{name}": text for name, text in inputs.items()} | {"github.base_ref || 'main'": "main"}
+    values = {f"inputs.{name}": text for name, text in inputs.items()}
+    values["github.base_ref || github.event.repository.default_branch"] = "main"
     files = {name: checkout / name for name in ("GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY")}
     for variables, script in _steps(values):
         environ = clean_environ() | {"BENCH_STEPS": "1", "BENCH_DEVICES": "cpu", "PYTHONPATH": light} | variables

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 from llvmlite import binding, ir
 from numba.core import config
-from numba.extending import intrinsic
+from numba.extending import intrinsic, is_jitted
 
 from backends.api import Control, Problem
 
@@ -28,6 +28,9 @@ class PeakArithmetic(Control):
         super().__init__(problem, device, dtype)
         chains, lanes = shape(np.dtype(dtype).itemsize)
         self.half, self.repeats = np.dtype(dtype).type(0.5), self.work(device, dtype)[0] // (2 * chains * lanes)
+
+    def is_compiled(self) -> bool:
+        return is_jitted(compiled)
 
     def step(self) -> float:
         return compiled(self.half, self.repeats)

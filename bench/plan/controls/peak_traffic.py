@@ -6,6 +6,7 @@ that a core gets them. Several threads are bound by so many times this figure.
 
 import numba
 import numpy as np
+from numba.extending import is_jitted
 
 from backends.api import Control, Problem
 
@@ -24,6 +25,9 @@ class PeakTraffic(Control):
     def __init__(self, problem: Problem, device: str, dtype: str) -> None:
         super().__init__(problem, device, dtype)
         self.numbers = np.ones(BYTES // np.dtype(dtype).itemsize, dtype)
+
+    def is_compiled(self) -> bool:
+        return is_jitted(total)
 
     def step(self) -> float:
         return total(self.numbers, TIMES)

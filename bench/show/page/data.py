@@ -12,6 +12,7 @@ from bench import units
 from bench.analyse import comparison, history, lines, reading, summaries
 from bench.analyse.between_runs import LEAST
 from bench.analyse.run import Run
+from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
 from bench.record import frame
 from bench.schema.case import SIDE, is_control
@@ -19,7 +20,7 @@ from bench.schema.summary import COLUMNS
 from bench.show import code_lines, history_tables, sentences
 from bench.show.page import figures
 from bench.show.rows import DIMENSIONS, name_of, records, sides
-from bench.show.sentences import AS_IT_RAN, UNPROVEN, Json, Row
+from bench.show.sentences import AS_IT_RAN, Json, Row
 
 RUNS = 20
 """The newest of more runs are shown; the foot of the page gives the number of the others."""

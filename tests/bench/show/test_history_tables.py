@@ -37,7 +37,7 @@ def test_a_row_for_each_way_with_its_latest_change(stored, capsys):
     assert rows["slow"][-1] == "2026-01-13"
     (since,) = [line for line in lines if line.startswith("slow: ")]
     assert since.startswith("slow: SLOWER since 2026-01-13 10:20, +5.")
-    assert ": torch 2.13.0+cpu → 2.14.1+cpu, commit 11aaaaaa → 12aaaaaa" in since
+    assert ": torch 2.13.0+cpu → 2.14.1+cpu, commit 11aaaaaa+dirty → 12aaaaaa+dirty" in since
     assert max(len(line) for line in lines[2:5]) <= 80
 
 
