@@ -59,7 +59,7 @@ def environment(machine: Machine) -> Finding:
     what = "environment"
     if found := kernel_choices(machine):
         value = ", ".join(f"{name}={text}" for name, text in found.items())
-        advice = "undo what you did not mean to set, for it changes how libraries compute"
+        advice = "unset what you did not mean to set; it changes how libraries compute"
         return bad(what, value, advice)
     return ok(what, "nothing set that changes how libraries compute")
 

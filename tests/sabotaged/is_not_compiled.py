@@ -8,4 +8,4 @@ class IsNotCompiled(Right):
         return False
 
 
-SAYS = r"is not compiled here, so its times would be those of another way"
+SAYS = r"is not compiled, because its compiler is switched off"
