@@ -116,7 +116,7 @@ def test_central_differences_find_a_wrong_gradient(tmp_path):
 def test_what_is_no_gradient_descent_is_not_checked(tmp_path):
     agrees, sentence = central_differences(Definition.load(EXAMPLES / "mlp_classifier"))
     assert agrees
-    assert sentence.startswith("not checked by central differences: learning_rate is not its only")
+    assert sentence.startswith("not checked by central differences, since learning_rate is not its only")
     momentum = GOOD.replace('"b": rng.standard_normal(1),', '"b": np.ones(1), "v": np.ones(D),')
     momentum = momentum.replace(LAST, 'return loss, {"w": w, "b": b, "v": state["v"] * 0.9}')
     momentum = momentum.replace('"w": w,', '"w": w - learning_rate * grad_w,')
