@@ -6,6 +6,7 @@ A damaged file is named and left out; no number is guessed.
 from __future__ import annotations
 
 import csv
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.analyse import summaries
@@ -156,24 +158,20 @@ def _csv(file: Path) -> pd.DataFrame:
             raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
         except UnicodeDecodeError:
             raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
-    table = pd.DataFrame(rows, columns=range(len(names) + 1), dtype=object)
-    kept = {place: name for place, name in enumerate(names) if name in wanted} | {len(names): "line"}
-    table = table[[*kept]].rename(columns=kept)
-    if table.empty:
+    if not rows:
         raise UsageError(f"{file}: has a header and no row; give a finished run.")
-    _refuse_cut(file, table)
-    return table
+    _refuse_cut(file, names, rows)
+    kept = [(place, name) for place, name in enumerate([*names, "line"]) if name in {*wanted, "line"}]
+    return pd.DataFrame({name: np.array([row[place] for row in rows], dtype=object) for place, name in kept})
 
 
-def _refuse_cut(file: Path, table: pd.DataFrame) -> None:
+def _refuse_cut(file: Path, names: list[str], rows: list[list[Any]]) -> None:
     """Refuses times without the digits that a run writes, as spreadsheets save what they display."""
-    for name in ("seconds_per_step", "undisturbed_seconds_per_step"):
-        if name not in table:
-            continue
-        times = table[name][table[name] != ""]
-        digits = times.str.replace(r"[eE].*|\D", "", regex=True).str.strip("0").str.len()
-        if len(times) and digits.max() < DIGITS:
+    for name in {"seconds_per_step", "undisturbed_seconds_per_step"} & {*names}:
+        times = [(row[-1], row[names.index(name)]) for row in rows if row[names.index(name)]]
+        if times and all(len(re.sub(r"[eE].*|\D", "", time).strip("0")) < DIGITS for _, time in times):
+            line, time = times[0]
             raise UsageError(
-                f"{file}:{table['line'][times.index[0]]}: {name} is {times.iloc[0]!r}, and no row has all its digits; "
+                f"{file}:{line}: {name} is {time!r}, and no row has all its digits; "
                 "a spreadsheet or a script cut them, so give the file as the run wrote it."
             )
