@@ -86,8 +86,12 @@ class Comparison:
 
     def slower(self, share: float) -> pd.DataFrame:
         """The rows that are SLOWER by this share, with the column `name`."""
-        rows = self.table[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + share)]
-        return rows.assign(name=[_name(row) for row in rows.to_dict("records")])
+        return self.named[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + share)]
+
+    @property
+    def named(self) -> pd.DataFrame:
+        """All rows, with the column `name`."""
+        return self.table.assign(name=[_name(row) for row in self.table.to_dict("records")])
 
 
 def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:

@@ -81,8 +81,9 @@ def run(arguments: argparse.Namespace) -> int:
             folder.show(measured, console, arguments.controls)
             codes.append(measured.exit_code(arguments.fail_on))
             if arguments.fail_on is not None:
-                stopped = gates.stopped_rows(measured.slower(arguments.fail_on))
-                gates.failed(arguments.fail_on, stopped, console, measured.doubts, measured.later)
+                stopped = gates.gate_rows(measured.slower(arguments.fail_on))
+                open_ = gates.gate_rows(gates.undecided(measured.later, arguments.fail_on))
+                gates.failed(arguments.fail_on, stopped, console, measured.doubts, open_)
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)

@@ -82,7 +82,8 @@ def fleet(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None:
         rows = found.judged
         rows = rows[(rows["verdict"] == SLOWER) & (rows["ratio"] >= 1 + arguments.fail_on)]
-        gates.failed(arguments.fail_on, gates.stopped_rows(rows, "node"), console)
+        open_ = gates.gate_rows(gates.undecided(found.judged, arguments.fail_on), "node")
+        gates.failed(arguments.fail_on, gates.gate_rows(rows, "node"), console, undecided=open_)
     return found.outcome(arguments.fail_on)
 
 

@@ -107,8 +107,9 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None:
         print(end="", flush=True)
         for versus in compared.values():
-            stopped = gates.stopped_rows(versus.slower(arguments.fail_on), "name")
-            gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts, versus.table)
+            stopped = gates.gate_rows(versus.slower(arguments.fail_on), "name")
+            open_ = gates.gate_rows(gates.undecided(versus.named, arguments.fail_on), "name")
+            gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts, open_)
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 

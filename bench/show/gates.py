@@ -16,11 +16,11 @@ Stopped = tuple[str, float, float, float]
 
 
 def failed(
-    least: float | None, stopped: Iterable[Stopped], to: Console, doubts: Sequence[str] = (), rows: pd.DataFrame | None = None
+    least: float | None, stopped: Iterable[Stopped], to: Console, doubts: Sequence[str] = (), undecided: Iterable[Stopped] = ()
 ) -> None:
     """Prints what a gate stopped, or the doubt that leaves it unproven; on GitHub as an annotation too.
 
-    Of `rows`, those that may be slower by `least` and are UNDECIDED pass, and are named.
+    `undecided` may be slower by `least`: they pass, and are named.
     """
     if least is None:
         return
@@ -30,8 +30,7 @@ def failed(
     elif each := [changed(*row) for row in stopped]:
         line = f"FAILED {gate}: {', '.join(each)}"
     else:
-        if rows is not None and len(passed := rows[(rows["verdict"] == UNDECIDED) & (rows["ratio_high"] >= 1 + least)]):
-            each = [changed(*row) for row in stopped_rows(passed)]
+        if each := [changed(*row) for row in undecided]:
             to.print(f"UNDECIDED, so not stopped by {gate}: {', '.join(each)}; measure more (--processes)", style="yellow")
         return
     if os.environ.get("GITHUB_ACTIONS"):
@@ -44,6 +43,11 @@ def changed(name: str, ratio: float, low: float, high: float) -> str:
     return f"{name} {percent(ratio - 1)} ({100 * (low - 1):.1f}–{100 * (high - 1):.1f} %)"
 
 
-def stopped_rows(rows: pd.DataFrame, name: str = "backend") -> list[Stopped]:
+def undecided(rows: pd.DataFrame, least: float | None) -> pd.DataFrame:
+    """The rows that are UNDECIDED and may be slower by `least`."""
+    return rows[(rows["verdict"] == UNDECIDED) & (rows["ratio_high"] >= 1 + (least or 0))]
+
+
+def gate_rows(rows: pd.DataFrame, name: str = "backend") -> list[Stopped]:
     """The rows of a table as `failed` takes them."""
     return list(rows[[name, "ratio", "ratio_low", "ratio_high"]].itertuples(index=False, name=None))

@@ -113,8 +113,11 @@ def _lines(run: Run, row: Row) -> Json:
 
 
 def over_time(files: Sequence[Path]) -> dict[tuple[Any, ...], Json]:
-    """Machine and place → a part with the times of its ways over time, where a way has `LEAST` runs. Raises `UsageError`."""
-    found = reading.read([*dict.fromkeys(file.parent for file in files)])
+    """Machine and place → a part with the times of its ways over time, where a way has `LEAST` runs."""
+    try:
+        found = reading.read([*dict.fromkeys(file.parent for file in files)])
+    except UsageError:  # no run can be compared: `compare` says so of each
+        return {}
     places: dict[tuple[Any, ...], list[history.Series]] = {}
     for one in history.of_rows(found.table):
         if len(own := one.rows[one.rows["time"] != ""]) >= LEAST:

@@ -71,9 +71,11 @@ def test_a_gate_that_fails_says_so_in_its_last_line(on_github, monkeypatch):
 def test_a_gate_names_what_passed_undecided_and_is_silent_otherwise():
     out = io.StringIO()
     rows = pd.DataFrame({"backend": ["a", "b"], "ratio": [1.01, 1.0], "ratio_low": 0.9, "ratio_high": [1.1, 1.01]})
-    gates.failed(0.02, [], grid.console(out, 200), rows=rows.assign(verdict="UNDECIDED"))
+    open_ = gates.undecided(rows.assign(verdict="UNDECIDED"), 0.02)
+    gates.failed(0.02, [], grid.console(out, 200), undecided=gates.gate_rows(open_))
     assert out.getvalue().startswith("UNDECIDED, so not stopped by --fail-on slower:2%: a +1.0 % (-10.0–10.0 %); measure more")
     out = io.StringIO()
-    gates.failed(0.02, [], grid.console(out), rows=rows.assign(verdict="EQUAL"))
+    gates.failed(0.02, [], grid.console(out))
+    assert gates.undecided(rows.assign(verdict="EQUAL"), 0.02).empty
     gates.failed(None, [("a", 2.0, 2.0, 2.0)], grid.console(out))
     assert out.getvalue() == ""
