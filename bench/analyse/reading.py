@@ -6,6 +6,7 @@ A damaged file is named and left out; no number is guessed.
 from __future__ import annotations
 
 import csv
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -30,6 +31,10 @@ DIGITS = 11
 """Some time of a run has as many significant digits or more, at most 17; spreadsheets show 3 to 10."""
 
 
+Columns = dict[str, list[Any]]
+"""Column → its values, one a row."""
+
+
 @dataclass
 class Rows:
     """What could be read: `table` has the columns `COLUMNS`, `left_out` one sentence for every file that could not."""
@@ -43,7 +48,7 @@ def read(paths: Sequence[str | Path]) -> Rows:
 
     A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
     """
-    tables: list[tuple[str, pd.DataFrame]] = []
+    tables: list[tuple[str, Columns]] = []
     left_out = []
     for path in paths:
         try:
@@ -97,7 +102,7 @@ def _files(given: str | Path) -> list[Path]:
     return [folder / (SUMMARY if (folder / SUMMARY).exists() else journal.NAME) for folder in sorted(folders)]
 
 
-def _read_file(file: Path) -> pd.DataFrame:
+def _read_file(file: Path) -> Columns:
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
@@ -110,14 +115,21 @@ def _read_file(file: Path) -> pd.DataFrame:
         raise UsageError(f"{file}: has {size / 1e6:.0f} MB, more than any report of a run; give a run's {SUMMARY}.")
     if b"\0" in head or head[:2] == b"\x1f\x8b":
         raise UsageError(f"{file}:1: is a binary file, not text; unpack it, or give a run's {SUMMARY}.")
-    return summaries.summarise(journal.read(file)) if file.suffix == ".jsonl" else _csv(file)
+    if file.suffix != ".jsonl":
+        return _csv(file)
+    return {str(name): column.to_list() for name, column in summaries.summarise(journal.read(file)).items()}
 
 
-def _named(tables: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+def _named(tables: Sequence[tuple[str, Columns]]) -> pd.DataFrame:
     """The rows of all files, with all columns that a comparison needs, and for each run a name that no other has."""
-    table = pd.concat([table.assign(file=file) for file, table in tables], ignore_index=True)
-    table = table.reindex(columns=[*COLUMNS, "line"])
-    machine, run = (table[name].astype(object).fillna("") for name in ("machine", "run"))
+    counts = [len(table["status"]) for _, table in tables]
+    found: dict[str, Any] = {"file": np.repeat(np.array([file for file, _ in tables], dtype=object), counts)}
+    for name in (*COLUMNS, "line"):
+        if name not in found:
+            values = [table.get(name, [None] * count) for (_, table), count in zip(tables, counts, strict=True)]
+            found[name] = np.array([*itertools.chain.from_iterable(values)], dtype=object)
+    table = pd.DataFrame(found)
+    machine, run = (table[name].fillna("") for name in ("machine", "run"))
     return table.assign(run=(machine + "/" + run).where(run != "", table["file"]))
 
 
@@ -134,7 +146,7 @@ def _check_header(file: Path, names: list[str], wanted: set[str]) -> None:
         raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
 
 
-def _csv(file: Path) -> pd.DataFrame:
+def _csv(file: Path) -> Columns:
     """The fields that a comparison needs of every line below the header that has any, and its number as `line`."""
     wanted = {*EXPECTED, *TEXTS}
     rows: list[list[Any]] = []
@@ -162,12 +174,14 @@ def _csv(file: Path) -> pd.DataFrame:
         raise UsageError(f"{file}: has a header and no row; give a finished run.")
     _refuse_cut(file, names, rows)
     kept = [(place, name) for place, name in enumerate([*names, "line"]) if name in {*wanted, "line"}]
-    return pd.DataFrame({name: np.array([row[place] for row in rows], dtype=object) for place, name in kept})
+    return {name: [row[place] for row in rows] for place, name in kept}
 
 
 def _refuse_cut(file: Path, names: list[str], rows: list[list[Any]]) -> None:
     """Refuses times without the digits that a run writes, as spreadsheets save what they display."""
-    for name in {"seconds_per_step", "undisturbed_seconds_per_step"} & {*names}:
+    for name in ("seconds_per_step", "undisturbed_seconds_per_step"):
+        if name not in names:
+            continue
         times = [(row[-1], row[names.index(name)]) for row in rows if row[names.index(name)]]
         if times and all(len(re.sub(r"[eE].*|\D", "", time).strip("0")) < DIGITS for _, time in times):
             line, time = times[0]
