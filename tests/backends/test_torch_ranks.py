@@ -24,7 +24,7 @@ from tests.support import EVERYTHING, ROOT, clean_environ  # noqa: E402
 BUILDS = (TorchAllReduce, TorchDdp)
 PROBLEM = Definition.load(BACKENDS)
 SMALL = PROBLEM.draw("33x13x5x3", "float64", 0)
-SECONDS = 10
+SECONDS = 60
 
 
 class OneRankDiffers(TorchAllReduce):
