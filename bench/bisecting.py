@@ -29,7 +29,7 @@ def bisect(
     """`subjects` of names in order, the fast one first; `sides` gives those of two; limits are those of each race.
 
     A step asks whether a candidate is slower than the first name by half of what the last name is. One that cannot be decided
-    is passed over. The last race, of the neighbours that are left, is independent of the search. Raises `UsageError`.
+    is skipped. The last race, of the neighbours that are left, is independent of the search. Raises `UsageError`.
     """
     way, names = settings.backends[0], [*subjects]
     good, bad, unknown = 0, len(names) - 1, set[int]()

@@ -90,7 +90,7 @@ def _one_of(*words: str) -> Callable[[str], str]:
 
 
 def _path(text: str) -> Path:
-    """Raises `ValueError` where nobody knows the home folder that `~` stands for."""
+    """Raises `ValueError` if `~` stands for an unknown home folder."""
     path = os.path.expanduser(text)
     if path.startswith("~"):
         raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")

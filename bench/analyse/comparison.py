@@ -6,8 +6,7 @@ A difference gets a verdict only where it is known how much runs of unchanged co
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,10 @@ import pandas as pd
 
 from bench.analyse import reading
 from bench.analyse.between_runs import KEY, Spread, difference, learn, prepared
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, verdicts
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, slower_by, verdicts
+from bench.analyse.what_differs import differences, guards_moved
 from bench.errors import ExitCode, UsageError
-from bench.schema.case import CASE_COLUMNS, GUARD, PEAK, SIDE, TWIN, Case, is_control
+from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, Case, is_control
 
 MANY = 50
 """So many more runs are not worth advising."""
@@ -27,11 +27,6 @@ COLUMNS = [
     *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p",
     "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional",
 ]  # fmt: skip
-SETTINGS = {
-    "versions": "", "python": "Python ", "machine": "machine ", "kernels": "environment ", "allocator": "allocator ",
-    "steps_per_round": "steps per round ", "rounds": "rounds ", "system": "", "libc": "", "commit": "commit ",
-}  # fmt: skip
-"""Columns that may explain a difference, and the text before their values; a table need not have all."""
 PROVISIONAL = (
     "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is taken "
     "from other machines"
@@ -86,7 +81,7 @@ class Comparison:
 
     def slower(self, share: float) -> pd.DataFrame:
         """The rows that are SLOWER by this share, with the column `name`."""
-        return self.named[(self.table["verdict"] == SLOWER) & (self.table["ratio"] >= 1 + share)]
+        return slower_by(self.named, share)
 
     @property
     def named(self) -> pd.DataFrame:
@@ -218,51 +213,12 @@ def _why_not_judged(rows: pd.DataFrame) -> str | None:
     return None
 
 
-def differences(base: pd.DataFrame, head: pd.DataFrame) -> list[str]:
-    """What else differs between base and head than what is compared: `torch 2.13.0 → 2.14.1`."""
-    found = ["another source of the step"] if {*base["source_hash"]} != {*head["source_hash"]} else []
-    for column, name in SETTINGS.items():
-        if column in base:
-            values = [_values(column, side[column]) for side in (base, head)]
-            for key in sorted({*values[0], *values[1]}):
-                old, new = (", ".join(sorted(each.get(key, {"none"}))) for each in values)
-                found += [f"{name}{key}{old} → {new}"] if old != new else []
-    return found
-
-
-def _values(column: str, texts: Iterable[object]) -> dict[str, set[str]]:
-    """The values of a column; of `versions`, those of each library."""
-    if column != "versions":
-        shown = (re.sub(r"(?<=^\w{8})\w+", "", str(text)) if column == "commit" else str(text) for text in texts)
-        return {"": {text or "unknown" for text in shown}}
-    values: dict[str, set[str]] = {}
-    for library, _, version in (pair.partition("==") for text in texts for pair in str(text).split()):
-        values.setdefault(f"{library} ", set()).add(version)
-    return values
-
-
 def _twins(sides: Sequence[pd.DataFrame]) -> Iterator[str]:
     """Of each run whose A/A control found a difference between equal steps."""
     for name, side in zip(("base", "head"), sides, strict=False):
         twins = side[(side["kind"] == TWIN) & side["verdict"].isin([FASTER, SLOWER])]
         for run in dict.fromkeys(twins["run"]):
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
-
-
-def guards_moved(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
-    """Each guard that did the same work on both sides → by how much its log time moved.
-
-    Guards are controls that only compute, so that their times follow the clock: calibration workloads, and peaks that count
-    operations. A peak of memory traffic moves with the neighbours, by 2 % in calm runs.
-    """
-    moved = {}
-    for key in base.keys() & head.keys():
-        rows = pd.concat([base[key], head[key]])
-        computes = (rows["kind"] == GUARD) | ((rows["kind"] == PEAK) & (rows["flop_per_second"] > 0))
-        work = rows[["source_hash", "versions", "kernels", "singly"]].drop_duplicates()
-        if computes.all() and len(work) == 1 and work["source_hash"].iloc[0]:
-            moved[key] = float(head[key]["log"].mean() - base[key]["log"].mean())
-    return {key: change for key, change in moved.items() if math.isfinite(change)}
 
 
 def _moved(guards: dict[Any, float], margin: float) -> Iterator[str]:

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
-from bench.analyse.comparison import Comparison, differences, guards_moved, judge_prepared
+from bench.analyse.comparison import Comparison, judge_prepared
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNPROVEN, Estimate, call
+from bench.analyse.what_differs import differences, guards_moved
 from bench.errors import missing
 from bench.schema.case import CONTROLS, SIDE
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import summaries
-from bench.analyse.verdicts import SLOWER
+from bench.analyse.verdicts import slower_by
 from bench.errors import ExitCode
 from bench.record import frame, journal
 from bench.schema.case import Case, is_control
@@ -48,8 +48,7 @@ class Run:
 
     def slower(self, share: float) -> pd.DataFrame:
         """The rows of later sides that are SLOWER by this share."""
-        later = self.later
-        return later[(later["verdict"] == SLOWER) & (later["ratio"] >= 1 + share)]
+        return slower_by(self.later, share)
 
     @property
     def later(self) -> pd.DataFrame:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FASTER, SLOWER, EQUAL, UNDECIDED = "FASTER", "SLOWER", "EQUAL", "UNDECIDED"
 UNPROVEN = "UNPROVEN"
@@ -73,6 +77,11 @@ def verdicts(estimates: Sequence[Estimate], margin: float = MARGIN) -> list[tupl
     """Each row's verdict and its p-value after Holm's correction (1979) for all rows."""
     adjusted = holm([estimate.p for estimate in estimates])
     return [(call(e, p, margin), p) for e, p in zip(estimates, adjusted, strict=True)]
+
+
+def slower_by(rows: pd.DataFrame, share: float) -> pd.DataFrame:
+    """The rows of a table that are SLOWER by this share."""
+    return rows[(rows["verdict"] == SLOWER) & (rows["ratio"] >= 1 + share)]
 
 
 def more_data(estimate: Estimate, margin: float = MARGIN, rows: int = 1) -> float:

@@ -60,7 +60,7 @@ def add(parsers: Parsers) -> None:
 
 def fleet(arguments: argparse.Namespace) -> int:
     """Measures the same run on many machines; shows which are slower than equal ones or missing."""
-    from bench.analyse.verdicts import SLOWER
+    from bench.analyse.verdicts import slower_by
     from bench.fleet import home, merged
     from bench.show import fleet_tables, gates, grid
 
@@ -80,8 +80,7 @@ def fleet(arguments: argparse.Namespace) -> int:
     for path in fleet_tables.write(found.rows, found.judged, found.notes, place):
         console.print(f"written: {path}", style="dim")
     if arguments.fail_on is not None:
-        rows = found.judged
-        rows = rows[(rows["verdict"] == SLOWER) & (rows["ratio"] >= 1 + arguments.fail_on)]
+        rows = slower_by(found.judged, arguments.fail_on)
         open_ = gates.gate_rows(gates.undecided(found.judged, arguments.fail_on), "node")
         gates.failed(arguments.fail_on, gates.gate_rows(rows, "node"), console, undecided=open_)
     return found.outcome(arguments.fail_on)

@@ -1,4 +1,4 @@
-"""If these fail, a contributed run shows where it was measured, or numbers enter the results that nobody measured."""
+"""If these fail, a contributed run shows where it was measured, or `accept` files numbers that no run measured."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""If these fail, a stray file keeps backends from being measured, or nobody learns of it."""
+"""If these fail, a stray file keeps backends from being measured, or the run does not name it."""
 
 import os
 from unittest import mock

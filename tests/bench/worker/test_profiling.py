@@ -1,4 +1,4 @@
-"""If these fail, what a run tells of memory and losses is not what a step does."""
+"""If these fail, a run records other losses or memory than the step has."""
 
 import numpy as np
 import pytest
