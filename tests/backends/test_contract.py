@@ -90,7 +90,8 @@ sys.exit(10 + step.is_compiled())
 @pytest.mark.parametrize("value", ["1", "0"])
 @pytest.mark.parametrize(
     ("name", "variable"),
-    [("torch_compile", "TORCHDYNAMO_DISABLE"), ("jax_jit", "JAX_DISABLE_JIT"), ("numba_jit", "NUMBA_DISABLE_JIT")],
+    [("torch_compile", "TORCHDYNAMO_DISABLE"), ("jax_jit", "JAX_DISABLE_JIT"), ("numba_jit", "NUMBA_DISABLE_JIT"),
+     ("peak_traffic", "NUMBA_DISABLE_JIT")],
 )  # fmt: skip
 def test_a_way_whose_compiler_is_switched_off_says_so(name, variable, value):
     """Else its row would have the time of another way."""

@@ -198,6 +198,13 @@ def test_every_file_of_a_run_tells_the_same_times(run_folder):
         assert table["seconds_per_step"].to_dict() == pytest.approx(tables[0]["seconds_per_step"].to_dict())
 
 
+def test_a_run_given_as_table_and_journal_counts_once(run_folder):
+    """A journal's rows stand in no line."""
+    rows = reading.read([run_folder / "summary.csv", run_folder / "journal.jsonl"])
+    (said,) = rows.left_out
+    assert re.match(r".*journal\.jsonl: holds a case of this run once more", said)
+
+
 def test_a_run_that_was_cut_off_is_read_from_its_journal(run_folder, tmp_path):
     (tmp_path / "journal.jsonl").write_bytes((run_folder / "journal.jsonl").read_bytes()[:-2000])
     assert set(reading.read([tmp_path]).table["status"]) == {"incomplete"}
