@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import math
-from typing import IO
 
 PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
-PLAIN = {"µ": "u", "–": "-", "±": "+-", "·": "-", "²": "2", "…": "...", "∞": "inf", "│": "|"}
-PLAIN |= dict.fromkeys("▏▎▍▌▋▊▉█", "#")
-"""What stands for a character that an output stream cannot encode; any other one is escaped."""
 
 
 def seconds(value: float) -> str:
@@ -49,22 +43,6 @@ def size(value: float) -> str:
 
 def giga(value: float) -> str:
     return digits(value / PREFIXES["G"]) if math.isfinite(value) else ""
-
-
-def write_replacements(stream: IO[str] | None) -> None:
-    """Makes a stream write `PLAIN` where it would fail, as under LANG=C or PYTHONIOENCODING=ascii."""
-    if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(errors=write_replacements.__name__)
-
-
-def _replaced(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeEncodeError)
-    failed = error.object[error.start : error.end]
-    escaped = (one.encode("ascii", "backslashreplace").decode() for one in failed)
-    return "".join(map(PLAIN.get, failed, escaped)), error.end
-
-
-codecs.register_error(write_replacements.__name__, _replaced)
 
 
 def _scaled(value: float, prefixes: tuple[str, ...]) -> tuple[float, str]:

@@ -12,7 +12,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.units import write_replacements
+from bench.streams import write_replacements
 
 Row = dict[str, Any]
 
