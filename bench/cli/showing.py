@@ -11,6 +11,7 @@ from bench.cli._arguments import Parsers, command, margin, number, slower
 from bench.errors import ExitCode, UsageError, unknown
 from bench.schema.case import is_control
 from bench.settings import Settings
+from bench.show import grid
 
 LATEST = "a run's folder, or one above it: of several runs the latest"
 SIDE = "a run's folder or its summary.csv; several are joined by commas, or stand in one folder"
@@ -41,7 +42,7 @@ def show(arguments: argparse.Namespace) -> int:
     from bench.analyse import lines
     from bench.analyse.run import Run
     from bench.record import frame
-    from bench.show import code_lines, folder, grid, pages
+    from bench.show import code_lines, folder, pages
 
     ways = list(arguments.lines or [])
     place = arguments.run or (ways.pop() if len(ways) > 1 and Path(ways[-1]).exists() else Settings.from_env().results)
@@ -60,7 +61,7 @@ def show(arguments: argparse.Namespace) -> int:
 def history(arguments: argparse.Namespace) -> int:
     """Shows stored runs in time order, and since when a way is slower or faster."""
     from bench.analyse import history, reading
-    from bench.show import grid, history_tables
+    from bench.show import history_tables
 
     place = arguments.results or Settings.from_env().results
     stored = reading.stored(sorted({file.parts[-3] for file in place.glob(f"*/*/{reading.SUMMARY}")}), place)
@@ -83,7 +84,7 @@ def history(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """Compares runs and says which differences are real; exit code 1 for what --fail-on asks, 3 if nothing is proven."""
     from bench.analyse import comparison
-    from bench.show import comparison_tables, gates, grid
+    from bench.show import comparison_tables, gates
 
     results = Settings.from_env().results
     compared: dict[str, comparison.Comparison] = {}
