@@ -20,7 +20,6 @@ from bench.cli._arguments import (
     slower,
 )
 from bench.errors import ExitCode, UsageError
-from bench.settings import Settings
 
 if TYPE_CHECKING:
     from bench.analyse.run import Run
@@ -154,6 +153,6 @@ def doctor(_: argparse.Namespace) -> int:
     from bench.doctor import examination
     from bench.show import grid
 
-    findings = examination.examine(Settings.from_env())
+    findings = examination.examine()
     examination.show(findings, grid.console())
-    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings) else ExitCode.FINE
+    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings.values()) else ExitCode.FINE

@@ -18,7 +18,6 @@ from backends.api import TrainStep
 from bench.errors import missing
 from bench.machine.devices import kind_of
 from bench.worker import lines
-from bench.worker.visits import LoadedStep
 
 MEMORY_CALLS = 10
 HELD, PEAK, ALLOCATED = "allocated_bytes.all.current", "allocated_bytes.all.peak", "allocated_bytes.all.allocated"
@@ -29,22 +28,20 @@ EXTRAS = {
 """Optional library -> what it measures, and the project's extra that has it."""
 
 
-def profile(loaded: LoadedStep, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
+def profile(step: TrainStep, device: str, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
     """Losses of as many calls from this state, and per training step what can be counted; what cannot is left out.
 
     `uncounted` says what a library that is not installed would have counted.
     """
-    step = loaded.step
-    every = step.steps_per_call
     step.set_state(*state)
     step.synchronize()
     losses = [float(step.step()) for _ in range(calls)]
     absent = {library for library in EXTRAS if not util.find_spec(library)}
     timed: dict[str, Any] = {} if "line_profiler" in absent else {"lines": lines.of(step)}
-    if backward := lines.backward(step, loaded.case.device):
+    if backward := lines.backward(step, device):
         timed["backward"] = backward
-    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | on_device(step, loaded.case.device)
-    shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}
+    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | on_device(step, device)
+    shares = {name: count if name.startswith("peak") else count / step.steps_per_call for name, count in counts.items()}
     sentences = [str(missing(library, *EXTRAS[library])) for library in sorted(absent)]
     uncounted = {"uncounted": " ".join(sentences)} if sentences else {}
     return {"losses": losses, **timed, **shares, **uncounted}

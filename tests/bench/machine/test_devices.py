@@ -1,4 +1,4 @@
-"""If these fail, a device is measured under a wrong name, or one that is absent is not reported."""
+"""If these fail, a device is measured under a wrong name, or a journal lists other GPUs than there are."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ import pytest
 
 from bench.errors import UsageError
 from bench.machine import devices
-from tests.support import EVERYTHING, clean_environ
+from tests.support import EVERYTHING, clean_environ, fake_nvml, unanswered
 
 
 @pytest.fixture
@@ -105,3 +105,38 @@ def test_torch_is_asked_how_many_of_each_kind_there_are(monkeypatch):
     module = type("module", (), {"device_count": staticmethod(lambda: 2)})
     monkeypatch.setattr(torch, "get_device_module", {"cuda": module}.get)
     assert devices.present() == ("cpu", "cuda:0", "cuda:1")
+
+
+def _first_alone(index, *_):
+    return unanswered() if index else 1980
+
+
+@pytest.mark.parametrize(
+    ("answers", "second"),
+    [({"ClockInfo": _first_alone}, {"name": "GPU 1", "driver": "580", "throttle_reasons": 0}),
+     ({"HandleByIndex": _first_alone}, {"name": "gpu"})],
+    ids=["without clocks", "an error ends the list"],
+)  # fmt: skip
+def test_every_gpu_is_recorded_with_what_it_supports(answers, second, monkeypatch):
+    nvml = fake_nvml(gpus=2, **answers)
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    first, found = devices.gpus()
+    hertz = 1_980_000_000
+    assert first.pop("name") in ("GPU 0", "GPU 1980")
+    assert first == {"driver": "580", "throttle_reasons": 0, "sm_clock_hz": hertz, "memory_clock_hz": hertz}
+    assert found == second
+    assert nvml.calls == ["open", "close"]
+
+
+def test_without_a_driver_or_the_library_there_is_no_gpu_but_a_reason(monkeypatch):
+    nvml = fake_nvml()
+    nvml.nvmlInit = unanswered
+    silent = ("no driver", "see whether `nvidia-smi` works")
+    absent = ("nvidia-ml-py is not installed", "pip install nvidia-ml-py")
+    for module, reason in ((nvml, silent), (None, absent)):
+        monkeypatch.setitem(sys.modules, "pynvml", module)
+        assert devices.gpus() == []
+        with pytest.raises(devices.Unanswered) as caught, devices.open_nvml():
+            pass
+        assert caught.value.args == reason
+    assert nvml.calls == [], "what was not opened is not closed"
