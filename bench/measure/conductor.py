@@ -131,7 +131,7 @@ class Conductor:
         rounds: dict[str, Any] = {}
         for case in cases:
             plan = self._visit_plan(case, f"{number} {block}")
-            for each in plan.draws(plan.lengths(devices.kind_of(case.device).queued)):
+            for each in plan.draws(plan.lengths(devices.is_accelerator(case.device))):
                 if each["name"] not in rounds or each["proven"]:
                     rounds[each["name"]] = each
         return list(rounds.values())

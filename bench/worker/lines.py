@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backends.api import TrainStep
-from bench.machine.devices import kind_of
+from bench.machine.devices import is_accelerator
 from bench.plan.discovery import INHERITED, step_owner
 
 CALLS, LEAST, SECONDS = 800, 12, 0.5
@@ -115,7 +115,7 @@ def _first_line(step: type[TrainStep], owner: type[TrainStep]) -> int:
 def backward(step: TrainStep, device: str) -> dict[str, float]:
     """What autograd evaluates → seconds per step on the host; empty for a step without torch's autograd."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or kind_of(device).queued:
+    if torch is None or is_accelerator(device):
         return {}
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities) as seen:

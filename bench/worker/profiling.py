@@ -68,7 +68,7 @@ def on_device(step: TrainStep, device: str) -> dict[str, int]:
     torch: Any = sys.modules.get("torch")
     if torch is None or step.mark() is None:
         return {}
-    own, kinds = kind_of(device).name.upper(), torch.profiler.ProfilerActivity
+    own, kinds = kind_of(device).upper(), torch.profiler.ProfilerActivity
     with torch.profiler.profile(activities=[kinds.CPU, getattr(kinds, own)]) as seen:
         step.step()
         step.synchronize()

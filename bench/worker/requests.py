@@ -103,8 +103,8 @@ class Requests:
     def run(self, mode: str, calls: int) -> Reply:
         """Seconds of a round by this process's clock; by the device's clock in the mode `device`."""
         if mode == "throughput":
-            # a clock that is read between launches would add to what a queued device waits for
-            each = not devices.kind_of(self.case.device).queued
+            # a clock that is read between launches would add to what an accelerator waits for
+            each = not devices.is_accelerator(self.case.device)
             ran = timing.throughput(self.step, calls, each)
             self.losses = [ran.loss]
             queued, own = ran.readings[-1] - ran.readings[0], _between(ran.readings) if each else None
