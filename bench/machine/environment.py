@@ -8,12 +8,12 @@ import platform
 import re
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 
 import psutil
 
 from bench.machine import devices, git, resources, variables
 from bench.machine.resources import Machine
+from bench.modules import versions
 from bench.schema.records import Load, MachineFacts
 
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
@@ -59,7 +59,7 @@ def facts() -> MachineFacts:
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
         "python_build": sys.version,
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": versions(PACKAGES),
         "commit": git.commit(),
         "kernel_choices": kernel_choices(machine),
         "load_average": busy["load_average"],
@@ -84,12 +84,4 @@ def kernel_choices(machine: Machine) -> dict[str, str]:
 
 def load() -> Load:
     """What else the machine is doing now."""
-    steal = getattr(psutil.cpu_times(), "steal", 0.0)
-    return {"load_average": list(os.getloadavg()), "steal_seconds": steal}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    return {"load_average": list(os.getloadavg()), "steal_seconds": psutil.cpu_times().steal}

@@ -19,22 +19,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import metadata, util
+from importlib import util
 from typing import Any
 
 from bench import conversation
+from bench.modules import versions
 
 Reply = dict[str, Any]
 
 
 def about(needed: list[str], packages: list[str]) -> Reply:
     """This interpreter, and which of the needed modules it lacks."""
-    versions = {}
-    for name in packages:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
     missing = [name for name in needed if util.find_spec(name) is None]
-    return {"python": platform.python_version(), "packages": versions, "missing": missing}
+    return {"python": platform.python_version(), "packages": versions(packages), "missing": missing}
 
 
 def preload(libraries: list[str]) -> Reply:

@@ -94,13 +94,9 @@ def take_turns(
 ) -> list[NDArray[Any]]:
     """Two steps of one class, called in turns: losses and state of both."""
     half = len(arrays) // 2
-    halves = (arrays[:half], arrays[half:])
-    steps = [build(problem_from(own, about), device, dtype) for own in halves]
-    losses: list[list[float]] = [[], []]
-    for _ in range(calls):
-        for step, own in zip(steps, losses, strict=True):
-            own.append(fetch(step.step()))
+    steps = [build(problem_from(own, about), device, dtype) for own in (arrays[:half], arrays[half:])]
+    losses = [[fetch(step.step()) for step in steps] for _ in range(calls)]
     for step in steps:
         step.synchronize()
-    pairs = zip(steps, losses, strict=True)
-    return [a for step, own in pairs for a in hand_out(step, own, dtype, about["state"])]
+    pairs = zip(steps, zip(*losses, strict=True), strict=True)
+    return [array for step, own in pairs for array in hand_out(step, own, dtype, about["state"])]

@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from backends.numpy_manual import NumpyManual
 from bench.errors import Wrong
@@ -56,6 +58,14 @@ def test_a_sabotaged_backend_is_rejected_for_what_is_wrong_with_it(name, verdict
 SMALL = "7x13x5x3"
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Several are slow on a busy machine."""
+    with threadpoolctl.threadpool_limits(1):
+        yield
+
+
+@cache
 def _asked(dtype="float32", shape=SMALL):
     """A judge, and what it asks first of a proof."""
     judge = Judge(0, str(BACKENDS))
