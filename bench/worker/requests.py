@@ -78,16 +78,12 @@ class Requests:
         step.synchronize()
         first_step_seconds = perf_counter() - start
         if not step.is_compiled():
-            raise Wrong(
-                "is not compiled, because its compiler is switched off; unset the variable that does "
-                "it, such as those that `python -m bench doctor` lists"
-            )
+            doing = "unset the variable that does it, such as those that `python -m bench doctor` lists"
+            raise Wrong(f"is not compiled, because its compiler is switched off; {doing}")
         threads = isolation.thread_counts()
-        if wrong := [f"{pool} uses {count}" for pool, count in threads.items() if count != self.threads]:
-            found = ", ".join(wrong)
-            raise Wrong(f"runs with other threads than asked for: {found}, asked for {self.threads}")
-        marks = step.mark() is not None
-        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": marks}
+        if wrong := ", ".join(f"{pool} uses {count}" for pool, count in threads.items() if count != self.threads):
+            raise Wrong(f"runs with other threads than asked for: {wrong}, asked for {self.threads}")
+        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None}
 
     def prove(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:
         return {"arrays": gate.prove(*self.place, arrays, problem, calls)}
@@ -125,9 +121,8 @@ class Requests:
     def settle(self) -> Reply:
         """Raises `Wrong` if process-wide state changed since the last call."""
         after = isolation.snapshot()
-        if changed := isolation.changes(self.before, after):
-            what, advice = "; ".join(changed), "leave the process as it was found"
-            raise Wrong(f"changes global state: {what}; {advice}")
+        if changed := "; ".join(isolation.changes(self.before, after)):
+            raise Wrong(f"changes global state: {changed}; leave the process as it was found")
         self.before = after
         return {}
 
