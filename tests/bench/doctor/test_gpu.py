@@ -15,8 +15,8 @@ QUIET = {"GPU processes": "ok", "GPU throttling": "ok", "GPU persistence": "ok",
     ("answers", "what", "value", "advice"),
     [
         ({"ComputeRunningProcesses": [SimpleNamespace(pid=7), SimpleNamespace(pid=8)],
-          "GraphicsRunningProcesses": [SimpleNamespace(pid=7)]},
-         "GPU processes", "GPU 0: 2 (7, 8); GPU 1: 2 (7, 8)", "BENCH_DEVICES"),
+          "GraphicsRunningProcesses": [SimpleNamespace(pid=7), SimpleNamespace(pid=9)]},
+         "GPU processes", "GPU 0: 3 (7, 8, 9); GPU 1: 3", "BENCH_DEVICES"),
         ({"CurrentClocksThrottleReasons": 0x44}, "GPU throttling", "GPU 0: power cap, heat (hardware); GPU 1", "cool it"),
         ({"PersistenceMode": 0}, "GPU persistence", "GPU 0: off; GPU 1: off", "nvidia-smi --persistence-mode=1"),
         ({"CurrentClocksThrottleReasons": 1, "ClockInfo": 345},
@@ -33,7 +33,7 @@ def test_a_gpu_that_is_not_ours_alone_or_not_steady(answers, what, value, advice
 
 
 def test_a_quiet_gpu_and_one_that_supports_no_query(machine, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml())
+    monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(ClockInfo=lambda *_: 345))  # low, but not because it idles
     assert {what: finding.state for what, finding in gpu.check(machine({})).items()} == QUIET
     names = ("ComputeRunningProcesses", "CurrentClocksThrottleReasons", "PersistenceMode", "ClockInfo")
     monkeypatch.setitem(sys.modules, "pynvml", fake_nvml(**dict.fromkeys(names, unanswered)))
