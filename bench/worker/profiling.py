@@ -35,16 +35,17 @@ def profile(step: TrainStep, device: str, state: Sequence[NDArray[Any]], calls: 
     """
     step.set_state(*state)
     step.synchronize()
-    losses = [float(step.step()) for _ in range(calls)]
+    found: dict[str, Any] = {"losses": [float(step.step()) for _ in range(calls)]}
     absent = {library for library in EXTRAS if not util.find_spec(library)}
-    timed: dict[str, Any] = {} if "line_profiler" in absent else {"lines": lines.of(step)}
+    if "line_profiler" not in absent:
+        found["lines"] = lines.of(step)
     if backward := lines.backward(step, device):
-        timed["backward"] = backward
+        found["backward"] = backward
     counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | on_device(step, device)
-    shares = {name: count if name.startswith("peak") else count / step.steps_per_call for name, count in counts.items()}
-    sentences = [str(missing(library, *EXTRAS[library])) for library in sorted(absent)]
-    uncounted = {"uncounted": " ".join(sentences)} if sentences else {}
-    return {"losses": losses, **timed, **shares, **uncounted}
+    found |= {name: count if name.startswith("peak") else count / step.steps_per_call for name, count in counts.items()}
+    if absent:
+        found["uncounted"] = " ".join(str(missing(library, *EXTRAS[library])) for library in sorted(absent))
+    return found
 
 
 def memory(step: TrainStep, calls: int) -> dict[str, int]:
