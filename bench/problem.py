@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
-from bench import modules
 from bench.errors import UsageError
+from bench.paths import load_module
 from bench.schema.records import ProblemRecord
 
 NAME = "problem.py"
@@ -74,9 +74,7 @@ class Definition:
         except ValueError:
             sizes = []
         if len(sizes) != len(names) or min(sizes) < 1:
-            raise ValueError(
-                f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}"
-            )
+            raise ValueError(f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}")
         return "x".join(map(str, sizes))
 
     def sizes(self, shape: str) -> dict[str, int]:
@@ -126,9 +124,7 @@ class Definition:
         data = self._call("draw_data", rng, **sizes)
         state = self._call("draw_state", rng, **sizes)
         constants = self.constants(shape)
-        return Problem(
-            tuple(sizes.values()), _rounded(data, dtype), _rounded(state, dtype), constants
-        )
+        return Problem(tuple(sizes.values()), _rounded(data, dtype), _rounded(state, dtype), constants)
 
     def draw_state(self, shape: str, dtype: str, seed: int) -> tuple[Float64, ...]:
         """Another state for the same data."""
@@ -169,21 +165,17 @@ def _rounded(arrays: Mapping[str, Any], dtype: str) -> dict[str, Float64]:
 def _load(folder: Path) -> Definition:
     file = folder / NAME
     if not file.is_file():
-        raise UsageError(
-            f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends."
-        )
+        raise UsageError(f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends.")
     source = file.read_bytes()
     digest = hashlib.sha256(source).hexdigest()[:12]
     name = f"bench_problem_{digest}"
     try:
-        module = modules.load(name, file)
+        module = load_module(name, file)
     except Exception as error:
         raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
     for wanted in ("SIZES", "DEFAULT", "SMALL", *FUNCTIONS):
         if not hasattr(module, wanted):
-            raise UsageError(
-                f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs."
-            )
+            raise UsageError(f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs.")
     definition = Definition(folder, module, digest)
     if not definition.small:
         raise UsageError(f"{file}: SMALL is empty; add shapes to prove steps at, such as ('7x5',).")
@@ -193,7 +185,6 @@ def _load(folder: Path) -> Definition:
         except ValueError:
             names = "x".join(module.SIZES)
             raise UsageError(
-                f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {names}, whole "
-                "numbers of at least 1."
+                f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {names}, whole numbers of at least 1."
             ) from None
     return definition

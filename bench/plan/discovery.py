@@ -15,8 +15,8 @@ from typing import Any
 
 import backends
 from backends import api
-from bench import modules
 from bench.errors import UsageError, unknown
+from bench.paths import load_module
 from bench.plan import controls
 from bench.schema.case import CONTROLS
 
@@ -33,11 +33,11 @@ class MissingLibrary(Exception):
     """A backend needs a package that is not installed; `args[0]` is its name."""
 
 
-def find(folders: Iterable[Path], strays: dict[Path, UsageError] | None = None) -> dict[str, Path]:
+def find(folders: Iterable[Path], refused: dict[Path, str] | None = None) -> dict[str, Path]:
     """Backend name → file, for every Python file in `folders` without a leading underscore, except
     `NOT_BACKENDS`. One of `folders` may be a single file.
 
-    Raises `UsageError` for a name that no backend can have, or puts the file into `strays`.
+    Raises `UsageError` for a name that no backend can have, or puts the file into `refused`.
     """
     found: dict[str, Path] = {}
     for folder in folders:
@@ -53,9 +53,9 @@ def find(folders: Iterable[Path], strays: dict[Path, UsageError] | None = None) 
             else:
                 found[path.stem] = path
                 continue
-            if strays is None:
+            if refused is None:
                 raise UsageError(f"{path}: {why}")
-            strays[path] = UsageError(f"{path}: {why}")
+            refused[path] = f"{path}: {why}"
     return found
 
 
@@ -72,7 +72,8 @@ def load(path: Path) -> type[api.TrainStep]:
         raise UsageError(f"{place}: syntax error: {error.msg}; fix it or move the file away.") from None
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
-        if not library or _is_ours(library) or importlib.util.find_spec(library) is not None:
+        is_ours = library in ("", "backends", "bench") or library.startswith("_")
+        if is_ours or importlib.util.find_spec(library) is not None:
             raise
         raise MissingLibrary(library) from None
     classes = [
@@ -108,23 +109,26 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
-    facts = {"name": path.stem, "path": str(path), "source": source, "idea": idea(source)}
+    about = {"name": path.stem, "path": str(path), "idea": idea(source)}
     try:
         step = load(path)
-    except MissingLibrary as missing:
-        kind = _declared(facts["source"]).get("kind", api.TrainStep.kind)
-        return {**facts, "kind": kind, "missing": str(missing), "hash": hash_of(facts["source"]), "libraries": [str(missing)]}
-    sources = [inspect.getsource(module) for module in _modules(step)]
+    except MissingLibrary as error:
+        missing = str(error)
+        return about | {
+            "source": source, "kind": _declared_kind(source), "hash": hash_of(source),
+            "missing": missing, "libraries": [missing],
+        }  # fmt: skip
     owner = step_owner(step)
     if owner is not step:  # readers of the file want to see the step that it inherits
-        facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
+        source += INHERITED + inspect.getsource(sys.modules[owner.__module__])
     return {
-        **facts,
+        **about,
+        "source": source,
         "kind": step.kind,
         "steps_per_call": step.steps_per_call,
         "least_threads": step.least_threads,
         "missing": None,
-        "hash": hash_of(*sources),
+        "hash": hash_of(*map(inspect.getsource, _modules(step))),
         "dtypes": list(step.dtypes),
         "libraries": list(step.libraries),
         "versions": {name: _version(name) for name in step.libraries},
@@ -152,7 +156,7 @@ def _import(path: Path) -> Any:
         return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
     _put_first(path.parent)
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
-    return sys.modules.get(name) or modules.load(name, path)
+    return sys.modules.get(name) or load_module(name, path)
 
 
 def _put_first(folder: Path) -> None:
@@ -168,24 +172,20 @@ def _put_first(folder: Path) -> None:
             del sys.modules[shared.stem]
 
 
-def _is_ours(library: str) -> bool:
-    return library in ("backends", "bench") or library.startswith("_")
-
-
 def _modules(step: type[api.TrainStep]) -> list[Any]:
     """The modules whose code decides what `step` does: its own and its family's, not the contract's."""
     names = [cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep) and cls.__module__ != api.__name__]
     return [sys.modules[name] for name in dict.fromkeys(names)]
 
 
-def _declared(source: str) -> dict[str, Any]:
-    """Literal class attributes of the classes in a source text."""
-    literals: dict[str, Any] = {}
+def _declared_kind(source: str) -> str:
+    """The `kind` of the class in a source text."""
     for cls in (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)):
         for node in cls.body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
-                literals[node.targets[0].id] = node.value.value
-    return literals
+            match node:
+                case ast.Assign(targets=[ast.Name("kind")], value=ast.Constant(str(kind))):
+                    return kind
+    return api.TrainStep.kind
 
 
 def hash_of(*sources: str) -> str:

@@ -32,9 +32,7 @@ SHARED = ("__init__.py", "api.py", "problem.py")
 
 
 @contextmanager
-def against(
-    revision: str, settings: Settings, head: str | None = None
-) -> Iterator[tuple[Side, Side]]:
+def against(revision: str, settings: Settings, head: str | None = None) -> Iterator[tuple[Side, Side]]:
     """The sides of the problem's folder at a revision, in a folder that is gone afterwards, and at
     `head`; by default as it lies here.
 
@@ -42,9 +40,7 @@ def against(
     `UsageError` if there is no such revision, or no such folder in it.
     """
     if settings.pythons:
-        raise UsageError(
-            "BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out."
-        )
+        raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
     problem = settings.problem_folder
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
         base = _side(revision, Path(name).resolve() / "base", problem)
@@ -127,9 +123,7 @@ def _git(revision: str, repository: Path, *arguments: str) -> bytes:
     try:
         return git.ask(repository, *arguments)
     except git.NotStarted as error:
-        raise UsageError(
-            f"revision {revision}: git cannot be started: {error}; install git."
-        ) from None
+        raise UsageError(f"revision {revision}: git cannot be started: {error}; install git.") from None
     except git.GitError as error:
         reason = str(error).splitlines()[-1].removeprefix("fatal: ").rstrip(".")
         raise UsageError(

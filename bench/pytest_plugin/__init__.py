@@ -211,7 +211,7 @@ def _is_ours(item: pytest.Metafunc | pytest.Function) -> bool:
 
 def _case(item: Any) -> Case:
     """From the test's parameters: other plugins may add some, and pytest rewrites ids."""
-    return Case.of_row({SIDE: "", **item.callspec.params})
+    return Case.from_json({SIDE: "", **item.callspec.params})
 
 
 def _usage(action: Callable[[], Any]) -> Any:

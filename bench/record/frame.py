@@ -5,7 +5,7 @@ No round is dropped, sorted away or averaged.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import Open, Visit
+from bench.schema.records import COUNTERS, Open, Visit
 from bench.schema.steps import GRAIN, seconds_per_step, timed_singly, warm_up
 
 ERRORS = ["error_loss", "error_state", "error_share"]
 MODES = ("throughput", "latency", "dispatch", "device")
+OF_VISIT = ("case", "pass", "block", "position", "steps", "readback_seconds")
+"""Columns that a visit's record has, alike for all its rounds."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    *ERRORS, SIDE,
+    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, "readback_seconds", *ERRORS, SIDE,
 ]  # fmt: skip
 
 
@@ -65,31 +66,21 @@ def journals(*paths: str | Path) -> list[Path]:
 def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
     failed = {case: failure["status"] for case, failure in story.failures.items()}
+    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
     cases = {
         case["key"]: Case.from_json(case).columns | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
         for case in story.header["cases"]
     }
-    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
-    return pd.DataFrame(_rows(story.visits, cases, run), columns=COLUMNS)
-
-
-def _rows(visits: Iterable[Visit], cases: Mapping[str, Any], run: Mapping[str, str]) -> Iterable[dict[str, Any]]:
-    for visit in visits:
+    rows = []
+    for visit in story.visits:
         fields: Mapping[str, Any] = visit
+        about = run | {name: fields[name] for name in OF_VISIT} | cases[visit["case"]] | error_columns(visit)
         for mode in MODES:
-            if (seconds := fields[f"{mode}_seconds"]) is None:
-                continue
-            yield {
-                **run,
-                **{name: fields[name] for name in ("case", "pass", "block", "position", "steps")},
-                **cases[visit["case"]],
-                "mode": mode,
-                "seconds": seconds,
-                "seconds_per_step": seconds_per_step(visit, mode),
-                **({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}),
-                "readback_seconds": visit["readback_seconds"],
-                **error_columns(visit),
-            }
+            if (seconds := fields[f"{mode}_seconds"]) is not None:
+                counts = {name: fields[name] for name in COUNTERS if mode == "throughput"}
+                time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
+                rows.append(about | counts | time)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def run(loaded: LoadedStep, mode: str, calls: int) -> dict[str, Any]:
             "seconds": ran.seconds,
             "queued": ran.readings[-1] - ran.readings[0],
             "calls": _between(ran.readings) if each else None,
-            "faults": ran.faults,
+            "minor_faults": ran.faults,
         }
     if mode == "latency":
         readings, loaded.losses = timing.latency(loaded.step, calls)

@@ -8,7 +8,7 @@ from bench.machine import environment
 from bench.plan.cases import Plan
 from bench.plan.sides import Backend, Side
 from bench.record import journal
-from bench.record.header import header
+from bench.record.journal import header
 from bench.schema.case import Case
 from bench.settings import Settings
 from tests.made import PROBLEM, write

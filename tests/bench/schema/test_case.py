@@ -20,7 +20,7 @@ def test_a_key_a_record_and_a_row_name_the_same_case(case):
     assert Case.parse(case.key) == case
     assert Case.from_json(case.as_json()) == case
     (row,) = pd.DataFrame([case.columns]).to_dict("records")
-    assert Case.of_row(row) == case
+    assert Case.from_json(row) == case
     assert [*case.columns] == [*CASE_COLUMNS, SIDE]
 
 

@@ -37,7 +37,7 @@ def test_throughput_reports_the_timed_region_and_keeps_the_last_loss(
     monkeypatch.setattr(timing, "throughput", lambda *given: asked.append(given) or ran)
     loaded.case = replace(loaded.case, device=device)
     reply = visits.run(loaded, "throughput", 3)
-    assert reply == {"seconds": 2.0, "queued": 1.5, "calls": calls, "faults": 3}
+    assert reply == {"seconds": 2.0, "queued": 1.5, "calls": calls, "minor_faults": 3}
     assert asked == [(loaded.step, 3, device == "cpu")]
     assert loaded.losses == [7.0]
 
