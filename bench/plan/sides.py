@@ -31,8 +31,8 @@ class Backend:
     hash: str
     kind: str
     missing: str | None
-    libraries: list[str] = field(default_factory=list)
-    dtypes: list[str] = field(default_factory=list)
+    libraries: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """By device and dtype: None, or why it cannot run there."""
@@ -55,7 +55,8 @@ class Backend:
             raise UsageError(f"{path}: its {what}; fix the file or move it away.")
         if facts["kind"] in CONTROLS and path.parent.resolve() != CONTROLS_FOLDER.resolve():
             raise UsageError(f"{path}: kind is {facts['kind']!r}, that of a control; a way of writing the step needs another.")
-        return cls(**{name: facts[name] for name in cls.__dataclass_fields__ if name in facts})
+        known = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
+        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
 
     @property
     def proven(self) -> bool:

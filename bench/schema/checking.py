@@ -49,7 +49,7 @@ def fault(value: Any, kind: Any, name: str = "") -> str | None:
 def _faults(value: Any, kind: Any, name: str) -> Iterator[str]:
     origin, arguments = get_origin(kind), get_args(kind)
     has_fields = is_typeddict(kind) or is_dataclass(kind)
-    plain = dict if has_fields else origin or kind
+    plain = dict if has_fields else list if origin is tuple else origin or kind
     if origin is Annotated:
         if any(_faults(value, arguments[0], name)) or not arguments[1].holds(value):
             yield f"{name} is {_shown(value)}, expected {arguments[1].expected}"
@@ -68,7 +68,7 @@ def _faults(value: Any, kind: Any, name: str) -> Iterator[str]:
                 yield from _faults(value[field], hint, inside)
             elif required:
                 yield f"{inside} is missing"
-    elif origin is list:
+    elif plain is list:
         yield from (text for number, item in enumerate(value) for text in _faults(item, arguments[0], f"{name}[{number}]"))
     elif origin is dict:
         yield from (text for key, item in value.items() for text in _faults(item, arguments[1], f"{name}.{key}"))
