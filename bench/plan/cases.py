@@ -72,13 +72,12 @@ class Plan:
         first = self.sides[0]
         later = case.side != first.label
         name = case.backend if later else self.settings.baseline
-        devices = dict.fromkeys((case.device, "cpu"))
-        dtypes = dict.fromkeys((case.dtype, weights_dtype(case.dtype)))
-        same = [(case.device, case.dtype)]
-        for device, dtype in same if later else itertools.product(devices, dtypes):
+        devices, dtypes = [case.device], [case.dtype]
+        if not later:
+            devices, dtypes = [*devices, "cpu"], [*dtypes, weights_dtype(case.dtype)]
+        for device, dtype in itertools.product(devices, dtypes):
             if first.reason(name, device, dtype, case.threads) is None:
-                base = replace(case, backend=name, device=device, dtype=dtype)
-                return replace(base, side=first.label, twin=False)
+                return replace(case, backend=name, device=device, dtype=dtype, side=first.label, twin=False)
         return None
 
     def side(self, case: Case) -> Side:

@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -113,11 +114,9 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     try:
         step = load(path)
     except MissingLibrary as error:
-        missing = str(error)
-        return about | {
-            "source": source, "kind": _declared_kind(source), "hash": hash_of(source),
-            "missing": missing, "libraries": [missing],
-        }  # fmt: skip
+        missing, declared = str(error), re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
+        kind = declared[1] if declared else api.TrainStep.kind
+        return about | {"source": source, "kind": kind, "hash": hash_of(source), "missing": missing, "libraries": [missing]}
     owner = step_owner(step)
     if owner is not step:  # readers of the file want to see the step that it inherits
         source += INHERITED + inspect.getsource(sys.modules[owner.__module__])
@@ -176,16 +175,6 @@ def _modules(step: type[api.TrainStep]) -> list[Any]:
     """The modules whose code decides what `step` does: its own and its family's, not the contract's."""
     names = [cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep) and cls.__module__ != api.__name__]
     return [sys.modules[name] for name in dict.fromkeys(names)]
-
-
-def _declared_kind(source: str) -> str:
-    """The `kind` of the class in a source text."""
-    for cls in (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)):
-        for node in cls.body:
-            match node:
-                case ast.Assign(targets=[ast.Name("kind")], value=ast.Constant(str(kind))):
-                    return kind
-    return api.TrainStep.kind
 
 
 def hash_of(*sources: str) -> str:

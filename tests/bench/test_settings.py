@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
+from bench.paths import BACKENDS
 from bench.settings import Settings
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "settings.md").read_text()
@@ -13,7 +14,7 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "settings.md").read_text(
 
 def test_defaults():
     settings = Settings.from_env({})
-    assert settings == Settings()
+    assert (settings, settings.problem_folder) == (Settings(), BACKENDS)
     assert (settings.processes, settings.blocks, settings.margin) == (10, 8, 0.01)
 
 

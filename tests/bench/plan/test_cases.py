@@ -1,10 +1,13 @@
 """If these fail, a run measures other cells than were asked for, or leaves one out silently."""
 
+import re
+import shutil
 from dataclasses import replace
 
 import pytest
 
 from bench.errors import UsageError
+from bench.paths import SKELETON
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
 from bench.settings import Settings
@@ -67,8 +70,7 @@ def test_a_case_that_cannot_run_is_a_hole_with_a_reason():
     missing = "needs the library jax, which is not installed"
     holes = {_short(hole.case): hole.reason for hole in _plan().holes}
     assert holes == {"plain-cuda": "not on cuda", "absent": missing, "absent-cuda": missing}
-    two = _plan(backends=("plain",), present=("cpu",), dtypes=("float32",))
-    assert two.holes == ()
+    assert _plan(backends=("plain",), present=("cpu",)).holes == ()
     pair = replace(BACKENDS["plain"], name="pair", least_threads=2)
     side = Side(backends=BACKENDS | {"pair": pair})
     (hole,) = _plan(sides=(side,), present=("cpu",), backends=("pair",)).holes
@@ -122,6 +124,36 @@ def test_an_impossible_setting_is_one_sentence(changes, says):
         _plan(**changes)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_the_baseline_is_one_sentence(tmp_path):
+    shutil.copy(SKELETON / "problem.py", tmp_path)
+    only = {
+        "sides": (Side(backends=_named(_backend("mine"))),),
+        "present": ("cpu",),
+        "problem": tmp_path,
+        "backends": ("mine",),
+    }
+    assert _shorts(_plan(**only, baseline="mine").cases) == ["mine-float32-1-256x100"]
+    for baseline, says in (
+        (
+            "numpy_manual",
+            "has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one of mine.",
+        ),
+        ("mime", "BENCH_BASELINE: unknown backend 'mime'; did you mean mine?"),
+    ):
+        with pytest.raises(UsageError, match=re.escape(says)):
+            _plan(**only, baseline=baseline)
+
+
+def test_a_stray_file_is_a_hole_on_each_side_and_no_baseline():
+    sides = tuple(Side(label, backends=BACKENDS, strays={"utils": "utils.py: is empty"}) for label in ("old", "new"))
+    holes = _plan(("cpu",), sides, backends=("plain", "utils")).holes
+    assert [(hole.case.backend, hole.case.side, hole.kind, hole.reason, hole.asked_for) for hole in holes] == [
+        ("utils", side, "rung", "cannot be used: utils.py: is empty", True) for side in ("old", "new")
+    ]
+    with pytest.raises(UsageError, match="BENCH_BASELINE=utils@old: it cannot be used: utils.py: is empty; "):
+        _plan(("cpu",), sides, baseline="utils")
 
 
 def test_one_device_has_one_name():

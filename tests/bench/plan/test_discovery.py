@@ -92,6 +92,20 @@ def test_an_import_error_inside_our_own_code_raises(tmp_path, line):
         discovery.load(_file(tmp_path, line + SOUND))
 
 
+def test_folders_may_have_shared_files_of_the_same_name_and_each_way_gets_its_own(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "_shared.py").write_text(f"WHERE = {name!r}\n")
+        for way in ("way", "again"):
+            _file(
+                tmp_path / name,
+                "from _shared import WHERE\n" + SOUND.replace("(TrainStep):", "(TrainStep):\n    where = WHERE"),
+                way,
+            )
+    order = [("one", "way.py"), ("two", "way.py"), ("one", "again.py")]
+    assert [discovery.load(tmp_path / name / way).where for name, way in order] == ["one", "two", "one"]
+
+
 def test_the_hash_follows_the_code_of_the_family():
     modules = discovery._modules(discovery.load(BACKENDS / "torch_manual.py"))
     assert [module.__name__ for module in modules] == ["backends.torch_manual", "backends._torch"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.schema.steps import EVEN_STEPS, queues, round_overhead, seconds_per_step, timed_singly
+from bench.record.frame import EVEN_STEPS, queues, round_overhead, seconds_per_step, timed_singly
 
 STEP, STEPS = 1e-3, 20
 
