@@ -110,19 +110,19 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
-    about = {"name": path.stem, "path": str(path), "idea": idea(source)}
     try:
         step = load(path)
     except MissingLibrary as error:
         missing, declared = str(error), re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
-        kind = declared[1] if declared else api.TrainStep.kind
-        return about | {"source": source, "kind": kind, "hash": hash_of(source), "missing": missing, "libraries": [missing]}
+        return {
+            "source": source, "hash": hash_of(source), "idea": idea(source), "missing": missing, "libraries": [missing],
+            "kind": declared[1] if declared else api.TrainStep.kind,
+        }  # fmt: skip
     owner = step_owner(step)
-    if owner is not step:  # readers of the file want to see the step that it inherits
-        source += INHERITED + inspect.getsource(sys.modules[owner.__module__])
+    inherited = INHERITED + inspect.getsource(sys.modules[owner.__module__]) if owner is not step else ""
     return {
-        **about,
-        "source": source,
+        "source": source + inherited,  # readers of the file want to see the step that it inherits
+        "idea": idea(source),
         "kind": step.kind,
         "steps_per_call": step.steps_per_call,
         "least_threads": step.least_threads,
@@ -143,10 +143,7 @@ def step_owner(step: type[api.TrainStep]) -> type[api.TrainStep]:
 
 def idea(source: str) -> str:
     """The first paragraph of a backend's docstring, from `This one` on."""
-    try:
-        text = ast.get_docstring(ast.parse(source)) or ""
-    except SyntaxError:  # load() reports it
-        return ""
+    text = ast.get_docstring(ast.parse(source)) or ""
     return " ".join(text.partition("\n\n")[0].split()).rpartition("This one ")[2]
 
 

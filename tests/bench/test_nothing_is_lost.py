@@ -66,6 +66,7 @@ BREAKS = {
     "raises": rf"raised ValueError: no more steps at raises.py:\d+ {WHEN}",
     "hangs": rf"hung: no answer within 10 s \(BENCH_TIMEOUT\), so its process was ended {WHEN}",
     "eats_memory": rf"raised \w*MemoryError: Unable to allocate 1.00 GiB .* {WHEN}",
+    "raises_in_third_process": r"raised RuntimeError: the third process at \S+:\d+ \(in pass 3, block \d\)",
     "dies_when_proven": r"its process ended with exit code 3 \(in pass 1, before timing\)",
 }
 
@@ -93,21 +94,12 @@ def test_a_broken_backend_fails_alone_and_all_others_have_complete_numbers(name,
     assert "noise" not in printed
 
 
-def test_a_backend_that_fails_in_the_fifth_pass_keeps_its_samples(tmp_path_factory):
-    name = "raises_in_fifth_process"
-    short = {"BENCH_PROCESSES": "6", "BENCH_BLOCKS": "2"}
-    folder, printed, code = _measured(tmp_path_factory, ["numpy_manual", name], **short)
-    summary = read_csv(folder / "summary.csv").set_index("backend")
-    assert summary.loc[name, "status"] == "failed"
-    failed = re.search(r"the fifth process at \S+:\d+ \(in pass 5, block (\d)\)", printed)
-    assert failed
-    sound = summary.loc["numpy_manual", ["status", "processes", "rounds"]].tolist()
-    assert sound == ["ok", 6, 12]
+def test_a_backend_that_fails_in_the_third_pass_keeps_its_samples(broken_run):
+    folder, printed, _ = broken_run
+    failed = re.search(r"the third process at \S+:\d+ \(in pass 3, block (\d)\)", printed)
     kept = read_csv(folder / "samples.csv")
-    kept = kept[(kept["backend"] == name) & (kept["mode"] == "throughput")]
-    before = 4 * 2 + int(failed[1]) - 1  # an audited visit, which is drawn, takes more steps
-    assert kept["status"].tolist() == ["failed"] * before
-    assert code == 1
+    kept = kept[(kept["backend"] == "raises_in_third_process") & (kept["mode"] == "throughput")]
+    assert kept["status"].tolist() == ["failed"] * (2 * 3 + int(failed[1]) - 1)
 
 
 def test_a_baseline_that_hangs_leaves_no_ratio_and_no_process(tmp_path_factory):
