@@ -1,7 +1,5 @@
 """If these fail, a run measures other cells than were asked for, or leaves one out silently."""
 
-import re
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -36,6 +34,8 @@ BACKENDS = _named(
     _backend("work", kind="guard"),
 )
 ONE_SIDE = (Side(backends=BACKENDS),)
+WITH_STRAYS = tuple(Side(label, backends=BACKENDS, strays={"utils": "utils.py: is empty"}) for label in ("old", "new"))
+ELSEWHERE = {"sides": (Side(backends=_named(_backend("mine"))),), "problem": SKELETON, "backends": ("mine",)}
 
 
 def _plan(present=("cpu", "cuda"), sides=ONE_SIDE, **changes):
@@ -106,6 +106,12 @@ def test_the_baseline_is_on_the_same_device_where_it_can_be_and_in_the_weights_d
         ({"backends": ("plian",)}, "BENCH_BACKENDS: unknown backend 'plian'; did you mean plain?"),
         ({"baseline": "fst"}, "BENCH_BASELINE: unknown backend 'fst'; did you mean fast?"),
         ({"baseline": "absent"}, "BENCH_BASELINE=absent: it needs the library jax"),
+        ({"baseline": "utils", "sides": WITH_STRAYS}, "BENCH_BASELINE=utils@old: it cannot be used: utils.py: is empty; "),
+        (ELSEWHERE | {"baseline": "mime"}, "BENCH_BASELINE: unknown backend 'mime'; did you mean mine?"),
+        (
+            ELSEWHERE | {"baseline": Settings().baseline},
+            f"{SKELETON}: has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one of",
+        ),
         ({"devices": ("gpu",)}, "BENCH_DEVICES: unknown device 'gpu'"),
         ({"devices": ("cuda:x",)}, "BENCH_DEVICES: unknown device 'cuda:x'"),
         ({"devices": ("cuda:1", "cpu")}, "BENCH_DEVICES=cuda:1: no such device here; present: cpu"),
@@ -126,34 +132,11 @@ def test_an_impossible_setting_is_one_sentence(changes, says):
     assert "\n" not in str(caught.value)
 
 
-def test_a_folder_without_the_baseline_is_one_sentence(tmp_path):
-    shutil.copy(SKELETON / "problem.py", tmp_path)
-    only = {
-        "sides": (Side(backends=_named(_backend("mine"))),),
-        "present": ("cpu",),
-        "problem": tmp_path,
-        "backends": ("mine",),
-    }
-    assert _shorts(_plan(**only, baseline="mine").cases) == ["mine-float32-1-256x100"]
-    for baseline, says in (
-        (
-            "numpy_manual",
-            "has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one of mine.",
-        ),
-        ("mime", "BENCH_BASELINE: unknown backend 'mime'; did you mean mine?"),
-    ):
-        with pytest.raises(UsageError, match=re.escape(says)):
-            _plan(**only, baseline=baseline)
-
-
-def test_a_stray_file_is_a_hole_on_each_side_and_no_baseline():
-    sides = tuple(Side(label, backends=BACKENDS, strays={"utils": "utils.py: is empty"}) for label in ("old", "new"))
-    holes = _plan(("cpu",), sides, backends=("plain", "utils")).holes
+def test_a_stray_file_is_a_hole_on_each_side():
+    holes = _plan(("cpu",), WITH_STRAYS, backends=("plain", "utils")).holes
     assert [(hole.case.backend, hole.case.side, hole.kind, hole.reason, hole.asked_for) for hole in holes] == [
         ("utils", side, "rung", "cannot be used: utils.py: is empty", True) for side in ("old", "new")
     ]
-    with pytest.raises(UsageError, match="BENCH_BASELINE=utils@old: it cannot be used: utils.py: is empty; "):
-        _plan(("cpu",), sides, baseline="utils")
 
 
 def test_one_device_has_one_name():
@@ -174,12 +157,7 @@ def test_every_case_is_on_both_sides_and_controls_are_on_the_first():
     assert _shorts(plan.controls) == ["twin@old", "null@old", "work@old"]
     assert _shorts(_of_sides(BOTH, BOTH, backends=("null",)).cases) == ["null@old"]
     bases = {_short(case): _short(plan.baseline_of(case)) for case in plan.cases}
-    assert bases == {
-        "plain@old": "plain@old",
-        "plain@new": "plain@old",
-        "slow@old": "plain@old",
-        "slow@new": "slow@old",
-    }
+    assert bases == {"plain@old": "plain@old", "plain@new": "plain@old", "slow@old": "plain@old", "slow@new": "slow@old"}
 
 
 def test_a_selected_case_brings_the_cases_that_it_is_compared_with():

@@ -18,6 +18,7 @@ from bench.settings import Settings
 from tests.support import read_csv
 
 SHAPE = "64x1000x100x10"
+MADE = ("-p", "tests.bench.pytest_plugin.made_run")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_pytest_names_the_side(run_pytest, tmp_path):
     report = tmp_path / "report.json"
     pythons = f"left={sys.executable},right={sys.executable}"
     settings = {"BENCH_PYTHONS": pythons, "BENCH_BACKENDS": "numpy_manual"}
-    done = run_pytest("--benchmark-only", "-k", "right", f"--benchmark-json={report}", **settings)
+    done = run_pytest("--benchmark-only", *MADE, "-k", "right", f"--benchmark-json={report}", **settings)
     assert "1 passed, 1 deselected" in done.stdout, done.stdout
     (found,) = json.loads(report.read_text())["benchmarks"]
     assert found["param"] == f"numpy_manual-cpu-float32-1-{SHAPE}@right"
