@@ -148,13 +148,10 @@ def read(path: Path) -> Story:
     return Story(file, header, tuple(records))
 
 
-def ended(path: Path) -> bool:
-    """Whether a run's folder or its journal is complete, by its last line alone."""
-    file = path / NAME if path.is_dir() else path
+def ended(folder: Path) -> bool:
+    """Whether the run in a folder is complete, by its last line alone."""
     try:
-        with file.open("rb") as stream:
-            stream.seek(max(0, file.stat().st_size - 4096))
-            last = json.loads(stream.read().splitlines(keepends=True)[-1])
+        last = json.loads((folder / NAME).read_bytes().splitlines()[-1])
     except (OSError, ValueError, IndexError):
         return False
     return isinstance(last, dict) and last.get("record") == "end"
