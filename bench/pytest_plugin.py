@@ -184,7 +184,7 @@ def outcome(
     mine = rounds[(rounds["case"] == case.key) & (rounds["mode"] == "throughput")]
     one_group = len({(c.dtype, c.threads, c.shape) for c in plan.cases}) == 1
     group = None if one_group else f"{dtype}, {threads} threads, {shape}"
-    return Outcome(mine["seconds_per_step"].tolist(), row | {"shape": shape, "run": str(run.folder)}, group)
+    return Outcome(mine["seconds_per_step"].tolist(), row | {"run": str(run.folder)}, group)
 
 
 def _task(config: pytest.Config) -> Task:

@@ -101,6 +101,7 @@ def test_each_side_of_a_problem_has_its_ways_and_todays_problem_judges_both(sett
         imports = ["from _old import" in side.backends["numpy_manual"].source for side in (then, here)]
         assert imports == [True, False]
         assert (then.problem / "problem.py").read_text() == (settings.problem / "problem.py").read_text()
+        assert (then.folder, here.folder, here.problem) == (ROOT, ROOT, None)
         proofs = prove(make_plan(settings, (then, here), present))
     assert {key: proof["record"] for key, proof in proofs.items()} == {
         "numpy_manual-cpu-float32-1-256x100@HEAD": "open",
@@ -109,18 +110,6 @@ def test_each_side_of_a_problem_has_its_ways_and_todays_problem_judges_both(sett
     }
     assert not then.problem.exists()
     assert here.facts["commit"] == then.facts["commit"] + "+dirty"
-
-
-@NEEDS_GIT
-@pytest.mark.parametrize("name", ["backends", "examples/attention"])
-def test_the_folders_of_this_checkout(name):
-    settings = Settings.from_env({"BENCH_PROBLEM": name, "BENCH_DEVICES": "cpu"})
-    with against("HEAD", settings) as (then, here):
-        assert then.problem.name == name.rpartition("/")[2]
-        assert (then.problem / "numpy_manual.py").is_file()
-        assert then.folder == (ROOT if name != "backends" else then.problem.parent)
-        assert (then.problem / "problem.py").resolve() == ROOT / name / "problem.py"
-        assert here.problem is None
 
 
 @pytest.mark.parametrize(
