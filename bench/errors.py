@@ -26,14 +26,11 @@ class Wrong(Exception):
 
 
 def unknown(what: str, value: str, known: list[str], place: str) -> UsageError:
-    """An error for a name that is not one of `known`, with the nearest one suggested, the first of several as near."""
+    """An error for a name that is not one of `known`, with the nearest one suggested."""
     import difflib
 
-    def likeness(name: str) -> float:
-        return difflib.SequenceMatcher(None, name, value).ratio()
-
-    near = max(known, key=likeness, default="")
-    hint = f"did you mean {near}?" if likeness(near) >= 0.6 else f"known: {', '.join(known)}."
+    near = difflib.get_close_matches(value, known, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}."
     return UsageError(f"{place}: unknown {what} {value!r}; {hint}")
 
 

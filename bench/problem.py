@@ -28,7 +28,6 @@ from bench.schema.records import ProblemRecord
 NAME = "problem.py"
 FUNCTIONS = ("draw_data", "draw_state", "constants", "step", "operations", "numbers_moved")
 Float64 = NDArray[np.float64]
-Named = Mapping[str, Float64]
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,6 @@ class Definition:
         return _load(folder.resolve())
 
     @property
-    def name(self) -> str:
-        return self.folder.name
-
-    @property
     def default(self) -> str:
         return str(self.module.DEFAULT)
 
@@ -74,9 +69,7 @@ class Definition:
         except ValueError:
             sizes = []
         if len(sizes) != len(names) or min(sizes) < 1:
-            raise ValueError(
-                f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}"
-            )
+            raise ValueError(f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}")
         return "x".join(map(str, sizes))
 
     def sizes(self, shape: str) -> dict[str, int]:
@@ -102,14 +95,12 @@ class Definition:
 
     def as_record(self) -> ProblemRecord:
         """For a journal's header."""
-        sizes = list(self.module.SIZES)
-        return {"name": self.name, "hash": self.hash, "sizes": sizes, "default": self.default}
+        return {"name": self.folder.name, "hash": self.hash, "sizes": list(self.module.SIZES), "default": self.default}
 
     def region_bytes(self, shape: str) -> int:
         """Bytes of the largest request: data, a state, another state, losses; in float64."""
         problem = self.draw(shape, "float64", 0)
-        data = sum(array.nbytes for array in problem.data.values())
-        state = sum(array.nbytes for array in problem.state.values())
+        data, state = (sum(array.nbytes for array in arrays.values()) for arrays in (problem.data, problem.state))
         return data + 4 * state + (1 << 20)
 
     def operations(self, shape: str) -> int:
@@ -123,12 +114,8 @@ class Definition:
     def draw(self, shape: str, dtype: str, seed: int) -> Problem:
         """The problem of a seed, each number exact in the dtype of the state."""
         sizes, rng = self.sizes(shape), np.random.default_rng(seed)
-        data = self._call("draw_data", rng, **sizes)
-        state = self._call("draw_state", rng, **sizes)
-        constants = self.constants(shape)
-        return Problem(
-            tuple(sizes.values()), _rounded(data, dtype), _rounded(state, dtype), constants
-        )
+        data, state = (_rounded(self._call(draw, rng, **sizes), dtype) for draw in ("draw_data", "draw_state"))
+        return Problem(tuple(sizes.values()), data, state, self.constants(shape))
 
     def draw_state(self, shape: str, dtype: str, seed: int) -> tuple[Float64, ...]:
         """Another state for the same data."""
@@ -169,21 +156,15 @@ def _rounded(arrays: Mapping[str, Any], dtype: str) -> dict[str, Float64]:
 def _load(folder: Path) -> Definition:
     file = folder / NAME
     if not file.is_file():
-        raise UsageError(
-            f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends."
-        )
-    source = file.read_bytes()
-    digest = hashlib.sha256(source).hexdigest()[:12]
-    name = f"bench_problem_{digest}"
+        raise UsageError(f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends.")
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     try:
-        module = modules.load(name, file)
+        module = modules.load(f"bench_problem_{digest}", file)
     except Exception as error:
         raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
     for wanted in ("SIZES", "DEFAULT", "SMALL", *FUNCTIONS):
         if not hasattr(module, wanted):
-            raise UsageError(
-                f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs."
-            )
+            raise UsageError(f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs.")
     definition = Definition(folder, module, digest)
     if not definition.small:
         raise UsageError(f"{file}: SMALL is empty; add shapes to prove steps at, such as ('7x5',).")
@@ -193,7 +174,6 @@ def _load(folder: Path) -> Definition:
         except ValueError:
             names = "x".join(module.SIZES)
             raise UsageError(
-                f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {names}, whole "
-                "numbers of at least 1."
+                f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {names}, whole numbers of at least 1."
             ) from None
     return definition

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,6 @@ from bench.machine import environment, presence
 from bench.measure import conductor, progress
 from bench.plan.cases import Plan
 from bench.record import journal
-from bench.record.header import header
 from bench.show import folder as run_folder
 
 BYTES_PER_VISIT = 2400
@@ -31,7 +30,7 @@ def run_plan(plan: Plan, console: Console, publish: Callable[[Run], None]) -> No
     folder = new_folder(plan, name)
     beforehand = examination.before_run()
     log = journal.Journal(folder / journal.NAME)
-    log.write(header(plan, machine, name, folder.name, beforehand))
+    log.write(journal.header(plan, machine, name, folder.name, beforehand))
     for sentence in beforehand:
         console.print(sentence, style="dim")
     try:
@@ -58,7 +57,7 @@ def new_folder(plan: Plan, machine: str) -> Path:
     try:
         parent.mkdir(parents=True, exist_ok=True)
         free = shutil.disk_usage(parent).free
-        folder = next(path for path in _names(parent, stamp) if _made(path))
+        folder = _made(parent, stamp)
         (folder / journal.NAME).touch()
         (folder / journal.NAME).unlink()
     except OSError as error:
@@ -75,17 +74,10 @@ def new_folder(plan: Plan, machine: str) -> Path:
     return folder
 
 
-def _names(parent: Path, stamp: str) -> Iterator[Path]:
-    yield parent / stamp
-    number = 2
-    while True:
-        yield parent / f"{stamp}-{number}"
-        number += 1
-
-
-def _made(path: Path) -> bool:
+def _made(parent: Path, stamp: str, number: int = 1) -> Path:
+    folder = parent / (stamp if number == 1 else f"{stamp}-{number}")
     try:
-        path.mkdir()
+        folder.mkdir()
     except FileExistsError:
-        return False
-    return True
+        return _made(parent, stamp, number + 1)
+    return folder

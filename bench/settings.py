@@ -22,71 +22,48 @@ MAX_STEPS = 100
 """float32 and float64 part ways after about this many steps, so nothing longer can be proven."""
 
 
-def names(text: str) -> tuple[str, ...]:
-    """Names separated by commas, each once. Raises `ValueError`."""
-    found = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    if not all(found):
-        raise ValueError("names separated by commas")
-    return found
+Parse = Callable[[str], Any]
+"""From a text to a value; raises `ValueError` with what was expected."""
 
 
-def _names_or_none(text: str) -> tuple[str, ...]:
-    return names(text) if text else ()
+def _parser(expected: str, convert: Parse, holds: Callable[[Any], object]) -> Parse:
+    """Expects a text that can be converted to a value of which `holds` is true."""
 
-
-def whole_number(low: int, high: float = math.inf) -> Callable[[str], int]:
-    expected = f"a whole number of at least {low}" if high == math.inf else f"a whole number from {low} to {high}"
-
-    def parse(text: str) -> int:
+    def parse(text: str) -> Any:
         try:
-            value = int(text)
+            value = convert(text)
         except ValueError:
             raise ValueError(expected) from None
-        if not low <= value <= high:
+        if not holds(value):
             raise ValueError(expected)
         return value
 
     return parse
 
 
-def _counts(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(dict.fromkeys(whole_number(1)(part) for part in text.split(",")))
-    except ValueError:
-        raise ValueError("whole numbers of at least 1, separated by commas") from None
+def whole_number(low: int, high: float = math.inf) -> Parse:
+    expected = f"a whole number of at least {low}" if high == math.inf else f"a whole number from {low} to {high}"
+    return _parser(expected, int, lambda value: low <= value <= high)
 
 
-def above_0(unit: str) -> Callable[[str], float]:
-    def parse(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not 0 < value < math.inf:
-            raise ValueError(f"a number of {unit} above 0")
-        return value
-
-    return parse
+def above_0(unit: str) -> Parse:
+    return _parser(f"a number of {unit} above 0", float, lambda value: 0 < value < math.inf)
 
 
-def share(text: str) -> float:
-    """`2%` or `0.02`. Raises `ValueError`."""
-    try:
-        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        value = math.nan
-    if not 0 < value < 1:
-        raise ValueError("a share above 0 and below 1, such as 1% or 0.01")
-    return value
+def _each(convert: Parse) -> Parse:
+    """Converts what stands between commas; each value once."""
+    return lambda text: tuple(dict.fromkeys(convert(part.strip()) for part in text.split(",")))
 
 
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in words:
-            raise ValueError(" or ".join(words))
-        return text
-
-    return parse
+names = _parser("names separated by commas", _each(str), all)
+_counts = _parser("whole numbers of at least 1, separated by commas", _each(int), lambda counts: min(counts) >= 1)
+share = _parser(
+    "a share above 0 and below 1, such as 1% or 0.01",
+    lambda text: float(text.removesuffix("%")) / (100 if text.endswith("%") else 1),
+    lambda value: 0 < value < 1,
+)
+_allocator = _parser("pinned or system", str, ("pinned", "system").__contains__)
+_node = _parser("up to 16 small letters and digits, and no name of a host", str, re.compile("[a-z0-9]{0,16}").fullmatch)
 
 
 def _path(text: str) -> Path:
@@ -116,13 +93,7 @@ def _pythons(text: str) -> tuple[tuple[str, str], ...]:
     return tuple((label, os.path.expanduser(path)) for label, path in pairs)
 
 
-def _node(text: str) -> str:
-    if not re.fullmatch(r"[a-z0-9]{0,16}", text):
-        raise ValueError("up to 16 small letters and digits, and no name of a host")
-    return text
-
-
-def _setting(default: str, parse: Callable[[str], Any], help: str) -> Any:
+def _setting(default: str, parse: Parse, help: str) -> Any:
     return field(default_factory=lambda: parse(default), metadata={"default": default, "parse": parse, "help": help})
 
 
@@ -137,7 +108,9 @@ class Settings:
     dtypes: tuple[str, ...] = _setting("float32", names, ", ".join(f"`{dtype}`" for dtype in DTYPES))
     problem: Path = _setting("backends", _path, "the folder of a problem and its backends")  # noqa: RUF009
     shapes: tuple[str, ...] = _setting(
-        "", _names_or_none, "sizes of the problem, such as `64x1000x100x10,256x1000x100x10`; its own by default"
+        "",
+        lambda text: names(text) if text else (),
+        "sizes of the problem, such as `64x1000x100x10,256x1000x100x10`; its own by default",
     )
     threads: tuple[int, ...] = _setting("1", _counts, "threads a worker may compute with, such as `1,2`")
     baseline: str = _setting("numpy_manual", str, "the backend that ratios refer to; it is always measured")
@@ -146,9 +119,7 @@ class Settings:
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
     margin: float = _setting("1%", share, "steps that differ by less count as equal, such as `2%`")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
-    allocator: str = _setting(
-        "pinned", _one_of("pinned", "system"), "`pinned` keeps freed memory in the process, `system` leaves glibc as is"
-    )
+    allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
     pythons: tuple[tuple[str, str], ...] = _setting(
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"
@@ -191,15 +162,8 @@ class Settings:
 
     def as_json(self) -> SettingsRecord:
         """The settings as plain JSON values, for a journal's header."""
-        plain: dict[str, Any] = {}
-        for name in (f.name for f in fields(self)):
-            value = getattr(self, name)
-            if name == "path":
-                value = [str(path) for path in value]
-            elif name == "pythons":
-                value = [f"{label}={path}" for label, path in value]
-            plain[name] = str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-        return plain  # type: ignore[return-value]  # every field, those of SettingsRecord among them
+        plain: Any = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return plain  # type: ignore[no-any-return]  # every field, those of SettingsRecord among them
 
     @classmethod
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
@@ -211,3 +175,9 @@ class Settings:
                 comma = os.pathsep if name == "path" else ","
                 variables[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
         return variables
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ["=".join(item) if isinstance(item, tuple) else _plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -12,8 +12,7 @@ from bench.paths import BACKENDS
 from bench.plan.cases import Plan
 from bench.problem import Definition
 from bench.record import journal
-from bench.record.header import header
-from bench.record.journal import Story
+from bench.record.journal import Story, header
 from bench.schema.case import CONTROL, FIXED_WORK, GUARD, PEAK, TWIN, at
 
 Record = dict[str, Any]

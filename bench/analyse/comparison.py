@@ -190,7 +190,7 @@ def _undecided(row: Row, margin: float, rows: int) -> str:
 
 
 def _name(row: dict[Any, Any]) -> str:
-    return Case.of_row(row).label
+    return Case.from_json(row).label
 
 
 def _absences(name: str, runs: int, rows: pd.DataFrame) -> Iterator[str]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bench.analyse.verdicts import Estimate
 from bench.record.frame import ERRORS, error_columns
-from bench.schema.records import CaseRecord, Open
+from bench.schema.records import COUNTERS, CaseRecord, Open
 
 PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
 """Of the columns that hold a mode's seconds per step."""
@@ -30,7 +30,7 @@ def with_interval(name: str, estimate: Estimate) -> dict[str, float]:
 
 
 def times(mine: pd.DataFrame) -> dict[str, float]:
-    """Seconds per step of each mode that a case's rounds have, and page faults per step."""
+    """Seconds per step of each mode that a case's rounds have, and what its `COUNTERS` have per step."""
     columns: dict[str, float] = {}
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
@@ -39,7 +39,8 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
         if mode == "throughput":
             columns["relative_error"] = estimate.error
     throughput = mine[mine["mode"] == "throughput"]
-    return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
+    steps = throughput["steps"].sum()
+    return columns | {f"{name}_per_step": float(throughput[name].sum() / steps) for name in COUNTERS}
 
 
 def first_step(opens: Sequence[Open]) -> dict[str, float]:

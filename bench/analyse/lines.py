@@ -16,7 +16,6 @@ from bench.analyse.step import step_seconds
 from bench.errors import UsageError, unknown
 from bench.record import frame
 from bench.schema.case import is_control
-from bench.schema.steps import queues
 
 ALONE = 0.9
 """One line with this share of the time is the step: what it calls is compiled, captured or fused."""
@@ -65,7 +64,7 @@ def of_way(run: Run, way: str) -> StepLines:
     source = run.story.header["sources"][cases[key]["source_hash"]]
     table = _code(source.splitlines(), source, lines)
     visits = [visit for visit in run.story.visits if visit["case"] == key]
-    queued = 2 * sum(map(queues, visits)) >= len(visits)
+    queued = 2 * sum(map(frame.queues, visits)) >= len(visits)
     added_up = sum(lines.values()) / seconds
     table["seconds"] = table["line"].map(lines) / (1.0 if queued else added_up)
     backward = _scaled(profile.get("backward", {}), table)

@@ -5,6 +5,7 @@ Backends are imported in workers: one that crashes on import does not end the ru
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
         present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in asked]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
         described = tuple(
-            replace(side, facts={**side.facts, **about}, backends=_backends(side, worker, settings, explained(devices)))
+            replace(side, facts={**side.facts, **about}, **_backends(side, worker, settings, explained(devices)))
             for side, worker, about in asked
         )
     return described, devices
@@ -78,29 +79,30 @@ def _about(side: Side, worker: Process) -> SideFacts:
     return {"python": about["python"], "packages": about["packages"]}
 
 
-def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
+def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Any]:
+    """The fields `backends` and `strays` of a side."""
     own = [(side.problem or settings.problem_folder).resolve(), CONTROLS.resolve()]
-    paths, strays = find(own), dict[Path, UsageError]()
-    found = {name: describe(side, worker, path, devices, name) for name, path in paths.items()}
-    further = find([*own, *settings.path], strays)
+    found = {name: describe(side, worker, path, devices, name) for name, path in find(own).items()}
+    refused: dict[Path, str] = {}
     with ExitStack() as ending:
-        for name, path in further.items():
+        for name, path in find([*own, *settings.path], refused).items():
             if name in found:
                 continue
             try:
                 found[name] = describe(side, worker, path, devices, name)
             except UsageError as error:
-                strays[path] = error
+                refused[path] = str(error)
                 worker = ending.enter_context(_started(side, settings))  # the old one may be dead
-    for path, why in strays.items():
-        stray = Backend.stray(path, why, {*found, *RESERVED})
-        found[stray.name] = stray
-    return found
+    strays: dict[str, str] = {}
+    for path, why in refused.items():
+        name = re.sub(r"\W", "_", path.stem)
+        while name in {*found, *strays, *RESERVED}:
+            name += "_"
+        strays[name] = why.replace(f"{path.parent}/", "").rstrip(".")
+    return {"backends": found, "strays": strays}
 
 
-def describe(
-    side: Side, worker: Process, path: Path, devices: tuple[str, ...], name: str = ""
-) -> Backend:
+def describe(side: Side, worker: Process, path: Path, devices: tuple[str, ...], name: str = "") -> Backend:
     """The backend in a file, as a worker that imports it describes it. Raises `UsageError`."""
     facts = _ask(side, worker, str(path), "describe", path=str(path), devices=devices).get("facts")
     return Backend.from_json(facts, path, name)

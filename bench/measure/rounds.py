@@ -16,7 +16,7 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
-from bench.schema.replies import RunReply, TakeReply
+from bench.schema.records import COUNTERS, RunReply, TakeReply
 
 GRAIN = 2e-9
 """Seconds by which a call that is reported to the nanosecond may be off."""
@@ -108,6 +108,7 @@ class VisitPlan:
         throughput.check_calls(throughput.run.get("queued"), self.calls)
         latency.check_calls(latency.run["seconds"], self.calls)
         rounds = [each for each in (throughput, latency, device) if each]
+        run: Mapping[str, Any] = throughput.run
         return {
             "steps": self.steps,
             "throughput_seconds": throughput.run["seconds"],
@@ -116,7 +117,7 @@ class VisitPlan:
             "throughput_call_seconds": throughput.run.get("calls"),
             "latency_call_seconds": latency.run.get("calls"),
             "device_seconds": device.run["seconds"] if device else None,
-            "minor_faults": throughput.run.get("faults"),
+            **{name: run.get(name) for name in COUNTERS},
             "readback_seconds": throughput.readback_seconds,
             "errors": worst([each.errors for each in rounds]),
         }

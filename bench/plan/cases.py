@@ -15,7 +15,7 @@ from bench.machine import resources
 from bench.machine.devices import chosen
 from bench.plan.sides import Backend, Side
 from bench.problem import Definition
-from bench.schema.case import PEAK, TWIN, Case, at, passes_of
+from bench.schema.case import FIXED_WORK, PEAK, TWIN, Case, at, passes_of
 from bench.settings import Settings
 
 
@@ -24,6 +24,7 @@ class Hole:
     """A case that was selected and cannot run."""
 
     case: Case
+    kind: str
     reason: str
     asked_for: bool
     """Its backend was named and can run nowhere that was asked for."""
@@ -43,8 +44,7 @@ class Plan:
         all fixed work."""
         first = self.sides[0].label
         opposite = self._baselines(case for case in self.cases if case.side != first)
-        measured = (*self.cases, *opposite)
-        baselines = self._baselines(case for case in measured if case.side == first)
+        baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
         twins = [replace(base, twin=True) for base in baselines]
         others = (*opposite, *baselines, *twins, *self._fixed_work())
         return tuple(dict.fromkeys(case for case in others if case not in self.cases))
@@ -56,19 +56,12 @@ class Plan:
     def _fixed_work(self) -> Iterator[Case]:
         """Of the first side: peaks in every dtype that is measured, others in their first dtype."""
         first = self.sides[0]
-        places = dict.fromkeys(
-            (device, case.dtype, case.threads)
-            for case in self.cases
-            for device in ("cpu", case.device)
-        )
-        for backend in first.backends.values():
-            if backend.proven or backend.missing:
-                continue
-            for device, dtype, threads in places:
-                own = dtype if backend.kind == PEAK else backend.dtypes[0]
-                if backend.reason(device, own, threads) is None:
-                    place = (device, own, threads, self.definition.default)
-                    yield Case(backend.name, *place, side=first.label)
+        fixed = [backend for backend in first.backends.values() if not backend.proven and not backend.missing]
+        places = [(device, case.dtype, case.threads) for case in self.cases for device in ("cpu", case.device)]
+        for backend, (device, dtype, threads) in itertools.product(fixed, dict.fromkeys(places)):
+            own = dtype if backend.kind == PEAK else backend.dtypes[0]
+            if backend.reason(device, own, threads) is None:
+                yield Case(backend.name, device, own, threads, self.definition.default, side=first.label)
 
     def baseline_of(self, case: Case) -> Case | None:
         """The case that this one's ratio refers to.
@@ -79,13 +72,12 @@ class Plan:
         first = self.sides[0]
         later = case.side != first.label
         name = case.backend if later else self.settings.baseline
-        devices = dict.fromkeys((case.device, "cpu"))
-        dtypes = dict.fromkeys((case.dtype, weights_dtype(case.dtype)))
-        same = [(case.device, case.dtype)]
-        for device, dtype in same if later else itertools.product(devices, dtypes):
+        devices, dtypes = [case.device], [case.dtype]
+        if not later:
+            devices, dtypes = [*devices, "cpu"], [*dtypes, weights_dtype(case.dtype)]
+        for device, dtype in itertools.product(devices, dtypes):
             if first.reason(name, device, dtype, case.threads) is None:
-                base = replace(case, backend=name, device=device, dtype=dtype)
-                return replace(base, side=first.label, twin=False)
+                return replace(case, backend=name, device=device, dtype=dtype, side=first.label, twin=False)
         return None
 
     def side(self, case: Case) -> Side:
@@ -113,69 +105,64 @@ class Plan:
 
 def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, ...]) -> Plan:
     """Crosses the settings with the sides' backends. Raises `UsageError` for what cannot be had."""
-    devices = chosen(settings.devices, present)
+    devices, first = chosen(settings.devices, present), sides[0]
     backends = {name: backend for side in sides for name, backend in side.backends.items()}
-    selected = _select(settings, backends)
-    first = sides[0]
-    _check_dtypes(settings, backends)
-    _check_baseline(settings, first, backends)
-    _check_threads(settings)
+    strays = [name for side in sides for name in side.strays if name not in backends]
+    selected = _select(settings, backends, strays)
+    _check(settings, first, backends, strays)
     definition = Definition.load(settings.problem_folder)
-    shapes = _shapes(settings, definition)
-    _check_memory(definition, shapes, len(selected) * len(sides))
+    shapes = _shapes(settings, definition, len(selected) * len(sides))
     cases, holes = [], []
-    places = itertools.product(devices, settings.dtypes, settings.threads, shapes)
-    for backend, place, side in itertools.product(selected, places, sides):
-        if side is not first and not backend.proven:
-            continue  # fixed work is the same on every side
-        case = Case(backend.name, *place, side=side.label)
-        reason = side.reason(backend.name, case.device, case.dtype, case.threads)
+    places = list(itertools.product(devices, settings.dtypes, settings.threads))
+    for name, place, shape, side in itertools.product(selected, places, shapes, sides):
+        kind = backends[name].kind if name in backends else "rung"
+        if side is not first and kind in FIXED_WORK:
+            continue  # it is the same on every side
+        case = Case(name, *place, shape, side=side.label)
+        reason = side.reason(name, *place)
         if reason is None:
             cases.append(case)
             continue
-        everywhere = itertools.product(sides, devices, settings.dtypes, settings.threads)
-        nowhere = all(s.reason(backend.name, d, t, n) for s, d, t, n in everywhere)
-        asked_for = nowhere and backend.name in settings.backends
-        holes.append(Hole(case, reason, asked_for))
+        nowhere = all(other.reason(name, *where) for other, where in itertools.product(sides, places))
+        holes.append(Hole(case, kind, reason, asked_for=nowhere and name in settings.backends))
     return Plan(settings, sides, tuple(cases), tuple(holes), definition)
 
 
-def _select(settings: Settings, backends: dict[str, Backend]) -> list[Backend]:
+def _select(settings: Settings, backends: dict[str, Backend], strays: list[str]) -> list[str]:
     """The backends that `BENCH_BACKENDS` names, by name, kind, library or `all`; and stray files,
     so that each has a row that says what it is."""
+    proven = [backend for backend in backends.values() if backend.proven]
     names: dict[str, None] = {}
     for name in settings.backends:
-        if name in backends:
-            names[name] = None
+        if name in backends or name in strays:
+            found = [name]
         elif name == "all":
-            names |= {backend.name: None for backend in backends.values() if backend.proven}
-        elif any(backend.kind == name for backend in backends.values()):
-            names |= {b.name: None for b in backends.values() if b.kind == name}
-        elif any(b.proven and name in b.libraries for b in backends.values()):
-            names |= {b.name: None for b in backends.values() if b.proven and name in b.libraries}
-        else:
-            raise unknown("backend", name, [*backends, "seed", "all"], "BENCH_BACKENDS")
-    names |= {backend.name: None for backend in backends.values() if backend.unusable}
-    return [backends[name] for name in names]
+            found = [backend.name for backend in proven]
+        elif of_kind := [backend.name for backend in backends.values() if backend.kind == name]:
+            found = of_kind
+        elif not (found := [backend.name for backend in proven if name in backend.libraries]):
+            raise unknown("backend", name, [*backends, *strays, "seed", "all"], "BENCH_BACKENDS")
+        names |= dict.fromkeys(found)
+    return [*(names | dict.fromkeys(strays))]
 
 
-def _check_dtypes(settings: Settings, backends: dict[str, Backend]) -> None:
-    known = dict.fromkeys(dtype for backend in backends.values() for dtype in backend.dtypes)
+def _check(settings: Settings, first: Side, backends: dict[str, Backend], strays: list[str]) -> None:
+    """Raises `UsageError` for a dtype, a number of threads or a baseline that cannot be had."""
+    known = list(dict.fromkeys(dtype for backend in backends.values() for dtype in backend.dtypes))
     for dtype in settings.dtypes:
         if dtype not in known:
-            raise unknown("dtype", dtype, list(known), "BENCH_DTYPES")
-
-
-def _check_baseline(settings: Settings, first: Side, backends: dict[str, Backend]) -> None:
-    name = settings.baseline
-    if name not in backends:
-        if name != Settings().baseline:
-            raise unknown("backend", name, list(backends), "BENCH_BASELINE")
-        own = [backend.name for backend in backends.values() if backend.proven]
-        known = f"one of {', '.join(own)}" if own else "a backend, once there is one"
+            raise unknown("dtype", dtype, known, "BENCH_DTYPES")
+    cores, threads = len(resources.cores()), max(settings.threads)
+    if threads > cores:
+        raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
+    name, names = settings.baseline, [*backends, *strays]
+    if name not in names and name != Settings().baseline:
+        raise unknown("backend", name, names, "BENCH_BASELINE")
+    if name not in names:
+        own = ", ".join(backend.name for backend in backends.values() if backend.proven)
         raise UsageError(
             f"{settings.problem_folder}: has no {name}.py, which ratios refer to by default; "
-            f"write it, or set BENCH_BASELINE to {known}."
+            f"write it, or set BENCH_BASELINE to {f'one of {own}' if own else 'a backend, once there is one'}."
         )
     if name not in first.backends or first.backends[name].missing:
         raise UsageError(
@@ -184,26 +171,13 @@ def _check_baseline(settings: Settings, first: Side, backends: dict[str, Backend
         )
 
 
-def _check_threads(settings: Settings) -> None:
-    cores = len(resources.cores())
-    for threads in settings.threads:
-        if threads > cores:
-            raise UsageError(
-                f"BENCH_THREADS={threads}: this machine offers {cores} cores; "
-                f"ask for at most {cores}."
-            )
-
-
-def _shapes(settings: Settings, definition: Definition) -> list[str]:
+def _shapes(settings: Settings, definition: Definition, selected: int) -> list[str]:
+    """The shapes that are asked for, if so many steps fit into memory. Raises `UsageError`."""
     try:
         asked = settings.shapes or (definition.default,)
-        return list(dict.fromkeys(definition.check_shape(shape) for shape in asked))
+        shapes = list(dict.fromkeys(map(definition.check_shape, asked)))
     except ValueError as error:
-        text = ",".join(settings.shapes)
-        raise UsageError(f"BENCH_SHAPES={text}: expected {error}, separated by commas.") from None
-
-
-def _check_memory(definition: Definition, shapes: list[str], selected: int) -> None:
+        raise UsageError(f"BENCH_SHAPES={','.join(settings.shapes)}: expected {error}, separated by commas.") from None
     available = resources.available_memory()
     steps = selected + 3  # each has its own data; so do the baseline, its twin and the reference
     for shape in shapes:
@@ -213,3 +187,4 @@ def _check_memory(definition: Definition, shapes: list[str], selected: int) -> N
                 f"BENCH_SHAPES={shape}: needs about {needed / 1e9:.1f} GB of memory, "
                 f"{available / 1e9:.1f} GB is available; choose a smaller shape."
             )
+    return shapes

@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -33,11 +34,11 @@ class MissingLibrary(Exception):
     """A backend needs a package that is not installed; `args[0]` is its name."""
 
 
-def find(folders: Iterable[Path], strays: dict[Path, UsageError] | None = None) -> dict[str, Path]:
+def find(folders: Iterable[Path], refused: dict[Path, str] | None = None) -> dict[str, Path]:
     """Backend name → file, for every Python file in `folders` without a leading underscore, except
     `NOT_BACKENDS`. One of `folders` may be a single file.
 
-    Raises `UsageError` for a name that no backend can have, or puts the file into `strays`.
+    Raises `UsageError` for a name that no backend can have, or puts the file into `refused`.
     """
     found: dict[str, Path] = {}
     for folder in folders:
@@ -53,9 +54,9 @@ def find(folders: Iterable[Path], strays: dict[Path, UsageError] | None = None) 
             else:
                 found[path.stem] = path
                 continue
-            if strays is None:
+            if refused is None:
                 raise UsageError(f"{path}: {why}")
-            strays[path] = UsageError(f"{path}: {why}")
+            refused[path] = f"{path}: {why}"
     return found
 
 
@@ -72,7 +73,8 @@ def load(path: Path) -> type[api.TrainStep]:
         raise UsageError(f"{place}: syntax error: {error.msg}; fix it or move the file away.") from None
     except ModuleNotFoundError as error:
         library = (error.name or "").partition(".")[0]
-        if not library or _is_ours(library) or importlib.util.find_spec(library) is not None:
+        is_ours = library in ("", "backends", "bench") or library.startswith("_")
+        if is_ours or importlib.util.find_spec(library) is not None:
             raise
         raise MissingLibrary(library) from None
     classes = [
@@ -108,23 +110,24 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
-    facts = {"name": path.stem, "path": str(path), "source": source, "idea": idea(source)}
     try:
         step = load(path)
-    except MissingLibrary as missing:
-        kind = _declared(facts["source"]).get("kind", api.TrainStep.kind)
-        return {**facts, "kind": kind, "missing": str(missing), "hash": hash_of(facts["source"]), "libraries": [str(missing)]}
-    sources = [inspect.getsource(module) for module in _modules(step)]
+    except MissingLibrary as error:
+        missing, declared = str(error), re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
+        return {
+            "source": source, "hash": hash_of(source), "idea": idea(source), "missing": missing, "libraries": [missing],
+            "kind": declared[1] if declared else api.TrainStep.kind,
+        }  # fmt: skip
     owner = step_owner(step)
-    if owner is not step:  # readers of the file want to see the step that it inherits
-        facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
+    inherited = INHERITED + inspect.getsource(sys.modules[owner.__module__]) if owner is not step else ""
     return {
-        **facts,
+        "source": source + inherited,  # readers of the file want to see the step that it inherits
+        "idea": idea(source),
         "kind": step.kind,
         "steps_per_call": step.steps_per_call,
         "least_threads": step.least_threads,
         "missing": None,
-        "hash": hash_of(*sources),
+        "hash": hash_of(*map(inspect.getsource, _modules(step))),
         "dtypes": list(step.dtypes),
         "libraries": list(step.libraries),
         "versions": {name: _version(name) for name in step.libraries},
@@ -140,10 +143,7 @@ def step_owner(step: type[api.TrainStep]) -> type[api.TrainStep]:
 
 def idea(source: str) -> str:
     """The first paragraph of a backend's docstring, from `This one` on."""
-    try:
-        text = ast.get_docstring(ast.parse(source)) or ""
-    except SyntaxError:  # load() reports it
-        return ""
+    text = ast.get_docstring(ast.parse(source)) or ""
     return " ".join(text.partition("\n\n")[0].split()).rpartition("This one ")[2]
 
 
@@ -168,24 +168,10 @@ def _put_first(folder: Path) -> None:
             del sys.modules[shared.stem]
 
 
-def _is_ours(library: str) -> bool:
-    return library in ("backends", "bench") or library.startswith("_")
-
-
 def _modules(step: type[api.TrainStep]) -> list[Any]:
     """The modules whose code decides what `step` does: its own and its family's, not the contract's."""
     names = [cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep) and cls.__module__ != api.__name__]
     return [sys.modules[name] for name in dict.fromkeys(names)]
-
-
-def _declared(source: str) -> dict[str, Any]:
-    """Literal class attributes of the classes in a source text."""
-    literals: dict[str, Any] = {}
-    for cls in (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)):
-        for node in cls.body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.Constant):
-                literals[node.targets[0].id] = node.value.value
-    return literals
 
 
 def hash_of(*sources: str) -> str:

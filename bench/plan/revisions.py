@@ -19,7 +19,6 @@ from bench.errors import UsageError
 from bench.machine import git
 from bench.paths import BACKENDS, ROOT
 from bench.plan.sides import Side
-from bench.schema.records import SideFacts
 from bench.settings import Settings
 
 HERE = "here"
@@ -32,9 +31,7 @@ SHARED = ("__init__.py", "api.py", "problem.py")
 
 
 @contextmanager
-def against(
-    revision: str, settings: Settings, head: str | None = None
-) -> Iterator[tuple[Side, Side]]:
+def against(revision: str, settings: Settings, head: str | None = None) -> Iterator[tuple[Side, Side]]:
     """The sides of the problem's folder at a revision, in a folder that is gone afterwards, and at
     `head`; by default as it lies here.
 
@@ -42,15 +39,12 @@ def against(
     `UsageError` if there is no such revision, or no such folder in it.
     """
     if settings.pythons:
-        raise UsageError(
-            "BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out."
-        )
+        raise UsageError("BENCH_PYTHONS and --against: a run has the sides of one of them; leave the other out.")
     problem = settings.problem_folder
     with tempfile.TemporaryDirectory(prefix="stepbench-against-") as name:
-        base = _side(revision, Path(name).resolve() / "base", problem)
-        now = _here(HERE, {}, problem)
-        if head is not None:
-            now = _side(head, Path(name).resolve() / "head", problem)
+        folder = Path(name).resolve()
+        base = _side(revision, folder / "base", problem)
+        now = _here(HERE, {}, problem) if head is None else _side(head, folder / "head", problem)
         yield base, replace(now, label=f"{now.label}-again") if now.label == base.label else now
 
 
@@ -99,9 +93,7 @@ def _side(revision: str, folder: Path, problem: Path) -> Side:
     for file in (*SHARED, *families):  # a control of today may need a family that it lacks
         if (problem / file).exists() and not (then / file).exists():
             (then / file).symlink_to(problem / file)
-    imported = folder if is_ours else ROOT
-    facts: SideFacts = {"commit": commit}
-    return Side(label(revision, commit), folder=imported, problem=then, facts=facts)
+    return Side(label(revision, commit), folder=folder if is_ours else ROOT, problem=then, facts={"commit": commit})
 
 
 def _place(revision: str, problem: Path) -> tuple[Path, str]:

@@ -5,25 +5,25 @@ A run has one side without a label, or several that are visited in the same bloc
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Container
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Annotated, Any
 
 from bench.errors import UsageError
 from bench.paths import CONTROLS as CONTROLS_FOLDER
 from bench.paths import ROOT
 from bench.schema.case import CONTROLS, FIXED_WORK
-from bench.schema.checking import fault
-from bench.schema.records import Described, SideFacts
+from bench.schema.checking import Bound, Count, Number, Together, fault
+from bench.schema.records import SideFacts
 from bench.settings import Settings
+
+Operations = Annotated[list[Count], Bound("operations and bytes", lambda value: len(value) == 2)]
 
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend's file as `bench.plan.discovery.describe` reports it."""
+    """A backend's file as `bench.plan.discovery.describe` reports it; less of it where a library is missing."""
 
     name: str
     path: str
@@ -35,13 +35,12 @@ class Backend:
     dtypes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
     why_not: dict[str, dict[str, str | None]] = field(default_factory=dict)
-    work: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    """By device and dtype: None, or why it cannot run there."""
+    work: dict[str, dict[str, Operations]] = field(default_factory=dict)
     """By device and dtype: floating-point operations and bytes of a control's step."""
     idea: str = ""
-    steps_per_call: int = 1
-    least_threads: int = 1
-    unusable: str = ""
-    """Why a file in a folder of BENCH_PATH is no backend; it has a row all the same."""
+    steps_per_call: Together = 1
+    least_threads: Number = 1
 
     @classmethod
     def from_json(cls, facts: Any, path: Path, name: str = "") -> Backend:
@@ -50,28 +49,15 @@ class Backend:
         Raises `UsageError` for a malformed description, and for a control in another folder than
         the controls'.
         """
-        if what := fault(facts, Described, "description"):
+        if isinstance(facts, dict):
+            facts = {**facts, "name": name or path.stem, "path": str(path)}
+        if what := fault(facts, cls, "description"):
             raise UsageError(f"{path}: its {what}; fix the file or move it away.")
         if facts["kind"] in CONTROLS and path.parent.resolve() != CONTROLS_FOLDER.resolve():
-            raise UsageError(
-                f"{path}: kind is {facts['kind']!r}, that of a control; "
-                "a way of writing the step needs another."
-            )
-        known = {name: facts[name] for name in get_type_hints(Described) if name in facts}
-        plain: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in known.items()
-        }
-        return cls(name=name or path.stem, path=str(path), **plain)
-
-    @classmethod
-    def stray(cls, path: Path, error: UsageError, others: Container[str]) -> Backend:
-        """What stands for a file that is no backend, under a name that none of the others has."""
-        name = re.sub(r"\W", "_", path.stem)
-        while name in others:
-            name += "_"
-        why = str(error).replace(f"{path.parent}/", "").rstrip(".")
-        return cls(name, str(path), "", "", "rung", None, unusable=why)
+            raise UsageError(f"{path}: kind is {facts['kind']!r}, that of a control; a way of writing the step needs another.")
+        known = {name: value for name, value in facts.items() if name in cls.__dataclass_fields__}
+        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
+        return cls(**plain)
 
     @property
     def proven(self) -> bool:
@@ -80,13 +66,11 @@ class Backend:
 
     def reason(self, device: str, dtype: str, threads: int | None = None) -> str | None:
         """None, or why this backend cannot run there; any thread count will do for None."""
-        if threads is not None and threads < self.least_threads and not self.missing:
-            least = self.least_threads
-            return f"needs {least} threads or more, not {threads}; set BENCH_THREADS={least}"
-        if self.unusable:
-            return f"cannot be used: {self.unusable}"
         if self.missing:
             return f"needs the library {self.missing}, which is not installed"
+        if threads is not None and threads < self.least_threads:
+            least = self.least_threads
+            return f"needs {least} threads or more, not {threads}; set BENCH_THREADS={least}"
         if dtype not in self.dtypes:
             return f"has code for {', '.join(self.dtypes)} only, not for {dtype}"
         unknown = f"does not say whether it can run in {dtype} on {device}"
@@ -108,11 +92,13 @@ class Side:
     facts: SideFacts = field(default_factory=SideFacts)
     """For the journal's header."""
     backends: dict[str, Backend] = field(default_factory=dict)
+    strays: dict[str, str] = field(default_factory=dict)
+    """Files in folders of `BENCH_PATH` that are no backends: the name of a file's row, and why it cannot be used."""
 
-    def reason(
-        self, backend: str, device: str, dtype: str, threads: int | None = None
-    ) -> str | None:
+    def reason(self, backend: str, device: str, dtype: str, threads: int | None = None) -> str | None:
         """None, or why a backend cannot run there on this side."""
+        if backend in self.strays:
+            return f"cannot be used: {self.strays[backend]}"
         if backend not in self.backends:
             return f"is not in {self.label}"
         return self.backends[backend].reason(device, dtype, threads)

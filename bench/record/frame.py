@@ -1,13 +1,15 @@
-"""From journals to a tidy table: one row per timed round, for notebooks, statistics and `samples.csv`.
+"""From journals to the time of a step, and to a table of one row per timed round: for notebooks, statistics and `samples.csv`.
 
 No round is dropped, sorted away or averaged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, chain
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -17,16 +19,25 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import Open, Visit
-from bench.schema.steps import GRAIN, seconds_per_step, timed_singly, warm_up
+from bench.schema.records import COUNTERS, Open, Visit
 
 ERRORS = ["error_loss", "error_state", "error_share"]
 MODES = ("throughput", "latency", "dispatch", "device")
+OF_VISIT = ("case", "pass", "block", "position", "steps", "readback_seconds")
+"""Columns that a visit's record has, alike for all its rounds."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "readback_seconds",
-    *ERRORS, SIDE,
+    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, "readback_seconds", *ERRORS, SIDE,
 ]  # fmt: skip
+GRAIN = 1e-9
+"""Seconds that the clock counts in: a time below it is none."""
+WARM_UP = 4
+"""The first quarter of a round's calls warms up caches and pools: it is timed and not counted."""
+QUEUED = 0.2
+"""A round that spends this share of its time in the wait at its end was queued, on any device."""
+EVEN_IN, EVEN_STEPS = 0.1, 4.0
+"""This share of the quickest calls has to be in rounds that take at most so many steps more than the
+sum of their calls."""
 
 
 def load(*paths: str | Path) -> pd.DataFrame:
@@ -65,31 +76,21 @@ def journals(*paths: str | Path) -> list[Path]:
 def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
     failed = {case: failure["status"] for case, failure in story.failures.items()}
+    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
     cases = {
         case["key"]: Case.from_json(case).columns | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
         for case in story.header["cases"]
     }
-    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
-    return pd.DataFrame(_rows(story.visits, cases, run), columns=COLUMNS)
-
-
-def _rows(visits: Iterable[Visit], cases: Mapping[str, Any], run: Mapping[str, str]) -> Iterable[dict[str, Any]]:
-    for visit in visits:
+    rows = []
+    for visit in story.visits:
         fields: Mapping[str, Any] = visit
+        about = run | {name: fields[name] for name in OF_VISIT} | cases[visit["case"]] | error_columns(visit)
         for mode in MODES:
-            if (seconds := fields[f"{mode}_seconds"]) is None:
-                continue
-            yield {
-                **run,
-                **{name: fields[name] for name in ("case", "pass", "block", "position", "steps")},
-                **cases[visit["case"]],
-                "mode": mode,
-                "seconds": seconds,
-                "seconds_per_step": seconds_per_step(visit, mode),
-                **({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}),
-                "readback_seconds": visit["readback_seconds"],
-                **error_columns(visit),
-            }
+            if (seconds := fields[f"{mode}_seconds"]) is not None:
+                counts = {name: fields[name] for name in COUNTERS if mode == "throughput"}
+                time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
+                rows.append(about | counts | time)
+    return pd.DataFrame(rows, columns=COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -132,3 +133,59 @@ def error_columns(record: Open | Visit) -> dict[str, float]:
         return {}
     loss, *arrays = (errors["arrays"][name] for name in sorted(errors["arrays"], key=lambda name: name != "loss"))
     return dict(zip(ERRORS, (loss, max(arrays), errors["share"]), strict=True))
+
+
+def warm_up(calls: Sequence[float]) -> int:
+    """The number of a round's calls that warm up."""
+    return len(calls) // WARM_UP
+
+
+def queues(visit: Visit) -> bool:
+    queued = visit["dispatch_seconds"]
+    return queued is not None and visit["throughput_seconds"] - queued > QUEUED * visit["throughput_seconds"]
+
+
+def seconds_per_step(visit: Visit, mode: str) -> float:
+    """Of a round in the mode `throughput`, `latency`, `dispatch` or `device`, without its warm-up
+    where calls were timed."""
+    fields: Mapping[str, Any] = visit
+    seconds, calls = fields[f"{mode}_seconds"], fields.get(f"{'latency' if mode == 'latency' else 'throughput'}_call_seconds")
+    if not calls or mode == "device" or (mode != "latency" and queues(visit)):
+        return float(seconds / visit["steps"])
+    warm = warm_up(calls)
+    return float(max(GRAIN, (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))))
+
+
+def timed_singly(visits: Sequence[Visit], threads: int = 1) -> bool:
+    """Whether the calls of a case are its steps' own times.
+
+    Each was timed, most rounds were not queued, and on several threads calls add up to rounds: with
+    several threads, a slow call may mean that another thread was descheduled.
+    """
+    if not all(visit["throughput_call_seconds"] for visit in visits) or 2 * sum(map(queues, visits)) >= len(visits):
+        return False
+    if threads == 1 or not visits:
+        return True
+    overhead, step = round_overhead(visits, [visit["throughput_seconds"] for visit in visits])
+    return overhead <= EVEN_STEPS * step
+
+
+def round_overhead(visits: Sequence[Visit], seconds: Sequence[float]) -> tuple[float, float]:
+    """Seconds of a round besides its calls at their median, and of a step in the quickest calls.
+
+    `seconds`: of each round. The result is that of the rounds that hold the quickest calls, and of
+    these the first tenth: next to a busy neighbor most rounds hold more than their own.
+    """
+    calls: list[Sequence[float]] = [visit["throughput_call_seconds"] or () for visit in visits]
+    counted = [each[warm_up(each) :] for each in calls]
+    quickest = sorted(chain.from_iterable(counted))
+    quick = quickest[len(quickest) // 50]
+    rounds = sorted(
+        (each - len(late) * median(counts), sum(one <= quick for one in counts))
+        for each, late, counts in zip(seconds, calls, counted, strict=True)
+    )
+    held = accumulate(number for _, number in rounds)
+    least = EVEN_IN * sum(number for _, number in rounds)
+    pairs = zip(rounds, held, strict=True)
+    overhead = next(overhead for (overhead, _), number in pairs if number >= least)
+    return overhead, quick * len(calls[0]) / visits[0]["steps"]

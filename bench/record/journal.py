@@ -1,21 +1,23 @@
 """The file that a run consists of: one JSON line per event, on disk before the next block starts.
 
-It is only appended to; every other file of a run can be rebuilt from it. `read` validates, so
-callers can rely on every record.
+Its header says all that is needed to read the later lines. It is only appended to; every other file of a run can be
+rebuilt from it. `read` validates, so callers can rely on every record.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import UsageError
+from bench.plan.cases import Plan
+from bench.schema.case import Case
 from bench.schema.checking import fault
-from bench.schema.records import KINDS, Failure, Header, Open, Pass, Profile, Record, Visit
+from bench.schema.records import KINDS, Failure, Header, MachineFacts, Open, Pass, Profile, Record, Visit
 
 SCHEMA = 2
 NAME = "journal.jsonl"
@@ -36,6 +38,54 @@ class Journal:
 
     def close(self) -> None:
         self._file.close()
+
+
+def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, doctor: Sequence[str] = ()) -> Header:
+    """The first record of a run of this plan; `doctor`: what is known to disturb measurements here.
+
+    Raises `TypeError` for a header that could not be read again: a bug, better seen now.
+    """
+    measured = (*plan.cases, *plan.controls)
+    used = {(case.backend, case.side): plan.backend(case) for case in measured}
+    sides = {side.label: side.facts for side in plan.sides if side.label}
+    first: Any = {
+        "record": "header",
+        "schema": SCHEMA,
+        "run": run,
+        "machine_name": machine_name,
+        "settings": plan.settings.as_json(),
+        "problem": plan.definition.as_record(),
+        "machine": {**machine, "sides": sides} if sides else machine,
+        "cases": [_case_record(plan, case) for case in measured],
+        "holes": [{**hole.case.as_json(), "kind": hole.kind, "reason": hole.reason} for hole in plan.holes],
+        "sources": {used[key].hash: used[key].source for key in sorted(used)},
+        "doctor": list(doctor),
+    }
+    if what := fault(first, Header):
+        raise TypeError(f"this run's header could not be read again: {what}")
+    return first  # type: ignore[no-any-return]  # as `fault` has found
+
+
+def _case_record(plan: Plan, case: Case) -> dict[str, Any]:
+    backend, baseline, problem = plan.backend(case), plan.baseline_of(case), plan.definition
+    if backend.proven:
+        work = [problem.operations(case.shape), problem.bytes_moved(case.shape, case.dtype)]
+    else:
+        work = backend.work.get(case.device, {}).get(case.dtype, [0, 0])
+    return {
+        **case.as_json(),
+        "kind": plan.kind(case),
+        "source_hash": backend.hash,
+        "idea": backend.idea,
+        "proven": backend.proven,
+        "selected": case in plan.cases,
+        "baseline": baseline.key if baseline and backend.proven else None,
+        "flops": work[0],
+        "bytes": work[1],
+        "steps_per_call": backend.steps_per_call,
+        "constants": problem.constants(case.shape),
+        "versions": backend.versions,
+    }
 
 
 @dataclass(frozen=True)
@@ -86,34 +136,22 @@ def read(path: Path) -> Story:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be read as a journal: {reason}; give a run's folder or its {NAME}.") from None
-    header = _header(file, _parsed(file, 1, lines[0]) if lines else {})
+    header = _checked_header(file, _parsed(file, 1, lines[0]) if lines else {})
     keys = {case["key"] for case in header["cases"]}
     records: list[Record] = []
     seen: set[tuple[Any, ...]] = set()
     for number, line in enumerate(lines[1:], 2):
         record = _parsed(file, number, line)
-        if record["record"] == "header":
-            raise _damaged(file, number, "not a journal record: a header stands in the first line alone")
-        if record["record"] not in KINDS:
-            raise _damaged(file, number, f"not a journal record: unknown kind {record['record']!r}")
-        if what := fault(record, KINDS[record["record"]]):
+        if what := _record_fault(record, keys, seen):
             raise _damaged(file, number, f"not a journal record: {what}")
-        if record.get("case", "") not in {*keys, ""}:
-            raise _damaged(file, number, f"not a journal record: case is {record['case']!r}, which the header does not have")
-        if (event := _event(record)) in seen:
-            raise _damaged(file, number, f"not a journal record: it repeats {' '.join(map(str, event))}")
-        seen.add(event)
         records.append(record)
     return Story(file, header, tuple(records))
 
 
-def ended(path: Path) -> bool:
-    """Whether a run's folder or its journal is complete, by its last line alone."""
-    file = path / NAME if path.is_dir() else path
+def ended(folder: Path) -> bool:
+    """Whether the run in a folder is complete, by its last line alone."""
     try:
-        with file.open("rb") as stream:
-            stream.seek(max(0, file.stat().st_size - 4096))
-            last = json.loads(stream.read().splitlines(keepends=True)[-1])
+        last = json.loads((folder / NAME).read_bytes().splitlines()[-1])
     except (OSError, ValueError, IndexError):
         return False
     return isinstance(last, dict) and last.get("record") == "end"
@@ -129,7 +167,7 @@ def _parsed(file: Path, number: int, line: str) -> Any:
     return record
 
 
-def _header(file: Path, record: dict[str, Any]) -> Header:
+def _checked_header(file: Path, record: Any) -> Header:
     if record.get("record") != "header":
         raise _damaged(file, 1, "a journal begins with its header")
     if isinstance(schema := record.get("schema"), int) and schema != SCHEMA:
@@ -137,18 +175,29 @@ def _header(file: Path, record: dict[str, Any]) -> Header:
             f"{file}:1: schema {schema}, expected {SCHEMA}: another version of stepbench measured "
             "this run; measure it again or read it with that version."
         )
-    if what := fault(record, Header):
-        raise _damaged(file, 1, f"the header is not a run's: {what}")
-    keys = [named["key"] for named in (*record["cases"], *record["holes"])]
-    if twice := next((key for key in keys if keys.count(key) > 1), None):
-        raise _damaged(file, 1, f"the header is not a run's: it names {twice} twice")
-    header: Header = record  # type: ignore[assignment]  # as `fault` has found
-    return header
+    what = fault(record, Header)
+    keys = [] if what else [named["key"] for named in (*record["cases"], *record["holes"])]
+    if what or (twice := [key for key in keys if keys.count(key) > 1]):
+        raise _damaged(file, 1, f"the header is not a run's: {what or f'it names {twice[0]} twice'}")
+    return record  # type: ignore[no-any-return]  # as `fault` has found
 
 
-def _event(record: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What can happen only once in a run."""
-    return tuple(record[name] for name in ("record", "pass", "block", "case") if name in record)
+def _record_fault(record: dict[str, Any], keys: Container[str], seen: set[tuple[Any, ...]]) -> str | None:
+    """What is wrong with a record of a run of these cases after those that were seen; None adds it to them."""
+    kind = record["record"]
+    if kind == "header":
+        return "a header stands in the first line alone"
+    if kind not in KINDS:
+        return f"unknown kind {kind!r}"
+    if what := fault(record, KINDS[kind]):
+        return what
+    if "case" in record and record["case"] not in keys:
+        return f"case is {record['case']!r}, which the header does not have"
+    event = tuple(record[name] for name in ("record", "pass", "block", "case") if name in record)  # can happen only once
+    if event in seen:
+        return f"it repeats {' '.join(map(str, event))}"
+    seen.add(event)
+    return None
 
 
 def _damaged(file: Path, number: int, what: str) -> UsageError:

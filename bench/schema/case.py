@@ -14,8 +14,6 @@ CONTROLS = (TWIN, *FIXED_WORK)
 """Kinds of rows that support the other rows. Every other kind is a way of writing the step."""
 EVERY = 3
 """Peaks are measured in every third pass and in the last one: they serve only for bounds."""
-
-
 SIDE = "side"
 """The label of an interpreter, revision or variables; empty in a run without sides."""
 CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]
@@ -39,29 +37,26 @@ class Case:
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Case:
-        """From a record that has at least these fields."""
+        """From a record, or a table's row, that has at least these fields; a row's `twin` is in its name."""
         fields = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
-        return cls(**fields)
-
-    @classmethod
-    def of_row(cls, row: Mapping[str, Any]) -> Case:
-        """From a row of a table with the columns `CASE_COLUMNS` and `side`."""
-        place = row["device"], row["dtype"], int(row["threads"]), row["shape"]
-        return cls(row["backend"], *place, side=row[SIDE])
+        return cls(**{**fields, "threads": int(record["threads"])})
 
     @classmethod
     def parse(cls, key: str) -> Case:
         """From a key; a twin's key does not name its backend. Raises `ValueError`."""
         if not (match := _KEY.fullmatch(key)):
-            raise ValueError(
-                f"{key!r}: expected backend-device-dtype-threads-shape, then @side in a run of sides"
-            )
+            raise ValueError(f"{key!r}: expected backend-device-dtype-threads-shape, then @side in a run of sides")
         name, device, dtype, threads, shape, side = match.groups()
         return cls(name, device, dtype, int(threads), shape, side=side or "")
 
     @property
     def name(self) -> str:
         return TWIN if self.twin else self.backend
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """The values of `CASE_COLUMNS` and `side`."""
+        return {name: getattr(self, name) for name in (*CASE_COLUMNS, SIDE)} | {"backend": self.name}
 
     @property
     def key(self) -> str:
@@ -73,27 +68,23 @@ class Case:
         return self._joined("/")
 
     def _joined(self, by: str) -> str:
-        parts = (self.name, self.device, self.dtype, str(self.threads), self.shape)
-        return at(by.join(parts), self.side)
+        *parts, side = self.columns.values()
+        return at(by.join(map(str, parts)), side)
 
     def __str__(self) -> str:
         """For a sentence about a run whose shape and threads the reader knows."""
-        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
+        return self._described(self.device, self.dtype, self.side)
 
     @property
     def label(self) -> str:
         """For a sentence that has to name the case in full."""
-        parts = (self.device, self.dtype, f"threads {self.threads}", self.shape, self.side)
+        return self._described(self.device, self.dtype, f"threads {self.threads}", self.shape, self.side)
+
+    def _described(self, *parts: str) -> str:
         return f"{self.name}[{', '.join(filter(None, parts))}]"
 
-    @property
-    def columns(self) -> dict[str, Any]:
-        """The values of `CASE_COLUMNS` and `side`."""
-        values = (self.name, self.device, self.dtype, self.threads, self.shape)
-        return dict(zip(CASE_COLUMNS, values, strict=True)) | {SIDE: self.side}
-
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "key": self.key}
+        return {**asdict(self), "name": self.name, "key": self.key}
 
 
 def is_control(kind: str) -> bool:

@@ -1,14 +1,44 @@
-"""Whether a JSON value is what a type of `bench.schema.records` says, and if not, a phrase that says what is wrong."""
+"""Types of JSON values that say more than Python's, and whether a value is what such a type says."""
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import datetime
 from functools import cache
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-PLAIN = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null", dict: "an object"}
+PLAIN = {
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false", NoneType: "null",
+    dict: "an object", list: "a list",
+}  # fmt: skip
+
+
+class Bound(NamedTuple):
+    """What a value has to be besides its type, in words and as a test."""
+
+    expected: str
+    holds: Callable[[Any], bool]
+
+
+def _is_time(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+Above0 = Annotated[float, Bound("a number above 0", lambda value: value > 0)]
+AtLeast0 = Annotated[float, Bound("a number of at least 0", lambda value: value >= 0)]
+Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value >= 0)]
+Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
+Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
+Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
+Shape = Annotated[str, Bound("sizes such as 64x1000x100x10", lambda text: bool(re.fullmatch(r"\d+(x\d+)*", text)))]
 
 
 def fault(value: Any, kind: Any, name: str = "") -> str | None:
@@ -18,11 +48,9 @@ def fault(value: Any, kind: Any, name: str = "") -> str | None:
 
 def _faults(value: Any, kind: Any, name: str) -> Iterator[str]:
     origin, arguments = get_origin(kind), get_args(kind)
-    if is_typeddict(kind):
-        yield from _object(value, kind, name)
-    elif kind is Any:
-        return
-    elif origin is Annotated:
+    has_fields = is_typeddict(kind) or is_dataclass(kind)
+    plain = dict if has_fields else list if origin is tuple else origin or kind
+    if origin is Annotated:
         if any(_faults(value, arguments[0], name)) or not arguments[1].holds(value):
             yield f"{name} is {_shown(value)}, expected {arguments[1].expected}"
     elif origin is Literal:
@@ -31,35 +59,27 @@ def _faults(value: Any, kind: Any, name: str) -> Iterator[str]:
     elif origin in (Union, UnionType):
         if all(any(_faults(value, one, name)) for one in arguments):
             yield next(_faults(value, arguments[0], name))
-    elif origin is list:
-        if not isinstance(value, list):
-            yield f"{name} is {_shown(value)}, expected a list"
-        else:
-            yield from (text for number, item in enumerate(value) for text in _faults(item, arguments[0], f"{name}[{number}]"))
+    elif plain in PLAIN and not _is_plain(value, plain):
+        yield f"{name} is {_shown(value)}, expected {PLAIN[plain]}"
+    elif has_fields:
+        for field, (hint, required) in _fields(kind).items():
+            inside = f"{name}.{field}" if name else field
+            if field in value:
+                yield from _faults(value[field], hint, inside)
+            elif required:
+                yield f"{inside} is missing"
+    elif plain is list:
+        yield from (text for number, item in enumerate(value) for text in _faults(item, arguments[0], f"{name}[{number}]"))
     elif origin is dict:
-        if not isinstance(value, dict):
-            yield f"{name} is {_shown(value)}, expected an object"
-        else:
-            yield from (text for key, item in value.items() for text in _faults(item, arguments[1], f"{name}.{key}"))
-    elif not _is_plain(value, kind):
-        yield f"{name} is {_shown(value)}, expected {PLAIN[kind]}"
-
-
-def _object(value: Any, kind: Any, name: str) -> Iterator[str]:
-    if not isinstance(value, dict):
-        yield f"{name} is {_shown(value)}, expected an object"
-        return
-    for field, (hint, required) in _fields(kind).items():
-        if field in value:
-            yield from _faults(value[field], hint, _inside(name, field))
-        elif required:
-            yield f"{_inside(name, field)} is missing"
+        yield from (text for key, item in value.items() for text in _faults(item, arguments[1], f"{name}.{key}"))
 
 
 @cache
 def _fields(kind: Any) -> Mapping[str, tuple[Any, bool]]:
-    """Field of a TypedDict -> its type, and whether it has to be there."""
+    """Field of a TypedDict or a dataclass -> its type, and whether it has to be there."""
     hints = get_type_hints(kind, include_extras=True)
+    if is_dataclass(kind):
+        return {field.name: (hints[field.name], field.default is field.default_factory is MISSING) for field in fields(kind)}
     bare = {name: get_args(hint)[0] if get_origin(hint) is NotRequired else hint for name, hint in hints.items()}
     return {name: (hint, name in kind.__required_keys__) for name, hint in bare.items()}
 
@@ -68,10 +88,6 @@ def _is_plain(value: Any, kind: Any) -> bool:
     if kind is float:
         return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     return isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
-
-
-def _inside(name: str, field: str) -> str:
-    return f"{name}.{field}" if name else field
 
 
 def _shown(value: Any) -> str:

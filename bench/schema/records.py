@@ -1,39 +1,12 @@
-"""The journal's records, one JSON object a line: all that a run measured.
+"""The journal's records, one JSON object a line: all that a run measured; last, what workers reply in a round.
 
 `NotRequired` marks what a step, a library or a machine may not have.
 """
 
 # No `from __future__ import annotations`: NotRequired would go unseen (python/cpython#97727).
-import re
-from collections.abc import Callable
-from datetime import datetime
-from typing import Annotated, Any, Literal, NamedTuple, NotRequired, TypedDict, get_args
+from typing import Any, Literal, NotRequired, TypedDict, get_args
 
-
-class Bound(NamedTuple):
-    """What a value has to be besides its type, in words and as a test."""
-
-    expected: str
-    holds: Callable[[Any], bool]
-
-
-def _is_time(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-Above0 = Annotated[float, Bound("a number above 0", lambda value: value > 0)]
-AtLeast0 = Annotated[float, Bound("a number of at least 0", lambda value: value >= 0)]
-Count = Annotated[int, Bound("a whole number of at least 0", lambda value: value >= 0)]
-Number = Annotated[int, Bound("a whole number of at least 1", lambda value: value >= 1)]
-Together = Annotated[int, Bound("a whole number from 1 to 10", lambda value: 1 <= value <= 10)]
-Time = Annotated[str, Bound("a time as ISO 8601 writes it", _is_time)]
-Shape = Annotated[
-    str, Bound("sizes such as 64x1000x100x10", lambda text: bool(re.fullmatch(r"\d+(x\d+)*", text)))
-]
+from bench.schema.checking import Above0, AtLeast0, Count, Number, Shape, Time, Together
 
 
 class Named(TypedDict):
@@ -70,29 +43,6 @@ class CaseRecord(Named):
     source_hash: str
     versions: dict[str, str]
     idea: str
-
-
-Operations = Annotated[list[Count], Bound("operations and bytes", lambda value: len(value) == 2)]
-
-
-class Described(TypedDict):
-    """What a worker reports of a backend's file: see `bench.plan.discovery.describe`.
-
-    Only the first fields where a library is missing.
-    """
-
-    source: str
-    hash: str
-    kind: str
-    missing: str | None
-    idea: str
-    libraries: list[str]
-    steps_per_call: NotRequired[Together]
-    least_threads: NotRequired[Number]
-    dtypes: NotRequired[list[str]]
-    versions: NotRequired[dict[str, str]]
-    work: NotRequired[dict[str, dict[str, Operations]]]
-    why_not: NotRequired[dict[str, dict[str, str | None]]]
 
 
 class Hole(Named):
@@ -298,3 +248,24 @@ class End(Timed):
 Record = Pass | Open | Visit | Block | Profile | Failure | End
 KINDS = {get_args(kind.__annotations__["record"])[0]: kind for kind in get_args(Record)}
 """What a record's field `record` says -> its type."""
+
+
+COUNTERS = ("minor_faults",)
+"""The fields of `Visit` that a worker counts in its throughput round; samples have them as columns, the summary per step."""
+
+
+class RunReply(TypedDict):
+    """A worker's reply to `run`, besides its `COUNTERS`."""
+
+    seconds: Above0
+    """Of the whole round."""
+    queued: NotRequired[AtLeast0]
+    """Until its last step was queued."""
+    calls: NotRequired[list[AtLeast0] | None]
+    """Of each call."""
+
+
+class TakeReply(TypedDict):
+    """A worker's reply to `take`, besides the arrays."""
+
+    readback_seconds: AtLeast0

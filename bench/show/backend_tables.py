@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
@@ -18,7 +18,7 @@ MOST = 8
 """Columns of errors that a terminal has room for."""
 
 
-def show(sides: Iterable[Side], to: Console) -> None:
+def show(sides: Sequence[Side], to: Console) -> None:
     """Prints a row per backend with its dtypes on each device, and below them why one cannot run there."""
     backends = {at(name, side.label): backend for side in sides for name, backend in side.backends.items()}
     devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not)) or ["cpu"]
@@ -38,6 +38,8 @@ def show(sides: Iterable[Side], to: Console) -> None:
     to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
+    for name, why in {at(name, side.label): why for side in sides for name, why in side.strays.items()}.items():
+        to.print(f"unavailable: {name} cannot be used: {why}")
 
 
 def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -> None:

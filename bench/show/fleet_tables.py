@@ -123,7 +123,7 @@ def _times(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, float]]:
     several += ["shape"] * (steps["shape"].nunique() > 1)
     times: dict[tuple[str, str], dict[str, float]] = {}
     for row in records(steps):
-        case = Case.of_row(row)
+        case = Case.from_json(row)
         words = {"dtype": case.dtype, "threads": f"threads {case.threads}", "shape": case.shape}
         name = " ".join([at(case.name, case.side), *(str(words[each]) for each in several)])
         times.setdefault((row["node"], row["device"]), {})[name] = step_seconds(row)

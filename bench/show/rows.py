@@ -60,7 +60,7 @@ def common(table: pd.DataFrame) -> str:
 
 def key_of(row: Row) -> str:
     """The key of a row's case, by which the column `baseline` names it."""
-    return Case.of_row(row).key
+    return Case.from_json(row).key
 
 
 def name_of(row: Row) -> str:

@@ -104,7 +104,7 @@ class Requests:
             ran = timing.throughput(self.step, calls, each)
             self.losses = [ran.loss]
             queued, own = ran.readings[-1] - ran.readings[0], _between(ran.readings) if each else None
-            return {"seconds": ran.seconds, "queued": queued, "calls": own, "faults": ran.faults}
+            return {"seconds": ran.seconds, "queued": queued, "calls": own, "minor_faults": ran.faults}
         if mode == "latency":
             readings, self.losses = timing.latency(self.step, calls)
             return {"seconds": readings[-1] - readings[0], "calls": _between(readings)}

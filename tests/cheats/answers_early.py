@@ -24,7 +24,7 @@ class AnswersEarly(Right):
         if do == "run":
             self.work = Thread(target=self.compute, args=(request["calls"], region))
             self.work.start()
-            calls = {"seconds": 0.01, "queued": 0.01, "calls": LIST, "faults": 0}
+            calls = {"seconds": 0.01, "queued": 0.01, "calls": LIST, "minor_faults": 0}
             return {"status": "ok", **calls}
         layout = [["float64", [1]], *(["float32", [*w.shape]] for w in (self.w1, self.w2))]
         return {"status": "ok", "arrays": layout, "readback_seconds": 0.0}

@@ -9,5 +9,5 @@ class ForgesReplies(Right):
     def step(self):
         self.calls += 1
         if self.calls == 120:
-            write_to_pipes(b'{"status": "ok", "seconds": 1e-9, "queued": 1e-9, "faults": 0}\n')
+            write_to_pipes(b'{"status": "ok", "seconds": 1e-9, "queued": 1e-9, "minor_faults": 0}\n')
         return super().step()

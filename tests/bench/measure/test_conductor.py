@@ -142,7 +142,7 @@ WRONG = {"status": "wrong", "reason": "changes x"}
         ("take", {"arrays": [["float64", [1 << 30]]]}, 0, "failed", "answers with arrays of more"),
         ("run", Died("it is gone"), VISIT, "failed", "it is gone (in pass 1, block 1)."),
         ("run", {"seconds": 0.0}, VISIT, "failed", "round whose seconds is 0.0, expected"),
-        ("run", {"faults": -1}, VISIT, "failed", "round whose faults is -1"),
+        ("run", {"minor_faults": -1}, VISIT, "failed", "visit whose minor_faults is -1"),
         ("take", {"arrays": []}, REHEARSED, "wrong", "answers with 0 arrays, expected 3"),
         ("settle", WRONG, 1, "wrong", "changes x (in pass 1, block 1)."),
         ("take", Died("it is gone"), REHEARSED + 6, "failed", "it is gone (in pass 2, "),

@@ -66,7 +66,7 @@ def visit(monkeypatch):
         worker.takes["run"] += 10.0
         worker.takes["put"] += 1.0
         seconds = worker.takes["run"] - 1
-        throughput = {"queued": 0.25 * calls, "faults": 5, "calls": [0.25] * calls}
+        throughput = {"queued": 0.25 * calls, "minor_faults": 5, "calls": [0.25] * calls}
         found = {"throughput": throughput, "device": {}}
         return {"seconds": seconds} | found.get(mode, {"calls": [seconds / calls] * calls})
 

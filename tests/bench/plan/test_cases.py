@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UsageError
+from bench.paths import SKELETON
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
 from bench.settings import Settings
@@ -33,6 +34,8 @@ BACKENDS = _named(
     _backend("work", kind="guard"),
 )
 ONE_SIDE = (Side(backends=BACKENDS),)
+WITH_STRAYS = tuple(Side(label, backends=BACKENDS, strays={"utils": "utils.py: is empty"}) for label in ("old", "new"))
+ELSEWHERE = {"sides": (Side(backends=_named(_backend("mine"))),), "problem": SKELETON, "backends": ("mine",)}
 
 
 def _plan(present=("cpu", "cuda"), sides=ONE_SIDE, **changes):
@@ -67,8 +70,7 @@ def test_a_case_that_cannot_run_is_a_hole_with_a_reason():
     missing = "needs the library jax, which is not installed"
     holes = {_short(hole.case): hole.reason for hole in _plan().holes}
     assert holes == {"plain-cuda": "not on cuda", "absent": missing, "absent-cuda": missing}
-    two = _plan(backends=("plain",), present=("cpu",), dtypes=("float32",))
-    assert two.holes == ()
+    assert _plan(backends=("plain",), present=("cpu",)).holes == ()
     pair = replace(BACKENDS["plain"], name="pair", least_threads=2)
     side = Side(backends=BACKENDS | {"pair": pair})
     (hole,) = _plan(sides=(side,), present=("cpu",), backends=("pair",)).holes
@@ -104,6 +106,12 @@ def test_the_baseline_is_on_the_same_device_where_it_can_be_and_in_the_weights_d
         ({"backends": ("plian",)}, "BENCH_BACKENDS: unknown backend 'plian'; did you mean plain?"),
         ({"baseline": "fst"}, "BENCH_BASELINE: unknown backend 'fst'; did you mean fast?"),
         ({"baseline": "absent"}, "BENCH_BASELINE=absent: it needs the library jax"),
+        ({"baseline": "utils", "sides": WITH_STRAYS}, "BENCH_BASELINE=utils@old: it cannot be used: utils.py: is empty; "),
+        (ELSEWHERE | {"baseline": "mime"}, "BENCH_BASELINE: unknown backend 'mime'; did you mean mine?"),
+        (
+            ELSEWHERE | {"baseline": Settings().baseline},
+            f"{SKELETON}: has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one of",
+        ),
         ({"devices": ("gpu",)}, "BENCH_DEVICES: unknown device 'gpu'"),
         ({"devices": ("cuda:x",)}, "BENCH_DEVICES: unknown device 'cuda:x'"),
         ({"devices": ("cuda:1", "cpu")}, "BENCH_DEVICES=cuda:1: no such device here; present: cpu"),
@@ -124,6 +132,13 @@ def test_an_impossible_setting_is_one_sentence(changes, says):
     assert "\n" not in str(caught.value)
 
 
+def test_a_stray_file_is_a_hole_on_each_side():
+    holes = _plan(("cpu",), WITH_STRAYS, backends=("plain", "utils")).holes
+    assert [(hole.case.backend, hole.case.side, hole.kind, hole.reason, hole.asked_for) for hole in holes] == [
+        ("utils", side, "rung", "cannot be used: utils.py: is empty", True) for side in ("old", "new")
+    ]
+
+
 def test_one_device_has_one_name():
     assert {case.device for case in _plan(devices=("cuda:0", "cuda")).cases} == {"cuda"}
 
@@ -142,12 +157,7 @@ def test_every_case_is_on_both_sides_and_controls_are_on_the_first():
     assert _shorts(plan.controls) == ["twin@old", "null@old", "work@old"]
     assert _shorts(_of_sides(BOTH, BOTH, backends=("null",)).cases) == ["null@old"]
     bases = {_short(case): _short(plan.baseline_of(case)) for case in plan.cases}
-    assert bases == {
-        "plain@old": "plain@old",
-        "plain@new": "plain@old",
-        "slow@old": "plain@old",
-        "slow@new": "slow@old",
-    }
+    assert bases == {"plain@old": "plain@old", "plain@new": "plain@old", "slow@old": "plain@old", "slow@new": "slow@old"}
 
 
 def test_a_selected_case_brings_the_cases_that_it_is_compared_with():

@@ -1,5 +1,7 @@
 """If these fail, a broken backend file is skipped silently, or a sound one is not found."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import pytest
 from bench.errors import UsageError
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
+from bench.plan.sides import Backend
 
 SOUND = """
 import numpy as np
@@ -45,14 +48,8 @@ def test_a_file_from_elsewhere_is_loaded(tmp_path):
     ("text", "says"),
     [
         ("def step(:\n", r"mine\.py:1: syntax error"),
-        (
-            "x = 1\n",
-            r"mine\.py: has 0 concrete TrainStep classes; a backend's file has exactly one",
-        ),
-        (
-            SOUND + SOUND.replace("Mine", "Other"),
-            r"mine\.py: has 2 concrete TrainStep classes: Mine, Other",
-        ),
+        ("x = 1\n", r"mine\.py: has 0 concrete TrainStep classes; a backend's file has exactly one"),
+        (SOUND + SOUND.replace("Mine", "Other"), r"mine\.py: has 2 concrete TrainStep classes: Mine, Other"),
     ],
 )
 def test_a_file_that_is_no_backend_is_named(tmp_path, text, says):
@@ -80,21 +77,47 @@ def test_a_missing_library_makes_a_backend_unavailable_and_keeps_its_kind(tmp_pa
 
 @pytest.mark.parametrize(
     "line",
-    [
-        "from backends._torhc import TorchStep",
-        "from backends.api import Trainstep",
-        "import numpy.lineralg",
-        "import _shared",
-    ],
+    ["from backends._torhc import TorchStep", "from backends.api import Trainstep", "import numpy.lineralg", "import _shared"],
 )
 def test_an_import_error_inside_our_own_code_raises(tmp_path, line):
     with pytest.raises(ImportError):
         discovery.load(_file(tmp_path, line + SOUND))
 
 
+def test_folders_may_have_shared_files_of_the_same_name_and_each_way_gets_its_own(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "_shared.py").write_text(f"WHERE = {name!r}\n")
+        for way in ("way", "again"):
+            _file(
+                tmp_path / name,
+                "from _shared import WHERE\n" + SOUND.replace("(TrainStep):", "(TrainStep):\n    where = WHERE"),
+                way,
+            )
+    order = [("one", "way.py"), ("two", "way.py"), ("one", "again.py")]
+    assert [discovery.load(tmp_path / name / way).where for name, way in order] == ["one", "two", "one"]
+
+
 def test_the_hash_follows_the_code_of_the_family():
     modules = discovery._modules(discovery.load(BACKENDS / "torch_manual.py"))
     assert [module.__name__ for module in modules] == ["backends.torch_manual", "backends._torch"]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"steps_per_call": 0.5}, "its description.steps_per_call is 0.5, expected a whole number from 1 to 10; fix"),
+        ({"dtypes": [1]}, "its description.dtypes[0] is 1, expected a text; fix"),
+        ({"work": {"cpu": {"float32": [1]}}}, "its description.work.cpu.float32 is [1], expected operations and bytes; fix"),
+        ({"kind": "peak"}, "kind is 'peak', that of a control; a way of writing the step needs another"),
+    ],
+)
+def test_a_description_is_checked_and_its_file_is_named(change, says, tmp_path):
+    path = _file(tmp_path, SOUND)
+    facts = json.loads(json.dumps(discovery.describe(path, ["cpu"])))
+    assert Backend.from_json(facts | {"name": "theirs"}, path).name == "mine"
+    with pytest.raises(UsageError, match=re.escape(f"{path}: {says}")):
+        Backend.from_json(facts | change, path)
 
 
 @pytest.mark.parametrize(

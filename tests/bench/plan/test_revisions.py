@@ -1,6 +1,10 @@
-"""If these fail, a change is compared with another revision than the one named, or files remain."""
+"""If these fail, a change is compared with another revision than the one named, or files remain.
+
+Each side has its own ways; today's problem.py and api.py judge both.
+"""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +16,9 @@ import pytest
 
 from bench.errors import UsageError
 from bench.measure.catalogue import catalogue
+from bench.measure.conductor import prove
 from bench.measure.executor import WorkerSpec
-from bench.paths import ROOT
+from bench.paths import ROOT, SKELETON
 from bench.plan import revisions as module
 from bench.plan.cases import make_plan
 from bench.plan.revisions import against, label
@@ -22,10 +27,22 @@ from tests.support import read_csv
 
 SETTINGS = replace(Settings.from_env({}), devices=("cpu",))
 NEEDS_GIT = pytest.mark.skipif(
-    subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True).returncode
-    != 0,
+    subprocess.run(["git", "-C", str(ROOT), "rev-parse", "HEAD"], capture_output=True).returncode != 0,
     reason="not a git checkout",
 )
+
+
+def _commit(repository, *before):
+    """Commits everything, after these commands."""
+    who = ("-c", "user.name=t", "-c", "user.email=t@t")
+    for command in (*before, ["add", "."], [*who, "commit", "-qm", "one"]):
+        subprocess.run(["git", "-C", str(repository), *command], check=True)
+
+
+def _refusal(*arguments):
+    with pytest.raises(UsageError) as caught, against(*arguments):
+        pass
+    return str(caught.value)
 
 
 @pytest.fixture
@@ -34,20 +51,13 @@ def repository(tmp_path, monkeypatch):
     folder = tmp_path / "project"
     (folder / "backends").mkdir(parents=True)
     code = (ROOT / "backends" / "numpy_manual.py").read_text()
-    older = code.replace(
-        "import numpy as np\n", "import numpy as np\n\nfrom backends._family import DTYPES\n"
-    )
+    older = code.replace("import numpy as np\n", "import numpy as np\n\nfrom backends._family import DTYPES\n")
     older = older.replace('    kind = "seed"\n', '    kind = "seed"\n    dtypes = DTYPES\n')
     files = {"_family": 'DTYPES = ("float32",)\n', "numpy_manual": older, "gone": older}
     files |= {"api": "1 / 0\n", "problem": "1 / 0\n"}
     for name, text in files.items():
         (folder / "backends" / f"{name}.py").write_text(text)
-    for command in (
-        ["init", "-q"],
-        ["add", "."],
-        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "one"],
-    ):
-        subprocess.run(["git", "-C", str(folder), *command], check=True)
+    _commit(folder, ["init", "-q"])
     monkeypatch.setattr(module, "ROOT", folder)
     return folder
 
@@ -58,30 +68,48 @@ def test_the_revision_brings_its_own_backends_and_their_family_but_not_the_contr
     assert then.backends["numpy_manual"].dtypes == ("float32",)
     assert here.backends["numpy_manual"].dtypes == ("float32", "float64")
     assert then.backends["numpy_manual"].hash != here.backends["numpy_manual"].hash
-    plan = make_plan(
-        replace(SETTINGS, backends=("numpy_manual", "gone", "torch_manual")), (then, here), present
-    )
+    plan = make_plan(replace(SETTINGS, backends=("numpy_manual", "gone", "torch_manual")), (then, here), present)
     assert {str(hole.case): hole.reason for hole in plan.holes} == {
         "gone[cpu, float32, here]": "is not in here",
         "torch_manual[cpu, float32, HEAD]": "is not in HEAD",
     }
-    assert [len(facts["commit"].removesuffix("+dirty")) for facts in (then.facts, here.facts)] == [
-        40,
-        40,
-    ]
+    assert [len(facts["commit"].removesuffix("+dirty")) for facts in (then.facts, here.facts)] == [40, 40]
 
 
-def test_nothing_stays_behind_when_a_run_is_cut_off(repository):
-    def leave():
-        with against("HEAD", SETTINGS) as (then, _):
-            assert (then.folder / "backends" / "gone.py").exists()
-            folders.append(then.folder)
-            raise KeyboardInterrupt
+@pytest.fixture(params=["deep/down", "."])
+def settings(request, tmp_path):
+    """Of a problem's folder somewhere in a repository of its own; its first commit has an older way and problem."""
+    folder = (tmp_path / "mine" / request.param).resolve()
+    folder.mkdir(parents=True)
+    way, problem, shared = (folder / name for name in ("numpy_manual.py", "problem.py", "_old.py"))
+    now, rate = (SKELETON / way.name).read_text(), '"learning_rate": 0.01'
+    way.write_text(now.replace("import numpy as np\n", "import numpy as np\nfrom _old import OLD\n"))
+    shared.write_text("OLD = 1\n")
+    problem.write_text((SKELETON / problem.name).read_text().replace(rate, '"learning_rate": 1'))
+    _commit(tmp_path / "mine", ["init", "-q"])
+    shared.unlink()
+    for name in ("newer.py", way.name):
+        (folder / name).write_text(now)
+    shutil.copy(SKELETON / problem.name, folder)
+    return replace(SETTINGS, problem=folder, backends=("numpy_manual", "newer"))
 
-    folders: list[Path] = []
-    with pytest.raises(KeyboardInterrupt):
-        leave()
-    assert not folders[0].exists()
+
+def test_each_side_of_a_problem_has_its_ways_and_todays_problem_judges_both(settings):
+    with against("HEAD", settings) as sides:
+        (then, here), present = catalogue(settings, sides)
+        assert {*then.backends} == {*here.backends} - {"newer"}
+        imports = ["from _old import" in side.backends["numpy_manual"].source for side in (then, here)]
+        assert imports == [True, False]
+        assert (then.problem / "problem.py").read_text() == (settings.problem / "problem.py").read_text()
+        assert (then.folder, here.folder, here.problem) == (ROOT, ROOT, None)
+        proofs = prove(make_plan(settings, (then, here), present))
+    assert {key: proof["record"] for key, proof in proofs.items()} == {
+        "numpy_manual-cpu-float32-1-256x100@HEAD": "open",
+        "numpy_manual-cpu-float32-1-256x100@here": "open",
+        "newer-cpu-float32-1-256x100@here": "open",
+    }
+    assert not then.problem.exists()
+    assert here.facts["commit"] == then.facts["commit"] + "+dirty"
 
 
 @pytest.mark.parametrize(
@@ -100,97 +128,59 @@ def test_a_revision_is_named_in_safe_letters(revision, shown):
     [
         ("OPENBLAS_CORETYPE=Haswell", "CORETYPE-Haswell", {"OPENBLAS_CORETYPE": "Haswell"}),
         ("label=+avx2,-avx512f,B_2=", "avx2--avx512f-B_2", {"label": "+avx2,-avx512f", "B_2": ""}),
-        (
-            "A=abcdefghijklmnopqrstuvwxyz",
-            "ghijklmnopqrstuvwxyz",
-            {"A": "abcdefghijklmnopqrstuvwxyz"},
-        ),
-        (
-            "LD_PRELOAD=/usr/lib/libjemalloc.so.2",
-            "lib-libjemalloc.so.2",
-            {"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"},
-        ),
+        ("A=abcdefghijklmnopqrstuvwxyz", "ghijklmnopqrstuvwxyz", {"A": "abcdefghijklmnopqrstuvwxyz"}),
+        ("LD_PRELOAD=/usr/lib/libjemalloc.so.2", "lib-libjemalloc.so.2", {"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"}),
     ],
 )
-def test_variables_make_a_side_of_the_files_as_they_are(
-    text, shown, variables, monkeypatch, tmp_path
-):
+def test_variables_make_a_side_of_the_files_as_they_are(text, shown, variables, monkeypatch, tmp_path):
     monkeypatch.setattr(module, "ROOT", tmp_path)  # no repository
     with against(text, SETTINGS) as (base, head):
-        assert (base.label, base.variables, base.facts["variables"]) == (
-            shown,
-            variables,
-            variables,
-        )
+        assert (base.label, base.variables, base.facts["variables"]) == (shown, variables, variables)
         assert (head.label, head.variables) == ("here", {})
         theirs, ours = (WorkerSpec(side).environment(SETTINGS) for side in (base, head))
     assert variables.items() <= theirs.items()
     assert not variables.keys() & ours.keys()
 
 
-@pytest.mark.parametrize(
-    "name", ["BENCH_STEPS", "OMP_NUM_THREADS", "XLA_FLAGS", "PYTHONPATH", "MALLOC_TRIM_THRESHOLD_"]
-)
+@pytest.mark.parametrize("name", ["BENCH_STEPS", "OMP_NUM_THREADS", "XLA_FLAGS", "PYTHONPATH", "MALLOC_TRIM_THRESHOLD_"])
 def test_no_side_has_its_own_of_what_a_run_sets(name):
     with against("HOME=/", SETTINGS, f"A=b,{name}=1") as sides, pytest.raises(UsageError) as caught:
         catalogue(SETTINGS, sides)
-    assert str(caught.value).startswith(
-        f"{name}=1 (side {sides[1].label}): every run sets or removes {name}, alike for all"
-    )
+    assert str(caught.value).startswith(f"{name}=1 (side {sides[1].label}): every run sets or removes {name}, alike for all")
 
 
-def test_what_cannot_be_had_is_one_sentence(repository, monkeypatch):
-    def said(revision, settings=SETTINGS):
-        with pytest.raises(UsageError) as caught, against(revision, settings):
-            pass
-        return str(caught.value)
-
-    assert (
-        "revision nowhere: git has no backends of that revision: Needed a single revision; name"
-        in said("nowhere")
-    )
-    assert "revision --all: git has no" in said("--all")
-    assert "BENCH_PYTHONS and --against" in said(
-        "HEAD", replace(SETTINGS, pythons=(("a", "x"), ("b", "y")))
-    )
-    for command in (
-        ["mv", "backends", "other"],
-        ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "two"],
-    ):
-        subprocess.run(["git", "-C", str(repository), *command], check=True)
-    assert "pathspec 'backends' did not match any files" in said("HEAD")
+def test_what_cannot_be_had_is_one_sentence(repository, monkeypatch, tmp_path):
+    lost = "revision nowhere: git has no backends of that revision: Needed a single revision; name"
+    assert lost in _refusal("nowhere", SETTINGS)
+    assert "revision --all: git has no" in _refusal("--all", SETTINGS)
+    assert "BENCH_PYTHONS and --against" in _refusal("HEAD", replace(SETTINGS, pythons=(("a", "x"), ("b", "y"))))
+    assert "not a git repository" in _refusal("HEAD", replace(SETTINGS, problem=tmp_path))
+    _commit(repository, ["mv", "backends", "other"])
+    assert lost in _refusal("nowhere", replace(SETTINGS, problem=repository / "other"))
+    assert "pathspec 'backends' did not match any files" in _refusal("HEAD", SETTINGS)
     monkeypatch.setattr(module, "ROOT", repository.parent)
-    assert "not a git repository" in said("HEAD")
+    assert "not a git repository" in _refusal("HEAD", SETTINGS)
     monkeypatch.setenv("PATH", "")
-    assert "git cannot be started" in said("HEAD")
+    assert "git cannot be started" in _refusal("HEAD", SETTINGS)
 
 
 @NEEDS_GIT
 def test_a_race_of_two_revisions(bench, environ):
-    done = bench(
-        "race", "HEAD", "HEAD", "--runs", "2", BENCH_BACKENDS="numpy_manual", BENCH_MARGIN="50%"
-    )
+    done = bench("race", "HEAD", "HEAD", "--runs", "2", BENCH_BACKENDS="numpy_manual", BENCH_MARGIN="50%")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(list(Path(environ["BENCH_RESULTS"]).glob("*/*/summary.csv"))) == 2
     assert "run 2 of 2 at most: numpy_manual" in done.stdout
+    tables = [*Path(environ["BENCH_RESULTS"]).glob("*/*/summary.csv")]
+    assert len(tables) == 2
+    row = read_csv(tables[0]).set_index(["backend", "side"]).loc[("numpy_manual", "HEAD-again")]
+    assert (row["ratio"] > 0, row["baseline"].partition("@")[2]) == (True, "HEAD")
+    sides = json.loads((tables[0].parent / "environment.json").read_text())["sides"]
+    assert [*sides] == ["HEAD", "HEAD-again"]
+    assert len({facts["commit"] for facts in sides.values()}) == 1
     refused = bench("race", BENCH_BACKENDS="numpy_manual")
     assert (refused.returncode, "needs two sides" in refused.stderr) == (2, True)
-
-
-@NEEDS_GIT
-def test_a_run_against_a_revision(bench, environ):
-    done = bench("run", "--against", "HEAD", BENCH_BACKENDS="numpy_manual")
-    assert done.returncode == 0, done.stdout + done.stderr
-    (run,) = Path(environ["BENCH_RESULTS"]).glob("*/*")
-    rows = read_csv(run / "summary.csv").set_index(["backend", "side"])
-    assert rows.loc[("numpy_manual", "here"), "ratio"] > 0
-    assert rows.loc[("numpy_manual", "here"), "baseline"].endswith("@HEAD")
-    sides = json.loads((run / "environment.json").read_text())["sides"]
-    assert sides["here"]["commit"].removesuffix("+dirty") == sides["HEAD"]["commit"]
     refused = bench("run", "--against", "no-such-revision")
-    assert refused.returncode == 2
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert refused.stderr.startswith("bench: revision no-such-revision: git has no")
-    assert len(refused.stderr.splitlines()) == 1
 
 
 @NEEDS_GIT
@@ -202,10 +192,7 @@ def test_ctrl_c_leaves_no_file_behind(environ, tmp_path):
         env=environ | {"TMPDIR": str(scratch), "BENCH_BACKENDS": "numpy_manual", "BENCH_PROCESSES": "50"},
     )  # fmt: skip
     deadline = time.monotonic() + 60
-    while (
-        not list(Path(environ["BENCH_RESULTS"]).rglob("journal.jsonl"))
-        and time.monotonic() < deadline
-    ):
+    while not list(Path(environ["BENCH_RESULTS"]).rglob("journal.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert list(scratch.glob("stepbench-against-*"))
     running.send_signal(signal.SIGINT)

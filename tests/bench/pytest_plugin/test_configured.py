@@ -37,6 +37,14 @@ def theirs(tmp_path):
     return {"PYTHONPATH": f"{tmp_path}:{LIGHT['PYTHONPATH']}"}
 
 
+def _config(**given):
+    """A configuration with these options."""
+    names = ("only", "enable", "skip", "disable", "columns", *pytest_plugin.NEEDS_MEASURING)
+    options = {f"benchmark_{name}": None for name in names} | {"collectonly": False, **given}
+    option = SimpleNamespace(**options)
+    return SimpleNamespace(option=option, getoption=lambda name, default=None: options.get(name, default), stash={})
+
+
 @pytest.mark.parametrize(
     ("given", "task"),
     [
@@ -45,10 +53,33 @@ def theirs(tmp_path):
     ],
 )  # fmt: skip
 def test_options_have_pytest_benchmarks_precedence(given, task):
-    names = ("only", "enable", "skip", "disable")
-    options = {f"benchmark_{name}": name in given.split() for name in names} | {"collectonly": 0}
-    config = SimpleNamespace(option=SimpleNamespace(**options), getoption=lambda *_: False)
-    assert pytest_plugin._task(config).name == task
+    assert pytest_plugin._task(_config(**{f"benchmark_{name}": True for name in given.split()})).name == task
+
+
+MEASURING = {"benchmark_only": True}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"benchmark_json": "x.json"}, "--benchmark-json needs measurements; add --benchmark-only to measure."),
+        ({"benchmark_compare_fail": "min:5%"}, "--benchmark-compare-fail needs measurements; add --benchmark-only"),
+        (MEASURING | {"benchmark_json": "/nowhere/x.json"}, "cannot be written to; name another file."),
+        (MEASURING | {"benchmark_json": "/tmp"}, "--benchmark-json=/tmp: is a folder; name a file."),
+        (MEASURING | {"benchmark_histogram": True}, "--benchmark-histogram needs pygal; install"),
+        (MEASURING | {"benchmark_compare_fail": "min:5%"}, "needs a run to compare with; add --benchmark-compare."),
+        ({"benchmark_enable": True, "dist": "load"}, "at once on the same cores; give -n 0"),
+    ],
+)
+def test_options_that_would_spoil_a_run_are_refused_before_it(options, says, monkeypatch):
+    monkeypatch.setattr(pytest_plugin.Settings, "from_env", lambda: None)
+    with pytest.raises(pytest.UsageError, match=re.escape(says)):
+        pytest_plugin.pytest_configure(_config(**options))
+
+
+def test_without_pytest_benchmark_one_sentence_says_so():
+    with pytest.raises(pytest.UsageError, match="pytest-benchmark, which is missing or switched off"):
+        pytest_plugin.pytest_configure(SimpleNamespace(option=SimpleNamespace()))
 
 
 def test_options_from_everywhere_spoil_no_measured_run(run_pytest, environ, theirs):

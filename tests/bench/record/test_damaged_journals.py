@@ -7,8 +7,6 @@ from contextlib import redirect_stderr, redirect_stdout
 import pytest
 
 from bench.__main__ import main
-from bench.errors import UsageError
-from bench.record import journal
 from bench.schema.checking import fault
 from bench.schema.records import Visit
 from tests.made import a_hole, lines, story, write
@@ -80,20 +78,6 @@ def test_no_mutated_journal_ends_in_a_traceback(tmp_path):
             assert error.count("\n") == 2, what
             assert f"{path}:" in error, what
     assert refused > number / 2
-
-
-@pytest.mark.parametrize("name", ["steps", "throughput_seconds", "errors", "case"])
-def test_what_a_visit_lacks_is_named_with_its_line(tmp_path, name):
-    records = _lines()
-    number = next(n for n, line in enumerate(records) if line["record"] == "visit")
-    del records[number][name]
-    path = write(records, tmp_path)
-    with pytest.raises(UsageError) as caught:
-        journal.read(path)
-    assert str(caught.value) == (
-        f"{path}:{number + 1}: not a journal record: {name} is missing; "
-        "the file is damaged or is no journal."
-    )
 
 
 SECONDS = "throughput_seconds"

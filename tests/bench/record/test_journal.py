@@ -1,15 +1,30 @@
 """If these fail, something that was measured can be lost or misread."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import bench
 from bench.errors import UsageError
+from bench.machine import environment
+from bench.plan.cases import Hole, Plan
+from bench.plan.sides import Backend, Side
 from bench.record import journal
-from tests.made import a_case, a_header, a_hole, key_of, lines, story, write
+from bench.schema.case import Case
+from bench.settings import Settings
+from tests.made import PROBLEM, a_case, a_header, a_hole, key_of, lines, story, write
 
 HEADER = a_header()
+PLAIN = Backend(
+    "plain", "/plain.py", "class Plain: ...", "hash", "seed", None, ("numpy",), ("float32",),
+    {"numpy": "2"}, {"cpu": {"float32": None}},
+)  # fmt: skip
+PEAK = replace(PLAIN, name="peak", kind="peak", work={"cpu": {"float32": (7, 9)}})
+CASE = Case("plain", "cpu", "float32", 1, PROBLEM.default)
+HOLE = Hole(replace(CASE, backend="utils"), "rung", "cannot be used: it is empty", asked_for=False)
+SETTINGS = replace(Settings.from_env({}), baseline="plain")
+PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK}),), (CASE,), (HOLE,), PROBLEM)
 PASS = {"record": "pass", "pass": 0, "at_seconds": 0.0}
 
 
@@ -47,6 +62,26 @@ def test_a_record_is_one_line_on_the_disk_before_the_next_block_starts(tmp_path,
     assert path.read_text().splitlines()[0] == '{"record":"header","at":[1,2]}'
     with pytest.raises(FileExistsError):
         journal.Journal(path)
+
+
+def test_the_header_of_this_machine_can_be_read_again(tmp_path):
+    first = journal.header(PLAN, environment.facts(), "m", "r", ["load: high."])
+    assert journal.read(write([first], tmp_path)).header == first
+    names = ("name", "kind", "proven", "selected", "baseline", "flops", "bytes")
+    assert [[case[name] for name in names] for case in first["cases"]] == [
+        ["plain", "seed", True, True, CASE.key, 25_984_000, 1_066_560],
+        ["twin", "twin", True, False, CASE.key, 25_984_000, 1_066_560],
+        ["peak", "peak", False, False, None, 7, 9],
+    ]
+    assert [[hole[name] for name in ("name", "kind", "reason")] for hole in first["holes"]] == [["utils", "rung", HOLE.reason]]
+    assert first["sources"] == {"hash": "class Plain: ..."}
+
+
+def test_a_header_that_could_not_is_refused_before_anything_is_measured():
+    """A quota of infinity, say, is no JSON."""
+    facts = environment.facts() | {"cpu_quota": float("inf")}
+    with pytest.raises(TypeError, match="machine.cpu_quota is inf, expected a number"):
+        journal.header(PLAN, facts, "m", "r")
 
 
 def test_what_was_written_is_read_back_in_its_order(tmp_path):
@@ -102,18 +137,15 @@ def test_a_line_that_is_no_record_is_refused_with_its_number(tmp_path, text, num
 def test_what_can_happen_once_and_stands_there_twice_is_refused(tmp_path, kind):
     records = _lines()
     twice = next(line for line in reversed(records) if line["record"] == kind)
-    names = [str(twice[name]) for name in ("record", "pass", "block", "case") if name in twice]
+    names = " ".join(str(twice[name]) for name in ("record", "pass", "block", "case") if name in twice)
     again = twice | {"at_seconds": 99.0}
-    assert _refusal(tmp_path, _text([*records, again])) == (
-        len(records) + 1, f"{NOT}: it repeats {' '.join(names)}",
-    )  # fmt: skip
+    assert _refusal(tmp_path, _text([*records, again])) == (len(records) + 1, f"{NOT}: it repeats {names}")
 
 
 def test_a_case_that_the_header_does_not_have_is_refused(tmp_path):
     records = _lines()
     records[4]["case"] = "absent"
-    what = f"{NOT}: case is 'absent', which the header does not have"
-    assert _refusal(tmp_path, _text(records)) == (5, what)
+    assert _refusal(tmp_path, _text(records)) == (5, f"{NOT}: case is 'absent', which the header does not have")
 
 
 TWICE = f"it names {key_of('base')} twice"
@@ -126,19 +158,13 @@ FIELDS = {name: value for name, value in a_case("base").items() if name != "dtyp
         ({"cases": [FIELDS]}, "cases[0].dtype is missing"),
         ({"cases": [a_case("base")] * 2}, TWICE),
         ({"holes": [a_hole("is not here", "base")]}, TWICE),
-        *(
-            ({name: value}, name)
-            for name in ("cases", "holes")
-            for value in (None, 5, "text", [5], [None])
-        ),
+        *(({name: value}, name) for name in ("cases", "holes") for value in (None, 5, "text", [5], [None])),
     ],
 )
 def test_a_header_that_is_no_runs_is_refused_in_its_first_line(tmp_path, changes, what):
     number, said = _refusal(tmp_path, _text([a_header(**changes)]))
-    assert (number, said[: len("the header is not a run's: ")]) == (
-        1, "the header is not a run's: ",
-    )  # fmt: skip
-    assert what in said
+    assert number == 1
+    assert said.startswith(f"the header is not a run's: {what}")
 
 
 @pytest.mark.parametrize("schema", [journal.SCHEMA - 1, journal.SCHEMA + 1])
@@ -150,12 +176,8 @@ def test_another_schema_asks_for_another_version(tmp_path, schema):
 
 def test_files_that_cannot_be_read_are_one_sentence(tmp_path):
     path = tmp_path / journal.NAME
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=f"^{path}: cannot be read as a journal: No such file or directory; give a run's"):
         journal.read(tmp_path)
-    assert str(caught.value) == (
-        f"{path}: cannot be read as a journal: No such file or directory; "
-        f"give a run's folder or its {journal.NAME}."
-    )
     with pytest.raises(UsageError, match=r"holds no journal.jsonl"):
         bench.load(tmp_path)
     path.write_bytes(b"\xff\xfe\x00")
@@ -164,12 +186,10 @@ def test_files_that_cannot_be_read_are_one_sentence(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("last", "whole"),
+    ("text", "whole"),
     [
-        (b'{"record": "end"}\n', True),
-        (b"x" * 10_000 + b'\n{"record": "end"}\n', True),
+        (b'{"record": "visit"}\n{"record": "end"}\n', True),
         (b'{"record": "END"}\n', False),
-        (b'{"record": "visit", "text": "' + b"x" * 5000 + b'"}\n', False),
         (b'["end"]\n', False),
         (b'"end"\n', False),
         (b'{"record": "end"}\n{"rec', False),
@@ -177,7 +197,7 @@ def test_files_that_cannot_be_read_are_one_sentence(tmp_path):
         (b"", False),
     ],
 )
-def test_a_run_has_ended_if_its_last_line_says_so(tmp_path, last, whole):
+def test_a_run_has_ended_if_its_last_line_says_so(tmp_path, text, whole):
     assert journal.ended(tmp_path) is False
-    (tmp_path / journal.NAME).write_bytes(last)
-    assert journal.ended(tmp_path) is journal.ended(tmp_path / journal.NAME) is whole
+    (tmp_path / journal.NAME).write_bytes(text)
+    assert journal.ended(tmp_path) is whole

@@ -20,7 +20,7 @@ def test_a_key_a_record_and_a_row_name_the_same_case(case):
     assert Case.parse(case.key) == case
     assert Case.from_json(case.as_json()) == case
     (row,) = pd.DataFrame([case.columns]).to_dict("records")
-    assert Case.of_row(row) == case
+    assert Case.from_json(row) == case
     assert [*case.columns] == [*CASE_COLUMNS, SIDE]
 
 
@@ -29,7 +29,7 @@ def test_a_twin_has_its_own_name_and_its_baselines_work():
     assert twin.key == "twin-cpu-float32-1-64x1000x100x10"
     assert Case.parse(twin.key).key == twin.key
     assert Case.from_json(twin.as_json()) == twin
-    assert twin.columns["backend"] == TWIN
+    assert (twin.columns["backend"], twin.as_json()["name"], twin.as_json()["backend"]) == (TWIN, TWIN, "numpy_manual")
 
 
 def test_each_text_says_what_its_readers_need():
@@ -45,16 +45,11 @@ def test_what_is_no_key_is_refused(text):
         Case.parse(text)
 
 
-def test_the_twin_and_fixed_work_are_controls():
-    assert all(map(cases.is_control, (TWIN, *cases.FIXED_WORK)))
-    assert not any(map(cases.is_control, ("seed", "rung", "of a user's own")))
-
-
 @pytest.mark.parametrize(
     ("kind", "processes", "passes"),
     [("seed", 3, [0, 1, 2]), ("guard", 2, [0, 1]), ("peak", 5, [0, 3, 4]), ("peak", 2, [0, 1])],
 )
 def test_peaks_are_measured_in_every_third_pass_and_the_last(kind, processes, passes):
-    taken = [n for n in range(processes) if cases.takes_part(kind, n, processes)]
-    assert taken == passes
+    assert [n for n in range(processes) if cases.takes_part(kind, n, processes)] == passes
     assert cases.passes_of(kind, processes) == len(passes)
+    assert cases.is_control(kind) == (kind != "seed")

@@ -39,7 +39,7 @@ def test_throughput_reports_the_timed_region_and_keeps_the_last_loss(
     monkeypatch.setattr(timing, "throughput", lambda *given: asked.append(given) or ran)
     worker.case = replace(worker.case, device=device)
     reply = worker.run("throughput", 3)
-    assert reply == {"seconds": 2.0, "queued": 1.5, "calls": calls, "faults": 3}
+    assert reply == {"seconds": 2.0, "queued": 1.5, "calls": calls, "minor_faults": 3}
     assert asked == [(worker.step, 3, device == "cpu")]
     assert worker.losses == [7.0]
 

@@ -1,8 +1,9 @@
-"""If these fail, a step's own time is believed that its round does not confirm, or is refused."""
+"""If these fail, a round is lost, or a step's own time is believed that its round does not confirm."""
 
 import pytest
 
-from bench.schema.steps import EVEN_STEPS, queues, round_overhead, seconds_per_step, timed_singly
+from bench.record.frame import COLUMNS, EVEN_STEPS, queues, round_overhead, samples, seconds_per_step, timed_singly
+from tests.made import story
 
 STEP, STEPS = 1e-3, 20
 
@@ -66,3 +67,10 @@ def test_a_step_is_told_without_those_that_warm_up_unless_it_was_queued(dispatch
     visit |= {} if calls else {"throughput_call_seconds": None}
     assert queues(visit) == (dispatch == 3.9)
     assert {mode: seconds_per_step(visit, mode) for mode in seconds} == pytest.approx(seconds)
+
+
+def test_each_round_is_a_row_and_only_those_of_throughput_have_counters():
+    table = samples(story(lambda *_: 1e-4, passes=1, blocks=1, singly=True))
+    assert [*table.columns] == COLUMNS
+    assert table["mode"].tolist() == ["throughput", "latency", "dispatch"] * 3
+    assert table["minor_faults"].notna().tolist() == [True, False, False] * 3

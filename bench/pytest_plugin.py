@@ -6,9 +6,10 @@ A plain `pytest` proves each case once and times nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ from bench.measure.catalogue import catalogue
 from bench.paths import TESTS
 from bench.plan.cases import Plan, make_plan
 from bench.record.frame import samples
-from bench.schema.case import SIDE, Case
+from bench.schema.case import CASE_COLUMNS, SIDE, Case
 from bench.schema.records import Failure, Open
 from bench.session import run_plan
 from bench.settings import Settings
 from bench.show import folder, grid
 
-PARAMETERS = ("backend", "device", "dtype", "threads", "shape")
-"""Of a case's test, as strings; in a run with sides also its side."""
+PARAMETERS = (*CASE_COLUMNS, SIDE)
+"""Of a case's test, as strings."""
 SETTINGS = pytest.StashKey[Settings]()
 PLAN = pytest.StashKey[Plan]()
 PROBLEM = pytest.StashKey[UsageError]()
@@ -51,10 +52,10 @@ Task = Enum("Task", "NOTHING PROVE MEASURE")
 class Outcome:
     """What a case's test hands to the `benchmark` fixture."""
 
-    rounds: list[float]
+    rounds: Sequence[float] = (0.0,)
     """Seconds per step of each throughput round, in measured order and as `samples.csv` has them; a single 0 if nothing was to
     be measured."""
-    facts: dict[str, Any]
+    facts: dict[str, Any] = field(default_factory=dict)
     group: str | None = None
     failure: str | None = None
 
@@ -105,17 +106,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not _is_ours(metafunc):
         return
-    config = metafunc.config
-    settings = config.stash[SETTINGS]
+    stash = metafunc.config.stash
     try:
-        plan = config.stash[PLAN] = make_plan(settings, *catalogue(settings))
+        plan = stash[PLAN] = make_plan(stash[SETTINGS], *catalogue(stash[SETTINGS]))
     except UsageError as error:
-        config.stash[PROBLEM] = error  # raised once collection is over: only then it ends the session with code 4
+        stash[PROBLEM] = error  # raised once collection is over: only then it ends the session with code 4
         return
     cases = [*plan.cases, *(hole.case for hole in plan.holes)]
-    names = (*PARAMETERS, *([SIDE] if settings.pythons else []))
-    values = [[str(getattr(case, name)) for name in names] for case in cases]
-    metafunc.parametrize(names, values, ids=[case.key for case in cases])
+    metafunc.parametrize(PARAMETERS, [[*map(str, case.columns.values())] for case in cases], ids=[case.key for case in cases])
 
 
 def pytest_collection_modifyitems(config: pytest.Config) -> None:
@@ -131,12 +129,12 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     stopped = session.testsfailed and not goes_on
     if task is Task.NOTHING or stopped or PLAN not in config.stash:
         return
-    keys = {_case(item).key for item in session.items if isinstance(item, pytest.Function) and _is_ours(item)}
-    plan = config.stash[PLAN].narrowed(keys)
+    ours = [item for item in session.items if isinstance(item, pytest.Function) and _is_ours(item)]
+    plan = config.stash[PLAN].narrowed({Case.from_json(item.callspec.params).key for item in ours})
     if not plan.cases:
         return
     if task is Task.MEASURE:
-        _usage(lambda: run_plan(plan, grid.console(), lambda run: config.stash.__setitem__(RUN, run)))
+        _usage(run_plan, plan, grid.console(), partial(config.stash.__setitem__, RUN))
     else:
         config.stash[PROOFS] = conductor.prove(plan)
 
@@ -163,36 +161,30 @@ def pytest_benchmark_update_machine_info(machine_info: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def side() -> str:
-    """Of a run that has no sides; where there are some, it is a parameter."""
-    return ""
-
-
-@pytest.fixture
 def outcome(
     request: pytest.FixtureRequest, backend: str, device: str, dtype: str, threads: str, shape: str, side: str
 ) -> Outcome:
     """The case's measured rounds, or why there are none; skips a case that cannot run here."""
-    config, case = request.config, _case(request.node)
+    config = request.config
+    case = Case(backend, device, dtype, int(threads), shape, side=side)
     plan, task = config.stash[PLAN], _task(config)
     if hole := next((hole for hole in plan.holes if hole.case == case), None):
         text = f"{case} {hole.reason}."
-        return Outcome([], {}, failure=text) if hole.asked_for else pytest.skip(text)
+        return Outcome(failure=text) if hole.asked_for else pytest.skip(text)
     if task is Task.NOTHING:
-        return Outcome([0.0], {})
+        return Outcome()
     if task is Task.PROVE:
         proof = config.stash[PROOFS][case.key]
-        failure = proof["reason"] if proof["record"] == "failure" else None
-        return Outcome([0.0], {**proof}, failure=failure)
+        return Outcome(facts={**proof}, failure=proof["reason"] if proof["record"] == "failure" else None)
     run = config.stash[RUN]
     row = run.row(case.key)
     if row["status"] in ("wrong", "failed"):
-        return Outcome([], row, failure=str(row["reason"]))
+        return Outcome(facts=row, failure=str(row["reason"]))
     rounds = samples(run.story)
     mine = rounds[(rounds["case"] == case.key) & (rounds["mode"] == "throughput")]
     one_group = len({(c.dtype, c.threads, c.shape) for c in plan.cases}) == 1
     group = None if one_group else f"{dtype}, {threads} threads, {shape}"
-    return Outcome(mine["seconds_per_step"].tolist(), row | {"shape": shape, "run": str(run.folder)}, group)
+    return Outcome(mine["seconds_per_step"].tolist(), row | {"run": str(run.folder)}, group)
 
 
 def _task(config: pytest.Config) -> Task:
@@ -209,14 +201,9 @@ def _is_ours(item: pytest.Metafunc | pytest.Function) -> bool:
     return {"outcome", *PARAMETERS} <= {*item.fixturenames}
 
 
-def _case(item: Any) -> Case:
-    """From the test's parameters: other plugins may add some, and pytest rewrites ids."""
-    return Case.of_row({SIDE: "", **item.callspec.params})
-
-
-def _usage(action: Callable[[], Any]) -> Any:
-    """Our usage errors as pytest's: one sentence, exit code 4."""
+def _usage(action: Callable[..., Any], *arguments: Any) -> Any:
+    """What an action returns, its usage errors as pytest's: one sentence, exit code 4."""
     try:
-        return action()
+        return action(*arguments)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
