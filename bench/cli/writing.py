@@ -61,10 +61,7 @@ def report(arguments: argparse.Namespace) -> int:
     files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]
     target = arguments.output or files[-1].parent / "report.html"
     text = page.build(files, results)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}; name another file with -o.") from None
+    _write(target, text)
     grid.console().print(f"written: {target}", style="dim")
     if arguments.open:
         webbrowser.open(target.resolve().as_uri())
@@ -83,8 +80,19 @@ def export(arguments: argparse.Namespace) -> int:
     stories = frame.stories(*arguments.run)
     text, notes = exporting.export(stories, arguments.format, arguments.controls)
     sys.stderr.writelines(f"bench: {note}\n" for note in notes)
-    exporting.write(text, arguments.output)
+    if arguments.output is None:
+        print(text, end="")
+    else:
+        _write(arguments.output, text)
     return ExitCode.FINE
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}; name another file with -o.") from None
 
 
 def submit(arguments: argparse.Namespace) -> int:
