@@ -20,7 +20,7 @@ from typing import Any
 
 from bench.analyse.run import Run
 from bench.errors import UsageError
-from bench.fleet.private import without_names
+from bench.fleet.home import without_names
 from bench.machine import git
 from bench.paths import BACKENDS, CONTROLS, ROOT
 from bench.plan.discovery import hash_of

@@ -1,8 +1,4 @@
-"""Three executors with named workers: commands such as `ssh`, Ray tasks, SLURM jobs.
-
-Each has `nodes`, the workers' names, and two methods: `submit(function, request, node)` returns a
-future of `function(request)`, `close()` stops waiting. All raise `UsageError`, or `OSError`.
-"""
+"""Three engines of `bench.fleet.home`: commands such as `ssh`, Ray tasks, SLURM jobs."""
 
 from __future__ import annotations
 
@@ -14,12 +10,12 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 from bench.errors import UsageError, missing
-from bench.fleet import private
+from bench.fleet.home import Engine, state
 from bench.fleet.node import Function, Request
 
 
@@ -118,7 +114,7 @@ class Slurm:
         self.nodes = nodes or _words("sinfo", "-h", "-N", "-o", "%N", *only)
         if not self.nodes:
             raise UsageError("--slurm: sinfo lists no nodes here; name them with --nodes.")
-        shared = private.place() / "slurm"
+        shared = state() / "slurm"
         shared.mkdir(parents=True, exist_ok=True)
         self._executor = submitit.SlurmExecutor(folder=f"{tempfile.mkdtemp(dir=shared)}/%j")
         self._pool = ThreadPoolExecutor(max_workers=len(self.nodes))
@@ -163,5 +159,4 @@ def _words(*command: str) -> list[str]:
     return [*dict.fromkeys(done.stdout.split())]
 
 
-Engine = Commands | Ray | Slurm
-ENGINES: dict[str, type[Engine]] = {"command": Commands, "ray": Ray, "slurm": Slurm}
+ENGINES: dict[str, Callable[[str, Sequence[str]], Engine]] = {"command": Commands, "ray": Ray, "slurm": Slurm}

@@ -19,15 +19,15 @@ def rows(times, machine="m", device="cpu", backends=("numpy_manual", "torch_manu
             "dtype": "float32", "threads": 1, "shape": "64x1000x100x10", "side": "",
             "kind": "seed", "status": status, "seconds_per_step": np.nan,
             "undisturbed_seconds_per_step": seconds * (1 + number), "relative_error": 0.0015,
+            "source_hash": "", "versions": "", **dict.fromkeys(equals.SAME, ""),
         }
         for node, seconds in times.items() for number, backend in enumerate(backends)
     )  # fmt: skip
 
 
-def judge(table, known=None, margin=0.02):
+def judge(table):
     """Within a margin in which a handful of nodes can be called equal."""
-    known = {node: {} for node in table["node"]} | (known or {})
-    return equals.judge(table, known, margin).set_index("node")
+    return equals.judge(table, margin=0.02).set_index("node")
 
 
 def called(seed, nodes, spread, slow=0.0, slowed=1):
@@ -96,9 +96,11 @@ def test_of_two_it_is_said_that_nobody_can_tell_which():
 
 
 def test_a_node_with_another_library_is_judged_apart_and_that_is_said():
-    known = {node: {"torch": "2.13", "kernels": "default"} for node in "abc"} | {"d": {"torch": "2.13", "kernels": ""}}
-    known |= {"e": {"torch": "2.12"}, "f": {"torch": "2.12", "jax": "1"}}
-    found = judge(rows(dict.fromkeys("abcd", 1e-4) | {"e": 1.2e-4, "f": 1.2e-4}), known)
+    table = rows(dict.fromkeys("abcd", 1e-4) | {"e": 1.2e-4, "f": 1.2e-4}).assign(versions="torch==2.13", kernels="default")
+    other, more = table["node"].isin([*"ef"]), (table["node"] == "f") & (table["backend"] == "numpy_manual")
+    table.loc[other, "versions"], table.loc[more, "versions"] = "torch==2.12", "torch==2.12 jax==1"
+    table.loc[table["node"] == "d", "kernels"] = ""
+    found = judge(table)
     assert found["apart"].to_dict() == dict.fromkeys("abcd", "") | dict.fromkeys(
         "ef", "torch 2.12 where most of its model have 2.13"
     )

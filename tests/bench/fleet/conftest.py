@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.fleet import home, private
+from bench.fleet import home
 from bench.fleet.engines import ENGINES
 from tests.conftest import SMALL
 from tests.support import LIGHT
@@ -31,7 +31,7 @@ class RunningFleet(threading.Thread):
 
     def __init__(self, start, engine, wait, seconds, kept):
         super().__init__(daemon=True)
-        self.place, self.ids, self.kept = Path(start.folder), private.ids(start.nodes), kept
+        self.place, self.ids, self.kept = Path(start.folder), home.ids(start.nodes), kept
         self.arguments = start, engine, wait, seconds, lambda text: None
         self.kept_by = [kept / "stepbench" / "made" / id_ for id_ in self.ids.values()]
         self.before = self.visits()
@@ -73,9 +73,9 @@ def begin(environ, tmp_path, monkeypatch):
     def build(name="command", where=NODE, nodes=("alpha",), wait=60, seconds=60, kept=None, **more):
         engine, place = ENGINES[name](where, nodes), tmp_path / "fleet"
         settings = SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more
-        start = private.Start("made", name, where, [*engine.nodes], settings, str(place))
+        start = home.Start("made", name, where, [*engine.nodes], settings, str(place))
         if not (place / home.NAME).exists():
-            home.append(place, {"nodes": [*private.ids(engine.nodes).values()], "stepbench": "0"})
+            home.append(place, {"nodes": [*home.ids(engine.nodes).values()], "stepbench": "0"})
         return RunningFleet(start, engine, wait, seconds, kept or tmp_path / "cache")
 
     return build

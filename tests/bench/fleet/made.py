@@ -6,7 +6,7 @@ import zipfile
 from concurrent.futures import Future
 
 from bench.errors import UsageError
-from bench.fleet import home, private
+from bench.fleet import home
 from bench.fleet.node import FACTS
 from tests.support import a_header
 
@@ -51,8 +51,8 @@ def delivery(run="r", end=True, **facts):
 
 def fleet(folder, answers):
     """Runs a fleet; returns its engine, its folder, and name → last record of each node."""
-    engine, place, ids = Engine(answers), folder / "fleet", private.ids(answers)
-    start = private.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
+    engine, place, ids = Engine(answers), folder / "fleet", home.ids(answers)
+    start = home.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
     if not place.exists():
         home.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
     home.run(start, engine, 0.1, 0.1, lambda text: None)

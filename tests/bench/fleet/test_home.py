@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.fleet import home, private
+from bench.fleet import home
 from bench.record import journal
 from tests.bench.fleet.made import archive, delivery, fleet, journal_bytes
 
@@ -15,14 +15,14 @@ def quick_and_private(tmp_path, monkeypatch):
 
 
 def runs(place, node):
-    return [path.name for path in home.runs(place / private.ids([node])[node])]
+    return [path.name for path in home.runs(place / home.ids([node])[node])]
 
 
 def test_every_node_gets_the_same_request_and_its_folder_comes_home(tmp_path):
     answers = {"alpha": delivery("run-a"), "beta": delivery("run-b")}
     engine, place, records = fleet(tmp_path, answers)
     request = engine.requests["beta"]
-    assert request.pop("node") == private.ids(answers)["beta"]
+    assert request.pop("node") == home.ids(answers)["beta"]
     settings = {"BENCH_BLOCKS": "2"}
     assert request == {"fleet": "made", "settings": settings, "wait": 0.1, "seconds": 0.1}
     assert (runs(place, "alpha"), runs(place, "beta")) == (["run-a"], ["run-b"])
@@ -96,7 +96,7 @@ def test_no_name_of_a_host_is_in_a_file_of_the_folder(tmp_path):
         "192.0.2.7": delivery(printed="192.0.2.7 said no", reason="because of 192.0.2.7"),
     }
     _, place, records = fleet(tmp_path, answers)
-    a, b, c = private.ids(answers).values()
+    a, b, c = home.ids(answers).values()
     says = [f"{a} port 22: refused by {a}", f"{b}: Permission denied for {b}.", f"because of {c}"]
     assert [record["reason"] for record in records.values()] == says
     texts = "".join(path.read_text() for path in place.rglob("*") if path.is_file())
@@ -104,10 +104,8 @@ def test_no_name_of_a_host_is_in_a_file_of_the_folder(tmp_path):
 
 
 def test_a_node_keeps_its_id_and_only_the_user_can_read_the_salt():
-    ids = private.ids(["alpha", "beta"])
-    assert private.ids(["beta", "alpha"]) == ids
-    assert (private.place() / "salt").stat().st_mode & 0o077 == 0
-    (private.place() / "salt").write_bytes(b"another")
-    assert private.ids(["alpha"]) != {"alpha": ids["alpha"]}
-    with pytest.raises(UsageError, match="names alpha twice"):
-        private.ids(["alpha", "alpha"])
+    ids = home.ids(["alpha", "beta"])
+    assert home.ids(["beta", "alpha"]) == ids
+    assert (home.state() / "salt").stat().st_mode & 0o077 == 0
+    (home.state() / "salt").write_bytes(b"another")
+    assert home.ids(["alpha"]) != {"alpha": ids["alpha"]}
