@@ -26,7 +26,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from bench.errors import UsageError
-from bench.fleet.node import ENDING, FACTS, Function, Request, measure, version
+from bench.fleet.node import ENDING, FACTS, Request, version
 from bench.record import journal
 from bench.settings import Settings
 
@@ -40,8 +40,8 @@ class Engine(Protocol):
 
     nodes: Sequence[str]
 
-    def submit(self, function: Function, request: Request, node: str) -> Future[bytes]:
-        """A future of `function(request)`, called on this node."""
+    def submit(self, request: Request, node: str) -> Future[bytes]:
+        """A future of `bench.fleet.node.measure(request)`, called on this node."""
 
     def close(self) -> None:
         """Stops waiting."""
@@ -104,7 +104,7 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Calla
                 continue
             request = Request(fleet=start.fleet, node=named[node], settings=start.settings, wait=wait, seconds=seconds)
             try:
-                waiting[engine.submit(measure, request, node)] = node
+                waiting[engine.submit(request, node)] = node
             except (OSError, UsageError) as error:
                 store(node, {"reason": str(error)})
         for future in as_completed([*waiting], wait + seconds + GRACE):
@@ -128,11 +128,9 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Calla
 
 
 def append(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes a record to the fleet's journal and to the disk. Raises `UsageError`."""
+    """Writes a record to the fleet's journal. Raises `UsageError`."""
     with writing(folder / NAME) as path, path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, separators=(",", ":")) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:

@@ -13,6 +13,7 @@ from bench.analyse.step import step_seconds
 from bench.analyse.verdicts import SLOWER
 from bench.schema.case import CASE_COLUMNS, SIDE, is_control
 from bench.show import grid
+from bench.show.gates import changed
 from bench.show.grid import Column, Row
 from bench.show.rows import DIMENSIONS, name_of, place_of, records
 from bench.units import seconds, span
@@ -105,10 +106,8 @@ def _time(case: str, priority: int) -> Column:
 
 def _slower(judged: pd.DataFrame) -> Iterator[str]:
     for row in records(judged[judged["verdict"] == SLOWER]):
-        equals = f"its {row['equals']} equals" if row["equals"] > 1 else "its one equal"
         where = f" on {row['device']}" if row["device"] != "cpu" else ""
-        ratio = f"{row['ratio']:.3f} times ({span(row['ratio_low'], row['ratio_high'])})"
-        yield f"SLOWER: {row['node']}{where} takes {ratio} as long as {equals}."
+        yield f"SLOWER: {changed(row['node'] + where, row['ratio'], row['ratio_low'], row['ratio_high'])}"
 
 
 def _below(judged: pd.DataFrame, notes: Sequence[str]) -> list[str]:

@@ -81,6 +81,12 @@ def begin(environ, tmp_path, monkeypatch):
     return build
 
 
+def place(environ):
+    """The folder of the only fleet."""
+    (found,) = (Path(environ["BENCH_RESULTS"]) / "fleet").iterdir()
+    return found
+
+
 def wait_for(true, seconds=90.0):
     end = time.monotonic() + seconds
     while not true():

@@ -17,7 +17,7 @@ class Engine:
     def __init__(self, answers):
         self.answers, self.nodes, self.requests, self.closed = answers, [*answers], {}, False
 
-    def submit(self, function, request, node):
+    def submit(self, request, node):
         self.requests[node] = request
         future = Future()
         if isinstance(answer := self.answers[node], UsageError):

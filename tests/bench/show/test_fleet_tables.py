@@ -28,7 +28,7 @@ def test_each_model_has_a_table_that_fits_with_its_fastest_node_first(two_models
     assert [line.split()[0] for line in lines[:7]] == ["m", "node", "a1", "c3", "b2", "n", "node"]
     assert max(map(len, lines[:7])) <= width
     assert ("torch_manual" in lines[1].split()) == (width == 140)
-    assert "SLOWER: b2 takes 1.500 times" in captured.get()
+    assert "SLOWER: b2 +50.0 % (" in captured.get()
     assert "d4: no equal to judge it by" in lines
     assert lines[-1] == "missing: e5: why"
 
