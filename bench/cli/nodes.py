@@ -44,7 +44,7 @@ def add(parsers: Parsers) -> None:
 def fleet(arguments: argparse.Namespace) -> int:
     """Measures the same run on many machines; shows which are slower than equal ones or missing."""
     from bench.analyse.verdicts import slower_by
-    from bench.fleet import home, merged
+    from bench.fleet import folder, home
     from bench.show import fleet_tables, gates, grid
 
     place = arguments.show
@@ -57,11 +57,11 @@ def fleet(arguments: argparse.Namespace) -> int:
             home.run(start, engine, wait, seconds, lambda text: print(text, file=sys.stderr))
         except KeyboardInterrupt:
             print("stopped; these runs are at home:", file=sys.stderr)
-    found = merged.merge(place, settings(arguments).margin)
+    found = folder.merge(place, settings(arguments).margin)
     console = grid.console()
     fleet_tables.terminal(found.rows, found.judged, found.notes, console)
     for name, text in fleet_tables.files(found.rows, found.judged, found.notes).items():
-        with home.writing(place / name) as path:
+        with folder.writing(place / name) as path:
             path.write_text(text, encoding="utf-8")
         console.print(f"written: {path}", style="dim")
     if arguments.fail_on is not None:

@@ -1,36 +1,28 @@
 """A fleet at home: submits `node.measure` to every node and stores what returns in time.
 
-The fleet's folder has its journal, and one folder per node with the runs that it returned. Names of nodes stay in the user's
-own folder, with the salt of their ids; one salt serves all fleets, so a node keeps its id from fleet to fleet.
+Names of nodes stay in the user's own folder, with the salt of their ids; it serves all fleets, so a node keeps its id.
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
 import secrets
-import shutil
 import socket
-import zipfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, as_completed
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Protocol
 
 from bench.errors import UsageError
-from bench.fleet.node import ENDING, FACTS, Request, version
-from bench.record import journal
+from bench.fleet import folder
+from bench.fleet.node import ENDING, Request, version
 from bench.settings import Settings
 
-NAME = "fleet.jsonl"
 GRACE = ENDING + 60.0
 """Seconds for a run to end early, and for an engine to start a node and to return its folder."""
 
@@ -65,7 +57,7 @@ def new(name: str, where: str, engine: Engine, settings: Settings) -> Start:
     fleet, variables = now.strftime("%Y%m%dT%H%M%SZ"), settings.assignments(settings.as_json())
     place = Path(os.path.abspath(settings.results / "fleet" / fleet))
     header = {"fleet": fleet, "engine": name, "nodes": [*named.values()], "settings": variables}
-    append(place, header | {"stepbench": version(), "time": str(now)})
+    folder.append(place, header | {"stepbench": version(), "time": str(now)})
     start = Start(fleet, name, where, [*named], variables, str(place))
     _write_privately(f"{fleet}.json", json.dumps(asdict(start)))
     return start
@@ -89,18 +81,15 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Calla
     reason = f"no answer within {(wait + seconds) / 60:.3g} minutes (--wait, --minutes)"
     waiting: dict[Future[bytes], str] = {}
 
-    def complete(node: str) -> bool:
-        return any(map(journal.ended, runs(place / named[node])))
-
     def store(node: str, facts: dict[str, str]) -> None:
         facts = {name: without_names(text, named) for name, text in facts.items()}
-        append(place, {"node": named[node], **facts})
-        outcome = "done" if complete(node) else f"missing: {facts.get('reason')}"
+        folder.append(place, {"node": named[node], **facts})
+        outcome = "done" if folder.complete(place / named[node]) else f"missing: {facts.get('reason')}"
         report(f"{named[node]} ({node}): {outcome}")
 
     try:
         for node in start.nodes:
-            if complete(node):
+            if folder.complete(place / named[node]):
                 continue
             request = Request(fleet=start.fleet, node=named[node], settings=start.settings, wait=wait, seconds=seconds)
             try:
@@ -110,7 +99,7 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Calla
         for future in as_completed([*waiting], wait + seconds + GRACE):
             node = waiting.pop(future)
             try:
-                facts = unpack(future.result(), place / named[node])
+                facts = folder.unpack(future.result(), place / named[node])
             except Exception as error:  # every engine has exceptions of its own
                 *_, last = ["", *str(error).strip().splitlines()]
                 kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
@@ -125,48 +114,6 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Calla
         engine.close()
         for node in waiting.values():
             store(node, {"reason": f"{reason}; --resume fetches what it has by then"})
-
-
-def append(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes a record to the fleet's journal. Raises `UsageError`."""
-    with writing(folder / NAME) as path, path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, separators=(",", ":")) + "\n")
-
-
-def read(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """A fleet's header, and id → last record of each node. Raises `UsageError`."""
-    file = folder / NAME
-    try:
-        header, *records = map(json.loads, file.read_text(encoding="utf-8").split("\n")[:-1])
-        nodes = {node: {"reason": "has not answered; use --resume"} for node in header["nodes"]}
-        nodes |= {record["node"]: record for record in records}
-    except (OSError, ValueError, LookupError, TypeError):
-        raise UsageError(f"{file}: is no fleet's journal; give the folder of a fleet, such as results/fleet/NAME.") from None
-    return header, nodes
-
-
-def runs(folder: Path) -> list[Path]:
-    """The folders of a node's runs, oldest first."""
-    return sorted((p.parent for p in folder.glob(f"*/*/{journal.NAME}")), key=lambda p: p.name)
-
-
-def unpack(archive: bytes, target: Path) -> dict[str, str]:
-    """Stores what `node.measure` returned, over incomplete runs only; returns the facts."""
-    with writing(target / FACTS), TemporaryDirectory(prefix=".", dir=target) as temporary:
-        try:
-            with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
-                facts: dict[str, str] = json.loads(zipped.read(FACTS))
-                zipped.extractall(temporary)  # keeps every path below this folder
-        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError):
-            *_, last = [b"nothing", *archive[-200:].strip().splitlines()]
-            raise UsageError(f"returned no run, but {last.decode(errors='replace')!r}") from None
-        for new in runs(Path(temporary)):
-            run = target / new.relative_to(temporary)
-            if not journal.ended(run):
-                shutil.rmtree(run, ignore_errors=True)
-                run.parent.mkdir(exist_ok=True)
-                new.replace(run)
-    return facts
 
 
 def ids(names: Iterable[str]) -> dict[str, str]:
@@ -199,19 +146,8 @@ def state() -> Path:
 
 
 def _write_privately(name: str, content: str) -> None:
-    with writing(state() / name) as path:
+    with folder.writing(state() / name) as path:
         temporary = path.with_name(f".{name}.{os.getpid()}")
         temporary.touch(mode=0o600)
         temporary.write_text(content, encoding="utf-8")
         temporary.replace(path)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Makes the folder of a file. Raises `UsageError` where the file cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield path
-    except OSError as error:
-        hint = "make room; BENCH_RESULTS and XDG_STATE_HOME name other folders"
-        raise UsageError(f"{path}: cannot be written: {error.strerror}; {hint}.") from None

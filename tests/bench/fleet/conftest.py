@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.fleet import home
+from bench.fleet import folder, home
 from bench.fleet.engines import ENGINES
 from tests.conftest import SMALL
 from tests.support import LIGHT
@@ -41,7 +41,7 @@ class RunningFleet(threading.Thread):
         home.run(*self.arguments)
 
     def visits(self):
-        journals = [path for folder in self.kept_by for path in folder.rglob("*.jsonl")]
+        journals = [path for kept in self.kept_by for path in kept.rglob("*.jsonl")]
         return sum(path.read_text().count('"visit"') for path in journals)
 
     def measuring(self):
@@ -56,11 +56,11 @@ class RunningFleet(threading.Thread):
     def states(self):
         """Name → "done", or why the node is missing, once the fleet has ended."""
         self.join(240)
-        records = home.read(self.place)[1]
+        records = folder.read(self.place)[1]
         return {name: records[id_]["reason"] or "done" for name, id_ in self.ids.items()}
 
     def runs(self, node):
-        return home.runs(self.place / self.ids[node])
+        return folder.runs(self.place / self.ids[node])
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ def begin(environ, tmp_path, monkeypatch):
         engine, place = ENGINES[name](where, nodes), tmp_path / "fleet"
         settings = SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more
         start = home.Start("made", name, where, [*engine.nodes], settings, str(place))
-        if not (place / home.NAME).exists():
-            home.append(place, {"nodes": [*home.ids(engine.nodes).values()], "stepbench": "0"})
+        if not (place / folder.NAME).exists():
+            folder.append(place, {"nodes": [*home.ids(engine.nodes).values()], "stepbench": "0"})
         return RunningFleet(start, engine, wait, seconds, kept or tmp_path / "cache")
 
     return build

@@ -6,7 +6,7 @@ import zipfile
 from concurrent.futures import Future
 
 from bench.errors import UsageError
-from bench.fleet import home
+from bench.fleet import folder, home
 from bench.fleet.node import FACTS
 from tests.support import a_header
 
@@ -49,12 +49,12 @@ def delivery(run="r", end=True, **facts):
     return archive({f"m/{run}/journal.jsonl": journal_bytes(run, end)}, **facts)
 
 
-def fleet(folder, answers):
+def fleet(place, answers):
     """Runs a fleet; returns its engine, its folder, and name → last record of each node."""
-    engine, place, ids = Engine(answers), folder / "fleet", home.ids(answers)
+    engine, place, ids = Engine(answers), place / "fleet", home.ids(answers)
     start = home.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
     if not place.exists():
-        home.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
+        folder.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
     home.run(start, engine, 0.1, 0.1, lambda text: None)
-    records = home.read(place)[1]
+    records = folder.read(place)[1]
     return engine, place, {name: records[id_] for name, id_ in ids.items()}

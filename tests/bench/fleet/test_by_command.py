@@ -6,7 +6,7 @@ import pytest
 
 from bench.__main__ import main
 from bench.errors import ExitCode
-from bench.fleet import home
+from bench.fleet import folder
 from tests.bench.fleet.conftest import NODE, place
 from tests.support import read_csv
 
@@ -14,7 +14,7 @@ from tests.support import read_csv
 def test_two_nodes_become_one_table(bench, environ):
     done = bench("fleet", "--command", NODE, "--nodes", "alpha.example.org,beta", **environ)
     assert done.returncode == 0, done.stderr
-    ids = {*home.read(place(environ))[1]}
+    ids = {*folder.read(place(environ))[1]}
     shown = {line.split()[0] for line in done.stdout.splitlines()}
     written = read_csv(place(environ) / "fleet.csv")
     assert shown & ids == set(written["node"]) == ids

@@ -4,7 +4,7 @@ import pytest
 
 from bench.analyse.verdicts import SLOWER
 from bench.errors import ExitCode
-from bench.fleet import home, merged
+from bench.fleet import folder
 from bench.record import journal
 from bench.show import fleet_tables
 from tests.made import NAMES, a_case, story, write
@@ -15,7 +15,7 @@ def fleet(tmp_path):
     """`fleet(node=…)` merges nodes: each is a factor, arguments of `put`, or why it is missing."""
 
     def build(**nodes):
-        home.append(tmp_path, {"nodes": [*nodes], "stepbench": "abc"})
+        folder.append(tmp_path, {"nodes": [*nodes], "stepbench": "abc"})
         for node, what in nodes.items():
             what = what if isinstance(what, dict | str) else {"factor": what}
             record = {"node": node, "stepbench": "abc", "reason": ""}
@@ -24,8 +24,8 @@ def fleet(tmp_path):
             else:
                 record["stepbench"] = what.pop("stepbench", "abc")
                 put(tmp_path / node, node, **what)
-            home.append(tmp_path, record)
-        return merged.merge(tmp_path)
+            folder.append(tmp_path, record)
+        return folder.merge(tmp_path)
 
     return build
 
@@ -81,6 +81,6 @@ def test_a_damaged_run_of_one_node_leaves_the_others(fleet, tmp_path):
     fleet(a1=1.0, b2=1.0, c3=1.0)
     (file,) = (tmp_path / "b2").rglob(journal.NAME)
     file.write_text("{}\n" + file.read_text())
-    found = merged.merge(tmp_path)
+    found = folder.merge(tmp_path)
     assert sorted(found.judged["node"]) == ["a1", "c3"]
     assert found.missing["b2"].startswith(str(file))
