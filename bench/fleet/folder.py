@@ -7,6 +7,7 @@ import json
 import shutil
 import zipfile
 import zlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -105,7 +106,7 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
     """Reads a fleet's folder. Raises `UsageError`."""
     head, nodes = read(place)
     tables, doctor = [pd.DataFrame(columns=[*COLUMNS, "node"])], dict[str, list[str]]()
-    missing, notes, crowded, others = dict[str, str](), list[str](), list[str](), list[str]()
+    missing, notes, said = dict[str, str](), list[str](), defaultdict[str, list[str]](list)
     for node, record in nodes.items():
         ended = complete(place / node)
         try:
@@ -128,16 +129,13 @@ def merge(place: Path, margin: float = MARGIN) -> Merged:
         tables.append(found.table.assign(node=node, **known))
         doctor[node] = header["doctor"]
         if any(b'"other_runs"' in text for text in journals):
-            crowded.append(node)
+            said["other runs of stepbench measured there meanwhile"].append(node)
         if stepbench not in ("", head["stepbench"]):
-            others.append(node)
+            said[f"other files of stepbench than at home ({head['stepbench']})"].append(node)
     rows = pd.concat(tables[1:] or tables, ignore_index=True)
     judged = equals.judge(rows, margin)
-    if crowded:
-        notes.append(f"{join_names(crowded)}: other runs of stepbench measured there meanwhile")
-    if others:
-        notes.append(f"{join_names(others)}: other files of stepbench than at home ({head['stepbench']})")
-    notes = [*(f"missing: {node}: {reason}" for node, reason in missing.items()), *notes]
+    notes = [f"missing: {node}: {reason}" for node, reason in missing.items()] + notes
+    notes += [f"{join_names(some)}: {text}" for text, some in said.items()]
     return Merged(rows, judged, missing, [*notes, *_symptoms(judged, doctor)])
 
 

@@ -72,8 +72,8 @@ def test_nodes_that_differ_in_something_known_are_judged_apart(fleet):
     }
     assert SLOWER not in set(found.judged["verdict"])
     assert found.notes == [
-        "g7: other runs of stepbench measured there meanwhile",
         "e5: other files of stepbench than at home (abc)",
+        "g7: other runs of stepbench measured there meanwhile",
     ]
 
 
