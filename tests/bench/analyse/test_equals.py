@@ -95,7 +95,7 @@ def test_times_of_two_models_or_devices_are_not_judged_by_each_other():
     assert set(gpus["reason"]) == {equals.TWO}
 
 
-def test_a_node_with_another_library_is_judged_apart_and_that_is_said():
+def test_a_node_with_another_library_setting_or_source_is_judged_apart_and_that_is_said():
     table = rows(dict.fromkeys("abcd", 1e-4) | {"e": 1.2e-4, "f": 1.2e-4}).assign(versions="torch==2.13", kernels="default")
     other, more = table["node"].isin([*"ef"]), (table["node"] == "f") & (table["backend"] == "numpy_manual")
     table.loc[other, "versions"], table.loc[more, "versions"] = "torch==2.12", "torch==2.12 jax==1"
@@ -105,6 +105,10 @@ def test_a_node_with_another_library_is_judged_apart_and_that_is_said():
     assert found["apart"].to_dict() == dict.fromkeys("abcd", "") | dict.fromkeys("ef", apart)
     assert found["verdict"].to_dict() == dict.fromkeys("abcdef", "EQUAL"), "f has jax, which no other one says anything about"
     assert found["equals"].to_dict() == dict.fromkeys("abcd", 3) | dict.fromkeys("ef", 1)
+    table = rows(dict.fromkeys("abc", 1e-4)).assign(steps_per_round=[20, 10, 20, 10, 20, 20], source_hash=[*"vwvwvx"])
+    assert judge(table).loc["c", "apart"] == (
+        "steps_per_round 20 where most of its model have 10, 20; source of torch_manual x where most of its model have w"
+    )
 
 
 def test_the_spread_is_never_less_than_what_processes_predict():

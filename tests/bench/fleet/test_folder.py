@@ -47,7 +47,7 @@ def put(place, node, factor=1.0, numpy="2", memory=2**33, doctor=(), others=0):
 
 def test_a_slow_node_is_named_with_what_the_doctor_says_there_alone(fleet):
     slow = {"factor": 1.03, "doctor": ["the governor is powersave", "steal time"]}
-    found = fleet(a1=1.0, b2={"factor": 1.001, "doctor": ["steal time"]}, c3=0.999, d4=1.0, e5=slow)
+    found = fleet(a1=1.0, b2={"factor": 1.001, "doctor": ["steal time"]}, c3=0.999, d4=1.0, e5=slow, f6=slow | {"numpy": "3"})
     assert found.judged.set_index("node")["verdict"].to_dict()["e5"] == SLOWER
     assert found.notes == ["e5, and none of its equals: the governor is powersave"]
     codes = [found.outcome(share) for share in (None, 0.0, 0.02, 0.05)]
