@@ -13,6 +13,7 @@ import pytest
 
 from bench.fleet import folder, home
 from bench.fleet.engines import ENGINES
+from tests.bench.fleet import made
 from tests.conftest import SMALL
 from tests.support import LIGHT
 
@@ -71,11 +72,8 @@ def begin(environ, tmp_path, monkeypatch):
     monkeypatch.setattr(home, "GRACE", 1.0)
 
     def build(name="command", where=NODE, nodes=("alpha",), wait=60, seconds=60, kept=None, **more):
-        engine, place = ENGINES[name](where, nodes), tmp_path / "fleet"
-        settings = SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more
-        start = home.Start("made", name, where, [*engine.nodes], settings, str(place))
-        if not (place / folder.NAME).exists():
-            folder.append(place, {"nodes": [*home.ids(engine.nodes).values()], "stepbench": "0"})
+        engine = ENGINES[name](where, nodes)
+        start = made.start(engine, tmp_path / "fleet", SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more)
         return RunningFleet(start, engine, wait, seconds, kept or tmp_path / "cache")
 
     return build

@@ -49,12 +49,16 @@ def delivery(run="r", end=True, **facts):
     return archive({f"m/{run}/journal.jsonl": journal_bytes(run, end)}, **facts)
 
 
+def start(engine, place, settings):
+    """A fleet in this folder, new or known."""
+    if not (place / folder.NAME).exists():
+        folder.append(place, {"nodes": [*home.ids(engine.nodes).values()], "stepbench": "0"})
+    return home.Start("made", "made", "", [*engine.nodes], settings, str(place))
+
+
 def fleet(place, answers):
     """Runs a fleet; returns its engine, its folder, and name → last record of each node."""
-    engine, place, ids = Engine(answers), place / "fleet", home.ids(answers)
-    start = home.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
-    if not place.exists():
-        folder.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
-    home.run(start, engine, 0.1, 0.1, lambda text: None)
+    engine, place = Engine(answers), place / "fleet"
+    home.run(start(engine, place, {"BENCH_BLOCKS": "2"}), engine, 0.1, 0.1, lambda text: None)
     records = folder.read(place)[1]
-    return engine, place, {name: records[id_] for name, id_ in ids.items()}
+    return engine, place, {name: records[id_] for name, id_ in home.ids(answers).items()}
