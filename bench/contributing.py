@@ -38,8 +38,8 @@ BEST = 1.05
 """The share of the bound that a step may reach; more would be quicker than the machine's peak, which has noise too."""
 
 
-def submit(story: journal.Story, output: Path | None) -> Path:
-    """Writes a run's journal, compressed, without names of hosts and paths; every other file follows from it.
+def submit(story: journal.Story) -> bytes:
+    """A run's journal, compressed, without names of hosts and paths; every other file follows from it.
 
     Raises `UsageError`, also for what `accept` would refuse.
     """
@@ -50,7 +50,6 @@ def submit(story: journal.Story, output: Path | None) -> Path:
         first["settings"]["problem"] = problem.relative_to(ROOT).as_posix()
     first["settings"]["results"] = "results"
     first["sources"] = header["sources"]  # known code, or the run is refused
-    output = output or Path(f"{first['machine_name']}-{first['run']}.jsonl.gz")
     text = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in (first, *records)).encode()
     with TemporaryDirectory() as name:
         (Path(name) / journal.NAME).write_bytes(text)
@@ -58,11 +57,7 @@ def submit(story: journal.Story, output: Path | None) -> Path:
             _checked(Path(name))
         except UsageError as error:
             raise UsageError(f"{story.path.parent}: would be refused: {error}") from None
-    try:
-        output.write_bytes(gzip.compress(text, mtime=0))
-    except OSError as error:
-        raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another file.") from None
-    return output
+    return gzip.compress(text, mtime=0)
 
 
 def accept(archive: Path, results: Path) -> tuple[Path, str]:

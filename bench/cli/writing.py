@@ -61,7 +61,7 @@ def report(arguments: argparse.Namespace) -> int:
     files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]
     target = arguments.output or files[-1].parent / "report.html"
     text = page.build(files, results)
-    _write(target, text)
+    _write(target, text.encode())
     grid.console().print(f"written: {target}", style="dim")
     if arguments.open:
         webbrowser.open(target.resolve().as_uri())
@@ -83,14 +83,14 @@ def export(arguments: argparse.Namespace) -> int:
     if arguments.output is None:
         print(text, end="")
     else:
-        _write(arguments.output, text)
+        _write(arguments.output, text.encode())
     return ExitCode.FINE
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_bytes(content)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}; name another file with -o.") from None
 
@@ -101,7 +101,10 @@ def submit(arguments: argparse.Namespace) -> int:
     from bench.record import frame
     from bench.show import grid
 
-    target = contributing.submit(frame.latest(arguments.run), arguments.output)
+    story = frame.latest(arguments.run)
+    content = contributing.submit(story)
+    target = arguments.output or Path(f"{story.header['machine_name']}-{story.header['run']}.jsonl.gz")
+    _write(target, content)
     grid.console().print(f"written: {target}", style="dim")
     return ExitCode.FINE
 
