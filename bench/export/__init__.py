@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
@@ -45,3 +46,15 @@ def export(stories: Iterable[Story], name: str, controls: bool) -> tuple[str, li
         raise UsageError("export: no row of these runs has a number; name a run that was measured to its end.")
     text, left_out = importlib.import_module(formats()[name]).write(rows[ok])
     return text, [*notes, *left_out]
+
+
+def write(content: str | bytes, output: Path | None) -> None:
+    """Writes to `output`, or a text to stdout without one. Raises `UsageError`."""
+    if output is None:
+        print(content, end="")
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another file.") from None

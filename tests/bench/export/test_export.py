@@ -113,7 +113,7 @@ def test_a_new_format_is_one_file_and_is_written_where_the_command_says(tmp_path
     assert main([*command, "-o", str(target)]) == ExitCode.FINE
     assert (capsys.readouterr().out, target.read_text()) == ("", f"{BASE}\n{SLOW}\n")
     assert main([*command, "-o", "/proc/x.csv"]) == ExitCode.USAGE
-    assert "bench: /proc/x.csv: cannot be written: " in capsys.readouterr().err
+    assert "bench: -o /proc/x.csv: cannot be written: " in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["export", "--help"])
     assert "{github-action-benchmark,otava,names-only}" in "".join(capsys.readouterr().out.split())
