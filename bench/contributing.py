@@ -20,12 +20,12 @@ from typing import Any
 
 from bench.analyse.run import Run
 from bench.errors import UsageError
-from bench.fleet.private import without_names
+from bench.fleet.home import without_names
 from bench.machine import git
 from bench.paths import BACKENDS, CONTROLS, ROOT
 from bench.plan.discovery import hash_of
 from bench.record import journal
-from bench.schema.records import Visit
+from bench.record.frame import GRAIN
 from bench.show import folder
 from bench.show.findings import disturbed
 
@@ -34,14 +34,12 @@ MAX_BYTES = 200_000_000
 PATH = re.compile(r"(?<![\w.:/+-])~?(?:/[\w.@+~-]+)+/?")
 NAMES = {"machine_name": r"[a-z0-9][a-z0-9+-]*", "run": r"\d{8}T\d{6}Z(-[a-z0-9]+)*"}
 """Of the folders that a run is filed in."""
-GRAIN = 1e-9
-"""Seconds to which the journal rounds the time of a call."""
 BEST = 1.05
 """The share of the bound that a step may reach; more would be quicker than the machine's peak, which has noise too."""
 
 
-def submit(story: journal.Story, output: Path | None) -> Path:
-    """Writes a run's journal, compressed, without names of hosts and paths; every other file follows from it.
+def submit(story: journal.Story) -> bytes:
+    """A run's journal, compressed, without names of hosts and paths; every other file follows from it.
 
     Raises `UsageError`, also for what `accept` would refuse.
     """
@@ -52,7 +50,6 @@ def submit(story: journal.Story, output: Path | None) -> Path:
         first["settings"]["problem"] = problem.relative_to(ROOT).as_posix()
     first["settings"]["results"] = "results"
     first["sources"] = header["sources"]  # known code, or the run is refused
-    output = output or Path(f"{first['machine_name']}-{first['run']}.jsonl.gz")
     text = "".join(json.dumps(record, separators=(",", ":")) + "\n" for record in (first, *records)).encode()
     with TemporaryDirectory() as name:
         (Path(name) / journal.NAME).write_bytes(text)
@@ -60,11 +57,7 @@ def submit(story: journal.Story, output: Path | None) -> Path:
             _checked(Path(name))
         except UsageError as error:
             raise UsageError(f"{story.path.parent}: would be refused: {error}") from None
-    try:
-        output.write_bytes(gzip.compress(text, mtime=0))
-    except OSError as error:
-        raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another file.") from None
-    return output
+    return gzip.compress(text, mtime=0)
 
 
 def accept(archive: Path, results: Path) -> tuple[Path, str]:
@@ -136,16 +129,13 @@ def _check_times(story: journal.Story) -> None:
     before = 0.0
     for number, record in enumerate(story.records, 2):
         room, before = record["at_seconds"] - before, record["at_seconds"]
-        if room < 0 or (record["record"] == "visit" and not _add_up(record, room)):
+        sums: list[tuple[list[float] | None, float]] = []
+        if record["record"] == "visit":
+            queued, whole, latency = record["dispatch_seconds"] or 0.0, record["throughput_seconds"], record["latency_seconds"]
+            sums = [(record["throughput_call_seconds"], queued), (record["latency_call_seconds"], latency)]
+            room = min(room - whole - latency, whole + GRAIN - queued)
+        if room < 0 or any(calls and abs(sum(calls) - total) > GRAIN * len(calls) for calls, total in sums):
             raise UsageError(f"{journal.NAME}:{number}: its times contradict each other or those of the line above.")
-
-
-def _add_up(visit: Visit, room: float) -> bool:
-    calls, queued = visit["throughput_call_seconds"], visit["dispatch_seconds"]
-    throughput, latency = visit["throughput_seconds"], visit["latency_seconds"]
-    sums = [(calls, queued), (visit["latency_call_seconds"], latency)]
-    right = all(not some or abs(sum(some) - (total or 0.0)) <= GRAIN * len(some) for some, total in sums)
-    return right and throughput + latency <= room and (queued or 0.0) <= throughput + GRAIN
 
 
 def _check_sources(header: Mapping[str, Any]) -> None:
@@ -166,19 +156,17 @@ def _check_sources(header: Mapping[str, Any]) -> None:
         raise UsageError(f"its problem is not that of {problem} at {commit[:10]}; submit a run of a problem in this project.")
     for case in header["cases"]:
         way, digest = case["backend"], case["source_hash"]
-        text = known.get(way, "")
-        if digest not in _hashes(way, known) or not header["sources"].get(digest, "").startswith(text):
+        shown = header["sources"].get(digest, "")
+        if way not in known or digest not in _hashes(way, known) or not shown.startswith(known[way]):
             raise UsageError(f"{way} has the source {digest}, not that of commit {commit[:10]}; submit known ways only.")
 
 
 def _hashes(way: str, known: Mapping[str, str]) -> Iterator[str]:
     """The hashes that a way may have: of its file, and of any of the modules that it imports, in any order."""
-    found, new = set[str](), {way} & {*known}
-    while new:
-        found |= new
-        lines = "\n".join(line for each in new for line in re.findall(r"^(?:from|import) .*", known[each], re.M))
-        new = {*re.findall(r"\w+", lines)} & {*known} - found - {"api", "problem"}
-    family = sorted(found - {way})
-    for number in range(len(family) + 1 if found else 0):
-        for some in itertools.permutations(family, number):
+    family = [way]
+    for each in family:  # which grows by what they import
+        words = re.findall(r"\w+", " ".join(re.findall(r"^(?:from|import) .*", known[each], re.M)))
+        family += sorted({*words} & {*known} - {*family, "api", "problem"})
+    for number in range(len(family)):
+        for some in itertools.permutations(family[1:], number):
             yield hash_of(known[way], *(known[each] for each in some))

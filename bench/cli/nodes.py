@@ -14,46 +14,29 @@ from bench.errors import ExitCode, UsageError, missing
 from bench.settings import names
 
 if TYPE_CHECKING:
-    from bench.fleet.engines import Engine
-    from bench.fleet.private import Start
+    from bench.fleet.home import Engine, Start
 
 
 def add(parsers: Any) -> None:
     measured = command(parsers, "fleet", fleet)
     how = measured.add_mutually_exclusive_group(required=True)
-    how.add_argument(
-        "--command", dest="engine_command", metavar="TEMPLATE",
-        help="run this on every node, such as 'ssh {node} stepbench/.venv/bin/stepbench node'",
-    )  # fmt: skip
-    how.add_argument(
-        "--ray", dest="engine_ray", nargs="?", const="auto", metavar="ADDRESS",
-        help="run a task on every node of this Ray cluster, by default of the one found here",
-    )  # fmt: skip
-    how.add_argument(
-        "--slurm", dest="engine_slurm", nargs="?", const="", metavar="PARTITION",
-        help="run a SLURM job on every node of this partition, by default of the default one",
-    )  # fmt: skip
-    how.add_argument(
-        "--resume", nargs="?", const="", metavar="FLEET",
-        help="fetch or measure what a fleet lacks, by default the latest",
-    )  # fmt: skip
+    how.add_argument("--command", dest="engine_command", metavar="TEMPLATE",
+                     help="run this on every node, such as 'ssh {node} stepbench/.venv/bin/stepbench node'")  # fmt: skip
+    how.add_argument("--ray", dest="engine_ray", nargs="?", const="auto", metavar="ADDRESS",
+                     help="run a task on every node of this Ray cluster, by default of the one found here")  # fmt: skip
+    how.add_argument("--slurm", dest="engine_slurm", nargs="?", const="", metavar="PARTITION",
+                     help="run a SLURM job on every node of this partition, by default of the default one")  # fmt: skip
+    how.add_argument("--resume", nargs="?", const="", metavar="FLEET",
+                     help="fetch or measure what a fleet lacks, by default the latest")  # fmt: skip
     how.add_argument("--show", type=Path, metavar="FOLDER", help="show a stored fleet's tables")
-    measured.add_argument(
-        "--nodes", type=parsed(names), default=(), metavar="A,B,...",
-        help="nodes to measure, by default all that the engine lists",
-    )  # fmt: skip
-    measured.add_argument(
-        "--wait", type=minutes, default=10.0, metavar="MINUTES",
-        help="for a node that queues or measures for another fleet, by default 10",
-    )  # fmt: skip
-    measured.add_argument(
-        "--minutes", type=minutes, default=60.0, metavar="MINUTES",
-        help="limit of a node's run, by default 60",
-    )  # fmt: skip
-    measured.add_argument(
-        "--fail-on", type=slower, metavar="slower[:PERCENT%]",
-        help="exit with code 1 if a node is SLOWER, by at least PERCENT",
-    )  # fmt: skip
+    measured.add_argument("--nodes", type=parsed(names), default=(), metavar="A,B,...",
+                          help="nodes to measure, by default all that the engine lists")  # fmt: skip
+    measured.add_argument("--wait", type=minutes, default=10.0, metavar="MINUTES",
+                          help="for a node that queues or measures for another fleet, by default 10")  # fmt: skip
+    measured.add_argument("--minutes", type=minutes, default=60.0, metavar="MINUTES",
+                          help="limit of a node's run, by default 60")  # fmt: skip
+    measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]",
+                          help="exit with code 1 if a node is SLOWER, by at least PERCENT")  # fmt: skip
     settings_options(measured)
     command(parsers, "node", node)
 
@@ -61,7 +44,7 @@ def add(parsers: Any) -> None:
 def fleet(arguments: argparse.Namespace) -> int:
     """Measures the same run on many machines; shows which are slower than equal ones or missing."""
     from bench.analyse.verdicts import slower_by
-    from bench.fleet import home, merged
+    from bench.fleet import folder, home
     from bench.show import fleet_tables, gates, grid
 
     place = arguments.show
@@ -74,10 +57,12 @@ def fleet(arguments: argparse.Namespace) -> int:
             home.run(start, engine, wait, seconds, lambda text: print(text, file=sys.stderr))
         except KeyboardInterrupt:
             print("stopped; these runs are at home:", file=sys.stderr)
-    found = merged.merge(place, settings(arguments).margin)
+    found = folder.merge(place, settings(arguments).margin)
     console = grid.console()
     fleet_tables.terminal(found.rows, found.judged, found.notes, console)
-    for path in fleet_tables.write(found.rows, found.judged, found.notes, place):
+    for name, text in fleet_tables.files(found.rows, found.judged, found.notes).items():
+        with folder.writing(place / name) as path:
+            path.write_text(text, encoding="utf-8")
         console.print(f"written: {path}", style="dim")
     if arguments.fail_on is not None:
         rows = slower_by(found.judged, arguments.fail_on)
@@ -104,14 +89,14 @@ def node(_: argparse.Namespace) -> int:
 
 def _start(arguments: argparse.Namespace) -> tuple[Start, Engine]:
     """A new fleet or a known one, and its engine. Raises `UsageError`."""
-    from bench.fleet import home, private
+    from bench.fleet import home
     from bench.fleet.engines import ENGINES
 
     wanted = settings(arguments)
     if not find_spec("pandera"):
         raise missing("pandera", "fleet", extra="compare")
     if arguments.resume is not None:
-        start = private.recall(arguments.resume)
+        start = home.recall(arguments.resume)
         return start, ENGINES[start.engine](start.where, start.nodes)
     given = {name: getattr(arguments, f"engine_{name}") for name in ENGINES}
     name, where = next((name, where) for name, where in given.items() if where is not None)

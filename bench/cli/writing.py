@@ -85,7 +85,9 @@ def submit(arguments: argparse.Namespace) -> int:
     from bench import contributing
     from bench.record import frame
 
-    target = contributing.submit(frame.latest(arguments.run), arguments.output)
+    story = frame.latest(arguments.run)
+    target = arguments.output or Path(f"{story.header['machine_name']}-{story.header['run']}.jsonl.gz")
+    exporting.write(contributing.submit(story), target)
     grid.console().print(f"written: {target}", style="dim")
     return ExitCode.FINE
 

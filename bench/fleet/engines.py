@@ -1,8 +1,4 @@
-"""Three executors with named workers: commands such as `ssh`, Ray tasks, SLURM jobs.
-
-Each has `nodes`, the workers' names, and two methods: `submit(function, request, node)` returns a
-future of `function(request)`, `close()` stops waiting. All raise `UsageError`, or `OSError`.
-"""
+"""Three engines of `bench.fleet.home`: commands such as `ssh`, Ray tasks, SLURM jobs."""
 
 from __future__ import annotations
 
@@ -14,13 +10,13 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import IO, Any
 
 from bench.errors import UsageError, missing
-from bench.fleet import private
-from bench.fleet.node import Function, Request
+from bench.fleet.home import Engine, state
+from bench.fleet.node import Request, measure
 
 
 class Commands:
@@ -35,7 +31,7 @@ class Commands:
         self._pool = ThreadPoolExecutor(max_workers=len(nodes))
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def submit(self, function: Function, request: Request, node: str) -> Future[bytes]:
+    def submit(self, request: Request, node: str) -> Future[bytes]:
         errors = tempfile.TemporaryFile()  # noqa: SIM115  # no pipe: ssh's master keeps it open
         process = subprocess.Popen(
             ["sh", "-c", self._template.replace("{node}", shlex.quote(node))],
@@ -78,12 +74,12 @@ class Ray:
             raise UsageError(f"--ray {address}: no cluster: {str(error).splitlines()[0]}") from None
         self.nodes = nodes or [*self._alive()]
 
-    def submit(self, function: Function, request: Request, node: str) -> Future[bytes]:
+    def submit(self, request: Request, node: str) -> Future[bytes]:
         alive = self._alive()
         if node not in alive:
             raise UsageError(f"is no living node of the Ray cluster, which has {', '.join(alive)}")
         has = alive[node]["Resources"]
-        task = self._ray.remote(function).options(
+        task = self._ray.remote(measure).options(
             num_cpus=has["CPU"],
             num_gpus=has.get("GPU", 0),
             resources={name: amount for name, amount in has.items() if name == "stepbench"},
@@ -118,20 +114,20 @@ class Slurm:
         self.nodes = nodes or _words("sinfo", "-h", "-N", "-o", "%N", *only)
         if not self.nodes:
             raise UsageError("--slurm: sinfo lists no nodes here; name them with --nodes.")
-        shared = private.place() / "slurm"
+        shared = state() / "slurm"
         shared.mkdir(parents=True, exist_ok=True)
         self._executor = submitit.SlurmExecutor(folder=f"{tempfile.mkdtemp(dir=shared)}/%j")
         self._pool = ThreadPoolExecutor(max_workers=len(self.nodes))
         self._closed, self._jobs = threading.Event(), list[Any]()
 
-    def submit(self, function: Function, request: Request, node: str) -> Future[bytes]:
+    def submit(self, request: Request, node: str) -> Future[bytes]:
         more = {"nodelist": node, "no-requeue": True, **self._only}
         self._executor.update_parameters(
             job_name="stepbench", nodes=1, exclusive=True, additional_parameters=more,
             time=math.ceil((request["wait"] + request["seconds"]) / 60) + 1,
         )  # fmt: skip
         try:
-            job = self._executor.submit(function, request)
+            job = self._executor.submit(measure, request)
         except Exception as error:  # submitit has no common class for what sbatch refuses
             *_, last = ["", *str(error).strip().splitlines()]
             raise UsageError(f"SLURM accepted no job: {last}") from None
@@ -163,5 +159,4 @@ def _words(*command: str) -> list[str]:
     return [*dict.fromkeys(done.stdout.split())]
 
 
-Engine = Commands | Ray | Slurm
-ENGINES: dict[str, type[Engine]] = {"command": Commands, "ray": Ray, "slurm": Slurm}
+ENGINES: dict[str, Callable[[str, Sequence[str]], Engine]] = {"command": Commands, "ray": Ray, "slurm": Slurm}

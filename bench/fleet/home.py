@@ -1,83 +1,105 @@
 """A fleet at home: submits `node.measure` to every node and stores what returns in time.
 
-The fleet's folder has its journal, and one folder per node with the runs that it returned.
+Names of nodes stay in the user's own folder, with the salt of their ids; it serves all fleets, so a node keeps its id.
 """
 
 from __future__ import annotations
 
-import io
+import hashlib
 import json
 import os
-import shutil
-import zipfile
-import zlib
-from collections.abc import Callable, Mapping
+import re
+import secrets
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, as_completed
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Protocol
 
 from bench.errors import UsageError
-from bench.fleet import private
-from bench.fleet.engines import Engine
-from bench.fleet.node import ENDING, FACTS, Request, measure, version
-from bench.fleet.private import Start
-from bench.record import journal
+from bench.fleet import folder
+from bench.fleet.node import ENDING, Request, version
 from bench.settings import Settings
 
-Report = Callable[[str], None]
-NAME = "fleet.jsonl"
 GRACE = ENDING + 60.0
 """Seconds for a run to end early, and for an engine to start a node and to return its folder."""
 
 
+class Engine(Protocol):
+    """An executor whose workers have names. Its methods raise `UsageError`, or `OSError`."""
+
+    nodes: Sequence[str]
+
+    def submit(self, request: Request, node: str) -> Future[bytes]:
+        """A future of `bench.fleet.node.measure(request)`, called on this node."""
+
+    def close(self) -> None:
+        """Stops waiting."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """How a fleet was started, for `--resume`."""
+
+    fleet: str
+    engine: str
+    where: str
+    nodes: Sequence[str]
+    settings: dict[str, str]
+    folder: str
+
+
 def new(name: str, where: str, engine: Engine, settings: Settings) -> Start:
     """A fleet with a name and a folder of its own. Raises `UsageError`."""
-    ids, now = private.ids(engine.nodes), datetime.now(UTC)
+    named, now = ids(engine.nodes), datetime.now(UTC)
     fleet, variables = now.strftime("%Y%m%dT%H%M%SZ"), settings.assignments(settings.as_json())
     place = Path(os.path.abspath(settings.results / "fleet" / fleet))
-    header = {"fleet": fleet, "engine": name, "nodes": [*ids.values()], "settings": variables}
-    append(place, header | {"stepbench": version(), "time": str(now)})
-    start = Start(fleet, name, where, [*ids], variables, str(place))
-    private.remember(start)
+    header = {"fleet": fleet, "engine": name, "nodes": [*named.values()], "settings": variables}
+    folder.append(place, header | {"stepbench": version(), "time": str(now)})
+    start = Start(fleet, name, where, [*named], variables, str(place))
+    _write_privately(f"{fleet}.json", json.dumps(asdict(start)))
     return start
 
 
-def run(start: Start, engine: Engine, wait: float, seconds: float, report: Report) -> None:
+def recall(fleet: str = "") -> Start:
+    """The fleet of this name, or the latest. Raises `UsageError`."""
+    path = max([state() / f"{fleet}.json"] if fleet else state().glob("*.json"), default=state())
+    try:
+        return Start(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        raise UsageError(f"--resume {fleet}: {path} does not say how it was started; resume where you began it.") from None
+
+
+def run(start: Start, engine: Engine, wait: float, seconds: float, report: Callable[[str], None]) -> None:
     """Measures on all nodes that have no complete run at home. Raises `UsageError`.
 
     A node that does not answer before the deadline keeps its folder, and `--resume` fetches it.
     """
-    ids, place = private.ids(start.nodes), Path(start.folder)
+    named, place = ids(start.nodes), Path(start.folder)
     reason = f"no answer within {(wait + seconds) / 60:.3g} minutes (--wait, --minutes)"
     waiting: dict[Future[bytes], str] = {}
 
-    def complete(node: str) -> bool:
-        return any(map(journal.ended, runs(place / ids[node])))
-
     def store(node: str, facts: dict[str, str]) -> None:
-        facts = {name: private.without_names(text, ids) for name, text in facts.items()}
-        append(place, {"node": ids[node], **facts})
-        state = "done" if complete(node) else f"missing: {facts.get('reason')}"
-        report(f"{ids[node]} ({node}): {state}")
+        facts = {name: without_names(text, named) for name, text in facts.items()}
+        folder.append(place, {"node": named[node], **facts})
+        outcome = "done" if folder.complete(place / named[node]) else f"missing: {facts.get('reason')}"
+        report(f"{named[node]} ({node}): {outcome}")
 
     try:
         for node in start.nodes:
-            if complete(node):
+            if folder.complete(place / named[node]):
                 continue
-            request = Request(
-                fleet=start.fleet, node=ids[node], settings=start.settings,
-                wait=wait, seconds=seconds,
-            )  # fmt: skip
+            request = Request(fleet=start.fleet, node=named[node], settings=start.settings, wait=wait, seconds=seconds)
             try:
-                waiting[engine.submit(measure, request, node)] = node
+                waiting[engine.submit(request, node)] = node
             except (OSError, UsageError) as error:
                 store(node, {"reason": str(error)})
         for future in as_completed([*waiting], wait + seconds + GRACE):
             node = waiting.pop(future)
             try:
-                facts = unpack(future.result(), place / ids[node])
+                facts = folder.unpack(future.result(), place / named[node])
             except Exception as error:  # every engine has exceptions of its own
                 *_, last = ["", *str(error).strip().splitlines()]
                 kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
@@ -94,46 +116,38 @@ def run(start: Start, engine: Engine, wait: float, seconds: float, report: Repor
             store(node, {"reason": f"{reason}; --resume fetches what it has by then"})
 
 
-def append(folder: Path, record: Mapping[str, Any]) -> None:
-    """Writes a record to the fleet's journal and to the disk. Raises `UsageError`."""
-    with private.writing(folder / NAME) as path, path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(record, separators=(",", ":")) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+def ids(names: Iterable[str]) -> dict[str, str]:
+    """Name → id, with more digits where two nodes share the first. Raises `UsageError`."""
+    if not (path := state() / "salt").exists():
+        _write_privately(path.name, secrets.token_hex(16))
+    salt, found = path.read_bytes(), dict[str, str]()
+    for name in names:
+        digest = hashlib.sha256(salt + name.encode()).hexdigest()
+        found[name] = next(digest[:n] for n in range(6, 64) if digest[:n] not in found.values())
+    return found
 
 
-def read(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
-    """A fleet's header, and id → last record of each node. Raises `UsageError`."""
-    file = folder / NAME
-    try:
-        header, *records = map(json.loads, file.read_text(encoding="utf-8").split("\n")[:-1])
-        nodes = {node: {"reason": "has not answered; use --resume"} for node in header["nodes"]}
-        nodes |= {record["node"]: record for record in records}
-    except (OSError, ValueError, LookupError, TypeError):
-        hint = "give the folder of a fleet, such as results/fleet/NAME"
-        raise UsageError(f"{file}: is no fleet's journal; {hint}.") from None
-    return header, nodes
+def without_names(text: str, known: Mapping[str, str]) -> str:
+    """A text in which ids replace the names of nodes, and `home` that of this host."""
+    spoken: dict[str, str] = {}
+    for name, id_ in [*known.items(), (socket.gethostname(), "home")]:
+        host = name.rpartition("@")[2]
+        short = host.partition(".")[0]
+        parts = (name, host, "" if short.isdigit() else short)
+        spoken |= {part: id_ for part in parts if len(part) > 2}
+    for part in sorted(spoken, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.-]){re.escape(part)}(?![\w-])", spoken[part], text)
+    return text
 
 
-def runs(folder: Path) -> list[Path]:
-    """The folders of a node's runs, oldest first."""
-    return sorted((p.parent for p in folder.glob(f"*/*/{journal.NAME}")), key=lambda p: p.name)
+def state() -> Path:
+    """The user's folder of names and salt."""
+    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "stepbench"
 
 
-def unpack(archive: bytes, target: Path) -> dict[str, str]:
-    """Stores what `node.measure` returned, over incomplete runs only; returns the facts."""
-    with private.writing(target / FACTS), TemporaryDirectory(prefix=".", dir=target) as temporary:
-        try:
-            with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
-                facts: dict[str, str] = json.loads(zipped.read(FACTS))
-                zipped.extractall(temporary)  # keeps every path below this folder
-        except (zipfile.BadZipFile, zlib.error, KeyError, ValueError):
-            *_, last = [b"nothing", *archive[-200:].strip().splitlines()]
-            raise UsageError(f"returned no run, but {last.decode(errors='replace')!r}") from None
-        for new in runs(Path(temporary)):
-            run = target / new.relative_to(temporary)
-            if not journal.ended(run):
-                shutil.rmtree(run, ignore_errors=True)
-                run.parent.mkdir(exist_ok=True)
-                new.replace(run)
-    return facts
+def _write_privately(name: str, content: str) -> None:
+    with folder.writing(state() / name) as path:
+        temporary = path.with_name(f".{name}.{os.getpid()}")
+        temporary.touch(mode=0o600)
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(path)

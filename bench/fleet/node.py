@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypedDict
@@ -44,9 +44,6 @@ class Request(TypedDict):
     settings: dict[str, str]
     wait: float
     seconds: float
-
-
-Function = Callable[[Request], bytes]
 
 
 def measure(request: Request) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -12,15 +11,17 @@ from rich.console import Console
 from bench.analyse.between_runs import KEY, UNDISTURBED
 from bench.analyse.step import step_seconds
 from bench.analyse.verdicts import SLOWER
-from bench.errors import UsageError
-from bench.schema.case import CASE_COLUMNS, SIDE, Case, at, is_control
+from bench.schema.case import CASE_COLUMNS, SIDE, is_control
 from bench.show import grid
+from bench.show.gates import changed
 from bench.show.grid import Column, Row
-from bench.show.rows import records
+from bench.show.rows import DIMENSIONS, name_of, place_of, records
 from bench.units import seconds, span
 
 FIRST_CASE = 5
 """Priority of the fastest case's column; a narrow table leaves out the slower ones before it."""
+WIDTH = 140
+"""Characters of a line of Markdown."""
 NAMED = 8
 """Nodes that a sentence names."""
 CSV = [
@@ -31,10 +32,6 @@ LEGEND = (
     "ratio: undisturbed time over the median of equal nodes, the mean over all ways; SLOWER and "
     "FASTER are wrong in 1 table of 100."
 )
-
-
-Table = tuple[str, list[Column], list[Row]]
-"""A model's name, and the columns and rows of its nodes."""
 
 
 def terminal(rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str], to: Console) -> None:
@@ -48,37 +45,14 @@ def terminal(rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str], to:
         to.print(line)
 
 
-def write(
-    rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str], folder: Path
-) -> list[Path]:  # fmt: skip
-    """Writes the tables as Markdown and as CSV. Raises `UsageError`."""
-    texts = {"fleet.md": markdown(rows, judged, notes), "fleet.csv": csv(rows, judged)}
-    for name, text in texts.items():
-        try:
-            (folder / name).write_text(text, encoding="utf-8")
-        except OSError as error:
-            hint = "the runs are stored, so make room and use --show"
-            why = f"cannot be written: {error.strerror}; {hint}"
-            raise UsageError(f"{folder / name}: {why}.") from None
-    return [folder / name for name in texts]
-
-
-def markdown(rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str]) -> str:
+def files(rows: pd.DataFrame, judged: pd.DataFrame, notes: Sequence[str]) -> dict[str, str]:
+    """Name → text of the tables as Markdown and as CSV."""
     text: list[str] = []
     for machine, columns, lines in _tables(rows, judged):
-        text += [machine, "", *grid.pipes(grid.fit(columns, lines, 140), lines), ""]
+        text += [machine, "", *grid.pipes(grid.fit(columns, lines, WIDTH), lines), ""]
     text += [f"- **{sentence}**" for sentence in _slower(judged)]
-    return "\n".join([*text, *(f"- {line}" for line in _below(judged, notes)), ""])
-
-
-def csv(rows: pd.DataFrame, judged: pd.DataFrame) -> str:
-    """Seconds in full precision; the ratio of each case is to the median of the node's equals."""
-    apart = judged.drop_duplicates("node").set_index("node")["apart"]
-    table = rows.assign(apart=rows["node"].map(apart))
-    time, singly = table[UNDISTURBED].fillna(table["seconds_per_step"]), table[UNDISTURBED].notna()
-    median = time.groupby([*(table[name] for name in ("machine", "apart", *KEY)), singly]).transform("median")
-    table = table.assign(ratio_to_equals=time / median)
-    return str(table.reindex(columns=CSV).to_csv(index=False))
+    text += [f"- {line}" for line in _below(judged, notes)]
+    return {"fleet.md": "\n".join([*text, ""]), "fleet.csv": _csv(rows, judged)}
 
 
 def join_names(nodes: Iterable[str]) -> str:
@@ -88,26 +62,36 @@ def join_names(nodes: Iterable[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
-def _tables(rows: pd.DataFrame, judged: pd.DataFrame) -> Iterator[Table]:
-    """Each model's table, the node with the fastest case first."""
-    times = _times(rows)
+def _csv(rows: pd.DataFrame, judged: pd.DataFrame) -> str:
+    """Seconds in full precision; the ratio of each case is to the median of the node's equals."""
+    apart = judged.drop_duplicates("node").set_index("node")["apart"]
+    table = rows.assign(apart=rows["node"].map(apart), singly=rows[UNDISTURBED].notna())
+    time = table[UNDISTURBED].fillna(table["seconds_per_step"])
+    median = table.assign(time=time).groupby(["machine", "apart", *KEY, "singly"])["time"].transform("median")
+    return str(table.assign(ratio_to_equals=time / median).reindex(columns=CSV).to_csv(index=False))
+
+
+def _tables(rows: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, list[Column], list[Row]]]:
+    """Each model's name, and the columns and rows of its nodes, that with the fastest case first."""
+    steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
+    varying = [name for name in DIMENSIONS if name != "device" and steps[name].nunique() > 1]
+    times: dict[tuple[str, str], dict[str, float]] = {}
+    for row in records(steps):
+        case = " ".join(filter(None, (name_of(row), place_of(row, varying))))
+        times.setdefault((row["node"], row["device"]), {})[case] = step_seconds(row)
     for machine, part in judged.groupby("machine", sort=False):
-        lines: list[Row] = []
-        for row in records(part):
-            mine = times[row["node"], row["device"]]
-            fastest = min(mine, key=mine.__getitem__)
-            lines.append({**row, "fastest": fastest, "time": mine[fastest], "times": mine})
-        lines.sort(key=lambda row: (row["device"], row["time"]))
-        means = pd.DataFrame([row["times"] for row in lines]).mean().sort_values()
-        yield str(machine), _columns([str(case) for case in means.index], lines), lines
+        lines = [{**row, "times": times[row["node"], row["device"]]} for row in records(part)]
+        lines.sort(key=lambda row: (row["device"], min(row["times"].values())))
+        cases = pd.DataFrame([row["times"] for row in lines]).mean().sort_values().index
+        yield str(machine), _columns([*map(str, cases)], several=part["device"].nunique() > 1), lines
 
 
-def _columns(cases: list[str], lines: list[Row]) -> list[Column]:
-    devices = {row["device"] for row in lines}
+def _columns(cases: Sequence[str], several: bool) -> list[Column]:
+    """Of a table with these cases, on several devices or one."""
     return [
-        *(grid.plain(name) for name in ("node", "device")[: len(devices)]),
-        Column("fastest", lambda r: r["fastest"], 4, right=False),
-        Column("step", lambda r: seconds(r["time"]), 3),
+        *map(grid.plain, ("node", "device") if several else ("node",)),
+        Column("fastest", lambda r: min(r["times"], key=r["times"].__getitem__), 4, right=False),
+        Column("step", lambda r: seconds(min(r["times"].values())), 3),
         *(_time(case, FIRST_CASE + number) for number, case in enumerate(cases) if len(cases) > 1),
         Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
         Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
@@ -116,36 +100,19 @@ def _columns(cases: list[str], lines: list[Row]) -> list[Column]:
     ]
 
 
-def _times(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, float]]:
-    """Node and device → case → seconds; a case is called by its backend and what varies."""
-    steps = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
-    several = [name for name in ("dtype", "threads") if steps[name].nunique() > 1]
-    several += ["shape"] * (steps["shape"].nunique() > 1)
-    times: dict[tuple[str, str], dict[str, float]] = {}
-    for row in records(steps):
-        case = Case.from_json(row)
-        words = {"dtype": case.dtype, "threads": f"threads {case.threads}", "shape": case.shape}
-        name = " ".join([at(case.name, case.side), *(str(words[each]) for each in several)])
-        times.setdefault((row["node"], row["device"]), {})[name] = step_seconds(row)
-    return times
-
-
 def _time(case: str, priority: int) -> Column:
     return Column(case, lambda r: seconds(r["times"].get(case, math.nan)), priority)
 
 
 def _slower(judged: pd.DataFrame) -> Iterator[str]:
     for row in records(judged[judged["verdict"] == SLOWER]):
-        equals = f"its {row['equals']} equals" if row["equals"] > 1 else "its one equal"
         where = f" on {row['device']}" if row["device"] != "cpu" else ""
-        ratio = f"{row['ratio']:.3f} times ({span(row['ratio_low'], row['ratio_high'])})"
-        yield f"SLOWER: {row['node']}{where} takes {ratio} as long as {equals}."
+        yield f"SLOWER: {changed(row['node'] + where, row['ratio'], row['ratio_low'], row['ratio_high'])}"
 
 
 def _below(judged: pd.DataFrame, notes: Sequence[str]) -> list[str]:
     lines = [LEGEND]
-    for reason, rows in judged[judged["reason"] != ""].groupby("reason", sort=False):
-        lines.append(f"{join_names(rows['node'])}: {reason}")
-    for apart, rows in judged[judged["apart"] != ""].groupby("apart", sort=False):
-        lines.append(f"judged apart: {join_names(rows['node'])}: {apart}")
+    for column, before in (("reason", ""), ("apart", "judged apart: ")):
+        for text, rows in judged[judged[column] != ""].groupby(column, sort=False):
+            lines.append(f"{before}{join_names(rows['node'])}: {text}")
     return [*lines, *notes]

@@ -31,7 +31,7 @@ NOT_RUN = {
     r"BENCH_DEVICES=cpu,cuda ": "needs a GPU",
     r"BENCH_BACKENDS=all ": "compiles for minutes",
     r"BENCH_THREADS=(1,)?2 |BENCH_SHAPES=64x1000x100x10,128": "measures torch for minutes",
-    r"bencher run|gh pr comment": "belongs to another tool",
+    r"gh pr comment": "belongs to another tool",
     r"python -m bench bisect": "takes minutes; test_bisecting.py has one",
     r".venv/bin/python -m bench submit|python -m bench accept": "needs a committed machine; test_contributing.py has both",
     r"python -m bench run$": "as in other pages, with a setting that YAML gives",

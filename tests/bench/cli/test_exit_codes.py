@@ -63,11 +63,11 @@ def stored(tmp_path):
     ("command", "code"),
     [
         ("show {run}", FINE), ("show --format md {run}", FINE), ("summary {run}", FINE),
-        ("export --format csv {run}", FINE), ("report {run}", FINE),
+        ("report {run}", FINE),
         ("train numpy_manual --epochs 1", FINE),
         ("show /nowhere", USAGE), ("summary /nowhere", USAGE), ("report /nowhere", USAGE),
         ("compare /nowhere /no", USAGE),
-        ("export --format csv /nowhere", USAGE), ("train numpy_manul", USAGE),
+        ("export --format otava /nowhere", USAGE), ("train numpy_manul", USAGE),
         ("run --fail-on slower", USAGE), ("race", USAGE),
     ],
 )  # fmt: skip

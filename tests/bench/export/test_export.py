@@ -12,7 +12,6 @@ from bench import export
 from bench.__main__ import main
 from bench.analyse import summaries
 from bench.errors import ExitCode, UsageError
-from bench.schema.summary import SUMMARY
 from tests.made import a_case, story, write
 
 WRONG = {
@@ -21,7 +20,6 @@ WRONG = {
 }  # fmt: skip
 LOST = f"wrong: {WRONG['reason']}"
 BASE, SLOW = (f"{name}/cpu/float32/1/64x1000x100x10" for name in ("base", "slow"))
-ONE_VALUE = ["github-action-benchmark", "bencher"]
 
 
 def measured(run="r", passes=20, **changes):
@@ -55,38 +53,6 @@ def test_github_action_benchmark_reads_every_entry_and_its_range(rows):
         assert "processes: 20" in entry["extra"].splitlines()
 
 
-def test_bencher_reads_every_measure(rows):
-    """As lib/bencher_adapter/src/adapters/json/v0.rs and the limits of lib/bencher_valid do."""
-    benchmarks = json.loads(exported("bencher")[0])
-    ends = {"lower_value": "_low", "value": "", "upper_value": "_high"}
-    names = ("seconds_per_step", "latency_seconds_per_step", "ratio")
-    for key, row in ((BASE, rows.loc["base"]), (SLOW, rows.loc["slow"])):
-        assert benchmarks[key] == {
-            name.replace("_", "-"): {each: row[f"{name}{end}"] for each, end in ends.items()}
-            for name in names
-        }
-    for name, measures in benchmarks.items():
-        assert 0 < len(name) <= 1024
-        assert not name.endswith(("_bencher_ignore", "BencherIgnore", "-bencher-ignore"))
-        for slug in measures:
-            assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", slug)
-            assert len(slug) <= 64
-
-
-def test_csv_has_every_row_of_every_run_with_its_machine_and_run_first(rows):
-    runs = measured("first"), measured("second", extra=[WRONG])
-    text, notes = exported("csv", *runs, controls=True)
-    assert notes == []
-    read = list(csv.DictReader(io.StringIO(text)))
-    assert [*read[0]] == [*dict.fromkeys(["machine", "run", *SUMMARY])]
-    assert [(row["run"], row["backend"]) for row in read] == [
-        (run, name) for run in ("first", "second") for name in ("base", "slow", "twin")
-    ]
-    assert float(read[1]["seconds_per_step"]) == rows.loc["slow", "seconds_per_step"]
-    names = ("status", "reason", "seconds_per_step")
-    assert [read[4][name] for name in names] == ["wrong", WRONG["reason"], ""]
-
-
 def test_otava_reads_a_series_of_numbers_and_attributes(rows):
     """As CsvImporter.fetch_data in otava/importer.py does: no metric may be empty, no column called branch."""
     days = {"second": "2026-01-03T00:00:00+00:00", "first": "2026-01-02T23:00:00+00:00"}
@@ -110,18 +76,18 @@ def test_otava_reads_a_series_of_numbers_and_attributes(rows):
     assert float(row[SLOW]) == summaries.summarise(single).set_index("backend").loc["slow", "undisturbed_seconds_per_step"]
 
 
-@pytest.mark.parametrize("format", ONE_VALUE)
-def test_only_rows_that_are_ok_have_numbers_and_names_are_not_used_twice(format):
-    text, notes = exported(format, measured(extra=[WRONG]))
-    assert (BASE in text, "slow" in text) == (True, False)
+def test_only_rows_that_are_ok_have_numbers_and_github_action_benchmark_takes_one_value_a_name():
+    github = "github-action-benchmark"
+    text, notes = exported(github, measured(extra=[WRONG]))
+    assert [entry["name"] for entry in json.loads(text)] == [BASE]
     assert notes == [f"r: {SLOW} is left out: {LOST}"]
     with pytest.raises(UsageError, match=f"export: {BASE} is in the runs first and second, and"):
-        exported(format, measured("first"), measured("second"))
+        exported(github, measured("first"), measured("second"))
     with pytest.raises(UsageError, match="export: no row of these runs has a number; "):
-        exported(format, measured(passes=3, end=False))
+        exported(github, measured(passes=3, end=False))
 
 
-@pytest.mark.parametrize("format", [*ONE_VALUE, "csv"])
+@pytest.mark.parametrize("format", export.formats())
 def test_controls_come_only_when_asked_for_and_doubts_are_noted(format):
     for controls in (False, True):
         text, notes = exported(format, measured(end=False), controls=controls)
@@ -131,32 +97,23 @@ def test_controls_come_only_when_asked_for_and_doubts_are_noted(format):
 
 
 NEW = """
-from bench.export._format import Format
-FORMAT = Format(lambda rows: "\\n".join(rows["id"]) + "\\n", one_value_per_name=True)
+def write(rows):
+    return "".join(f"{name}\\n" for name in rows["id"]), ["said"]
 """
 
 
-def test_a_new_format_is_one_file(tmp_path, monkeypatch, capsys):
+def test_a_new_format_is_one_file_and_is_written_where_the_command_says(tmp_path, monkeypatch, capsys):
     (tmp_path / "formats").mkdir()
     (tmp_path / "formats" / "names_only.py").write_text(NEW)
     monkeypatch.setattr(export, "__path__", [*export.__path__, str(tmp_path / "formats")])
-    run = str(write(measured(), tmp_path / "r").parent)
-    assert main(["export", run, "--format", "names-only"]) == ExitCode.FINE
-    assert capsys.readouterr().out.splitlines() == [BASE, SLOW]
+    command = ["export", str(write(measured(), tmp_path / "r").parent), "--format", "names-only"]
+    assert main(command) == ExitCode.FINE
+    assert capsys.readouterr() == (f"{BASE}\n{SLOW}\n", "bench: said\n")
+    target = tmp_path / "new" / "names.txt"
+    assert main([*command, "-o", str(target)]) == ExitCode.FINE
+    assert (capsys.readouterr().out, target.read_text()) == ("", f"{BASE}\n{SLOW}\n")
+    assert main([*command, "-o", "/proc/x.csv"]) == ExitCode.USAGE
+    assert "bench: -o /proc/x.csv: cannot be written: " in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["export", "--help"])
-    known = "{bencher,csv,github-action-benchmark,otava,names-only}"
-    assert known in "".join(capsys.readouterr().out.split())
-
-
-def test_the_command_writes_where_it_is_told(tmp_path, capsys):
-    command = ["export", str(write(measured(extra=[WRONG]), tmp_path / "r").parent), "--format"]
-    assert main([*command, "bencher"]) == 0
-    printed = capsys.readouterr()
-    assert [*json.loads(printed.out)] == [BASE]
-    assert printed.err == f"bench: r: {SLOW} is left out: {LOST}\n"
-    target = tmp_path / "new" / "b.json"
-    assert main([*command, "bencher", "-o", str(target)]) == 0
-    assert (capsys.readouterr().out, target.read_text()) == ("", printed.out)
-    assert main([*command, "csv", "-o", "/proc/x.csv"]) == 2
-    assert capsys.readouterr().err.startswith("bench: -o /proc/x.csv: cannot be written: ")
+    assert "{github-action-benchmark,otava,names-only}" in "".join(capsys.readouterr().out.split())

@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.fleet import home, private
+from bench.fleet import folder, home
 from bench.fleet.engines import ENGINES
+from tests.bench.fleet import made
 from tests.conftest import SMALL
 from tests.support import LIGHT
 
@@ -31,7 +32,7 @@ class RunningFleet(threading.Thread):
 
     def __init__(self, start, engine, wait, seconds, kept):
         super().__init__(daemon=True)
-        self.place, self.ids, self.kept = Path(start.folder), private.ids(start.nodes), kept
+        self.place, self.ids, self.kept = Path(start.folder), home.ids(start.nodes), kept
         self.arguments = start, engine, wait, seconds, lambda text: None
         self.kept_by = [kept / "stepbench" / "made" / id_ for id_ in self.ids.values()]
         self.before = self.visits()
@@ -41,7 +42,7 @@ class RunningFleet(threading.Thread):
         home.run(*self.arguments)
 
     def visits(self):
-        journals = [path for folder in self.kept_by for path in folder.rglob("*.jsonl")]
+        journals = [path for kept in self.kept_by for path in kept.rglob("*.jsonl")]
         return sum(path.read_text().count('"visit"') for path in journals)
 
     def measuring(self):
@@ -56,11 +57,11 @@ class RunningFleet(threading.Thread):
     def states(self):
         """Name → "done", or why the node is missing, once the fleet has ended."""
         self.join(240)
-        records = home.read(self.place)[1]
+        records = folder.read(self.place)[1]
         return {name: records[id_]["reason"] or "done" for name, id_ in self.ids.items()}
 
     def runs(self, node):
-        return home.runs(self.place / self.ids[node])
+        return folder.runs(self.place / self.ids[node])
 
 
 @pytest.fixture
@@ -71,14 +72,17 @@ def begin(environ, tmp_path, monkeypatch):
     monkeypatch.setattr(home, "GRACE", 1.0)
 
     def build(name="command", where=NODE, nodes=("alpha",), wait=60, seconds=60, kept=None, **more):
-        engine, place = ENGINES[name](where, nodes), tmp_path / "fleet"
-        settings = SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more
-        start = private.Start("made", name, where, [*engine.nodes], settings, str(place))
-        if not (place / home.NAME).exists():
-            home.append(place, {"nodes": [*private.ids(engine.nodes).values()], "stepbench": "0"})
+        engine = ENGINES[name](where, nodes)
+        start = made.start(engine, tmp_path / "fleet", SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more)
         return RunningFleet(start, engine, wait, seconds, kept or tmp_path / "cache")
 
     return build
+
+
+def place(environ):
+    """The folder of the only fleet."""
+    (found,) = (Path(environ["BENCH_RESULTS"]) / "fleet").iterdir()
+    return found
 
 
 def wait_for(true, seconds=90.0):

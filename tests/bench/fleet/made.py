@@ -6,7 +6,7 @@ import zipfile
 from concurrent.futures import Future
 
 from bench.errors import UsageError
-from bench.fleet import home, private
+from bench.fleet import folder, home
 from bench.fleet.node import FACTS
 from tests.support import a_header
 
@@ -17,7 +17,7 @@ class Engine:
     def __init__(self, answers):
         self.answers, self.nodes, self.requests, self.closed = answers, [*answers], {}, False
 
-    def submit(self, function, request, node):
+    def submit(self, request, node):
         self.requests[node] = request
         future = Future()
         if isinstance(answer := self.answers[node], UsageError):
@@ -49,12 +49,16 @@ def delivery(run="r", end=True, **facts):
     return archive({f"m/{run}/journal.jsonl": journal_bytes(run, end)}, **facts)
 
 
-def fleet(folder, answers):
+def start(engine, place, settings):
+    """A fleet in this folder, new or known."""
+    if not (place / folder.NAME).exists():
+        folder.append(place, {"nodes": [*home.ids(engine.nodes).values()], "stepbench": "0"})
+    return home.Start("made", "made", "", [*engine.nodes], settings, str(place))
+
+
+def fleet(place, answers):
     """Runs a fleet; returns its engine, its folder, and name → last record of each node."""
-    engine, place, ids = Engine(answers), folder / "fleet", private.ids(answers)
-    start = private.Start("made", "made", "", [*answers], {"BENCH_BLOCKS": "2"}, str(place))
-    if not place.exists():
-        home.append(place, {"nodes": [*ids.values()], "stepbench": "0"})
-    home.run(start, engine, 0.1, 0.1, lambda text: None)
-    records = home.read(place)[1]
-    return engine, place, {name: records[id_] for name, id_ in ids.items()}
+    engine, place = Engine(answers), place / "fleet"
+    home.run(start(engine, place, {"BENCH_BLOCKS": "2"}), engine, 0.1, 0.1, lambda text: None)
+    records = folder.read(place)[1]
+    return engine, place, {name: records[id_] for name, id_ in home.ids(answers).items()}

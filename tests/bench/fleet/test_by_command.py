@@ -1,26 +1,20 @@
-"""If these fail, a fleet started by commands does not measure, or loses a run when home dies."""
+"""If these fail, a fleet started by commands does not measure, or what cannot be begun ends in a traceback."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from bench.fleet import home
-from tests.bench.fleet.conftest import NODE, wait_for
-from tests.support import ROOT, read_csv
-
-
-def place(environ):
-    (found,) = (Path(environ["BENCH_RESULTS"]) / "fleet").iterdir()
-    return found
+from bench.__main__ import main
+from bench.errors import ExitCode
+from bench.fleet import folder
+from tests.bench.fleet.conftest import NODE, place
+from tests.support import read_csv
 
 
 def test_two_nodes_become_one_table(bench, environ):
     done = bench("fleet", "--command", NODE, "--nodes", "alpha.example.org,beta", **environ)
     assert done.returncode == 0, done.stderr
-    ids = {*home.read(place(environ))[1]}
+    ids = {*folder.read(place(environ))[1]}
     shown = {line.split()[0] for line in done.stdout.splitlines()}
     written = read_csv(place(environ) / "fleet.csv")
     assert shown & ids == set(written["node"]) == ids
@@ -32,42 +26,14 @@ def test_two_nodes_become_one_table(bench, environ):
     assert (resumed.stdout, resumed.stderr.count("\n")) == (done.stdout, 1), "nothing is left to do"
 
 
-def test_when_home_is_killed_the_node_goes_on_and_resume_fetches_its_run(bench, environ):
-    command = [sys.executable, "-m", "bench", "fleet", "--command", NODE, "--nodes", "alpha"]
-    killed = subprocess.Popen(command, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL)
-    kept = Path(environ["XDG_CACHE_HOME"])
-    wait_for(lambda: any(kept.rglob("journal.jsonl")))
-    killed.kill()
-    killed.wait()
-    wait_for(lambda: any('"end"' in path.read_text() for path in kept.rglob("journal.jsonl")))
-    done = bench("fleet", "--resume", **environ)
-    assert done.returncode == 0, done.stderr
-    assert [len([*at.rglob("journal.jsonl")]) for at in (kept, place(environ))] == [1, 1]
-
-
-def test_another_version_of_stepbench_on_a_node_is_said(bench, environ, tmp_path):
-    for name in ("bench", "backends"):
-        ignore = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / name, tmp_path / "beta" / name, ignore=ignore)
-    with (tmp_path / "beta" / "bench" / "__init__.py").open("a") as file:
-        file.write('__version__ = "9.9"\n')
-    python = f"PYTHONPATH=$PWD:$PYTHONPATH {sys.executable}"
-    command = f"cd {tmp_path}/{{node}} && {python} -m bench node"
-    done = bench("fleet", "--command", command, "--nodes", "beta", **environ)
-    ((node, record),) = home.read(place(environ))[1].items()
-    assert (done.returncode, record["stepbench"].split()[0]) == (0, "9.9")
-    assert f"{node}: other files of stepbench than at home" in done.stdout
-
-
 @pytest.mark.parametrize(
     ("template", "says"),
     [
         ("echo no {node} >&2; exit 255", "its command ended with code 255 and said: no ID"),
         ("kill -9 $$; : {node}", "its command died of SIGKILL and said: nothing"),
-        ("sleep 60; : {node}", "no answer within 0.0333 minutes (--wait, --minutes); "
-         "--resume fetches what it has by then"),
+        ("sleep 60; : {node}", "no answer within 0.0333 minutes (--wait, --minutes); --resume fetches what it has by then"),
     ],
-)  # fmt: skip
+)
 def test_a_node_that_cannot_be_reached_is_one_sentence(begin, template, says):
     running = begin(where=template, wait=1, seconds=1)
     assert running.states() == {"alpha": says.replace("ID", running.ids["alpha"])}
@@ -82,16 +48,9 @@ def test_a_node_that_cannot_be_reached_is_one_sentence(begin, template, says):
         ("--show /nowhere", "bench: /nowhere/fleet.jsonl: is no fleet's journal"),
     ],
 )
-def test_what_cannot_be_begun_is_one_sentence(bench, environ, arguments, says):
-    done = bench("fleet", *arguments.split(), **environ)
-    assert done.returncode == 2
-    assert says in done.stderr
+def test_what_cannot_be_begun_is_one_sentence(arguments, says, environ, monkeypatch, capsys):
+    for name in ("BENCH_RESULTS", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, environ[name])
+    assert main(["fleet", *arguments.split()]) == ExitCode.USAGE
+    assert says in capsys.readouterr().err
     assert not Path(environ["BENCH_RESULTS"]).exists()
-
-
-@pytest.mark.parametrize("given", ["", "[]", '{"protocol": 1}'])
-def test_node_refuses_what_is_no_request(environ, given):
-    command = [sys.executable, "-m", "bench", "node"]
-    done = subprocess.run(command, input=given, env=environ, cwd=ROOT, capture_output=True, text=True)
-    says = "bench: node: no request of this version on stdin; run `bench fleet`.\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", says)

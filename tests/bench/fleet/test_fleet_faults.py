@@ -4,13 +4,29 @@ Each is made for real, and takes a run to happen in.
 """
 
 import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from tests.bench.fleet.conftest import ended, needs, wait_for
+from tests.bench.fleet.conftest import NODE, ended, needs, place, wait_for
+from tests.support import ROOT
 
 pytestmark = needs()
+
+
+def test_when_home_is_killed_the_node_goes_on_and_resume_fetches_its_run(bench, environ):
+    command = [sys.executable, "-m", "bench", "fleet", "--command", NODE, "--nodes", "alpha"]
+    killed = subprocess.Popen(command, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL)
+    kept = Path(environ["XDG_CACHE_HOME"])
+    wait_for(lambda: any(kept.rglob("journal.jsonl")))
+    killed.kill()
+    killed.wait()
+    wait_for(lambda: any('"end"' in path.read_text() for path in kept.rglob("journal.jsonl")))
+    done = bench("fleet", "--resume", **environ)
+    assert done.returncode == 0, done.stderr
+    assert [len([*at.rglob("journal.jsonl")]) for at in (kept, place(environ))] == [1, 1]
 
 
 def test_a_node_that_is_killed_leaves_no_process_and_resume_measures_again(begin):

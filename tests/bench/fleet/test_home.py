@@ -3,7 +3,7 @@
 import pytest
 
 from bench.errors import UsageError
-from bench.fleet import home, private
+from bench.fleet import folder, home
 from bench.record import journal
 from tests.bench.fleet.made import archive, delivery, fleet, journal_bytes
 
@@ -15,14 +15,14 @@ def quick_and_private(tmp_path, monkeypatch):
 
 
 def runs(place, node):
-    return [path.name for path in home.runs(place / private.ids([node])[node])]
+    return [path.name for path in folder.runs(place / home.ids([node])[node])]
 
 
 def test_every_node_gets_the_same_request_and_its_folder_comes_home(tmp_path):
     answers = {"alpha": delivery("run-a"), "beta": delivery("run-b")}
     engine, place, records = fleet(tmp_path, answers)
     request = engine.requests["beta"]
-    assert request.pop("node") == private.ids(answers)["beta"]
+    assert request.pop("node") == home.ids(answers)["beta"]
     settings = {"BENCH_BLOCKS": "2"}
     assert request == {"fleet": "made", "settings": settings, "wait": 0.1, "seconds": 0.1}
     assert (runs(place, "alpha"), runs(place, "beta")) == (["run-a"], ["run-b"])
@@ -60,7 +60,7 @@ def test_a_resumed_fleet_submits_missing_nodes_only(tmp_path):
 def test_an_incomplete_run_is_replaced_and_a_complete_one_is_not(tmp_path):
     for end, content in ((False, b"x"), (True, b"y"), (False, b"z")):
         files = {"m/r/journal.jsonl": journal_bytes(end=end), "m/r/summary.csv": content}
-        home.unpack(archive(files), tmp_path / "node")
+        folder.unpack(archive(files), tmp_path / "node")
     assert journal.ended(tmp_path / "node" / "m" / "r")
     assert (tmp_path / "node" / "m" / "r" / "summary.csv").read_bytes() == b"y"
     assert [path.name for path in (tmp_path / "node").iterdir()] == ["m"]
@@ -70,9 +70,9 @@ def test_an_archive_writes_nothing_outside_its_runs_and_a_damaged_one_nothing(tm
     names = ("../evil", "/tmp/evil", "m/../../evil", "evil")
     whole = archive({"m/r/journal.jsonl": journal_bytes() * 50, **dict.fromkeys(names, b"x")})
     with pytest.raises(UsageError, match="returned no run"):
-        home.unpack(whole[: len(whole) // 2], tmp_path / "node")
+        folder.unpack(whole[: len(whole) // 2], tmp_path / "node")
     assert [*(tmp_path / "node").iterdir()] == []
-    home.unpack(whole, tmp_path / "node")
+    folder.unpack(whole, tmp_path / "node")
     assert [*tmp_path.rglob("evil")] == []
 
 
@@ -84,7 +84,7 @@ def test_ctrl_c_keeps_what_came_home(tmp_path, monkeypatch):
     monkeypatch.setattr(home, "as_completed", interrupted)
     with pytest.raises(KeyboardInterrupt):
         fleet(tmp_path, {"alpha": None, "beta": delivery()})
-    reasons = [record["reason"] for record in home.read(tmp_path / "fleet")[1].values()]
+    reasons = [record["reason"] for record in folder.read(tmp_path / "fleet")[1].values()]
     assert reasons == ["no answer before Ctrl-C; --resume fetches what it has by then", ""]
     assert runs(tmp_path / "fleet", "beta") == ["r"]
 
@@ -96,7 +96,7 @@ def test_no_name_of_a_host_is_in_a_file_of_the_folder(tmp_path):
         "192.0.2.7": delivery(printed="192.0.2.7 said no", reason="because of 192.0.2.7"),
     }
     _, place, records = fleet(tmp_path, answers)
-    a, b, c = private.ids(answers).values()
+    a, b, c = home.ids(answers).values()
     says = [f"{a} port 22: refused by {a}", f"{b}: Permission denied for {b}.", f"because of {c}"]
     assert [record["reason"] for record in records.values()] == says
     texts = "".join(path.read_text() for path in place.rglob("*") if path.is_file())
@@ -104,10 +104,8 @@ def test_no_name_of_a_host_is_in_a_file_of_the_folder(tmp_path):
 
 
 def test_a_node_keeps_its_id_and_only_the_user_can_read_the_salt():
-    ids = private.ids(["alpha", "beta"])
-    assert private.ids(["beta", "alpha"]) == ids
-    assert (private.place() / "salt").stat().st_mode & 0o077 == 0
-    (private.place() / "salt").write_bytes(b"another")
-    assert private.ids(["alpha"]) != {"alpha": ids["alpha"]}
-    with pytest.raises(UsageError, match="names alpha twice"):
-        private.ids(["alpha", "alpha"])
+    ids = home.ids(["alpha", "beta"])
+    assert home.ids(["beta", "alpha"]) == ids
+    assert (home.state() / "salt").stat().st_mode & 0o077 == 0
+    (home.state() / "salt").write_bytes(b"another")
+    assert home.ids(["alpha"]) != {"alpha": ids["alpha"]}

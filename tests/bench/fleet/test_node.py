@@ -1,12 +1,15 @@
-"""If these fail, two fleets measure on one machine at once."""
+"""If these fail, two fleets measure on one machine at once, or a run that cannot begin ends in a traceback."""
 
 import io
 import json
 import threading
 import zipfile
+from contextlib import nullcontext
 
 import pytest
 
+from bench.__main__ import main
+from bench.errors import ExitCode
 from bench.fleet import node
 
 
@@ -19,21 +22,18 @@ def places(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("holder", "says"),
     [
-        ("node b2 of fleet g", "node b2 of fleet g has held its machine for 0 minutes (--wait)"),
-        (None, "environment: unknown setting 'BENCH_SEEDS'; did you mean BENCH_SEED?"),
+        (node.hold(0.0, "node b2 of fleet g"), "node b2 of fleet g has held its machine for 0 minutes (--wait)"),
+        (nullcontext(), "environment: unknown setting 'BENCH_SEEDS'; did you mean BENCH_SEED?"),
     ],
 )
 def test_a_run_that_cannot_begin_is_one_sentence(holder, says):
-    settings = {"BENCH_SEEDS": "1"}
-    request = node.Request(fleet="f", node="a1", settings=settings, wait=0.0, seconds=60.0)
-    if holder:
-        with node.hold(0.0, holder):
-            archive = node.measure(request)
-    else:
+    request = node.Request(fleet="f", node="a1", settings={"BENCH_SEEDS": "1"}, wait=0.0, seconds=60.0)
+    with holder:
         archive = node.measure(request)
     with zipfile.ZipFile(io.BytesIO(archive)) as zipped:
         assert zipped.namelist() == [node.FACTS]
-        assert json.loads(zipped.read(node.FACTS))["reason"] == says
+        facts = json.loads(zipped.read(node.FACTS))
+    assert (facts["reason"], facts["stepbench"]) == (says, node.version())
 
 
 def test_a_second_run_waits_until_the_first_has_ended():
@@ -49,3 +49,22 @@ def test_a_second_run_waits_until_the_first_has_ended():
         assert not reached.wait(0.5)
     second.join()
     assert reached.is_set()
+
+
+def test_the_version_changes_with_any_file_of_this_project(tmp_path, monkeypatch):
+    (tmp_path / "bench").mkdir()
+    monkeypatch.setattr(node, "ROOT", tmp_path)
+    monkeypatch.setattr(node, "BACKENDS", tmp_path)
+    versions = {node.version()}
+    for text in ("", "a", "b"):
+        (tmp_path / "bench" / "x.py").write_text(text)
+        versions.add(node.version())
+    assert len(versions) == 4
+
+
+@pytest.mark.parametrize("given", ["", "[]", '{"protocol": 1}'])
+def test_node_refuses_what_is_no_request(given, monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdin", io.StringIO(given))
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # it ignores the loss of its connection
+    assert main(["node"]) == ExitCode.USAGE
+    assert capsys.readouterr() == ("", "bench: node: no request of this version on stdin; run `bench fleet`.\n")

@@ -68,8 +68,7 @@ def test_no_mutated_journal_ends_in_a_traceback(tmp_path):
     for number, (what, records) in enumerate(_mutations()):
         path = write(records, tmp_path / str(number))
         with redirect_stderr(io.StringIO()) as errors, redirect_stdout(io.StringIO()):
-            commands = (["show"], ["export", "--format", "csv"])
-            codes = {main([*command, str(path.parent)]) for command in commands}
+            codes = {main([command, str(path.parent)]) for command in ("show", "summary")}
         error = errors.getvalue()
         assert codes in ({0}, {2}), what
         assert codes == {2} or not what.endswith(" twice"), what

@@ -4,7 +4,7 @@ import pytest
 
 from bench.analyse.verdicts import SLOWER
 from bench.errors import ExitCode
-from bench.fleet import home, merged
+from bench.fleet import folder
 from bench.record import journal
 from bench.show import fleet_tables
 from tests.made import NAMES, a_case, story, write
@@ -15,7 +15,7 @@ def fleet(tmp_path):
     """`fleet(node=…)` merges nodes: each is a factor, arguments of `put`, or why it is missing."""
 
     def build(**nodes):
-        home.append(tmp_path, {"nodes": [*nodes], "stepbench": "abc"})
+        folder.append(tmp_path, {"nodes": [*nodes], "stepbench": "abc"})
         for node, what in nodes.items():
             what = what if isinstance(what, dict | str) else {"factor": what}
             record = {"node": node, "stepbench": "abc", "reason": ""}
@@ -24,8 +24,8 @@ def fleet(tmp_path):
             else:
                 record["stepbench"] = what.pop("stepbench", "abc")
                 put(tmp_path / node, node, **what)
-            home.append(tmp_path, record)
-        return merged.merge(tmp_path)
+            folder.append(tmp_path, record)
+        return folder.merge(tmp_path)
 
     return build
 
@@ -47,19 +47,18 @@ def put(place, node, factor=1.0, numpy="2", memory=2**33, doctor=(), others=0):
 
 def test_a_slow_node_is_named_with_what_the_doctor_says_there_alone(fleet):
     slow = {"factor": 1.03, "doctor": ["the governor is powersave", "steal time"]}
-    found = fleet(a1=1.0, b2={"factor": 1.001, "doctor": ["steal time"]}, c3=0.999, d4=1.0, e5=slow)
+    found = fleet(a1=1.0, b2={"factor": 1.001, "doctor": ["steal time"]}, c3=0.999, d4=1.0, e5=slow, f6=slow | {"numpy": "3"})
     assert found.judged.set_index("node")["verdict"].to_dict()["e5"] == SLOWER
     assert found.notes == ["e5, and none of its equals: the governor is powersave"]
     codes = [found.outcome(share) for share in (None, 0.0, 0.02, 0.05)]
     assert codes == [ExitCode.FINE, ExitCode.WRONG, ExitCode.WRONG, ExitCode.FINE]
 
 
-def test_a_missing_node_is_listed_and_a_fleet_without_runs_has_files_too(fleet, tmp_path):
+def test_a_missing_node_is_listed_and_a_fleet_without_runs_has_files_too(fleet):
     found = fleet(a1="its command died of SIGKILL")
     assert found.outcome() == ExitCode.WRONG
     assert found.notes == ["missing: a1: its command died of SIGKILL"]
-    written = fleet_tables.write(found.rows, found.judged, found.notes, tmp_path)
-    assert [path.name for path in written] == ["fleet.md", "fleet.csv"]
+    assert [*fleet_tables.files(found.rows, found.judged, found.notes)] == ["fleet.md", "fleet.csv"]
 
 
 def test_nodes_that_differ_in_something_known_are_judged_apart(fleet):
@@ -69,12 +68,12 @@ def test_nodes_that_differ_in_something_known_are_judged_apart(fleet):
         **dict.fromkeys(("a1", "b2", "c3", "g7"), ""),
         "d4": "numpy 3 where most of its model have 2",
         "e5": "stepbench xyz where most of its model have abc",
-        "f6": "memory of 4 GiB where most of its model have 8 GiB",
+        "f6": "memory 4 GiB where most of its model have 8 GiB",
     }
     assert SLOWER not in set(found.judged["verdict"])
     assert found.notes == [
-        "g7: other runs of stepbench measured there meanwhile",
         "e5: other files of stepbench than at home (abc)",
+        "g7: other runs of stepbench measured there meanwhile",
     ]
 
 
@@ -82,6 +81,6 @@ def test_a_damaged_run_of_one_node_leaves_the_others(fleet, tmp_path):
     fleet(a1=1.0, b2=1.0, c3=1.0)
     (file,) = (tmp_path / "b2").rglob(journal.NAME)
     file.write_text("{}\n" + file.read_text())
-    found = merged.merge(tmp_path)
+    found = folder.merge(tmp_path)
     assert sorted(found.judged["node"]) == ["a1", "c3"]
     assert found.missing["b2"].startswith(str(file))
