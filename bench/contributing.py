@@ -27,7 +27,6 @@ from bench.plan.discovery import hash_of
 from bench.record import journal
 from bench.schema.records import Visit
 from bench.show import folder
-from bench.show.findings import disturbed
 
 MAX_BYTES = 200_000_000
 """Of a journal; that of a run of all ways has 2 MB."""
@@ -91,7 +90,7 @@ def accept(archive: Path, results: Path) -> tuple[Path, str]:
                 shutil.copyfile(each, target / each.name)
         except OSError as error:
             raise UsageError(f"{target}: cannot be written: {error.strerror}; name another folder in BENCH_RESULTS.") from None
-    return target, disturbed(run.story)
+    return target, folder.disturbed(run.story)
 
 
 def _public(value: Any) -> Any:

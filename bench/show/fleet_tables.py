@@ -10,13 +10,12 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.between_runs import KEY, UNDISTURBED
-from bench.analyse.step import step_seconds
 from bench.analyse.verdicts import SLOWER
 from bench.errors import UsageError
 from bench.schema.case import CASE_COLUMNS, SIDE, Case, at, is_control
 from bench.show import grid
 from bench.show.grid import Column, Row
-from bench.show.rows import records
+from bench.show.rows import records, time_column
 from bench.units import seconds, span
 
 FIRST_CASE = 5
@@ -109,8 +108,8 @@ def _columns(cases: list[str], lines: list[Row]) -> list[Column]:
         Column("fastest", lambda r: r["fastest"], 4, right=False),
         Column("step", lambda r: seconds(r["time"]), 3),
         *(_time(case, FIRST_CASE + number) for number, case in enumerate(cases) if len(cases) > 1),
-        Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
-        Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
+        grid.number("ratio", 0, "{:.3f}".format, "ratio"),
+        grid.number("95 % interval", 1, span, "ratio_low", "ratio_high"),
         Column("equals", lambda r: str(r["equals"]), 2),
         Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
     ]
@@ -126,7 +125,7 @@ def _times(rows: pd.DataFrame) -> dict[tuple[str, str], dict[str, float]]:
         case = Case.of_row(row)
         words = {"dtype": case.dtype, "threads": f"threads {case.threads}", "shape": case.shape}
         name = " ".join([at(case.name, case.side), *(str(words[each]) for each in several)])
-        times.setdefault((row["node"], row["device"]), {})[name] = step_seconds(row)
+        times.setdefault((row["node"], row["device"]), {})[name] = row[time_column(row)]
     return times
 
 
