@@ -5,7 +5,7 @@ import pytest
 from bench import settings
 from bench.analyse.run import Run
 from bench.errors import UsageError
-from bench.show import generated, pages
+from bench.show import pages
 from bench.show.rows import common
 from tests.made import NAMES, a_case, story, write
 
@@ -118,10 +118,10 @@ def checkout(tmp_path):
 
 def test_without_marks_or_git_it_is_one_sentence(checkout):
     page = checkout / "README.md"
-    assert generated.shown(checkout) == checkout / "results" / "m" / "r"
+    assert pages.readme_run(checkout) == checkout / "results" / "m" / "r"
     says = "git cannot list its results: .*; this needs a checkout with git"
     with pytest.raises(UsageError, match=says):
-        generated.committed(checkout)
+        pages.committed(checkout)
     page.write_text("a\n")
     with pytest.raises(UsageError, match="no line <!-- results: MACHINE/RUN --> says which run"):
-        generated.shown(checkout)
+        pages.readme_run(checkout)
