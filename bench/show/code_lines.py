@@ -156,7 +156,7 @@ def _prepares(methods: list[ast.FunctionDef], names: set[str]) -> Iterator[ast.s
 def show(steps: list[StepLines], to: Console) -> None:
     """Prints one way's lines, or two ways'."""
     for step in steps:
-        to.print(heading(step), style="bold")
+        to.print(f"{step.way}: {seconds(step.seconds)} a step. {remark(step)}", style="bold")
     most = max(float(step.table["seconds"].max()) for step in steps)
     half = (to.width - 3) // 2
     for phase in PHASES:
@@ -172,12 +172,11 @@ def show(steps: list[StepLines], to: Console) -> None:
                 to.print(_cut(line, to.width) if len(steps) == 2 else line)
 
 
-def heading(step: StepLines) -> str:
+def remark(step: StepLines) -> str:
     """What the lines of a way add up to, and what they are."""
-    text = f"{step.way}: {seconds(step.seconds)} a step"
     if step.queued:
-        return f"{text}; its lines are launches, which return before the device has computed: they take what the host does."
-    text += f"; its lines add up to {step.added_up:.0%} of it under line_profiler and are scaled to it."
+        return "Its lines are launches, which return before the device has computed: they take what the host does."
+    text = f"Its lines add up to {step.added_up:.0%} of it under line_profiler and are scaled to it."
     return f"{text} One line is the step: what it calls is compiled, captured or fused." if step.alone else text
 
 

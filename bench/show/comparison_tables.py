@@ -28,23 +28,30 @@ _MEASURES = [
 ]
 
 
-def terminal(comparison: Comparison, to: Console) -> None:
-    """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
-    columns, rows = _prepared(comparison.table)
-    to.print(common(comparison.table))
-    grid.show(columns, rows, to)
-    for line in _below(comparison):
-        to.print(line)
-    for doubt in comparison.doubts:
-        to.print(doubt, style="bold red")
+def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) -> None:
+    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
+    if form != "text":
+        print({"md": markdown, "csv": csv, "json": as_json}[form](base, comparisons), end="")
+        return
+    for head, comparison in comparisons.items():
+        to.print(f"base {base}, head {head}", style="bold")
+        to.print(common(comparison.table))
+        grid.show(*_prepared(comparison.table), to)
+        for line in _below(comparison):
+            to.print(line)
+        for doubt in comparison.doubts:
+            to.print(doubt, style="bold red")
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(base: str, comparisons: dict[str, Comparison]) -> str:
     """For an issue, a pull request or GitHub's step summary."""
-    columns, rows = _prepared(comparison.table)
-    above = [part for doubt in comparison.doubts for part in (f"**{doubt}**", "")]
-    below = [f"- {line}" for line in _below(comparison)]
-    return "\n".join([*above, common(comparison.table), "", *grid.pipes(columns, rows), "", *below, ""])
+    parts = []
+    for head, comparison in comparisons.items():
+        pipes = "\n".join(grid.pipes(*_prepared(comparison.table)))
+        below = "\n".join(f"- {line}" for line in _below(comparison))
+        doubts = [f"**{doubt}**" for doubt in comparison.doubts]
+        parts += [f"### {head} compared with {base}", *doubts, common(comparison.table), pipes, f"{below}\n"]
+    return "\n\n".join(parts)
 
 
 def csv(base: str, comparisons: dict[str, Comparison]) -> str:
@@ -64,25 +71,11 @@ def as_json(base: str, comparisons: dict[str, Comparison]) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
-def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) -> None:
-    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
-    if form in ("csv", "json"):
-        print({"csv": csv, "json": as_json}[form](base, comparisons), end="")
-        return
-    for head, comparison in comparisons.items():
-        if form == "md":
-            print(f"**{head}** compared with **{base}**\n\n{markdown(comparison)}")
-        else:
-            to.print(f"base {base}, head {head}", style="bold")
-            terminal(comparison, to)
-
-
 def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
     """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            for head, comparison in comparisons.items():
-                file.write(f"### {head} compared with {base}\n\n{markdown(comparison)}\n\n")
+            file.write(markdown(base, comparisons))
     except OSError as error:
         raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 

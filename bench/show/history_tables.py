@@ -33,7 +33,7 @@ def overview(series: list[Series], to: Console) -> None:
     for place, own in parts.items():
         dates = sorted(date(row) for one in own for row in records(one.rows.iloc[[0, -1]]))
         to.print(f"{place} · {dates[0]} to {dates[-1]}", style="bold")
-        _show([_row(one, len(one.rows) - 1) | {"date": "", "revision": "", "change": _latest(one)} for one in own], own, to)
+        _show([_row(one, len(one.rows) - 1) | {"date": "", "revision": ""} for one in own], own, to)
     to.print(LEGEND, style="dim")
 
 
@@ -92,14 +92,6 @@ def _row(series: Series, place: int) -> Row:
         "verdict": verdict,
         "change": f"◀ {by[place]}" if place in by else "",
     }
-
-
-def _latest(series: Series) -> str:
-    """The latest change point, in a row of the latest run."""
-    if not series.changes:
-        return ""
-    last = series.changes[-1]
-    return f"{percent(math.expm1(last.estimate.mean))} {date(series.rows.iloc[last.place])[:10]}"
 
 
 def _place(rows: pd.DataFrame) -> str:

@@ -79,20 +79,17 @@ def view(run: Run, steps: list[Row], here: Place, parts: list[Json]) -> Json:
 
 
 def _code(run: Run, row: Row) -> Json:
-    """A way whose code can be read, with the times of its lines as `show --lines` has them, and of what its backward pass
-    consists."""
-    way = {name: row[name] for name in ("label", "time", MEAN, "mean", "source_hash")}
+    """A way whose code can be read, with the times that `show --lines` has of its lines and of its backward pass."""
+    heading = f"{row['label']}: {units.seconds(row['time'])} a step{f', {sentences.AS_IT_RAN}' * row['mean']}"
+    way = {name: row[name] for name in ("label", "time", MEAN, "mean", "source_hash")} | {"heading": heading}
     try:
         step = code_lines.of_way(run, row["key"])
     except UsageError:
-        ran = f", {sentences.AS_IT_RAN}" if row["mean"] else ""
-        heading = f"{row['label']}: {units.seconds(row['time'])} a step{ran}"
-        return way | {"heading": heading, "note": "", "lines": {}, "backward": []}
+        return way | {"note": "", "lines": {}, "backward": []}
     timed = step.table.dropna(subset=["seconds"])
-    heading, _, note = code_lines.heading(step).partition("; ")
-    backward = [*step.backward.items()][: code_lines.OPERATORS]
     lines = dict(zip(map(str, timed["line"]), timed["seconds"], strict=True))
-    return way | {"heading": heading, "note": note[:1].upper() + note[1:], "lines": lines, "backward": backward}
+    backward = [*step.backward.items()][: code_lines.OPERATORS]
+    return way | {"note": code_lines.remark(step), "lines": lines, "backward": backward}
 
 
 def open_pair(ways: list[Row]) -> list[int]:

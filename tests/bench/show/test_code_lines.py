@@ -54,7 +54,7 @@ def test_two_ways_stand_side_by_side_by_phase_with_what_they_call(run, capsys):
     assert [step.alone for step in steps] == [False, True]
     code_lines.show(steps, grid.console(width=140))
     first, second, *rows = capsys.readouterr().out.splitlines()
-    assert "300 µs a step; its lines add up to 120% of it" in first
+    assert "300 µs a step. Its lines add up to 120% of it" in first
     assert "One line is the step" in second
     left, right = ([half.strip() for half in column] for column in zip(*(row.split("│") for row in rows), strict=True))
     assert left.index("# forward") + 1 == left.index("83.3 µs █▎     h = self.x @ self.w1")
