@@ -143,8 +143,9 @@ def between(base: Run, head: Run, compared: list[Row], limits: list[str], here: 
         row["times"] = [row["base_seconds_per_step"], row["head_seconds_per_step"]]
         row["verdict"] = UNPROVEN if unproven else row["verdict"]
     if machines[0] != machines[1]:
-        figure = figures.pairs(own, machines, judged=False)
-        return part("dots", sentences.machines(own, *machines), figure, [] if compared else limits)
+        unjudged = [row | {"verdict": "", "ratio_low": None} for row in own]
+        said = sentences.machines(own, *machines)
+        return part("dots", said, figures.pairs(unjudged, machines), [] if compared else limits)
     names = [f"run {header['run']}" for header in headers]
     reasons = filter(None, "; ".join(row["reason"] for row in own).split("; "))
     told = [*limits, *dict.fromkeys(reasons)]

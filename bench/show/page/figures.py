@@ -50,13 +50,11 @@ def bars(rows: Sequence[Row]) -> Json | None:
     figure.add_bar(x=[row[UNDISTURBED] for row in rows], marker={"color": colors}, name="undisturbed", **shape)
     errors = _errors(times, low, high)
     figure.add_scatter(x=times, y=shape["y"], error_x=errors, mode="markers", marker_size=1, hoverinfo="skip")
-    for number, row in enumerate(rows):
-        undisturbed = [] if row["mean"] else [seconds(row["time"])]
-        _line(figure, number, row, " · ".join([*undisturbed, f"{seconds(row[MEAN])} {AS_IT_RAN}"]), _words(row))
-    return _scaled(figure, len(rows), [*ran, *times], [*ran, *high])
+    told = [f"{'' if row['mean'] else seconds(row['time']) + ' · '}{seconds(row[MEAN])} {AS_IT_RAN}" for row in rows]
+    return _line_by_line(figure, rows, told, [*map(_words, rows)], [*ran, *times], [*ran, *high])
 
 
-def pairs(rows: Sequence[Row], names: Sequence[str], judged: bool = True) -> Json | None:
+def pairs(rows: Sequence[Row], names: Sequence[str]) -> Json | None:
     """A way per line with the two times `row["times"]` as dots."""
     if not rows:
         return None
@@ -65,11 +63,10 @@ def pairs(rows: Sequence[Row], names: Sequence[str], judged: bool = True) -> Jso
         marker = {"color": color, "size": 12, "symbol": symbol, "line": {"width": 2}}
         times, lines = [row["times"][side] for row in rows], [*range(len(rows))]
         figure.add_scatter(x=times, y=lines, name=_text(name), mode="markers", hoverinfo="skip", marker=marker)
-    for number, row in enumerate(rows):
-        told = " → ".join(seconds(time) if time else "no time" for time in row["times"])
-        _line(figure, number, row, told, _words(row, change=True, judged=judged))
-    times = [time for row in rows for time in row["times"] if time]
-    return _scaled(figure, len(rows), times, times, 0.9 * min(times, default=0), LEGEND)
+    told = [" → ".join(seconds(time) if time else "no time" for time in row["times"]) for row in rows]
+    words = [_words(row, as_change=True) for row in rows]
+    known = [time for row in rows for time in row["times"] if time]
+    return _line_by_line(figure, rows, told, words, known, known, 0.9 * min(known, default=0), LEGEND)
 
 
 def over_time(series: Sequence[Series]) -> Json:
@@ -148,18 +145,17 @@ def _errors(times: Iterable[float], low: Iterable[float], high: Iterable[float])
     return {"array": up, "arrayminus": down, "symmetric": False}
 
 
-def _line(figure: go.Figure, number: int, row: Row, told: str, words: list[str]) -> None:
-    """A way's name and times above what is drawn, ratio and verdict at the right."""
-    left = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(row['backend'])}   {told}"}
-    right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words)}
-    for note in (left, right):
-        figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
-
-
-def _scaled(
-    figure: go.Figure, lines: int, times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4
-) -> Json:
-    """With an axis that reaches the last whisker, logarithmic where times are far apart."""
+def _line_by_line(
+    figure: go.Figure, rows: Sequence[Row], told: list[str], words: list[list[str]],
+    times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4,
+) -> Json:  # fmt: skip
+    """A way's name and times above what is drawn, ratio and verdict at the right, and an axis that reaches the last whisker,
+    logarithmic where times are far apart."""
+    for number, row in enumerate(rows):
+        above = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(row['backend'])}   {told[number]}"}
+        right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words[number])}
+        for note in (above, right):
+            figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
     if is_wide(times):
         low, high = math.floor(math.log10(min(times))), math.log10(1.1 * max(ends))
         figure.update_xaxes(type="log", range=[low, high], dtick=1, title="time of a step, logarithmic")
@@ -167,8 +163,8 @@ def _scaled(
         figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, title="time of a step")
     figure.update_xaxes(zeroline=False, tickformat="~s", ticksuffix="s", fixedrange=True)
     figure.update_layout(showlegend=top == LEGEND)
-    figure.update_yaxes(visible=False, range=[lines - 0.45, -0.55], fixedrange=True)
-    return _finished(figure, top + AXIS + ROW * lines, {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
+    figure.update_yaxes(visible=False, range=[len(rows) - 0.45, -0.55], fixedrange=True)
+    return _finished(figure, top + AXIS + ROW * len(rows), {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
 
 
 def _finished(figure: go.Figure, height: int, margin: Json) -> Json:
@@ -184,13 +180,13 @@ def _text(text: str) -> str:
     return escape(text if len(text) <= NAME else f"{text[: NAME - 1]}…", quote=False)
 
 
-def _words(row: Row, change: bool = False, judged: bool = True) -> list[str]:
+def _words(row: Row, as_change: bool = False) -> list[str]:
     """Ratio and verdict in words, and their interval below them."""
     if "key" in row and is_baseline(row):
         return ["baseline"]
     if not row["ratio"]:
         return ["no ratio"]
-    ratio = f"{100 * (row['ratio'] - 1):+.1f} %" if change else f"{row['ratio']:.3f} times"
-    verdict = [(row["verdict"] or "not judged").lower()] if judged else []
-    interval = span(row["ratio_low"], row["ratio_high"]) if row["ratio_low"] and judged else ""
-    return [" · ".join([ratio, *verdict]), " ".join(filter(None, (interval, AS_IT_RAN * row.get("of_means", False))))]
+    ratio = percent(row["ratio"] - 1) if as_change else f"{row['ratio']:.3f} times"
+    interval = span(row["ratio_low"], row["ratio_high"]) if row["ratio_low"] else ""
+    ran = AS_IT_RAN if row.get("of_means") else ""
+    return [f"{ratio} · {(row['verdict'] or 'not judged').lower()}", " ".join(filter(None, (interval, ran)))]
