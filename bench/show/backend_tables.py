@@ -34,7 +34,7 @@ def show(sides: Iterable[Side], to: Console) -> None:
                 reasons.setdefault((device, reason), []).append(name)
         row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
         rows.append(row)
-    _print(rows, to, "libraries")
+    grid.show([grid.plain(title, priority=title == "libraries") for title in rows[0]], rows, to)
     to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
@@ -54,13 +54,9 @@ def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -
             rows.append({**where, **sizes, "of allowed": f"{errors['share']:.0%}"})
     if rows:
         to.print("relative errors of the loss and of the updates, against the float64 reference")
-        _print(rows, to, "device", "shape")
+        grid.show([grid.plain(title, priority=title in ("device", "shape")) for title in rows[0]], rows, to)
     for hole in plan.holes:
         to.print(f"unavailable: {hole.case} {hole.reason}")
     for proof in proofs.values():
         if proof["record"] == "failure":
             to.print(f"{proof['status']}: {proof['reason']}")
-
-
-def _print(rows: list[Row], to: Console, *optional: str) -> None:
-    grid.show([grid.plain(title, priority=title in optional) for title in rows[0]], rows, to)

@@ -67,12 +67,6 @@ class StepLines:
     backward: dict[str, float]
     """Seconds of what autograd evaluates, scaled to the line that calls it."""
 
-    @property
-    def alone(self) -> bool:
-        """Whether one line has nearly all of the time."""
-        timed = self.table["seconds"].dropna()
-        return bool(timed.max() > ALONE * timed.sum())
-
 
 def lines(run: str | Path, way: str) -> pd.DataFrame:
     """The lines of a way's step, and of what it calls in its file, in the latest run at or below a path: `line`, `code`,
@@ -177,7 +171,8 @@ def remark(step: StepLines) -> str:
     if step.queued:
         return "Its lines are launches, which return before the device has computed: they take what the host does."
     text = f"Its lines add up to {step.added_up:.0%} of it under line_profiler and are scaled to it."
-    return f"{text} One line is the step: what it calls is compiled, captured or fused." if step.alone else text
+    alone = step.table["seconds"].max() > ALONE * step.table["seconds"].sum()
+    return f"{text} One line is the step: what it calls is compiled, captured or fused." if alone else text
 
 
 def _texts(step: StepLines, phase: str, most: float) -> list[str]:

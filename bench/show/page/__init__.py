@@ -20,7 +20,6 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
-from bench.analyse.run import Run
 from bench.schema.case import CONTROLS
 from bench.show import code_lines, folder, pages, tables
 from bench.show.page import data
@@ -39,7 +38,8 @@ def build(files: Sequence[Path], results: Path) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
         data.gather(files, results),
-        about={"found": _found, "command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
+        about={"command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
+        found=lambda run: [text for text in (folder.disturbed(run.story), folder.control(run)) if text],
         dimensions=DIMENSIONS,
         columns=data.columns,
         controls=CONTROLS,
@@ -66,11 +66,6 @@ def blocks(source: str) -> dict[str, list[tuple[int, Markup]]]:
         for phase in code_lines.PHASES
         if (found := [(line.line, Markup(text)) for line, text in zip(lines, html, strict=False) if line.phase == phase])
     }
-
-
-def _found(run: Run) -> list[str]:
-    """What disturbed a run, and its A/A control."""
-    return [text for text in (folder.disturbed(run.story), folder.control(run)) if text]
 
 
 def _hashes(*texts: str) -> str:
