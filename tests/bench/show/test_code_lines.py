@@ -64,14 +64,15 @@ def test_two_ways_stand_side_by_side_by_phase_with_what_they_call(run, capsys):
 
 
 def test_code_has_phases_and_lacks_what_every_way_has():
-    def numbers(name):
+    def numbers(name, more=""):
         found = {}
-        for line in code_lines.code(SOURCES[name]):
+        for line in code_lines.code(SOURCES[name] + more):
             found.setdefault(line.phase, []).append(line.line)
         return found
 
     phases = {"forward": [6, 7], "loss": [8, 9], "backward": [10, 11], "update": [12, 13, 14]}
     assert numbers("base") == {"before": [5], **phases}
+    assert numbers("base", "\n\ndef called(x):\n    return x\n") == {"before": [5], **phases, "after": [17, 18]}
     assert numbers("slow") == {"before": [3, 5, 6, 8], "forward": [9, 10], "update": [11, 12]}
     assert numbers("fast") == {"before": [1, 2]}
 

@@ -159,14 +159,16 @@ def test_three_runs_are_lines_over_time_and_two_are_not(tmp_path, monkeypatch):
 
 def test_change_points_are_vertical_and_say_what_changed():
     at = [f"2026-01-{day:02}" for day in range(1, 4)]
-    times = {"time": at, "log": [0.0, 0.0, 0.1], "side": "", **dict.fromkeys([f"{UNDISTURBED}_low", f"{UNDISTURBED}_high"])}
+    times = {"time": at, "side": "", **dict.fromkeys([f"{UNDISTURBED}_low", f"{UNDISTURBED}_high"])}
 
-    def series(backend, *changes):
+    def series(backend, log, *changes):
         found = [history.Change(place, "SLOWER", Estimate(0.1, 0.01, 9), what) for place, what in changes]
-        return history.Series(pd.DataFrame(times | {"backend": backend}), pd.DataFrame(), found)
+        return history.Series(pd.DataFrame(times | {"backend": backend, "log": log}), pd.DataFrame(), found)
 
-    ways = [series("plain"), series("late", (2, ["torch 1 → 2"])), series(HOSTILE, (1, []))]
-    layout = data.figures.over_time(ways)["layout"]
+    ways = [series("plain", 0.0), series("late", 1.0, (2, ["torch 1 → 2"])), series(HOSTILE, 2.0, (1, []))]
+    figure = data.figures.over_time(ways)
+    layout = figure["layout"]
+    assert [line["name"][:5] for line in figure["data"]][::2] == ["plain", "late"], "drawn last: those that changed"
     assert [shape["x0"] for shape in layout["shapes"]] == [at[1], at[2]]
     told = {note["x"]: note["text"] for note in layout["annotations"]}
     assert told[at[2]] == "torch 1 → 2"
