@@ -8,9 +8,10 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from backends.api import DTYPES
-from bench.cli._arguments import Parsers, command, number
+from bench.cli._arguments import command, number
 from bench.errors import ExitCode, UsageError
 from bench.judge.gradients import central_differences
 from bench.measure.catalogue import catalogue
@@ -23,7 +24,7 @@ from bench.settings import Settings
 from bench.show import backend_tables, grid
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     begun = command(parsers, "new", new)
     begun.add_argument("folder", type=Path, metavar="FOLDER", help="to be made, such as steps")
     command(parsers, "list", list_backends)

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import export as exporting
-from bench.cli._arguments import Parsers, command, minutes, number, settings, settings_environ, settings_options, slower
+from bench.cli._arguments import command, minutes, number, settings, settings_environ, settings_options, slower
 from bench.errors import ExitCode, UsageError
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import Plan, make_plan
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from bench.analyse.run import Run
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     measured = command(parsers, "run", run)
     beside = "measure backends/ of a git revision, or those here under NAME=VALUE, beside those here"
     measured.add_argument("--against", metavar="REVISION", help=beside)

@@ -6,8 +6,9 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from bench.cli._arguments import Parsers, command, margin, number, slower
+from bench.cli._arguments import command, margin, number, slower
 from bench.errors import ExitCode, UsageError, unknown
 from bench.schema.case import is_control
 from bench.settings import Settings
@@ -17,7 +18,7 @@ LATEST = "a run's folder, or one above it: of several runs the latest"
 SIDE = "a run's folder or its summary.csv; several are joined by commas, or stand in one folder"
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     shown = command(parsers, "show", show)
     shown.add_argument("run", nargs="?", help=f"{LATEST}; in results by default")
     shown.add_argument("--lines", nargs="+", metavar="WAY", help="the code of one way or two, with the time of each line")

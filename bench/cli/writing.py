@@ -6,16 +6,17 @@ import argparse
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from bench import export as exporting
-from bench.cli._arguments import Parsers, command
+from bench.cli._arguments import command
 from bench.errors import ExitCode, UsageError, missing
 from bench.paths import ROOT
 from bench.settings import Settings
 from bench.show import grid
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     rebuilt = command(parsers, "summary", summary)
     rebuilt.add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
     reported = command(parsers, "report", report)
