@@ -113,17 +113,19 @@ def heat_map(rows: Sequence[Row]) -> Json:
         grid = [[at.get((name, shape)) for shape in shapes] for name in names]
         return [[row and value(row) for row in line] for line in grid]
 
-    edges = {"tickvals": [n + 0.5 for n in range(len(EDGES))], "ticktext": [f"{edge:g}" for edge in EDGES]}
     figure = go.Figure()
     figure.add_heatmap(
         z=cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
         text=cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""),
         customdata=cells(lambda row: "<br>".join([_text(row["backend"]), seconds(row["time"]), *_words(row)])),
         texttemplate="%{text}", hovertemplate="%{customdata}<extra></extra>", hoverongaps=False, xgap=2, ygap=2,
-        zmin=-0.5, zmax=len(SCALE) - 0.5,
+        zmin=-0.5, zmax=len(SCALE) - 0.5, showscale=False,  # Plotly styles a scale inline, which the page's policy forbids
         colorscale=[[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)],
-        colorbar={"orientation": "h", "y": 1, "yanchor": "bottom", "thickness": 14, "title": "ratio", **edges},
     )  # fmt: skip
+    for low, high, color in zip((0, *EDGES), (*EDGES, 0), SCALE, strict=True):
+        name = f"{low:g}–{high:g}" if low and high else f"above {low:g}" if low else f"to {high:g}"
+        square = {"symbol": "square", "size": 12, "color": color}
+        figure.add_scatter(x=[None], y=[None], mode="markers", marker=square, name=name)
     ticks = {"automargin": True, "fixedrange": True, "showgrid": False, "zeroline": False}
     ways = {"tickvals": [*range(len(names))], "ticktext": [*map(_text, names)]}
     figure.update_yaxes(range=[len(names) - 0.5, -0.5], **ways, **ticks)
