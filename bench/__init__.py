@@ -6,7 +6,7 @@ In a notebook, each a pandas DataFrame:
 
     table = bench.table("results")  # the latest run: a way, its step in seconds, ratio, verdict
     slowest = bench.lines("results", table["way"].iloc[-1])  # its code, the seconds of each line
-    slowest.sort_values("seconds").tail(3)
+    slowest.nlargest(3, "seconds")
     rounds = bench.load("results")  # every timed round of every run
 
 `bench.compare(base, head)` has one row per case with its verdict. Nothing heavy is imported until
@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.analyse.comparison import compare
-    from bench.analyse.lines import lines
     from bench.analyse.run import table
     from bench.record.frame import load
+    from bench.show.code_lines import lines
 
 __version__ = "0.1.0"
 __all__ = ["__version__", "compare", "lines", "load", "table"]
 _MODULES = {
-    "compare": "bench.analyse.comparison", "lines": "bench.analyse.lines", "load": "bench.record.frame",
+    "compare": "bench.analyse.comparison", "lines": "bench.show.code_lines", "load": "bench.record.frame",
     "table": "bench.analyse.run",
 }  # fmt: skip
 

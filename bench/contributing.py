@@ -27,7 +27,6 @@ from bench.plan.discovery import hash_of
 from bench.record import journal
 from bench.record.frame import GRAIN
 from bench.show import folder
-from bench.show.findings import disturbed
 
 MAX_BYTES = 200_000_000
 """Of a journal; that of a run of all ways has 2 MB."""
@@ -84,7 +83,7 @@ def accept(archive: Path, results: Path) -> tuple[Path, str]:
                 shutil.copyfile(each, target / each.name)
         except OSError as error:
             raise UsageError(f"{target}: cannot be written: {error.strerror}; name another folder in BENCH_RESULTS.") from None
-    return target, disturbed(run.story)
+    return target, folder.disturbed(run.story)
 
 
 def _public(value: Any) -> Any:

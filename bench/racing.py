@@ -13,11 +13,13 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 
+import pandas as pd
 from rich.console import Console
 
+from bench.analyse.estimates import with_interval
 from bench.analyse.run import Run
 from bench.analyse.sequential import decided
-from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, slower_by
 from bench.errors import ExitCode, UsageError
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import Plan, make_plan
@@ -42,13 +44,16 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
     if code == ExitCode.UNPROVEN:
         return code
     console.print(_ending(verdicts, number))
-    stopped: list[gates.Stopped] = []
-    for key, (verdict, estimate, _) in verdicts.items():
-        if verdict == SLOWER and fail_on is not None and math.expm1(estimate.mean) >= fail_on:
-            low, high = map(math.exp, estimate.interval())
-            stopped.append((Case.parse(key).name, math.exp(estimate.mean), low, high))
-    gates.failed(fail_on, stopped, console)
-    return ExitCode.WRONG if stopped else code
+    decided_rows = [
+        {"backend": Case.parse(key).name, "verdict": verdict, **with_interval("ratio", estimate)}
+        for key, (verdict, estimate, _) in verdicts.items()
+        if verdict != UNDECIDED
+    ]
+    if fail_on is None or not decided_rows:
+        return code
+    rows = pd.DataFrame(decided_rows)
+    gates.show(fail_on, rows, console)
+    return ExitCode.WRONG if len(slower_by(rows, fail_on)) else code
 
 
 def decide(plan: Plan, runs: int, minutes: float, console: Console) -> tuple[Verdicts, int, ExitCode]:

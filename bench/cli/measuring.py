@@ -73,10 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         def publish(measured: Run) -> None:
             folder.show(measured, console, arguments.controls)
             codes.append(measured.exit_code(fail_on))
-            if fail_on is not None:
-                stopped = gates.gate_rows(measured.slower(fail_on))
-                open_ = gates.gate_rows(gates.undecided(measured.later, fail_on))
-                gates.failed(fail_on, stopped, console, measured.doubts, open_)
+            gates.show(fail_on, measured.later, console, measured.doubts)
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)

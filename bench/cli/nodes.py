@@ -43,7 +43,6 @@ def add(parsers: Any) -> None:
 
 def fleet(arguments: argparse.Namespace) -> int:
     """Measures the same run on many machines; shows which are slower than equal ones or missing."""
-    from bench.analyse.verdicts import slower_by
     from bench.fleet import folder, home
     from bench.show import fleet_tables, gates, grid
 
@@ -64,10 +63,7 @@ def fleet(arguments: argparse.Namespace) -> int:
         with folder.writing(place / name) as path:
             path.write_text(text, encoding="utf-8")
         console.print(f"written: {path}", style="dim")
-    if arguments.fail_on is not None:
-        rows = slower_by(found.judged, arguments.fail_on)
-        open_ = gates.gate_rows(gates.undecided(found.judged, arguments.fail_on), "node")
-        gates.failed(arguments.fail_on, gates.gate_rows(rows, "node"), console, undecided=open_)
+    gates.show(arguments.fail_on, found.judged, console, name="node")
     return found.outcome(arguments.fail_on)
 
 

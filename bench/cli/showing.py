@@ -40,7 +40,6 @@ def add(parsers: Any) -> None:
 
 def show(arguments: argparse.Namespace) -> int:
     """Shows a stored run and writes nothing: its table and what it found, the time of each line, or Markdown."""
-    from bench.analyse import lines
     from bench.analyse.run import Run
     from bench.record import frame
     from bench.show import code_lines, folder, pages
@@ -51,7 +50,7 @@ def show(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--lines: {', '.join(ways)}: at most two ways stand side by side; name two and a run's folder.")
     run, console = Run.of(frame.latest(Path(place))), grid.console()
     if ways:
-        code_lines.show([lines.of_way(run, way) for way in ways], console)
+        code_lines.show([code_lines.of_way(run, way) for way in ways], console)
     elif arguments.format == "md":
         console.out(pages.issue(run), end="")
     else:
@@ -109,9 +108,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.fail_on is not None:
         print(end="", flush=True)
         for versus in compared.values():
-            stopped = gates.gate_rows(versus.slower(arguments.fail_on), "name")
-            open_ = gates.gate_rows(gates.undecided(versus.named, arguments.fail_on), "name")
-            gates.failed(arguments.fail_on, stopped, grid.console(sys.stderr), versus.doubts, open_)
+            gates.show(arguments.fail_on, versus.named, grid.console(sys.stderr), versus.doubts, "name")
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 

@@ -109,8 +109,8 @@ def accept(arguments: argparse.Namespace) -> int:
 
 def results(_: argparse.Namespace) -> int:
     """Rebuilds what the pages of a checkout show of its committed runs."""
-    from bench.show import generated
+    from bench.show import pages
 
-    for path in generated.refresh(ROOT):
+    for path in pages.refresh(ROOT):
         grid.console().print(f"written: {path}", style="dim")
     return ExitCode.FINE

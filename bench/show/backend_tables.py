@@ -15,14 +15,14 @@ from bench.show.grid import Row
 
 KINDS = "kind: a seed is measured by default, a rung with --backends all; controls, guards and peaks are fixed work."
 MOST = 8
-"""Columns of errors that a terminal has room for."""
+"""Columns of errors that a terminal has room for; of more arrays only the loss and the largest error are shown."""
 
 
 def show(sides: Sequence[Side], to: Console) -> None:
     """Prints a row per backend with its dtypes on each device, and below them why one cannot run there."""
     backends = {at(name, side.label): backend for side in sides for name, backend in side.backends.items()}
     devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not)) or ["cpu"]
-    rows = []
+    rows: list[Row] = []
     reasons: dict[tuple[str, str], list[str]] = {}
     for name, backend in backends.items():
         row = {"backend": name, "kind": backend.kind}
@@ -34,7 +34,7 @@ def show(sides: Sequence[Side], to: Console) -> None:
                 reasons.setdefault((device, reason), []).append(name)
         row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
         rows.append(row)
-    _print(rows, to, optional=("libraries",))
+    grid.show([grid.plain(title, priority=title == "libraries") for title in rows[0]], rows, to)
     to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
@@ -44,34 +44,21 @@ def show(sides: Sequence[Side], to: Console) -> None:
 
 def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -> None:
     """Prints the errors of every case that was proven, and what is to be said of the others; `proofs` by a case's key."""
-    rows = []
+    rows: list[Row] = []
     for case in plan.cases:
         proof = proofs[case.key]
         if proof["record"] == "open" and (errors := proof["errors"]):
-            rows.append(
-                {
-                    "backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": case.shape,
-                    **_errors(errors["arrays"]),
-                    "of allowed": f"{errors['share']:.0%}",
-                }
-            )  # fmt: skip
+            where = {"backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": case.shape}
+            arrays = errors["arrays"]
+            if len(arrays) > MOST:
+                arrays = {"loss": arrays["loss"], "largest": max(arrays.values())}
+            sizes = {name: f"{error:.1e}" for name, error in arrays.items()}
+            rows.append({**where, **sizes, "of allowed": f"{errors['share']:.0%}"})
     if rows:
         to.print("relative errors of the loss and of the updates, against the float64 reference")
-        _print(rows, to, optional=("device", "shape"))
+        grid.show([grid.plain(title, priority=title in ("device", "shape")) for title in rows[0]], rows, to)
     for hole in plan.holes:
         to.print(f"unavailable: {hole.case} {hole.reason}")
     for proof in proofs.values():
         if proof["record"] == "failure":
             to.print(f"{proof['status']}: {proof['reason']}")
-
-
-def _errors(arrays: Mapping[str, float]) -> Row:
-    """A column per array; of many only the loss and the largest error."""
-    if len(arrays) > MOST:
-        arrays = {"loss": arrays["loss"], "largest": max(arrays.values())}
-    return {name: f"{error:.1e}" for name, error in arrays.items()}
-
-
-def _print(rows: list[Row], to: Console, optional: tuple[str, ...]) -> None:
-    columns = [grid.plain(title, priority=title in optional) for title in rows[0]]
-    grid.show(grid.fit(columns, rows, to.width), rows, to)

@@ -1,87 +1,190 @@
-"""The code of a step with a time and a bar at each line; two ways stand side by side, phase by phase."""
+"""The code of a step with the time of each line: what line_profiler saw, scaled to the step's undisturbed time.
+
+Sources come from journals: they are parsed, never run. In the terminal two ways stand side by side, phase by phase.
+"""
 
 from __future__ import annotations
 
-import math
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import zip_longest
+from pathlib import Path
+from textwrap import dedent
+from typing import Any, NamedTuple
 
+import pandas as pd
 from rich.console import Console
 
-from bench.analyse.lines import StepLines
-from bench.show.bars import bar
+from backends.api import TrainStep
+from bench.analyse.run import Run
+from bench.errors import UsageError, unknown
+from bench.record import frame
+from bench.record.frame import queues
+from bench.schema.case import at, is_control
+from bench.show.grid import bar
+from bench.show.rows import time_column
 from bench.units import seconds
 
+STEP = "step"
+AROUND = {*dir(TrainStep)} - {STEP}
+"""Methods that every backend has: shown only where they prepare what `step` calls."""
+BEFORE, AFTER = "before", "after"
+PHASES = (BEFORE, "forward", "loss", "backward", "update", AFTER)
+"""In this order, so that equal phases of two steps stand side by side."""
+_PHASE = re.compile(rf"\s*# ({'|'.join(PHASES[1:-1])})\b")
+ALONE = 0.9
+"""One line with this share of the time is the step: what it calls is compiled, captured or fused."""
 CELLS = 6
 SIDE_BY_SIDE = 120
 """Characters of a console from which two ways stand side by side; else the phases of both alternate."""
 OPERATORS = 3
 """Of a backward pass, so many are named."""
-Phase = tuple[str, list[str]]
+
+
+class CodeLine(NamedTuple):
+    line: int
+    """In its source, from 1."""
+    code: str
+    phase: str
+    """Of `PHASES`: as the comment above says, `before` above the first such comment, `after` in functions below the phases."""
+
+
+@dataclass(frozen=True)
+class StepLines:
+    """The lines of a way's step, with their times."""
+
+    way: str
+    seconds: float
+    """Of the step, as the tables show it."""
+    table: pd.DataFrame
+    """`line`, `code`, `phase` and `seconds`, NaN where nothing was timed."""
+    added_up: float
+    """The sum of the lines as measured over the step's time; what `seconds` was divided by."""
+    queued: bool
+    """Whether the lines are launches, which return before the device has computed: not scaled."""
+    backward: dict[str, float]
+    """Seconds of what autograd evaluates, scaled to the line that calls it."""
+
+
+def lines(run: str | Path, way: str) -> pd.DataFrame:
+    """The lines of a way's step, and of what it calls in its file, in the latest run at or below a path: `line`, `code`,
+    `phase` and `seconds`, scaled to the step's time. Raises `UsageError`."""
+    return of_way(Run.of(frame.latest(run)), way).table
+
+
+def of_way(run: Run, way: str) -> StepLines:
+    """The lines of a way, named as in the tables or by a case's key; of several cases the first.
+
+    Raises `UsageError` for an unknown way and for one without times of lines.
+    """
+    cases = {case["key"]: case for case in run.story.header["cases"] if case["proven"]}
+    names = {case["name"]: key for key, case in reversed(cases.items()) if not is_control(case["kind"])}
+    key = way if way in cases else names.get(way)
+    if key is None:
+        raise unknown("way", way, sorted(names), str(run.folder))
+    profile: Mapping[str, Any] = run.story.profiles.get(key) or {}
+    timed = {int(line): took for line, took in profile.get("lines", {}).items()}
+    row, case = run.row(key), cases[key]
+    whole = row[time_column(row)]
+    if not sum(timed.values()) or whole is None:
+        reason = profile.get("uncounted") or profile.get("reason") or "the run has no profile of it."
+        raise UsageError(f"{run.folder}: no times of the lines of {way}: {reason}")
+    visits = [visit for visit in run.story.visits if visit["case"] == key]
+    queued, added_up = 2 * sum(map(queues, visits)) >= len(visits), sum(timed.values()) / whole
+    table = pd.DataFrame(code(run.story.header["sources"][case["source_hash"]]))
+    table["seconds"] = table["line"].map(timed) / (1.0 if queued else added_up)
+    calls = float(table.loc[table["code"].str.contains(r"backward\("), "seconds"].sum())
+    evaluated: dict[str, float] = profile.get("backward", {})
+    backward = {name: took / sum(evaluated.values()) * calls for name, took in evaluated.items()}
+    return StepLines(at(case["name"], case["side"]), whole, table, added_up, queued, backward)
+
+
+def code(source: str) -> list[CodeLine]:
+    """The lines of `step` and of what it can call in its source; each part loses the indentation that its lines share."""
+    texts, found, phase = source.splitlines(), list[CodeLine](), BEFORE
+    for first, last in _parts(source):
+        phase = BEFORE if phase == BEFORE else AFTER
+        filled = [text for text in texts[first - 1 : last] if text.strip()]
+        shared = min((len(text) - len(text.lstrip()) for text in filled), default=0)
+        for number in range(first, last + 1):
+            if match := _PHASE.match(texts[number - 1]):
+                phase = match[1]
+            found.append(CodeLine(number, texts[number - 1][shared:], phase))
+    return found
+
+
+def _parts(source: str) -> list[tuple[int, int]]:
+    """The first and the last lines of `step` and of what it can call in its source, from 1.
+
+    A class that inherits its `step` is shown as a whole, and so is a source that is not Python.
+    """
+    whole = [(1, len(source.splitlines()))]
+    try:
+        body = ast.parse("\n".join(source.splitlines())).body
+    except (SyntaxError, ValueError, RecursionError):
+        return whole
+    known = [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    parts: list[ast.stmt] = []
+    for node in known:
+        own = [part for part in node.body if isinstance(part, ast.FunctionDef)]
+        if isinstance(node, ast.ClassDef) and any(part.name == STEP for part in own):
+            parts += _prepares(own, {other.name for other in known if other is not node})
+            parts += [part for part in own if part.name not in AROUND]
+        else:
+            parts.append(node)
+    decorated = ([part, *getattr(part, "decorator_list", [])] for part in parts)
+    lines = [(min(one.lineno for one in each), each[0].end_lineno or each[0].lineno) for each in decorated]
+    return sorted(lines) or whole
+
+
+def _prepares(methods: list[ast.FunctionDef], names: set[str]) -> Iterator[ast.stmt]:
+    """Assignments of the constructor that use one of the source's own functions or classes."""
+    for part in (part for method in methods if method.name == "__init__" for part in method.body):
+        used = {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
+        if isinstance(part, ast.Assign) and used & names:
+            yield part
 
 
 def show(steps: list[StepLines], to: Console) -> None:
     """Prints one way's lines, or two ways'."""
     for step in steps:
-        to.print(heading(step), style="bold")
+        to.print(f"{step.way}: {seconds(step.seconds)} a step. {remark(step)}", style="bold")
     most = max(float(step.table["seconds"].max()) for step in steps)
-    sides = [_phases(step, most) for step in steps]
-    if len(sides) == 1:
-        for _, lines in sides[0]:
-            for line in lines:
-                to.print(line)
-        return
     half = (to.width - 3) // 2
-    for left, right in _aligned(*sides):
-        if to.width >= SIDE_BY_SIDE:
-            for one, other in zip_longest(left, right, fillvalue=""):
-                to.print(f"{_cut(one, half):{half}} │ {_cut(other, half)}".rstrip())
+    for phase in PHASES:
+        texts = [_texts(step, phase, most) for step in steps]
+        if len(steps) == 2 and to.width >= SIDE_BY_SIDE:
+            for left, right in zip_longest(*texts, fillvalue=""):
+                to.print(f"{_cut(left, half):{half}} │ {_cut(right, half)}".rstrip())
             continue
-        for step, lines in zip(steps, (left, right), strict=True):
-            to.print(step.way, style="dim")
-            for line in lines:
-                to.print(_cut(line, to.width))
+        for step, own in zip(steps, texts, strict=True):
+            if own and len(steps) == 2:
+                to.print(step.way, style="dim")
+            for line in own:
+                to.print(_cut(line, to.width) if len(steps) == 2 else line)
 
 
-def heading(step: StepLines) -> str:
+def remark(step: StepLines) -> str:
     """What the lines of a way add up to, and what they are."""
-    text = f"{step.way}: {seconds(step.seconds)} a step"
     if step.queued:
-        return f"{text}; its lines are launches, which return before the device has computed: they take what the host does."
-    text += f"; its lines add up to {step.added_up:.0%} of it under line_profiler and are scaled to it."
-    return f"{text} One line is the step: what it calls is compiled, captured or fused." if step.alone else text
+        return "Its lines are launches, which return before the device has computed: they take what the host does."
+    text = f"Its lines add up to {step.added_up:.0%} of it under line_profiler and are scaled to it."
+    alone = step.table["seconds"].max() > ALONE * step.table["seconds"].sum()
+    return f"{text} One line is the step: what it calls is compiled, captured or fused." if alone else text
 
 
-def _phases(step: StepLines, most: float) -> list[Phase]:
-    """A way's lines as text, by the comment above them."""
-    found: list[Phase] = []
-    phase = None
-    for line in step.table.to_dict("records"):
-        if line["phase"] != phase:
-            phase = line["phase"]
-            found.append((phase.split(",")[0].split(" ")[0], []))
-        took = line["seconds"]
+def _texts(step: StepLines, phase: str, most: float) -> list[str]:
+    """A phase's lines without the indentation that they share, each after its time and a bar."""
+    lines, texts = step.table[step.table["phase"] == phase], list[str]()
+    for took, text in zip(lines["seconds"], dedent("\n".join(lines["code"])).split("\n"), strict=False):
         share = bar(took / most, CELLS) if most > 0 else ""
-        found[-1][1].append(f"{seconds(took) if math.isfinite(took) else '':>7} {share:{CELLS}} {line['code']}")
-        if "backward(" in line["code"] and step.backward:
+        texts.append(f"{seconds(took):>7} {share:{CELLS}} {text}")
+        if "backward(" in text:
             named = list(step.backward.items())[:OPERATORS]
-            found[-1][1].extend(f"{'':{9 + CELLS}}  {name} {seconds(each)}" for name, each in named)
-    return found
-
-
-def _aligned(left: list[Phase], right: list[Phase]) -> list[tuple[list[str], list[str]]]:
-    """Phases of the same name together, in the order of the left way; those of the right way alone where they stand there."""
-    names = [name for name, _ in left]
-    pairs: list[tuple[list[str], list[str]]] = []
-    rest = list(right)
-    for name, lines in left:
-        if name in (others := [other for other, _ in rest]):
-            place = others.index(name)
-            pairs += [([], alone) for other, alone in rest[:place] if other not in names]
-            pairs.append((lines, rest[place][1]))
-            rest = [each for each in rest[:place] if each[0] in names] + rest[place + 1 :]
-        else:
-            pairs.append((lines, []))
-    return [*pairs, *(([], lines) for _, lines in rest)]
+            texts += [f"{'':{9 + CELLS}}  {name} {seconds(each)}" for name, each in named]
+    return texts
 
 
 def _cut(line: str, width: int) -> str:

@@ -13,39 +13,45 @@ from bench.analyse.comparison import Comparison
 from bench.errors import UsageError
 from bench.schema.case import SIDE
 from bench.show import grid
-from bench.show.grid import Column, Row
+from bench.show.grid import Column, Row, number
 from bench.show.rows import DIMENSIONS, common, records
 from bench.units import seconds, span
 
 _MEASURES = [
-    Column("base", lambda r: seconds(r["base_seconds_per_step"]), 2),
-    Column("head", lambda r: seconds(r["head_seconds_per_step"]), 2),
-    Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
-    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
-    Column("p", lambda r: f"{r['p']:.2g}" if math.isfinite(r["p"]) else "", 4),
-    Column("runs", lambda r: f"{r['base_runs']}+{r['head_runs']}", 5),
+    number("base", 2, seconds, "base_seconds_per_step"),
+    number("head", 2, seconds, "head_seconds_per_step"),
+    number("ratio", 0, "{:.3f}".format, "ratio"),
+    number("95 % interval", 1, span, "ratio_low", "ratio_high"),
+    number("p", 4, "{:.2g}".format, "p"),
+    number("runs", 5, "{}+{}".format, "base_runs", "head_runs"),
     Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
 ]
 
 
-def terminal(comparison: Comparison, to: Console) -> None:
-    """Prints a row per case to fit the console, and below it the reasons, the mean and the doubts."""
-    columns, rows = _prepared(comparison.table)
-    to.print(common(comparison.table))
-    grid.show(grid.fit(columns, rows, to.width), rows, to)
-    for line in _below(comparison):
-        to.print(line)
-    for doubt in comparison.doubts:
-        to.print(doubt, style="bold red")
+def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) -> None:
+    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
+    if form != "text":
+        print({"md": markdown, "csv": csv, "json": as_json}[form](base, comparisons), end="")
+        return
+    for head, comparison in comparisons.items():
+        to.print(f"base {base}, head {head}", style="bold")
+        to.print(common(comparison.table))
+        grid.show(*_prepared(comparison.table), to)
+        for line in _below(comparison):
+            to.print(line)
+        for doubt in comparison.doubts:
+            to.print(doubt, style="bold red")
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(base: str, comparisons: dict[str, Comparison]) -> str:
     """For an issue, a pull request or GitHub's step summary."""
-    columns, rows = _prepared(comparison.table)
-    above = [part for doubt in comparison.doubts for part in (f"**{doubt}**", "")]
-    pipes = grid.pipes(grid.fit(columns, rows, 140), rows)
-    below = [f"- {line}" for line in _below(comparison)]
-    return "\n".join([*above, common(comparison.table), "", *pipes, "", *below, ""])
+    parts = []
+    for head, comparison in comparisons.items():
+        pipes = "\n".join(grid.pipes(*_prepared(comparison.table)))
+        below = "\n".join(f"- {line}" for line in _below(comparison))
+        doubts = [f"**{doubt}**" for doubt in comparison.doubts]
+        parts += [f"### {head} compared with {base}", *doubts, common(comparison.table), pipes, f"{below}\n"]
+    return "\n\n".join(parts)
 
 
 def csv(base: str, comparisons: dict[str, Comparison]) -> str:
@@ -59,38 +65,24 @@ def as_json(base: str, comparisons: dict[str, Comparison]) -> str:
     whole = []
     for head, comparison in comparisons.items():
         fields = {name: value for name, value in vars(comparison).items() if name != "table"}
-        mean = comparison.geometric_mean
+        mean = comparison.geometric_mean if math.isfinite(comparison.geometric_mean) else None
         rows = json.loads(comparison.table.to_json(orient="records", double_precision=15))
-        mean_or_null = mean if math.isfinite(mean) else None
-        whole.append({"base": base, "head": head, "rows": rows, "geometric_mean": mean_or_null, **fields})
+        whole.append({"base": base, "head": head, "rows": rows, "geometric_mean": mean, **fields})
     return json.dumps(whole, indent=2) + "\n"
-
-
-def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) -> None:
-    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
-    if form in ("csv", "json"):
-        print({"csv": csv, "json": as_json}[form](base, comparisons), end="")
-        return
-    for head, comparison in comparisons.items():
-        if form == "md":
-            print(f"**{head}** compared with **{base}**\n\n{markdown(comparison)}")
-        else:
-            to.print(f"base {base}, head {head}", style="bold")
-            terminal(comparison, to)
 
 
 def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
     """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            for head, comparison in comparisons.items():
-                file.write(f"### {head} compared with {base}\n\n{markdown(comparison)}\n\n")
+            file.write(markdown(base, comparisons))
     except OSError as error:
         raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
-    varying = [grid.dimension(name) for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
+    names = [name for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
+    varying = [grid.plain(name, right=name == "threads") for name in names]
     return [grid.plain("backend"), *varying, *_MEASURES], records(table)
 
 

@@ -9,13 +9,12 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.between_runs import KEY, UNDISTURBED
-from bench.analyse.step import step_seconds
 from bench.analyse.verdicts import SLOWER
-from bench.schema.case import CASE_COLUMNS, SIDE, is_control
+from bench.schema.case import CASE_COLUMNS, SIDE, at, is_control
 from bench.show import grid
 from bench.show.gates import changed
 from bench.show.grid import Column, Row
-from bench.show.rows import DIMENSIONS, name_of, place_of, records
+from bench.show.rows import DIMENSIONS, place_of, records, time_column
 from bench.units import seconds, span
 
 FIRST_CASE = 5
@@ -77,8 +76,8 @@ def _tables(rows: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, lis
     varying = [name for name in DIMENSIONS if name != "device" and steps[name].nunique() > 1]
     times: dict[tuple[str, str], dict[str, float]] = {}
     for row in records(steps):
-        case = " ".join(filter(None, (name_of(row), place_of(row, varying))))
-        times.setdefault((row["node"], row["device"]), {})[case] = step_seconds(row)
+        case = " ".join(filter(None, (at(row["backend"], row[SIDE]), place_of(row, varying))))
+        times.setdefault((row["node"], row["device"]), {})[case] = row[time_column(row)]
     for machine, part in judged.groupby("machine", sort=False):
         lines = [{**row, "times": times[row["node"], row["device"]]} for row in records(part)]
         lines.sort(key=lambda row: (row["device"], min(row["times"].values())))
@@ -93,8 +92,8 @@ def _columns(cases: Sequence[str], several: bool) -> list[Column]:
         Column("fastest", lambda r: min(r["times"], key=r["times"].__getitem__), 4, right=False),
         Column("step", lambda r: seconds(min(r["times"].values())), 3),
         *(_time(case, FIRST_CASE + number) for number, case in enumerate(cases) if len(cases) > 1),
-        Column("ratio", lambda r: f"{r['ratio']:.3f}" if math.isfinite(r["ratio"]) else "", 0),
-        Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]), 1),
+        grid.number("ratio", 0, "{:.3f}".format, "ratio"),
+        grid.number("95 % interval", 1, span, "ratio_low", "ratio_high"),
         Column("equals", lambda r: str(r["equals"]), 2),
         Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
     ]

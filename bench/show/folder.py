@@ -1,31 +1,58 @@
-"""A run's folder: every file but the journal, written from it.
+"""A run as people read it: in sentences, in the terminal, and as the files of its folder.
 
-No number may be written that is not in the journal.
+No sentence says more than the verdicts do, and no number is written that is not in the journal.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import os
+import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
 
 from bench.analyse import summaries
 from bench.analyse.run import Run
+from bench.analyse.summaries import noise_floor
+from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
 from bench.record import frame
-from bench.show import findings, tables
+from bench.record.journal import NAME, Story
+from bench.schema.case import SIDE, TWIN, is_control
+from bench.schema.records import UNREAD
+from bench.settings import Settings
+from bench.show import sentences, tables
+from bench.show.grid import Row
+from bench.show.rows import arranged, common, is_baseline, place_of, records, sides
+from bench.units import span
+
+PLACES = 3
+"""Of more places than these the table alone speaks."""
+QUICK = 3
+"""A run of so few passes has wide intervals."""
 
 
 def write(run: Run) -> None:
-    """(Re)builds every file of the run's folder from its journal, each under a temporary name first.
+    """(Re)builds every file of the run's folder but the journal, from the journal, each under a temporary name first.
 
     Raises `UsageError` if there is no room for them; the journal is not touched.
     """
+    header = run.story.header
+    above = filter(None, [measured(run), disturbed(run.story), *told(run), *run.doubts])
+    texts = {
+        "summary.csv": summaries.only_ok_times(run.table).to_csv(index=False),
+        "samples.csv": frame.samples(run.story).to_csv(index=False),
+        "environment.json": json.dumps({**header["machine"], "settings": header["settings"]}, indent=2) + "\n",
+        "summary.md": "\n\n".join([f"# {header['run']}", *above, tables.markdown(run.table)]),
+    }
     try:
-        for name, text in _files(run).items():
-            _replace(run.folder / name, text)
+        for name, text in texts.items():
+            temporary = run.folder / f".{name}.{os.getpid()}"
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(run.folder / name)
     except OSError as error:
         raise UsageError(
             f"{run.folder}: its tables cannot be written: {error.strerror}; the journal is safe, so make room and run "
@@ -35,39 +62,99 @@ def write(run: Run) -> None:
 
 def show(run: Run, to: Console, controls: bool = False) -> None:
     """Prints what was measured, the run's table, what it found, its doubts, and what to do next."""
-    to.print(findings.measured(run))
-    if disturbed := findings.disturbed(run.story):
-        to.print(disturbed, style="yellow")
+    to.print(measured(run))
+    if text := disturbed(run.story):
+        to.print(text, style="yellow")
     tables.terminal(run.table, to, controls)
-    for sentence in findings.told(run):
+    for sentence in told(run):
         to.print(sentence)
     for doubt in run.doubts:
         to.print(doubt, style="bold red")
     for note in tables.notes(run.table):
         to.print(note)
-    for number, command in enumerate(findings.next_commands(run)):
+    for number, command in enumerate(next_commands(run)):
         to.print(f"{'next:' if number == 0 else '     '} {command}", soft_wrap=True)
     to.print(f"saved in {run.folder}", soft_wrap=True)
 
 
-def _files(run: Run) -> dict[str, str]:
-    header = run.story.header
-    facts = {**header["machine"], "settings": header["settings"]}
-    return {
-        "summary.csv": summaries.only_ok_times(run.table).to_csv(index=False),
-        "samples.csv": frame.samples(run.story).to_csv(index=False),
-        "environment.json": json.dumps(facts, indent=2) + "\n",
-        "summary.md": "\n".join([f"# {header['run']}", "", *_above(run), "", tables.markdown(run.table)]),
-    }
+def measured(run: Run) -> str:
+    """What was measured, on what and how often."""
+    machine, settings = run.story.header["machine"], run.story.header["settings"]
+    devices = [gpu["name"] for gpu in machine["gpus"]]
+    host = ", ".join([machine["cpu"], f"{len(machine['cores'])} cores", *devices])
+    quick = "quick, " if settings["processes"] <= QUICK else ""
+    return f"{common(run.table)} on {host}; {quick}{settings['processes']} passes of {settings['blocks']} blocks"
 
 
-def _above(run: Run) -> list[str]:
-    """What stands above the table, a paragraph each."""
-    lines = [findings.measured(run), findings.disturbed(run.story), *findings.told(run), *run.doubts]
-    return "\n\n".join(filter(None, lines)).splitlines()
+def disturbed(story: Story) -> str:
+    """What else the machine did, as the journal has it; empty if nothing is known."""
+    parts = [sentence.partition(";")[0] for sentence in story.header["doctor"] if not sentence.startswith(UNREAD)]
+    load = max((record["load_average"][0] for record in story.passes if record.get("load_average")), default=0.0)
+    if load > (cpus := story.header["machine"]["cpus"]):
+        parts = [part for part in parts if not part.startswith("load")]
+        parts.insert(0, f"load up to {load:.1f} on {cpus} CPUs")
+    if number := sum(bool(record.get("other_runs")) for record in story.passes):
+        parts.append(f"another run of stepbench measured here in {number} of {len(story.passes)} passes")
+    return f"disturbed: {'; '.join(parts)}" if parts else ""
 
 
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+def told(run: Run) -> list[str]:
+    """What stands below the table."""
+    return [*filter(None, (*answers(run), proven(run), control(run)))]
+
+
+def answers(run: Run) -> list[str]:
+    """Which way is the fastest, and what the slowest costs; of a run with sides, which ways changed."""
+    unproven = is_unproven(run.doubts)
+    rows, varying = arranged(run.table[run.table["status"] == "ok"])
+    ways = [row for row in rows if not is_control(row["kind"])]
+    first, *later = sides(run.table)
+    if later:
+        return [sentences.changes([row for row in ways if row[SIDE] == label], first, unproven) for label in later]
+    places: dict[str, list[Row]] = {}
+    for row in ways:
+        places.setdefault(place_of(row, varying), []).append(row)
+    found = {place: sentences.answer(some, sentences.beside_baseline(some), unproven) for place, some in places.items()}
+    return [f"{place}: {text}" if place else text for place, text in found.items()] if len(found) <= PLACES else []
+
+
+def is_unproven(doubts: list[str]) -> bool:
+    return any(doubt.startswith(UNPROVEN) for doubt in doubts)
+
+
+def proven(run: Run) -> str:
+    """How many steps were proven; empty where none was to be."""
+    rows = [row for row in records(run.table) if not is_control(row["kind"]) and row["status"] != "unavailable"]
+    shares = [row["error_share"] for row in rows if row["status"] in ("ok", "incomplete") and row["error_share"] is not None]
+    if not shares:
+        return ""
+    every = f"All {len(rows)} were" if rows[1:] else "The step was"
+    count = every if len(shares) == len(rows) else f"{len(shares)} of {len(rows)} were"
+    return f"{count} proven against a float64 reference before and after timing; largest error {max(shares):.0%} of allowed."
+
+
+def control(run: Run) -> str:
+    """What the A/A control found; empty without one. Of several, the one that is furthest off."""
+    twins = [row for row in records(run.table[run.table["kind"] == TWIN]) if row["ratio"]]
+    if not twins:
+        return ""
+    worst = max(twins, key=lambda row: abs(math.log(row["ratio"])))
+    floor = noise_floor(run.table)
+    below = f"; this run cannot show differences below {floor:.1%}" if math.isfinite(floor) else ""
+    interval = span(*(worst[end] or math.nan for end in ("ratio_low", "ratio_high")))
+    return f"A/A control: the baseline against itself is {worst['ratio']:.3f} ({interval}), {worst['verdict']}{below}."
+
+
+def next_commands(run: Run) -> list[str]:
+    """Three things to do with the run; it is not named if it is the latest one, which commands use by default."""
+    ours = shutil.which("stepbench") == str(Path(sys.executable).with_name("stepbench"))
+    command = "stepbench" if ours else f"{os.path.relpath(sys.executable)} -m bench"
+    rows = [row for row in arranged(run.table)[0] if not is_control(row["kind"])]
+    ways = [row["backend"] for row in rows if is_baseline(row)] or [row["backend"] for row in rows]
+    other = sentences.beside_baseline(rows)
+    results = Settings.from_env().results
+    latest = max(results.rglob(NAME), key=lambda file: file.parent.name, default=results).parent
+    folder = "" if latest.resolve() == run.folder.resolve() else f" {os.path.relpath(run.folder)}"
+    pair = dict.fromkeys([*ways[:1], *([other["backend"]] if other else [])])
+    lines = [f"{command} show --lines {' '.join(pair)}{folder}"] if pair else []
+    return [*lines, f"{command} report --open{folder}", f"{command} show --controls{folder}"]

@@ -1,11 +1,12 @@
-"""Rows in columns that fit the screen, or as Markdown; what stands in them is known to those who call.
+"""Rows in columns that fit the screen, or as Markdown, and bars; callers know what stands in them.
 
 Without pandas, so that commands that read no run start quickly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -15,6 +16,11 @@ from rich.table import Table
 from bench.streams import write_replacements
 
 Row = dict[str, Any]
+EIGHTHS = " ▏▎▍▌▋▊▉"
+WIDE = 30
+"""The slowest over the fastest from which on a linear scale shows no more than the slowest."""
+MARKDOWN = 140
+"""Characters of a Markdown table."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +50,9 @@ def fit(columns: list[Column], rows: list[Row], width: int) -> list[Column]:
     return columns
 
 
-def show(columns: list[Column], rows: list[Row], to: Console, dim: Callable[[Row], int] = lambda row: 0) -> None:
-    """Prints rows in aligned columns."""
+def show(columns: list[Column], rows: list[Row], to: Console, dim: Callable[[Row], bool] = lambda row: False) -> None:
+    """Prints rows in the columns that fit, aligned."""
+    columns = fit(columns, rows, to.width)
     roomy = total(columns, rows, gap=2) <= to.width
     out = Table(box=None, pad_edge=False, padding=(0, 2 if roomy else 1, 0, 0))
     for column in columns:
@@ -55,26 +62,43 @@ def show(columns: list[Column], rows: list[Row], to: Console, dim: Callable[[Row
     to.print(out, soft_wrap=False)
 
 
-def pipes(columns: list[Column], rows: list[Row]) -> list[str]:
-    """The lines of a Markdown table."""
+def pipes(columns: list[Column], rows: list[Row], width: int = MARKDOWN) -> list[str]:
+    """The lines of a Markdown table of the columns that fit."""
+    columns = fit(columns, rows, width)
     head = "| " + " | ".join(column.title for column in columns) + " |"
     rule = "|" + "|".join("---:" if column.right else "---" for column in columns) + "|"
     return [head, rule, *("| " + " | ".join(c.text(row).replace("|", "\\|") for c in columns) + " |" for row in rows)]
 
 
-def plain(title: str, priority: int = 0) -> Column:
+def plain(title: str, priority: int = 0, right: bool = False) -> Column:
     """A column of texts that stand in the rows under its title."""
-    return Column(title, lambda row: str(row[title]), priority, right=False)
+    return Column(title, lambda row: str(row[title]), priority, right)
 
 
-def dimension(name: str) -> Column:
-    return Column(name, lambda row: str(row[name]), 0, right=name == "threads")
+def number(title: str, priority: int, text: Callable[..., str], *names: str) -> Column:
+    """A column made of the numbers that stand in the rows under these names; empty where one is None."""
+
+    def cell(row: Row) -> str:
+        values = [row[name] for name in names]
+        return "" if None in values else text(*values)
+
+    return Column(title, cell, priority)
 
 
 def total(columns: list[Column], rows: list[Row], gap: int) -> int:
     """Characters of a line, so many between columns."""
-    return sum(_width(column, rows) + gap for column in columns) - gap
+    widths = (max([len(column.title), *(len(column.text(row)) for row in rows)]) for column in columns)
+    return sum(widths) + gap * (len(columns) - 1)
 
 
-def _width(column: Column, rows: list[Row]) -> int:
-    return max([len(column.title), *(len(column.text(row)) for row in rows)])
+def is_wide(times: Sequence[float]) -> bool:
+    """Whether times need a logarithmic scale."""
+    return bool(times) and max(times) > WIDE * min(times)
+
+
+def bar(share: float, cells: int) -> str:
+    """`share` of so many characters, to an eighth of one; empty for NaN."""
+    if not math.isfinite(share):
+        return ""
+    whole, eighth = divmod(round(8 * cells * share), 8)
+    return ("█" * whole + EIGHTHS[eighth]).rstrip()

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import pandas as pd
 from rich.console import Console
 
 from bench.analyse.history import Change, Series
-from bench.analyse.step import step_seconds
 from bench.analyse.verdicts import UNPROVEN
+from bench.schema.case import SIDE, at
 from bench.show import grid
-from bench.show.grid import Row
-from bench.show.rows import common, name_of, records
+from bench.show.grid import Row, plain
+from bench.show.rows import common, records
 from bench.units import percent, seconds
 
 LEGEND = (
@@ -21,13 +20,9 @@ LEGEND = (
     "differs; change: a change point"
 )
 _COLUMNS = [
-    *map(grid.plain, ("date", "way", "revision")),
-    replace(grid.plain("runs"), right=True),
-    grid.plain("versions", 2),
-    replace(grid.plain("step"), right=True),
-    replace(grid.plain("ratio", 1), right=True),
-    *map(grid.plain, ("verdict", "change")),
-]
+    *map(plain, ("date", "way", "revision")), plain("runs", right=True), plain("versions", 2), plain("step", right=True),
+    plain("ratio", 1, right=True), *map(plain, ("verdict", "change")),
+]  # fmt: skip
 
 
 def overview(series: list[Series], to: Console) -> None:
@@ -38,15 +33,14 @@ def overview(series: list[Series], to: Console) -> None:
     for place, own in parts.items():
         dates = sorted(date(row) for one in own for row in records(one.rows.iloc[[0, -1]]))
         to.print(f"{place} · {dates[0]} to {dates[-1]}", style="bold")
-        rows = [_row(one, len(one.rows) - 1) | {"date": "", "revision": "", "change": _latest(one)} for one in own]
-        _show(rows, own, to)
+        _show([_row(one, len(one.rows) - 1) | {"date": "", "revision": ""} for one in own], own, to)
     to.print(LEGEND, style="dim")
 
 
 def runs(series: list[Series], newest: int, to: Console) -> None:
     """A row for each of the newest runs of each series, and all change points below."""
     for one in series:
-        to.print(f"{_place(one.rows)} · {name_of(records(one.rows.iloc[-1:])[0])}", style="bold")
+        to.print(f"{_place(one.rows)} · {name(one)}", style="bold")
         places = range(max(0, len(one.rows) - newest), len(one.rows))
         if places[0]:
             to.print(f"{places[0]} earlier runs are not shown; see --runs", style="dim")
@@ -56,28 +50,32 @@ def runs(series: list[Series], newest: int, to: Console) -> None:
 
 def since(series: Series, change: Change) -> str:
     """`torch_autograd: SLOWER since 2026-11-03 10:00, +5.0 % (+4.8 % to +5.2 %): torch 2.13.0 → 2.14.1`."""
-    (row,) = records(series.rows.iloc[[change.place]])
     low, high = (percent(math.expm1(end)) for end in change.estimate.interval())
     what = ", ".join(change.what) or "no recorded setting differs"
-    by = percent(math.expm1(change.estimate.mean))
-    return f"{name_of(row)}: {change.verdict} since {date(row)}, {by} ({low} to {high}): {what}"
+    when, by = date(series.rows.iloc[change.place]), percent(math.expm1(change.estimate.mean))
+    return f"{name(series)}: {change.verdict} since {when}, {by} ({low} to {high}): {what}"
 
 
-def date(row: Row) -> str:
+def name(series: Series) -> str:
+    """A way, with its side where its runs have sides."""
+    return at(*series.rows[["backend", SIDE]].iloc[0])
+
+
+def date(row: Row | pd.Series) -> str:
     """When a run began, to the minute; without that, its name."""
     return str(row["time"])[:16].replace("T", " ") or str(row["run"]).rpartition("/")[2]
 
 
 def _show(rows: list[Row], series: list[Series], to: Console) -> None:
-    grid.show(grid.fit(_COLUMNS, rows, to.width if to.is_terminal else 80), rows, to)
+    grid.show(_COLUMNS, rows, to)
     for one in series:
         for change in one.changes:
             to.print(since(one, change))
 
 
 def _row(series: Series, place: int) -> Row:
-    (row,) = records(series.rows.iloc[[place]])
-    marks = {change.place: change for change in series.changes}
+    row = series.rows.iloc[place]
+    by = {change.place: percent(math.expm1(change.estimate.mean)) for change in series.changes}
     ratio, verdict = "", ""
     if place:
         found = series.beside(place)
@@ -85,23 +83,15 @@ def _row(series: Series, place: int) -> Row:
         verdict = UNPROVEN if found.doubts else str(found.table["verdict"].iloc[0])
     return {
         "date": date(row),
-        "way": name_of(row),
+        "way": name(series),
         "revision": row["commit"][:8] + "+" * row["commit"].endswith("+dirty"),
         "runs": str(len(series.rows)),
         "versions": row["versions"].replace("==", " "),
-        "step": seconds(step_seconds(row)),
+        "step": seconds(math.exp(row["log"])),
         "ratio": ratio,
         "verdict": verdict,
-        "change": f"◀ {percent(math.expm1(marks[place].estimate.mean))}" if place in marks else "",
+        "change": f"◀ {by[place]}" if place in by else "",
     }
-
-
-def _latest(series: Series) -> str:
-    """The latest change point, in a row of the latest run."""
-    if not series.changes:
-        return ""
-    last = series.changes[-1]
-    return f"{percent(math.expm1(last.estimate.mean))} {date(records(series.rows.iloc[[last.place]])[0])[:10]}"
 
 
 def _place(rows: pd.DataFrame) -> str:

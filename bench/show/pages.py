@@ -1,35 +1,42 @@
-"""Stored runs as Markdown: one to paste into an issue, the one that the README shows, and the index of them all.
+"""Stored runs as Markdown: one to paste into an issue, and the generated parts of a checkout: the README's run, the index of
+runs, the tables of settings and of columns.
 
-No number is written that is not in a journal.
+No number is written that is not in a journal, no word is changed that people wrote, and no run is read that git does not know.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 import shlex
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from bench.analyse.run import Run
+from bench.errors import UsageError
+from bench.machine import git
 from bench.plan.revisions import HERE
+from bench.record import journal
 from bench.schema.case import is_control
-from bench.schema.records import SideFacts
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
-from bench.show import findings, tables
+from bench.show import folder, grid, tables
 from bench.show.rows import common
 
 WIDTH = 80
 """Characters of the README's table: the columns that matter most."""
+RESULTS = "results"
+RUN = re.compile(r"<!-- results: (\S+) -->\n")
 
 
 def issue(run: Run) -> str:
     """A run to paste into an issue: where and with what it was measured, its doubts, its table, and how to repeat it."""
-    doubts = [part for doubt in run.doubts for part in (f"**{doubt}**", "")]
-    table = f"{common(run.table)}\n\n{tables.markdown(run.table).rstrip()}"
-    commit = run.story.header["machine"].get("commit")
-    at = f", at commit {commit.replace('+dirty', ' with changes')}" if commit else ""
-    return "\n".join([f"{machine(run)}, {_date(run)}:", "", *doubts, table, "", f"Again{at}:", "", f"    {again(run)}", ""])
+    facts = run.story.header["machine"]
+    at = f", at commit {commit.replace('+dirty', ' with changes')}" if (commit := facts.get("commit")) else ""
+    doubts, table = [f"**{doubt}**" for doubt in run.doubts], tables.markdown(run.table).rstrip()
+    parts = [f"{machine(run)}, {facts['time'][:10]}:", *doubts, common(run.table), table, f"Again{at}:", f"    {again(run)}\n"]
+    return "\n\n".join(parts)
 
 
 def again(run: Run) -> str:
@@ -37,15 +44,12 @@ def again(run: Run) -> str:
     header = run.story.header
     variables = Settings.assignments(header["settings"])
     sides = {} if "BENCH_PYTHONS" in variables else header["machine"].get("sides", {})
-    named = [shlex.quote(_named(facts)) for label, facts in sides.items() if label != HERE]
+    named = []
+    for facts in (facts for label, facts in sides.items() if label != HERE):
+        chosen = ",".join(f"{name}={value}" for name, value in facts.get("variables", {}).items())
+        named.append(shlex.quote(chosen or str(facts.get("commit"))))
     command = f"run --against {named[0]}" if len(named) == 1 else " ".join(["race" if named else "run", *named])
     return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench {command}"])
-
-
-def _named(side: SideFacts) -> str:
-    """A side as the command line names it: its variables, else its commit."""
-    variables = side.get("variables", {})
-    return ",".join(f"{name}={value}" for name, value in variables.items()) or str(side.get("commit"))
 
 
 def machine(run: Run) -> str:
@@ -53,10 +57,59 @@ def machine(run: Run) -> str:
     return ", ".join([_host(run), *_libraries(run)])
 
 
-def readme(run: Run, folder: str) -> str:
-    """What the README shows of the run in `folder`, seen from the top of the checkout, without controls."""
-    found, ways = "\n".join(findings.told(run)), run.table[~run.table["kind"].map(is_control)]
-    return f"""{machine(run)}; {common(run.table)}; [complete run]({folder}), [all ways, all runs](results/README.md):
+def refresh(root: Path) -> list[Path]:
+    """Writes what is stale in the checkout at `root`; returns what was written. Raises `UsageError`."""
+    wanted = {path: text.encode() for path, text in texts(root).items()}
+    stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
+    for path in stale:
+        path.write_bytes(wanted[path])
+    return stale
+
+
+def texts(root: Path) -> dict[Path, str]:
+    """Page → what it should say."""
+    shown, files = readme_run(root), committed(root)
+    runs = [Run.read(path) for path in files if path.name == journal.NAME]
+    others = [path for path in files if path.suffix == ".csv"]
+    name = shown.relative_to(root / RESULTS)
+    return {
+        root / RESULTS / "README.md": index(root / RESULTS, runs, others),
+        **_between(root / "README.md", f"results: {name}", readme(Run.read(shown), f"{RESULTS}/{name}")),
+        **_between(root / "docs" / "settings.md", "settings", settings_table()),
+        **_between(root / "docs" / "files.md", "summary columns", summary_columns()),
+    }
+
+
+def readme_run(root: Path) -> Path:
+    """The folder of the run that the README's marker names."""
+    if not (marker := RUN.search((root / "README.md").read_text(encoding="utf-8"))):
+        raise UsageError(f"{root / 'README.md'}: no line <!-- results: MACHINE/RUN --> says which run it shows; add it.")
+    return root / RESULTS / marker[1]
+
+
+def committed(root: Path) -> list[Path]:
+    """The files of results that git knows, those included that are only staged."""
+    try:
+        names = git.ask(root, "ls-files", "-z", RESULTS).decode().split("\0")
+    except git.GitError as error:
+        raise UsageError(f"{root}: git cannot list its results: {error}; this needs a checkout with git.") from None
+    return [root / name for name in sorted(names) if name]
+
+
+def _between(page: Path, mark: str, text: str) -> dict[Path, str]:
+    """A page with `text` between the lines `<!-- mark -->` and `<!-- end of mark -->`."""
+    start, end = f"<!-- {mark} -->\n", f"<!-- end of {mark.partition(':')[0]} -->\n"
+    before, opening, rest = page.read_text(encoding="utf-8").partition(start)
+    _, closed, after = rest.partition(end)
+    if not opening or not closed:
+        raise UsageError(f"{page}: the lines {start.strip()} and {end.strip()} do not stand there once each; put them back.")
+    return {page: f"{before}{start}{text}{end}{after}"}
+
+
+def readme(run: Run, folder_name: str) -> str:
+    """What the README shows of a run, whose folder is seen from the top of the checkout, without controls."""
+    found, ways = "\n".join(folder.told(run)), run.table[~run.table["kind"].map(is_control)]
+    return f"""{machine(run)}; {common(run.table)}; [complete run]({folder_name}), [all ways, all runs](results/README.md):
 
 {tables.markdown(ways, WIDTH)}
 {found}
@@ -66,13 +119,14 @@ def readme(run: Run, folder: str) -> str:
 def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
     """The page of all runs below `results`: a part for each folder, in it a table for each run, and the other files there."""
     lines = ["# Results", "", "Made by `python -m bench results` from the journals that git knows: change nothing here.", ""]
-    for folder, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
+    for above, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
         newest_first = list(group)[::-1]
-        lines += [f"## {folder.relative_to(results)}", "", f"{_host(newest_first[0])}.", ""]
+        lines += [f"## {above.relative_to(results)}", "", f"{_host(newest_first[0])}.", ""]
         for run in newest_first:
-            about = _about(run, results)
+            link = f'<a href="{run.folder.relative_to(results)}">{run.folder.name}</a>'
+            about = ", ".join(filter(None, [link, common(run.table), *_software(run), *run.doubts]))
             lines += [f"<details open><summary>{about}</summary>", "", tables.markdown(run.table), "</details>", ""]
-        beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == folder]
+        beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == above]
         lines += [f"Other files: {', '.join(beside)}.", ""] if beside else []
     return "\n".join(lines)
 
@@ -82,26 +136,19 @@ def settings_table() -> str:
     rows = []
     for name, setting in Settings.variables().items():
         default = setting.metadata["default"]
-        rows.append(f"| `{name}` | {f'`{default}`' if default else 'none'} | {setting.metadata['help']} |")
-    return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows, ""])
+        rows.append((f"`{name}`", f"`{default}`" if default else "none", setting.metadata["help"]))
+    return _table(("variable", "default", "meaning"), rows)
 
 
 def summary_columns() -> str:
     """Every column of `summary.csv`, with its unit, its meaning and the module that fills it."""
-    rows = []
-    for columns in COLUMNS:
-        names = ", ".join(f"`{name}`" for name in columns.names)
-        rows.append(f"| {names} | {columns.unit} | {columns.meaning} | {columns.filled_by} |")
-    return "\n".join(["| column | unit | meaning | filled by |", "|---|---|---|---|", *rows, ""])
+    rows = [(", ".join(f"`{name}`" for name in each.names), each.unit, each.meaning, each.filled_by) for each in COLUMNS]
+    return _table(("column", "unit", "meaning", "filled by"), rows)
 
 
-def _about(run: Run, results: Path) -> str:
-    """One line of a run: its folder, date, steps, libraries, commit and doubts."""
-    commit = str(run.story.header["machine"].get("commit") or "")
-    at = f"commit {commit[:10]}{' and changes' if commit.endswith('+dirty') else ''}" if commit else ""
-    link = f'<a href="{run.folder.relative_to(results)}">{run.folder.name}</a>'
-    python = f"Python {run.story.header['machine']['python']}"
-    return ", ".join(filter(None, [link, common(run.table), python, *_libraries(run), at, *run.doubts]))
+def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    columns = [grid.plain(title) for title in titles]
+    return "\n".join([*grid.pipes(columns, [dict(zip(titles, row, strict=True)) for row in rows], sys.maxsize), ""])
 
 
 def _host(run: Run) -> str:
@@ -110,11 +157,15 @@ def _host(run: Run) -> str:
     return ", ".join([facts["cpu"], f"{len(facts['cores'])} cores", *gpus, facts["system"].partition(" ")[0]])
 
 
-def _date(run: Run) -> str:
-    return str(run.story.header["machine"]["time"])[:10]
-
-
 def _libraries(run: Run) -> list[str]:
     """Each library that a step was measured with, controls aside, and its version."""
     pairs = {pair for case in run.story.header["cases"] if case["proven"] for pair in case["versions"].items()}
     return [f"{name} {version}" for name, version in sorted(pairs)]
+
+
+def _software(run: Run) -> list[str]:
+    """Python, libraries and the commit of a run."""
+    facts = run.story.header["machine"]
+    commit = str(facts.get("commit") or "")
+    at = [f"commit {commit[:10]}{' and changes' if commit.endswith('+dirty') else ''}"] if commit else []
+    return [f"Python {facts['python']}", *_libraries(run), *at]

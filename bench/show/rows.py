@@ -1,41 +1,65 @@
-"""The rows of a summary as people meet them: which there are, in which order, and what each is called."""
+"""The rows of a summary as people meet them: which there are, in which order, what each is called, and which time it shows."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
-from bench.analyse.step import step_seconds
 from bench.schema.case import FIXED_WORK, SIDE, Case, at, is_control
 from bench.show.grid import Row
 
 DIMENSIONS = ("device", "dtype", "threads", "shape")
 """Where they vary, a table has a part for each; the sides of a case are rows next to each other."""
+MEAN, UNDISTURBED = "seconds_per_step", "undisturbed_seconds_per_step"
+
+
+def records(table: pd.DataFrame) -> list[Row]:
+    """The rows of a table as plain dictionaries, None where there is no value."""
+    known = table.astype(object).where(table.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in known.to_dict("records")]
+
+
+def summary_rows(table: pd.DataFrame) -> list[Row]:
+    """The rows of a summary, each with what a view of it needs.
+
+    `key` and `label`, its name with its side; `time` with `low` and `high`, the ends of its interval, in seconds: the
+    undisturbed time, or where `mean`, since steps are queued or several threads' calls do not add up, that of rounds; and
+    `of_means`, whether the ratio is of rounds in the same block, since the row or its baseline has no undisturbed time.
+    """
+    rows = records(table)
+    for row in rows:
+        row["key"], row["label"] = Case.from_json(row).key, at(row["backend"], row[SIDE])
+        row["mean"] = row[UNDISTURBED] is None and row[MEAN] is not None
+        row["time"], row["low"], row["high"] = (row[f"{time_column(row)}{end}"] for end in ("", "_low", "_high"))
+    by_key = {row["key"]: row for row in rows}
+    for row in rows:
+        base = by_key.get(row["baseline"])
+        row["of_means"] = base is not None and (row["mean"] or base["mean"])
+    return rows
+
+
+def time_column(row: Mapping[str, Any]) -> str:
+    """Which time of a step tables and pictures show: the undisturbed one, else the mean of rounds."""
+    return MEAN if row[UNDISTURBED] is None else UNDISTURBED
 
 
 def arranged(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
     """The rows that have a time, in the order in which people read them, and the dimensions that vary."""
     varying = [name for name in (*DIMENSIONS, SIDE) if table.loc[~table["kind"].isin(FIXED_WORK), name].nunique() > 1]
-    rows = [row for row in records(table) if math.isfinite(row["seconds_per_step"])]
     order = {name: list(dict.fromkeys(table[name])) for name in DIMENSIONS} | {SIDE: sides(table)}
+    rows = [row for row in summary_rows(table) if row[MEAN] is not None]
     rows.sort(key=lambda row: order[SIDE].index(row[SIDE]))
     first: dict[tuple[Any, ...], float] = {}  # a case's time on its first side, which decides where all of them stand
     for row in rows:
-        first.setdefault(_case(row), step_seconds(row))
-    places = [name for name in varying if name != SIDE]
-    rows.sort(key=lambda row: (is_control(row["kind"]), *(order[name].index(row[name]) for name in places), first[_case(row)]))
-    return rows, varying
+        first.setdefault((row["backend"], *place(row)), row["time"])
 
+    def position(row: Row) -> tuple[Any, ...]:
+        places = (order[name].index(row[name]) for name in varying if name != SIDE)
+        return (is_control(row["kind"]), *places, first[row["backend"], *place(row)])
 
-def records(table: pd.DataFrame) -> list[Row]:
-    """The rows of a table as plain dictionaries."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
-
-
-def _case(row: Row) -> tuple[Any, ...]:
-    return (row["backend"], *(row[name] for name in DIMENSIONS))
+    return sorted(rows, key=position), varying
 
 
 def sides(table: pd.DataFrame) -> list[str]:
@@ -58,14 +82,13 @@ def common(table: pd.DataFrame) -> str:
     return " · ".join(parts)
 
 
-def key_of(row: Row) -> str:
-    """The key of a row's case, by which the column `baseline` names it."""
-    return Case.from_json(row).key
+def place(row: Row) -> tuple[Any, ...]:
+    """Device, dtype, threads and shape."""
+    return tuple(row[name] for name in DIMENSIONS)
 
 
-def name_of(row: Row) -> str:
-    """A row's backend, with its side where a run has sides."""
-    return at(row["backend"], row[SIDE])
+def is_baseline(row: Row) -> bool:
+    return bool(row["key"] == row["baseline"])
 
 
 def place_of(row: Row, varying: list[str]) -> str:

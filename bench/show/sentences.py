@@ -1,21 +1,19 @@
 """What a run found, in a sentence that says no more than the verdicts do.
 
-Rows are those of `bench.show.page.data.rows`: None where there is no number.
+Rows are those of `bench.show.rows.summary_rows`, or of a comparison: None where there is no number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
+from bench.show.grid import Row
+from bench.show.rows import MEAN, is_baseline
 from bench.units import seconds
 
-Json = dict[str, Any]
-Row = Json
 AS_IT_RAN = "as it ran"
 CANNOT = "Unproven: the A/A control differs from its baseline, so no difference counts."
-WORDS = {SLOWER: "slower", FASTER: "faster", EQUAL: "equal", UNDECIDED: "undecided"}
 MANY = 5
 """More names than these are counted, not listed."""
 
@@ -23,13 +21,14 @@ MANY = 5
 def answer(rows: Sequence[Row], other: Row | None, unproven: bool) -> str:
     """Which way is the fastest, and what `other` costs compared with the baseline."""
     timed = [row for row in rows if row["time"]]
-    if len(timed) < 2:
-        takes = [f"{row['label']} takes {seconds(row['time'])} a step." for row in timed]
-        return takes[0] if takes else "No way of writing the step got a time here."
+    if not timed:
+        return "No way of writing the step got a time here."
+    if len(timed) == 1:
+        return f"{timed[0]['backend']} takes {seconds(timed[0]['time'])} a step."
     if unproven:
         return CANNOT
     leaders = fastest(timed)
-    names, ways = [row["label"] for row in leaders], f"of {len(timed)} ways"
+    names, ways = [row["backend"] for row in leaders], f"of {len(timed)} ways"
     if len(names) == len(timed):
         found = f"None {ways} is proven faster than all others"
     elif len(names) == 1:
@@ -52,13 +51,13 @@ def fastest(timed: Sequence[Row]) -> list[Row]:
 
 def sweep(rows: Sequence[Row], unproven: bool) -> str:
     """Which way is the fastest at how many shapes."""
-    shapes = dict.fromkeys(row["shape"] for row in rows if row["time"])
     if unproven:
         return CANNOT
+    shapes = dict.fromkeys(row["shape"] for row in rows if row["time"])
     wins: dict[str, int] = {}
     for shape in shapes:
         leaders = fastest([row for row in rows if row["shape"] == shape and row["time"]])
-        name = leaders[0]["label"] if len(leaders) == 1 else "no way"
+        name = leaders[0]["backend"] if len(leaders) == 1 else "no way"
         wins[name] = wins.get(name, 0) + 1
     listed = [f"{name} at {count}" for name, count in sorted(wins.items(), key=lambda one: -one[1])]
     return f"Proven the fastest: {', '.join(listed)} of {len(shapes)} shapes."
@@ -71,10 +70,6 @@ def beside_baseline(rows: Sequence[Row]) -> Row | None:
     return min(seeds, key=lambda row: str(row["backend"])) if seeds else others[-1] if others else None
 
 
-def is_baseline(row: Row) -> bool:
-    return bool(row["key"] == row["baseline"])
-
-
 def _apart(row: Row, best: Row) -> bool:
     """Whether a row is proven slower than the best: by a verdict, or by their intervals."""
     if is_baseline(best) or is_baseline(row):
@@ -85,17 +80,16 @@ def _apart(row: Row, best: Row) -> bool:
 
 def _cost(other: Row, base: Row, leaders: list[Row]) -> str:
     """What a way takes more or less than the baseline, by the figure that its ratio is of."""
-    column = "seconds_per_step" if other["of"] == AS_IT_RAN else "time"
+    column, ran = (MEAN, f" {AS_IT_RAN}") if other["of_means"] else ("time", "")
     if not other[column] or not base[column]:
         return ""
-    name = "it" if [row["key"] for row in leaders] == [other["key"]] else other["label"]
-    than = "" if leaders == [base] else f" than {base['label']}"
+    name = "it" if [row["key"] for row in leaders] == [other["key"]] else other["backend"]
+    than = "" if leaders == [base] else f" than {base['backend']}"
     by = seconds(abs(other[column] - base[column]))
-    ran = f" {AS_IT_RAN}" if other["of"] == AS_IT_RAN else ""
     return {
         SLOWER: f"; {name} costs {by} more a step{than}{ran}",
         FASTER: f"; {name} takes {by} less a step{than}{ran}",
-        EQUAL: f"; {name} equals {base['label']} within {other['margin']:.1%}{ran}",
+        EQUAL: f"; {name} equals {base['backend']} within {other['margin']:.1%}{ran}",
     }.get(other["verdict"], "")
 
 
@@ -104,26 +98,24 @@ def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
     judged = [row for row in rows if row["ratio"]]
     if unproven or not judged:
         return CANNOT if unproven else f"No way has a time both here and in {base}."
-    by = {word: [row for row in judged if row["verdict"] == verdict] for verdict, word in WORDS.items()}
     parts: list[str] = []
-    for word in ("slower", "faster"):
-        if members := by[word]:
-            listed = [f"{row['label']} {100 * (row['ratio'] - 1):+.1f} %" for row in members[:MANY]]
+    for verdict in (SLOWER, FASTER):
+        if members := [row for row in judged if row["verdict"] == verdict]:
+            listed = [f"{row['backend']} {100 * (row['ratio'] - 1):+.1f} %" for row in members[:MANY]]
             more = [f"{len(members) - MANY} more"] if len(members) > MANY else []
-            are = "is" if len(members) == 1 else "are"
-            of = "" if parts else f" of {len(judged)} ways"
-            head = f"{len(members)}{of} {are} {word}{'' if parts else f' than {base}'}"
+            are = f"{'is' if len(members) == 1 else 'are'} {verdict.lower()}"
+            head = f"{len(members)} {are}" if parts else f"{len(members)} of {len(judged)} ways {are} than {base}"
             parts.append(f"{head}: {', '.join([*listed, *more])}")
     parts = parts or [f"None of {len(judged)} ways is proven slower or faster than {base}"]
-    others = ", ".join(f"{len(by[word])} {word}" for word in ("equal", "undecided") if by[word])
+    counts = {verdict: sum(row["verdict"] == verdict for row in judged) for verdict in (EQUAL, UNDECIDED)}
+    others = ", ".join(f"{count} {verdict.lower()}" for verdict, count in counts.items() if count)
     return f"{'; '.join(filter(None, [*parts, others]))}."
 
 
 def over_time(changed: Sequence[str], runs: int) -> str:
     """Which ways have change points."""
     listed = ", ".join(changed[:MANY]) + (f" and {len(changed) - MANY} more" if len(changed) > MANY else "")
-    have = "have" if len(changed) > 1 else "has"
-    return f"{listed or 'No way'} {have} changed over {runs} runs."
+    return f"{listed or 'No way'} {'have' if len(changed) > 1 else 'has'} changed over {runs} runs."
 
 
 def machines(rows: Sequence[Row], base: str, head: str) -> str:
@@ -132,7 +124,4 @@ def machines(rows: Sequence[Row], base: str, head: str) -> str:
     if not ratios:
         return f"No way has a time both on {base} and on {head}."
     ends = " to ".join(dict.fromkeys(f"{ratio:.2f}" for ratio in (ratios[0], ratios[-1])))
-    return (
-        f"On {head} a step takes {ends} times as long as on {base}; "
-        "times of different machines are shown, not judged."
-    )
+    return f"On {head} a step takes {ends} times as long as on {base}; times of different machines are shown, not judged."

@@ -11,12 +11,10 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse import roofline
-from bench.analyse.step import is_mean, ratio_of_means, step_seconds
 from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
-from bench.show.bars import bar, is_wide
-from bench.show.grid import Column, Row
-from bench.show.rows import arranged, key_of, name_of, place_of, records, sides
+from bench.show.grid import Column, Row, number
+from bench.show.rows import arranged, is_baseline, place_of, sides, summary_rows
 from bench.units import giga, seconds, size, span
 
 MANY = 1000
@@ -27,7 +25,7 @@ CELLS = (10, 30)
 
 def terminal(table: pd.DataFrame, to: Console, controls: bool = False) -> None:
     """Prints a row for each way to fit the console, a bar at its end, and below it what the columns mean."""
-    rows, varying = _prepared(table)
+    rows, varying = arranged(table)
     rows = [row for row in rows if controls or not is_control(row["kind"])]
     columns = grid.fit(_columns(varying), rows, to.width - max(CELLS[0] + 2, to.width // 7))
     room = [to.width - grid.total(columns, rows, gap) - gap for gap in (2, 1)]
@@ -38,50 +36,41 @@ def terminal(table: pd.DataFrame, to: Console, controls: bool = False) -> None:
         to.print(line, style="dim")
 
 
-def markdown(table: pd.DataFrame, width: int = 140) -> str:
+def markdown(table: pd.DataFrame, width: int = grid.MARKDOWN) -> str:
     """The same for an issue, a README or `summary.md`, with the columns that `width` has room for; controls are folded."""
-    rows, varying = _prepared(table)
-    parts = [[row for row in rows if is_control(row["kind"]) == control] for control in (False, True)]
-    columns, fixed = (grid.fit(_columns(varying), part, width) for part in parts)
-    ways = [*grid.pipes(columns, parts[0]), ""] if parts[0] else []
+    rows, varying = arranged(table)
+    ways, controls = ([row for row in rows if is_control(row["kind"]) == control] for control in (False, True))
+    columns = _columns(varying)
+    above = [*grid.pipes(columns, ways, width), ""] if ways else []
     fold = "<details><summary>Controls in the same blocks</summary>"
-    controls = ["", fold, "", *grid.pipes(fixed, parts[1]), "", "</details>"] if parts[1] else []
-    below = [f"- {line}" for line in (*_legend(table, parts[0], columns), *notes(table))]
-    return "\n".join([*ways, *below, *controls]) + "\n"
+    folded = ["", fold, "", *grid.pipes(columns, controls, width), "", "</details>"] if controls else []
+    below = [f"- {line}" for line in (*_legend(table, ways, grid.fit(columns, ways, width)), *notes(table))]
+    return "\n".join([*above, *below, *folded]) + "\n"
 
 
 def notes(table: pd.DataFrame) -> list[str]:
     """What is to be said of every row without a number, or with fewer passes than planned; a line for each reason."""
     lines: dict[tuple[str, str, str], list[str]] = {}
-    for row in records(table[table["status"] != "ok"]):
-        name, reason = str(row["backend"]), str(row["reason"])
-        place = "" if reason.startswith(name) else f"[{', '.join(filter(None, (row['device'], row[SIDE])))}] "
-        names = lines.setdefault((str(row["status"]), place, reason), [])
-        if place and name not in names:  # a reason that begins with the name needs no other
-            names.append(name)
-    found = [f"{status}: {', '.join(names)}{place}{reason}" for (status, place, reason), names in lines.items()]
     passes: dict[str, float] = {}
-    for row in records(table):
-        if row["processes_to_decide"] < MANY and not is_control(row["kind"]):
-            passes[name_of(row)] = max(passes.get(name_of(row), 0), row["processes_to_decide"])
-    each = ", ".join(f"{name} {number:.0f}" for name, number in passes.items())
+    for row in summary_rows(table):
+        if row["status"] != "ok":
+            name, reason = row["backend"], str(row["reason"])
+            place = "" if reason.startswith(name) else f"[{', '.join(filter(None, (row['device'], row[SIDE])))}] "
+            names = lines.setdefault((row["status"], place, reason), [])
+            if place and name not in names:  # a reason that begins with the name needs no other
+                names.append(name)
+        if (needed := row["processes_to_decide"] or MANY) < MANY and not is_control(row["kind"]):
+            passes[row["label"]] = max(passes.get(row["label"], 0), needed)
+    found = [f"{status}: {', '.join(names)}{place}{reason}" for (status, place, reason), names in lines.items()]
+    each = ", ".join(f"{name} {needed:.0f}" for name, needed in passes.items())
     return [*found, *([f"UNDECIDED: about so many passes (BENCH_PROCESSES) would decide: {each}"] if each else [])]
-
-
-def _prepared(table: pd.DataFrame) -> tuple[list[Row], list[str]]:
-    """The rows that have a time, each with its step and whether it and its ratio are of rounds."""
-    rows, varying = arranged(table)
-    by_key = {key_of(row): row for row in rows}
-    for row in rows:
-        row |= {"step": step_seconds(row), "mean": is_mean(row), "of_means": ratio_of_means(row, by_key)}
-    return rows, varying
 
 
 def _legend(table: pd.DataFrame, rows: list[Row], columns: list[Column]) -> list[str]:
     """What the shown columns mean in this table."""
     lines = []
     first, *later = sides(table)
-    baselines = [(row, Case.parse(row["baseline"])) for row in rows if isinstance(row["baseline"], str)]
+    baselines = [(row, Case.parse(row["baseline"])) for row in rows if row["baseline"]]
     names = dict.fromkeys(baseline.name for row, baseline in baselines if row[SIDE] == first)
     if rows:
         ratio = f"ratio: to {', '.join(names)}, with its 95 % interval; " if names else ""
@@ -102,75 +91,63 @@ def _legend(table: pd.DataFrame, rows: list[Row], columns: list[Column]) -> list
     return lines + [f"{column.title}: {meanings[column.title]}." for column in columns if column.title in meanings]
 
 
-def _columns(varying: list[str]) -> list[Column]:
-    return [_NAME, *(grid.dimension(name) for name in varying), *_MEASURES]
-
-
 def _bars(rows: list[Row], varying: list[str], cells: int) -> Column:
     """To the slowest way of each place; logarithmic from a tenth of the fastest where times are far apart."""
     times: dict[str, list[float]] = {}
     for row in rows:
         if not is_control(row["kind"]):
-            times.setdefault(place_of(row, varying), []).append(row["step"])
-    wide = any(map(is_wide, times.values()))
+            times.setdefault(place_of(row, varying), []).append(row["time"])
+    wide = any(map(grid.is_wide, times.values()))
 
     def text(row: Row) -> str:
         if is_control(row["kind"]):
             return ""
-        slowest, start = max(times[place_of(row, varying)]), min(times[place_of(row, varying)]) / 10
-        share = math.log(row["step"] / start) / math.log(slowest / start) if wide else row["step"] / slowest
-        return bar(share, cells)
+        here = times[place_of(row, varying)]
+        slowest, start = max(here), min(here) / 10
+        share = math.log(row["time"] / start) / math.log(slowest / start) if wide else row["time"] / slowest
+        return grid.bar(share, cells)
 
     return Column("log scale" if wide else "", text, 0, right=False)
 
 
+def _columns(varying: list[str]) -> list[Column]:
+    return [_NAME, *(grid.plain(name, right=name == "threads") for name in varying), *_MEASURES]
+
+
 def _bound(row: Row, by: str) -> str:
-    return _share(row["bound_share"]) if row["bound_by"] == by and not row["mean"] else ""
+    return f"{row['bound_share']:.0%}" if row["bound_by"] == by and not row["mean"] else ""
 
 
 def _count(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else ""
-
-
-def _share(value: float) -> str:
-    return f"{value:.0%}" if math.isfinite(value) else ""
-
-
-def _pays_after(row: Row) -> str:
-    """The break-even step with its interval: `6 (1–12)`."""
-    steps, low, high = (row[f"break_even_steps{end}"] for end in ("", "_low", "_high"))
-    return f"{_count(steps)} ({_count(low)}–{_count(high) or '∞'})" if math.isfinite(steps) else ""
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else "∞"
 
 
 def _ratio(row: Row) -> str:
-    return f"{row['ratio']:.3f}{'*' * row['of_means']}" if math.isfinite(row["ratio"]) else ""
-
-
-def _verdict(row: Row) -> str:
-    if isinstance(row["verdict"], str):
-        return row["verdict"]
-    return "baseline" if row["baseline"] == key_of(row) else ""
+    return f"{row['ratio']:.3f}{'*' * row['of_means']}" if row["ratio"] is not None else ""
 
 
 _NAME = Column("way", lambda r: f"{r['backend']}{' (incomplete)' * (r['status'] == 'incomplete')}", 0, right=False)
 _MEASURES = [
-    Column("step", lambda r: seconds(r["step"]) + "*" * r["mean"], 0),
+    Column("step", lambda r: seconds(r["time"]) + "*" * r["mean"], 0),
     Column("ratio", _ratio, 0),
-    Column("95 % interval", lambda r: span(r["ratio_low"], r["ratio_high"]) if r["ratio_low"] != r["ratio_high"] else "", 2),
-    Column("verdict", _verdict, 0, right=False),
-    Column("latency", lambda r: seconds(r["latency_seconds_per_step"]), 4),
-    Column("host", lambda r: seconds(r["dispatch_seconds_per_step"]) if r["mean"] else "", 9),
-    Column("device", lambda r: seconds(r["device_seconds_per_step"]), 6),
-    Column("GF/s", lambda r: giga(r["flop_per_second"]), 5),
+    number("95 % interval", 2, lambda low, high: span(low, high) if low != high else "", "ratio_low", "ratio_high"),
+    Column("verdict", lambda r: r["verdict"] or ("baseline" if is_baseline(r) else ""), 0, right=False),
+    number("latency", 4, seconds, "latency_seconds_per_step"),
+    number("host", 9, lambda host, queued: seconds(host) if queued else "", "dispatch_seconds_per_step", "mean"),
+    number("device", 6, seconds, "device_seconds_per_step"),
+    number("GF/s", 5, giga, "flop_per_second"),
     Column("of bound", lambda r: _bound(r, roofline.MEASURED), 4),
     Column("of best", lambda r: _bound(r, roofline.SEEN), 4),
-    Column("GB/s", lambda r: giga(r["byte_per_second"]), 11),
-    Column("first", lambda r: seconds(r["first_step_seconds"]), 7),
-    Column("pays after", _pays_after, 8),
-    Column("kernels", lambda r: _count(r["kernels_per_step"]), 8),
-    Column("peak", lambda r: size(r["peak_bytes_per_step"]), 8),
-    Column("allocates", lambda r: size(r["allocated_bytes_per_step"]), 10),
-    Column("faults/step", lambda r: f"{r['minor_faults_per_step']:.1f}", 11),
-    Column("of allowed error", lambda r: _share(r["error_share"]), 12),
-    Column("as it ran", lambda r: seconds(r["seconds_per_step"]), 1),
-]
+    number("GB/s", 11, giga, "byte_per_second"),
+    number("first", 7, seconds, "first_step_seconds"),
+    number(
+        "pays after", 8, lambda steps, low, high: f"{_count(steps)} ({_count(low)}–{_count(high)})",
+        "break_even_steps", "break_even_steps_low", "break_even_steps_high",
+    ),
+    number("kernels", 8, _count, "kernels_per_step"),
+    number("peak", 8, size, "peak_bytes_per_step"),
+    number("allocates", 10, size, "allocated_bytes_per_step"),
+    number("faults/step", 11, "{:.1f}".format, "minor_faults_per_step"),
+    number("of allowed error", 12, "{:.0%}".format, "error_share"),
+    number("as it ran", 1, seconds, "seconds_per_step"),
+]  # fmt: skip

@@ -1,6 +1,6 @@
 """The time of each line of a step, by line_profiler, and of what autograd evaluates in it, by torch.profiler.
 
-Both make the step slower, so what they measure are shares of a step; `bench.analyse.lines` scales them.
+Both make the step slower, so what they measure are shares of a step; `bench.show.code_lines` scales them.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import pytest
 
 from bench.analyse.run import Run
 from bench.paths import ROOT
-from bench.show import generated, pages
+from bench.show import pages
 
 README = (ROOT / "README.md").read_text()
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md")
@@ -24,7 +24,7 @@ def test_the_example_of_a_new_backend_works(bench, tmp_path):
 
 
 def test_the_readme_shows_a_sound_run():
-    run = Run.read(generated.shown(ROOT))
+    run = Run.read(pages.readme_run(ROOT))
     assert (run.story.complete, run.doubts) == (True, [])
 
 
@@ -38,7 +38,7 @@ def test_tables_of_settings_and_columns_are_fresh(page, table):
 
 
 def test_the_readmes_run_and_the_index_are_fresh():
-    stale = [page for page, text in generated.texts(ROOT).items() if page.read_text() != text]
+    stale = [page for page, text in pages.texts(ROOT).items() if page.read_text() != text]
     assert stale == []
 
 

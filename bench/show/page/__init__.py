@@ -16,10 +16,13 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
-from bench.analyse.run import Run
-from bench.show import findings, pages, tables
-from bench.show.page import code, data
+from bench.schema.case import CONTROLS
+from bench.show import code_lines, folder, pages, tables
+from bench.show.page import data
 from bench.show.rows import DIMENSIONS, common
 
 HERE = Path(__file__).parent
@@ -35,10 +38,12 @@ def build(files: Sequence[Path], results: Path) -> str:
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
         data.gather(files, results),
-        about={"found": _found, "command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
+        about={"command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
+        found=lambda run: [text for text in (folder.disturbed(run.story), folder.control(run)) if text],
         dimensions=DIMENSIONS,
         columns=data.columns,
-        blocks=code.blocks,
+        controls=CONTROLS,
+        blocks=blocks,
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
         script=Markup(script()),
         style=Markup(style),
@@ -52,9 +57,15 @@ def script() -> str:
     return (HERE / "page.js").read_text(encoding="utf-8")
 
 
-def _found(run: Run) -> list[str]:
-    """What disturbed a run, and its A/A control."""
-    return [text for text in (findings.disturbed(run.story), findings.control(run)) if text]
+def blocks(source: str) -> dict[str, list[tuple[int, Markup]]]:
+    """The lines of a step's code by phase: each with its number and highlighted."""
+    lines = code_lines.code(source)
+    html = highlight("\n".join(line.code for line in lines), PythonLexer(stripnl=False), HtmlFormatter(nowrap=True)).split("\n")
+    return {
+        phase: found
+        for phase in code_lines.PHASES
+        if (found := [(line.line, Markup(text)) for line, text in zip(lines, html, strict=False) if line.phase == phase])
+    }
 
 
 def _hashes(*texts: str) -> str:

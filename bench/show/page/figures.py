@@ -7,17 +7,21 @@ are visible on both.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 import plotly.graph_objects as go
 
+from bench.analyse.history import Series
 from bench.analyse.verdicts import FASTER, SLOWER
-from bench.show.bars import is_wide
-from bench.show.sentences import AS_IT_RAN, Json, Row, is_baseline
-from bench.units import percent, seconds
+from bench.show.grid import Row, is_wide
+from bench.show.history_tables import name as name_of
+from bench.show.rows import MEAN, UNDISTURBED, is_baseline
+from bench.show.sentences import AS_IT_RAN
+from bench.units import percent, seconds, span
 
+Json = dict[str, Any]
 ROW, AXIS, RIGHT, LEGEND = 58, 46, 164, 26
 """Pixels: a way, the axis, the words at the right, the legend."""
 COLORS = {FASTER: "#0072b2", SLOWER: "#d55e00"}
@@ -33,71 +37,61 @@ NAME = 36
 """Characters that a name has at most."""
 
 
-def bars(rows: Sequence[Row]) -> Json:
+def bars(rows: Sequence[Row]) -> Json | None:
     """A way per line: solid the undisturbed time, pale the time as it ran, whiskers 95 %."""
+    if not rows:
+        return None
     colors = [BASE if is_baseline(row) else COLORS.get(row["verdict"], OTHER) for row in rows]
-    ran, times = ([row[name] for row in rows] for name in ("seconds_per_step", "time"))
-    low, high = ([_end(row, end) for row in rows] for end in ("low", "high"))
-    errors: Json = {"array": [b - a for a, b in zip(times, high, strict=True)]}
-    errors |= {"arrayminus": [b - a for a, b in zip(low, times, strict=True)], "symmetric": False}
-    solid = [None if row["of_rounds"] else row["time"] for row in rows]
+    ran, times = ([row[name] for row in rows] for name in (MEAN, "time"))
+    low, high = ([row[end] or row["time"] for row in rows] for end in ("low", "high"))
     shape: Json = {"orientation": "h", "y": [*range(len(rows))], "width": 0.36, "hoverinfo": "skip"}
     figure = go.Figure()
     figure.add_bar(x=ran, marker={"color": colors, "opacity": 0.35}, name=AS_IT_RAN, **shape)
-    figure.add_bar(x=solid, marker={"color": colors}, name="undisturbed", **shape)
+    figure.add_bar(x=[row[UNDISTURBED] for row in rows], marker={"color": colors}, name="undisturbed", **shape)
+    errors = _errors(times, low, high)
     figure.add_scatter(x=times, y=shape["y"], error_x=errors, mode="markers", marker_size=1, hoverinfo="skip")
-    for number, row in enumerate(rows):
-        undisturbed = [] if row["of_rounds"] else [seconds(row["time"])]
-        told = [*undisturbed, f"{seconds(row['seconds_per_step'])} {AS_IT_RAN}"]
-        _line(figure, number, row["label"], " · ".join(told), _words(row))
-    return _scaled(figure, len(rows), [*ran, *times], [*ran, *high])
+    told = [f"{'' if row['mean'] else seconds(row['time']) + ' · '}{seconds(row[MEAN])} {AS_IT_RAN}" for row in rows]
+    return _line_by_line(figure, rows, told, [*map(_words, rows)], [*ran, *times], [*ran, *high])
 
 
-def pairs(rows: Sequence[Row], names: Sequence[str], as_bars: bool) -> Json:
-    """A way per line with the two times `row["times"]`: as dots, or as bars, which are not judged."""
+def pairs(rows: Sequence[Row], names: Sequence[str]) -> Json | None:
+    """A way per line with the two times `row["times"]` as dots."""
+    if not rows:
+        return None
     figure = go.Figure()
-    for side, (name, color) in enumerate(zip(names, (BASE, HEAD), strict=True)):
-        times = [row["times"][side] for row in rows]
-        look: Json = {"x": times, "name": _text(name), "hoverinfo": "skip", "marker": {"color": color}}
-        if as_bars:
-            ys = [number + 0.2 * (side - 0.5) for number in range(len(rows))]
-            figure.add_bar(y=ys, orientation="h", width=0.18, **look)
-        else:
-            dots = {"size": 12, "symbol": ("circle-open", "circle")[side], "line": {"width": 2}}
-            look["marker"] |= dots
-            figure.add_scatter(y=[*range(len(rows))], mode="markers", **look)
-    for number, row in enumerate(rows):
-        told = " → ".join(seconds(time) if time else "no time" for time in row["times"])
-        _line(figure, number, row["label"], told, _words(row, change=True, judged=not as_bars))
-    times = [time for row in rows for time in row["times"] if time]
-    return _scaled(figure, len(rows), times, times, 0 if as_bars else 0.9 * min(times, default=0), LEGEND)
+    for side, (name, color, symbol) in enumerate(zip(names, (BASE, HEAD), ("circle-open", "circle"), strict=True)):
+        marker = {"color": color, "size": 12, "symbol": symbol, "line": {"width": 2}}
+        times, lines = [row["times"][side] for row in rows], [*range(len(rows))]
+        figure.add_scatter(x=times, y=lines, name=_text(name), mode="markers", hoverinfo="skip", marker=marker)
+    told = [" → ".join(seconds(time) if time else "no time" for time in row["times"]) for row in rows]
+    words = [_words(row, as_change=True) for row in rows]
+    known = [time for row in rows for time in row["times"] if time]
+    return _line_by_line(figure, rows, told, words, known, known, 0.9 * min(known, default=0), LEGEND)
 
 
-def over_time(ways: Sequence[Row]) -> Json:
+def over_time(series: Sequence[Series]) -> Json:
     """A line per way over time, those that changed and the quickest by name; change points are vertical."""
     figure = go.Figure()
     marks: dict[str, list[str]] = {}
-    order = sorted(ways, key=lambda way: (not way["changes"], way["seconds"][-1]))
-    for number, way in reversed([*enumerate(order)]):
-        named, label = number < len(LINES), _text(way["label"])
+    order = sorted(series, key=lambda one: (not one.changes, one.rows["log"].iloc[-1]))
+    for number, one in reversed([*enumerate(order)]):
+        named, label, times = number < len(LINES), _text(name_of(one)), one.rows["log"].map(math.exp)
         color = LINES[number] if named else OTHER
-        error = {
-            "symmetric": False, "thickness": 1, "width": 0, "visible": named, "color": color,
-            "array": [high and high - time for high, time in zip(way["_high"], way["seconds"], strict=True)],
-            "arrayminus": [low and time - low for low, time in zip(way["_low"], way["seconds"], strict=True)],
-        }  # fmt: skip
+        errors = _errors(times, *(one.rows[f"{UNDISTURBED}{end}"].fillna(times) for end in ("_low", "_high")))
         figure.add_scatter(
-            x=way["at"], y=way["seconds"], error_y=error, mode="lines+markers", marker_size=5, name=label, showlegend=named,
-            line={"color": color, "width": 2 if named else 1}, opacity=1 if named else 0.35, legendrank=number,
+            x=[*one.rows["time"]], y=[*times], error_y={**errors, "visible": named, "color": color, "thickness": 1, "width": 0},
+            mode="lines+markers", marker_size=5, name=label, showlegend=named, legendrank=number,
+            line={"color": color, "width": 2 if named else 1}, opacity=1 if named else 0.35,
             hovertemplate=f"{label}<br>%{{y:.3s}}s<br>%{{x}}<extra></extra>",
         )  # fmt: skip
-        for change in way["changes"]:
-            marks.setdefault(change["time"], change["what"] or [f"{way['label']} {percent(change['ratio'] - 1)}"])
+        for change in one.changes:
+            by = f"{name_of(one)} {percent(math.expm1(change.estimate.mean))}"
+            marks.setdefault(one.rows["time"].iloc[change.place], change.what or [by])
     for time, what in marks.items():
         figure.add_vline(x=time, line={"color": OTHER, "dash": "dot", "width": 1.5})
         note = {"text": _text(", ".join(what)), "textangle": -90, "yref": "paper", "yanchor": "top", "xanchor": "right"}
         figure.add_annotation(x=time, y=1, showarrow=False, bgcolor=BEHIND, **note)
-    decades = {math.floor(math.log10(time)) for way in ways for time in way["seconds"]}
+    decades = {math.floor(log / math.log(10)) for one in series for log in one.rows["log"]}
     ticks = [digit * 10.0**decade for decade in sorted(decades) for digit in (1, 1.5, 2, 3, 4, 5, 7)]
     scale = {"type": "log", "tickvals": ticks, "ticktext": [*map(seconds, ticks)], "fixedrange": True}
     figure.update_yaxes(title="time of a step, logarithmic", **scale)
@@ -107,7 +101,7 @@ def over_time(ways: Sequence[Row]) -> Json:
 
 def heat_map(rows: Sequence[Row]) -> Json:
     """Ways by shapes, colored by ratio; the least three ratios of a shape stand in figures."""
-    at = {(row["label"], row["shape"]): row for row in rows if row["ratio"]}
+    at = {(row["backend"], row["shape"]): row for row in rows if row["ratio"]}
     names = list(dict.fromkeys(name for name, _ in at))
     shapes = sorted({row["shape"] for row in rows}, key=lambda shape: [*map(int, shape.split("x"))])
     best: set[str] = set()
@@ -119,25 +113,15 @@ def heat_map(rows: Sequence[Row]) -> Json:
         grid = [[at.get((name, shape)) for shape in shapes] for name in names]
         return [[row and value(row) for row in line] for line in grid]
 
-    def hover(row: Row) -> str:
-        return "<br>".join([_text(row["label"]), seconds(row["time"]), *_words(row)])
-
-    scale = [[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)]
     figure = go.Figure()
     figure.add_heatmap(
         z=cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
         text=cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""),
-        customdata=cells(hover),
-        texttemplate="%{text}",
-        hovertemplate="%{customdata}<extra></extra>",
-        hoverongaps=False,
-        showscale=False,
-        colorscale=scale,
-        zmin=-0.5,
-        zmax=len(SCALE) - 0.5,
-        xgap=2,
-        ygap=2,
-    )
+        customdata=cells(lambda row: "<br>".join([_text(row["backend"]), seconds(row["time"]), *_words(row)])),
+        texttemplate="%{text}", hovertemplate="%{customdata}<extra></extra>", hoverongaps=False, xgap=2, ygap=2,
+        zmin=-0.5, zmax=len(SCALE) - 0.5, showscale=False,  # Plotly styles a scale inline, which the page's policy forbids
+        colorscale=[[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)],
+    )  # fmt: skip
     for low, high, color in zip((0, *EDGES), (*EDGES, 0), SCALE, strict=True):
         name = f"{low:g}–{high:g}" if low and high else f"above {low:g}" if low else f"to {high:g}"
         square = {"symbol": "square", "size": 12, "color": color}
@@ -157,18 +141,23 @@ def _sizes(shapes: Sequence[str]) -> list[str]:
     return ["x".join(size for size, differs in zip(part, varies, strict=True) if differs) for part in parts]
 
 
-def _line(figure: go.Figure, number: int, label: str, told: str, words: list[str]) -> None:
-    """A way's name and times above what is drawn, ratio and verdict at the right."""
-    left = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(label)}   {told}"}
-    right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words)}
-    for note in (left, right):
-        figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
+def _errors(times: Iterable[float], low: Iterable[float], high: Iterable[float]) -> Json:
+    """Whiskers from `low` to `high`."""
+    up, down = ([abs(end - time) for time, end in zip(times, ends, strict=True)] for ends in (high, low))
+    return {"array": up, "arrayminus": down, "symmetric": False}
 
 
-def _scaled(
-    figure: go.Figure, lines: int, times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4
-) -> Json:
-    """With an axis that reaches the last whisker, logarithmic where times are far apart."""
+def _line_by_line(
+    figure: go.Figure, rows: Sequence[Row], told: list[str], words: list[list[str]],
+    times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4,
+) -> Json:  # fmt: skip
+    """A way's name and times above what is drawn, ratio and verdict at the right, and an axis that reaches the last whisker,
+    logarithmic where times are far apart."""
+    for number, row in enumerate(rows):
+        above = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(row['backend'])}   {told[number]}"}
+        right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words[number])}
+        for note in (above, right):
+            figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
     if is_wide(times):
         low, high = math.floor(math.log10(min(times))), math.log10(1.1 * max(ends))
         figure.update_xaxes(type="log", range=[low, high], dtick=1, title="time of a step, logarithmic")
@@ -176,8 +165,8 @@ def _scaled(
         figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, title="time of a step")
     figure.update_xaxes(zeroline=False, tickformat="~s", ticksuffix="s", fixedrange=True)
     figure.update_layout(showlegend=top == LEGEND)
-    figure.update_yaxes(visible=False, range=[lines - 0.45, -0.55], fixedrange=True)
-    return _finished(figure, top + AXIS + ROW * lines, {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
+    figure.update_yaxes(visible=False, range=[len(rows) - 0.45, -0.55], fixedrange=True)
+    return _finished(figure, top + AXIS + ROW * len(rows), {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
 
 
 def _finished(figure: go.Figure, height: int, margin: Json) -> Json:
@@ -188,26 +177,18 @@ def _finished(figure: go.Figure, height: int, margin: Json) -> Json:
     return dict(figure.to_plotly_json())
 
 
-def _end(row: Row, end: str) -> float:
-    """An end of the interval of what is drawn, or its time where there is no interval."""
-    name = "seconds_per_step" if row["of_rounds"] else "undisturbed_seconds_per_step"
-    return float(row[f"{name}_{end}"] or row["time"])
-
-
 def _text(text: str) -> str:
     """For Plotly, which reads some HTML."""
     return escape(text if len(text) <= NAME else f"{text[: NAME - 1]}…", quote=False)
 
 
-def _words(row: Row, change: bool = False, judged: bool = True) -> list[str]:
+def _words(row: Row, as_change: bool = False) -> list[str]:
     """Ratio and verdict in words, and their interval below them."""
     if "key" in row and is_baseline(row):
         return ["baseline"]
     if not row["ratio"]:
         return ["no ratio"]
-    ratio = f"{100 * (row['ratio'] - 1):+.1f} %" if change else f"{row['ratio']:.3f} times"
-    verdict = [(row["verdict"] or "not judged").lower()] if judged else []
-    low, high = row["ratio_low"], row["ratio_high"]
-    interval = f"{low:.3f}–{high:.3f}" if low and high and judged else ""
-    ran = AS_IT_RAN if row.get("of") == AS_IT_RAN else ""
-    return [" · ".join([ratio, *verdict]), " ".join(filter(None, (interval, ran)))]
+    ratio = percent(row["ratio"] - 1) if as_change else f"{row['ratio']:.3f} times"
+    interval = span(row["ratio_low"], row["ratio_high"]) if row["ratio_low"] else ""
+    ran = AS_IT_RAN if row.get("of_means") else ""
+    return [f"{ratio} · {(row['verdict'] or 'not judged').lower()}", " ".join(filter(None, (interval, ran)))]

@@ -58,7 +58,7 @@ function showCode(view) {
   const chosen = [pair.left, pair.right].map((select) => view.ways[Number(select.value)]);
   const longest = Math.max(...chosen.flatMap((way) => Object.values(way?.lines ?? {})));
   all("#code .way").forEach((node, side) => showWay(node, chosen[side], longest));
-  const ran = chosen.some((way) => way?.of_rounds);
+  const ran = chosen.some((way) => way?.mean);
   const [left, right] = chosen.map((way) => (ran ? way?.seconds_per_step : way?.time));
   const change = `${seconds(Math.abs(right - left))} ${right > left ? "more" : "less"} a step than ${chosen[0]?.label}`;
   byId("price").textContent = chosen[0] === chosen[1] ? "" : `${chosen[1].label} takes ${change}${ran ? " as it ran" : ""}.`;

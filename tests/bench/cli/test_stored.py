@@ -11,11 +11,11 @@ from bench.analyse.run import Run
 from bench.cli import showing
 from bench.paths import ROOT
 from bench.record import journal
-from bench.show import folder, generated
+from bench.show import folder, pages
 from tests.made import story, write
 from tests.support import read_csv
 
-COMMITTED = [path.parent for path in generated.committed(ROOT) if path.name == journal.NAME]
+COMMITTED = [path.parent for path in pages.committed(ROOT) if path.name == journal.NAME]
 
 
 @pytest.mark.parametrize("run", COMMITTED, ids=lambda run: run.name)

@@ -5,7 +5,7 @@ import pytest
 from bench import settings
 from bench.analyse.run import Run
 from bench.errors import UsageError
-from bench.show import generated, pages
+from bench.show import pages
 from bench.show.rows import common
 from tests.made import NAMES, a_case, story, write
 
@@ -25,11 +25,8 @@ def made(tmp_path):
 
 
 USUAL = settings.Settings().as_json()
-OTHER = {
-    "threads": [1, 2], "shapes": ["1x2x3x4", "5x6x7x8"], "timeout": 5.0,
-    "results": "/somewhere", "path": ["a b"],
-}  # fmt: skip
-REVISIONS = {"main": {"commit": "abc"}, "here": {"commit": "def"}}
+OTHER = {"threads": [1, 2], "shapes": ["1x2x3x4", "5x6x7x8"], "timeout": 5.0, "results": "/somewhere", "path": ["a b"]}
+AGAIN = "BENCH_SHAPES=1x2x3x4,5x6x7x8 BENCH_THREADS=1,2 BENCH_PATH='a b' BENCH_TIMEOUT=5.0 python -m bench run"
 VARIABLES = {"commit": "abc", "variables": {"NAME": "a b", "OTHER": "c"}}
 
 
@@ -37,28 +34,13 @@ VARIABLES = {"commit": "abc", "variables": {"NAME": "a b", "OTHER": "c"}}
     ("changed", "sides", "command"),
     [
         ({}, {}, "python -m bench run"),
-        (
-            OTHER,
-            {},
-            "BENCH_SHAPES=1x2x3x4,5x6x7x8 BENCH_THREADS=1,2 BENCH_PATH='a b' BENCH_TIMEOUT=5.0 "
-            "python -m bench run",
-        ),
-        ({}, REVISIONS, "python -m bench run --against abc"),
-        (
-            {},
-            {"x": VARIABLES, "v2": {"commit": "def"}},
-            "python -m bench race 'NAME=a b,OTHER=c' def",
-        ),
-        (
-            {},
-            {"x": VARIABLES, "here": {}},
-            "python -m bench run --against 'NAME=a b,OTHER=c'",
-        ),
+        (OTHER, {}, AGAIN),
+        ({}, {"main": {"commit": "abc"}, "here": {"commit": "def"}}, "python -m bench run --against abc"),
+        ({}, {"x": VARIABLES, "v2": {"commit": "def"}}, "python -m bench race 'NAME=a b,OTHER=c' def"),
+        ({}, {"x": VARIABLES, "here": {}}, "python -m bench run --against 'NAME=a b,OTHER=c'"),
     ],
 )
-def test_the_command_that_repeats_a_run_sets_what_differs_from_the_defaults(
-    changed, sides, command, made
-):
+def test_the_command_that_repeats_a_run_sets_what_differs_from_the_defaults(changed, sides, command, made):
     run = made(settings=USUAL | changed | {"blocks": USUAL["blocks"]}, machine={"sides": sides})
     assert pages.again(run) == command
 
@@ -66,12 +48,10 @@ def test_the_command_that_repeats_a_run_sets_what_differs_from_the_defaults(
 def test_what_repeats_a_run_is_read_back_as_its_settings():
     """Every setting survives the way into a header and back into variables."""
     chosen = {
-        "BENCH_DEVICES": "cpu", "BENCH_BACKENDS": "all", "BENCH_DTYPES": "float64",
-        "BENCH_SHAPES": "1x2x3x4,5x6x7x8", "BENCH_THREADS": "1,2", "BENCH_BASELINE": "null",
-        "BENCH_PROCESSES": "3", "BENCH_BLOCKS": "2", "BENCH_STEPS": "7", "BENCH_SEED": "9",
-        "BENCH_ALLOCATOR": "system", "BENCH_PATH": "/:/etc", "BENCH_PYTHONS": "a=x,b=y",
-        "BENCH_TIMEOUT": "5.5", "BENCH_MARGIN": "0.02",
-        "BENCH_PROBLEM": "examples/x",
+        "BENCH_DEVICES": "cpu", "BENCH_BACKENDS": "all", "BENCH_DTYPES": "float64", "BENCH_SHAPES": "1x2x3x4,5x6x7x8",
+        "BENCH_THREADS": "1,2", "BENCH_BASELINE": "null", "BENCH_PROCESSES": "3", "BENCH_BLOCKS": "2", "BENCH_STEPS": "7",
+        "BENCH_SEED": "9", "BENCH_ALLOCATOR": "system", "BENCH_PATH": "/:/etc", "BENCH_PYTHONS": "a=x,b=y",
+        "BENCH_TIMEOUT": "5.5", "BENCH_MARGIN": "0.02", "BENCH_PROBLEM": "examples/x",
     }  # fmt: skip
     Settings = settings.Settings
     assert set(chosen) == set(Settings.variables()) - {"BENCH_RESULTS", "BENCH_NODE"}
@@ -81,12 +61,9 @@ def test_what_repeats_a_run_is_read_back_as_its_settings():
 def test_an_issue_shows_where_with_what_its_doubts_and_how_to_repeat(made):
     run = made(machine={"commit": f"{COMMIT}+dirty"})
     text = pages.issue(Run(run.folder, run.story, run.table, ["UNPROVEN: because."]))
-    start = "a CPU, 2 cores, Linux, numpy 2.0, 2026-01-02:\n\n**UNPROVEN: because.**"
-    assert text.startswith(start)
-    assert text.index("**UNPROVEN") < text.index("| base (incomplete) |")
-    assert text.endswith(
-        f"Again, at commit {COMMIT} with changes:\n\n    {pages.again(run)}\n"
-    )
+    assert text.startswith("a CPU, 2 cores, Linux, numpy 2.0, 2026-01-02:\n\n**UNPROVEN: because.**")
+    assert "| base (incomplete) |" in text
+    assert text.endswith(f"Again, at commit {COMMIT} with changes:\n\n    {pages.again(run)}\n")
 
 
 def test_the_readme_has_the_ways_without_controls_and_what_was_found(made):
@@ -107,21 +84,12 @@ def test_the_index_shows_each_run_once_below_its_folder(made):
     assert "times.svg" not in text
 
 
-MARK = "<!-- results: m/r -->"
-
-
-@pytest.fixture
-def checkout(tmp_path):
-    (tmp_path / "README.md").write_text(f"a\n{MARK}\nold\n<!-- end of results -->\nb\n")
-    return tmp_path
-
-
-def test_without_marks_or_git_it_is_one_sentence(checkout):
-    page = checkout / "README.md"
-    assert generated.shown(checkout) == checkout / "results" / "m" / "r"
-    says = "git cannot list its results: .*; this needs a checkout with git"
-    with pytest.raises(UsageError, match=says):
-        generated.committed(checkout)
-    page.write_text("a\n")
-    with pytest.raises(UsageError, match="no line <!-- results: MACHINE/RUN --> says which run"):
-        generated.shown(checkout)
+def test_without_marks_or_git_it_is_one_sentence(tmp_path):
+    readme = tmp_path / "README.md"
+    readme.write_text("a\n<!-- results: m/r -->\nold\n<!-- end of results -->\nb\n")
+    assert pages.readme_run(tmp_path) == tmp_path / "results" / "m" / "r"
+    with pytest.raises(UsageError, match="git cannot list its results: .*; this needs a checkout with git"):
+        pages.committed(tmp_path)
+    readme.write_text("a\n")
+    with pytest.raises(UsageError, match="no line <!-- results: MACHINE/RUN --> says which run it shows"):
+        pages.readme_run(tmp_path)

@@ -1,18 +1,34 @@
 """If these fail, a row is marked, named or looked up as another one."""
 
+import math
+
 from bench.analyse import summaries
 from bench.show import rows
-from tests.made import NAMES, a_case, a_hole, story
+from tests.made import NAMES, a_case, a_hole, key_of, story
 
 
-def test_a_row_has_the_key_that_the_journal_gave_its_case():
+def test_a_row_has_the_key_that_the_journal_gave_its_case_and_its_name_the_side():
     """Controls and the twin included; a baseline is found by it."""
     cases = [a_case(name, side="x") for name in (*NAMES, "null", "peak_arithmetic")]
     run = story(lambda *_: 1e-4, 2, cases=cases, holes=[a_hole("is not here")])
-    table = rows.records(summaries.summarise(run))
-    keys = [case["key"] for case in cases]
-    assert [rows.key_of(row) for row in table] == [*keys, a_hole("")["key"]]
-    assert [row["backend"] for row in table if rows.key_of(row) == row["baseline"]] == ["base"]
+    table = rows.summary_rows(summaries.summarise(run))
+    assert [row["key"] for row in table] == [*(case["key"] for case in cases), a_hole("")["key"]]
+    assert [row["label"] for row in table if rows.is_baseline(row)] == ["base@x"]
+    assert (table[-1]["label"], table[-1]["time"], table[-1]["ratio"]) == ("absent", None, None)
+
+
+def test_the_time_is_undisturbed_or_the_mean_of_rounds_and_so_is_the_ratio():
+    table = summaries.summarise(story(lambda *_: 3e-4, 4, singly=True))
+    undisturbed = [f"{rows.UNDISTURBED}{end}" for end in ("", "_low", "_high")]
+
+    def found(queued):
+        changed = table.copy()
+        changed.loc[key_of(queued), [*undisturbed, rows.MEAN]] = [math.nan] * 3 + [5e-4]
+        return {row["backend"]: (row["time"], row["mean"], row["of_means"]) for row in rows.summary_rows(changed)}
+
+    time = table.loc[key_of("base"), undisturbed[0]]
+    assert found("slow") == {"base": (time, False, False), "slow": (5e-4, True, True), "twin": (time, False, False)}
+    assert found("base") == {"base": (5e-4, True, True), "slow": (time, False, True), "twin": (time, False, True)}
 
 
 def test_rows_stand_by_side_place_and_time_with_controls_last():
@@ -28,8 +44,7 @@ def test_rows_stand_by_side_place_and_time_with_controls_last():
     ]  # fmt: skip
 
 
-def test_a_place_is_what_varies_and_a_name_has_the_side():
+def test_a_place_is_what_varies_but_the_side():
     row = {"backend": "a", "side": "new", "device": "cuda", "threads": 2}
     assert rows.place_of(row, ["device", "threads", "side"]) == "device cuda · threads 2"
     assert rows.place_of(row, ["side"]) == ""
-    assert [rows.name_of(row | {"side": side}) for side in ("new", "")] == ["a@new", "a"]

@@ -5,10 +5,10 @@ import time
 import pytest
 
 from backends.api import Control, TrainStep
-from bench.analyse.lines import _code
 from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.problem import Definition
+from bench.show import code_lines
 from bench.worker import lines
 
 pytest.importorskip("line_profiler")
@@ -47,7 +47,6 @@ def test_lines_are_those_of_the_source_that_a_journal_has(name, differentiates):
     definition = Definition.load(BACKENDS)
     step = discovery.load(path)(definition.draw(definition.default, "float32", 0), "cpu", "float32")
     timed = {int(line): seconds for line, seconds in lines.of(step).items()}
-    code = _code(source.splitlines(), source, timed)
-    statements = code[~code["code"].str.startswith("#")]
-    assert set(statements["line"]) == set(timed)
+    code = [line for line in code_lines.code(source) if line.phase != code_lines.BEFORE]
+    assert {line.line for line in code if not line.code.strip().startswith("#")} == set(timed)
     assert bool(lines.backward(step, "cpu")) == differentiates

@@ -1,27 +1,38 @@
 """If these fail, the page shows numbers, verdicts or code that the journals do not hold."""
 
+import re
 import sys
 from html import unescape
 
+import pandas as pd
 import pytest
 
+from bench.analyse import history
+from bench.analyse.verdicts import Estimate
 from bench.cli import main, writing
 from bench.errors import UsageError
 from bench.show import sentences
+from bench.show.rows import MEAN, UNDISTURBED
 from tests.bench.show.page.made import HOSTILE, SHAPE, SOURCES, TIMES, journal
 
+APART = "are the fastest of 3 ways, not told apart"
 MISSING = "the extra report is not installed"
 page = pytest.importorskip("bench.show.page", reason=MISSING)
-code = pytest.importorskip("bench.show.page.code", reason=MISSING)
 data = pytest.importorskip("bench.show.page.data", reason=MISSING)
 
 
-def _gather(folder, *files):
-    return data.gather(files, folder / "results")
+@pytest.fixture(scope="module")
+def usual(tmp_path_factory):
+    """The journal of a run with nothing special."""
+    return journal(tmp_path_factory.mktemp("usual") / "r")
 
 
-def _parts(content):
-    return {part["kind"]: part for part in content["views"][-1]["parts"]}
+def _gather(*files):
+    return data.gather(files, files[0].parent / "results")
+
+
+def _parts(*files):
+    return {part["kind"]: part for part in _gather(*files)["views"][-1]["parts"]}
 
 
 def _notes(figure):
@@ -30,73 +41,69 @@ def _notes(figure):
     return [tuple(texts[place : place + 2]) for place in range(0, len(texts), 2)]
 
 
-def test_the_bars_are_undisturbed_times_with_ratio_and_verdict(tmp_path):
-    """By hand: the quarter that warms up is left out, of six calls two take 1.2 times as long."""
-    part = _parts(_gather(tmp_path, journal(tmp_path / "r")))["bars"]
+def _ways(file):
+    return [row for row in data.rows(data.Run.read(file)) if not data.is_control(row["kind"])]
+
+
+def test_the_bars_are_undisturbed_times_with_ratio_and_verdict(usual):
+    """Of three blocks two take 1.2 times as long, which is their median."""
+    part = _parts(usual)["bars"]
     ran, solid, dots = part["figure"]["data"]
     ways = ("fast", "base", "slow")
     assert solid["x"] == pytest.approx([TIMES[name] for name in ways], rel=0.002)
-    assert ran["x"] == pytest.approx([TIMES[name] * 6.4 / 6 for name in ways], rel=0.002)
+    assert ran["x"] == pytest.approx([1.2 * TIMES[name] for name in ways], rel=0.002)
     assert part["sentence"] == "fast is the fastest of 3 ways; it takes 160 µs less a step than base."
     above, right = zip(*_notes(part["figure"]), strict=True)
-    assert above[1] == "base   300 µs · 320 µs as it ran"
+    assert above[1] == "base   300 µs · 360 µs as it ran"
     assert [text.split("<br>")[0] for text in right] == ["0.467 times · faster", "baseline", "1.567 times · slower"]
     ends = [at + error for at, error in zip(dots["x"], dots["error_x"]["array"], strict=True)]
     assert part["figure"]["layout"]["xaxis"]["range"][1] >= max(ends)
 
 
-def test_the_axis_reaches_the_last_whisker_and_is_logarithmic_where_times_are_far_apart(tmp_path):
-    rows = [row for row in data.rows(data.Run.read(journal(tmp_path / "a"))) if not row["control"]]
-    rows[0]["undisturbed_seconds_per_step_high"] = 1.0
+def test_the_axis_reaches_the_last_whisker_and_is_logarithmic_where_times_are_far_apart(usual):
+    rows = _ways(usual)
+    rows[0]["high"] = 1.0
     assert data.figures.bars(rows)["layout"]["xaxis"]["range"][1] > 1.0
-    far = _gather(tmp_path, journal(tmp_path / "b", times=TIMES | {"slow": 1.0}))
-    axis = _parts(far)["bars"]["figure"]["layout"]["xaxis"]
+    rows[0][MEAN] = 1.0
+    axis = data.figures.bars(rows)["layout"]["xaxis"]
     assert (axis["type"], axis["range"][0]) == ("log", -4)
 
 
-def test_the_sentence_names_leaders_and_what_the_open_way_costs(tmp_path):
+@pytest.mark.parametrize(
+    ("other", "changes", "said"),
+    [
+        ("slow", {}, "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."),
+        ("slow", {"fast": 301e-6}, f"base and fast {APART}; slow costs 170 µs more a step than base."),
+        ("base", {"slow": 140.05e-6}, f"fast and slow {APART}."),
+        ("slow", {"fast": None}, "base is the fastest of 2 ways; slow costs 170 µs more a step."),
+        ("slow", {"fast": None, "queued": "slow"}, "base is the fastest of 2 ways; slow costs 345 µs more a step as it ran."),
+    ],
+)
+def test_the_sentence_names_leaders_and_what_the_open_way_costs(tmp_path, other, changes, said):
     """A way that is not proven slower than the best leads with it."""
-
-    def told(other, **changes):
-        file = journal(tmp_path / f"{len(list(tmp_path.iterdir()))}", **changes)
-        rows = [row for row in data.rows(data.Run.read(file)) if not row["control"]]
-        return sentences.answer(rows, next(row for row in rows if row["label"] == other), False)
-
-    same = {"base": 300e-6, "slow": 470e-6, "fast": 301e-6, "twin": 300e-6}
-    assert told("fast") == "fast is the fastest of 3 ways; it takes 160 µs less a step than base."
-    assert told("slow") == "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."
-    assert told("slow", times=same) == (
-        "base and fast are the fastest of 3 ways, not told apart; slow costs 170 µs more a step than base."
-    )
-    near = same | {"fast": 140e-6, "slow": 140.05e-6}
-    assert told("base", times=near) == "fast and slow are the fastest of 3 ways, not told apart."
-    del same["fast"]
-    assert told("slow", times=same) == "base is the fastest of 2 ways; slow costs 170 µs more a step."
-    ran = "base is the fastest of 2 ways; slow costs 197 µs more a step as it ran."
-    assert told("slow", times=same, queued=("slow",)) == ran
+    queued = [changes.pop("queued", "")]
+    times = {name: time for name, time in (TIMES | changes).items() if time}
+    rows = _ways(journal(tmp_path / "r", times=times, queued=queued))
+    assert sentences.answer(rows, next(row for row in rows if row["label"] == other), False) == said
 
 
 def test_a_way_without_an_undisturbed_time_is_marked_and_so_is_its_ratio(tmp_path):
-    content = _gather(tmp_path, journal(tmp_path / "r", queued=("slow",)))
-    figure = _parts(content)["bars"]["figure"]
+    figure = _parts(journal(tmp_path / "r", queued=("slow",)))["bars"]["figure"]
     assert figure["data"][1]["x"][2] is None
     above, right = _notes(figure)[2]
-    assert above == "slow   517 µs as it ran"
+    assert above == "slow   705 µs as it ran"
     assert right.endswith(" as it ran")
-    (row,) = [row for row in content["runs"][0][1] if row["label"] == "slow"]
-    assert row["undisturbed_seconds_per_step"] is None
 
 
 def test_an_unproven_run_has_no_verdict_anywhere(tmp_path):
-    content = _gather(tmp_path, journal(tmp_path / "r", twin=1.5))
-    part = _parts(content)["bars"]
-    assert part["sentence"] == sentences.CANNOT
-    assert {row["verdict"] for row in content["runs"][0][1]} == {"", "UNPROVEN"}
-    assert "UNPROVEN: the twin" in page.build([tmp_path / "r" / "journal.jsonl"], tmp_path)
+    file = journal(tmp_path / "r", twin=1.5)
+    assert _parts(file)["bars"]["sentence"] == sentences.CANNOT
+    assert {row["verdict"] for row in data.rows(data.Run.read(file))} == {"", "UNPROVEN"}
+    assert "UNPROVEN: the twin" in page.build([file], tmp_path)
 
 
 def test_a_side_is_compared_way_by_way(tmp_path):
-    part = _parts(_gather(tmp_path, journal(tmp_path / "r", sides=("main", "here"), later=1.041)))["dots"]
+    part = _parts(journal(tmp_path / "r", sides=("main", "here"), later=1.041))["dots"]
     assert part["sentence"] == "1 of 3 ways is slower than main: slow +4.1 %; 2 equal."
     before, after = part["figure"]["data"]
     assert (before["name"], after["name"]) == ("main", "here")
@@ -107,7 +114,7 @@ def test_a_side_is_compared_way_by_way(tmp_path):
 def test_a_sweep_is_a_heat_map_first_with_the_least_three_ratios_in_figures(tmp_path):
     shapes = (f"16{SHAPE[2:]}", SHAPE)
     file = journal(tmp_path / "r", shapes=shapes, times=TIMES | {"slower": 900e-6})
-    first, second = _gather(tmp_path, file)["views"][0]["parts"]
+    first, second = _gather(file)["views"][0]["parts"]
     assert first["sentence"] == "Proven the fastest: fast at 2 of 2 shapes."
     assert second["sentence"].startswith(f"At {shapes[0]}: fast is the fastest of 4 ways")
     heat, axes = first["figure"]["data"][0], first["figure"]["layout"]
@@ -120,75 +127,60 @@ def test_a_sweep_is_a_heat_map_first_with_the_least_three_ratios_in_figures(tmp_
 def test_a_second_run_of_the_machine_is_judged_and_one_of_another_is_not(tmp_path):
     base = journal(tmp_path / "m" / "20260101T000000Z")
     slower = TIMES | {"slow": 1.5 * TIMES["slow"]}
-    head = journal(tmp_path / "m" / "20260102T000000Z", times=slower)
-    other = journal(tmp_path / "n" / "20260103T000000Z", times=slower, machine="n")
-    told = _parts(_gather(tmp_path, base, head))["dots"]
+    told = _parts(base, journal(tmp_path / "m" / "20260102T000000Z", times=slower))["dots"]
     assert told["sentence"].startswith("1 of 3 ways is slower than run 20260101T000000Z: slow +50")
     assert any(note.startswith("provisional: ") for note in told["notes"])
-    clock = journal(tmp_path / "m" / "20260104T000000Z", times=slower | {"arithmetic": 1e-3})
-    told = _parts(_gather(tmp_path, base, clock))["dots"]
+    told = _parts(base, journal(tmp_path / "m" / "20260104T000000Z", times=slower | {"arithmetic": 1e-3}))["dots"]
     assert told["sentence"] == sentences.CANNOT
     assert {words.split("<br>")[0][-8:] for _, words in _notes(told["figure"])} == {"unproven"}
-    told = _parts(_gather(tmp_path, base, other))["dots"]
+    told = _parts(base, journal(tmp_path / "n" / "20260103T000000Z", times=slower, machine="n"))["dots"]
     assert told["sentence"] == (
-        "On n a step takes 1.00 to 1.50 times as long as on m; "
-        "times of different machines are shown, not judged."
+        "On n a step takes 1.00 to 1.50 times as long as on m; times of different machines are shown, not judged."
     )
-    assert [trace["type"] for trace in told["figure"]["data"]] == ["bar", "bar"]
+    assert all(words.endswith(" · not judged<br>") for _, words in _notes(told["figure"]))
     assert told["notes"] == []
 
 
-def test_three_runs_are_lines_over_time_and_two_are_not(tmp_path):
-    """In the newest run of a machine; change points are vertical, with what changed, and at most eight ways are named."""
-    names = [f"way_{number}" for number in range(9)]
-    times = TIMES | {name: 1e-3 * (1 + number) for number, name in enumerate(names)}
-    files = [journal(tmp_path / "m" / f"202601{day:02}T000000Z", times=times, passes=6) for day in range(1, 4)]
-    other = journal(tmp_path / "n" / "20260105T000000Z", machine="n")
-    content = _gather(tmp_path, *files, other)
-    kinds = [[part["kind"] for part in view["parts"]] for view in content["views"]]
+def test_three_runs_are_lines_over_time_and_two_are_not(tmp_path, monkeypatch):
+    """In the newest run of a machine; as many ways are named as there are colors, the quickest first."""
+    monkeypatch.setattr(data.figures, "LINES", data.figures.LINES[:2])
+    files = [journal(tmp_path / "m" / f"202601{day:02}T000000Z") for day in range(1, 4)]
+    views = _gather(*files, journal(tmp_path / "n" / "20260105T000000Z", machine="n"))["views"]
+    kinds = [[part["kind"] for part in view["parts"]] for view in views]
     assert kinds == [["bars"], ["dots", "bars"], ["history", "bars"], ["dots", "bars"]]
-    part = content["views"][2]["parts"][0]
+    part = views[2]["parts"][0]
     assert part["sentence"] == "No way has changed over 3 runs."
     lines = part["figure"]["data"]
-    assert (len(lines), sum(line["showlegend"] for line in lines)) == (12, 8)
-    by = {line["name"]: line for line in lines}
-    assert by["fast"]["y"] == pytest.approx([TIMES["fast"]] * 3, rel=0.002)
-    assert by["fast"]["x"] == [f"2026-01-0{day}T00:00:00+00:00" for day in range(1, 4)]
-    assert max(by["fast"]["error_y"]["array"]) < 0.01 * TIMES["fast"]
+    assert [(line["name"], line["showlegend"]) for line in lines] == [("slow", False), ("base", True), ("fast", True)]
+    assert lines[2]["y"] == pytest.approx([TIMES["fast"]] * 3, rel=0.002)
+    assert lines[2]["x"] == [f"2026-01-0{day}T00:00:00+00:00" for day in range(1, 4)]
+    assert max(lines[2]["error_y"]["array"]) < 0.01 * TIMES["fast"]
 
 
 def test_change_points_are_vertical_and_say_what_changed():
     at = [f"2026-01-{day:02}" for day in range(1, 4)]
-    line = {"at": at, "seconds": [1.0, 1.0, 1.1], "_low": [None] * 3, "_high": [None] * 3}
-    found = {"time": at[2], "ratio": 1.1}
-    ways = [
-        line | {"label": "plain", "changes": []},
-        line | {"label": "late", "changes": [found | {"what": ["torch 1 → 2"]}]},
-        line | {"label": HOSTILE, "changes": [found | {"time": at[1], "what": []}]},
-    ]
-    layout = data.figures.over_time(ways)["layout"]
+    times = {"time": at, "side": "", **dict.fromkeys([f"{UNDISTURBED}_low", f"{UNDISTURBED}_high"])}
+
+    def series(backend, log, *changes):
+        found = [history.Change(place, "SLOWER", Estimate(0.1, 0.01, 9), what) for place, what in changes]
+        return history.Series(pd.DataFrame(times | {"backend": backend, "log": log}), pd.DataFrame(), found)
+
+    ways = [series("plain", 0.0), series("late", 1.0, (2, ["torch 1 → 2"])), series(HOSTILE, 2.0, (1, []))]
+    figure = data.figures.over_time(ways)
+    layout = figure["layout"]
+    assert [line["name"][:5] for line in figure["data"]][::2] == ["plain", "late"], "drawn last: those that changed"
     assert [shape["x0"] for shape in layout["shapes"]] == [at[1], at[2]]
     told = {note["x"]: note["text"] for note in layout["annotations"]}
     assert told[at[2]] == "torch 1 → 2"
     assert "<" not in told[at[1]]
 
 
-def test_code_stands_in_phases_without_what_every_way_has():
-    def numbers(name):
-        blocks = code.blocks(SOURCES[name]).items()
-        return {phase: [line.number for line in lines] for phase, lines in blocks}
-
-    phases = {"forward": [6, 7], "loss": [8, 9], "backward": [10, 11], "update": [12, 13, 14]}
-    assert numbers("base") == {"before": [5], **phases}
-    assert numbers("slow") == {"before": [3, 5, 6, 8], "forward": [9, 10], "update": [11, 12]}
-    assert numbers("fast") == {"before": [1, 2]}
-
-
-@pytest.mark.parametrize("source", ["def (", "", HOSTILE, "x = 1\n", "class A:\n    pass\n"])
-def test_any_source_is_shown(source):
-    shown = [line.html for lines in code.blocks(source).values() for line in lines]
+@pytest.mark.parametrize("source", ["def (", "", HOSTILE, *SOURCES.values()])
+def test_code_is_highlighted_line_by_line_and_is_never_markup(source):
+    shown = [html for lines in page.blocks(source).values() for _, html in lines]
+    text = [unescape(re.sub("<[^>]*>", "", html)) for html in shown]
+    assert text == [line.code for line in page.code_lines.code(source)]
     assert "<script" not in "".join(shown)
-    assert len(shown) == len(source.splitlines())
 
 
 def test_the_baseline_and_the_slowest_are_open_unless_a_side_changed():
@@ -208,13 +200,11 @@ def test_the_baseline_and_the_slowest_are_open_unless_a_side_changed():
     assert data.open_pair(ways[:1]) == data.open_pair([]) == []
 
 
-def test_columns_in_which_all_rows_are_equal_stand_apart(tmp_path):
-    rows = data.rows(data.Run.read(journal(tmp_path / "r")))
-    found, same = data.columns(rows)
+def test_columns_in_which_all_rows_are_equal_stand_apart(usual):
+    found, same = data.columns(data.rows(data.Run.read(usual)))
     assert same["dtype"] == "float32"
     assert [column["name"] for column in found][:4] == list(data.FIRST)
-    texts = found[1]["texts"]
-    assert texts["slow-cpu-float32-1-" + SHAPE].startswith("1.567 (1.5")
+    assert found[1]["texts"]["slow-cpu-float32-1-" + SHAPE].startswith("1.567 (1.5")
 
 
 def test_no_text_of_a_journal_becomes_markup(tmp_path):
@@ -223,28 +213,27 @@ def test_no_text_of_a_journal_becomes_markup(tmp_path):
     assert HOSTILE[:30] in unescape(text)
 
 
-def test_of_a_thousand_runs_the_newest_are_read(tmp_path):
-    file = journal(tmp_path / "r")
-    absent = [tmp_path / str(number) / "journal.jsonl" for number in range(1000)]
-    content = _gather(tmp_path, *absent[data.RUNS :], *[file] * data.RUNS)
-    assert len(content["runs"]) == data.RUNS
-    assert content["older"] == 1000 - data.RUNS
+def test_of_a_thousand_runs_the_newest_are_read(usual, monkeypatch):
+    monkeypatch.setattr(data, "RUNS", 2)
+    absent = [usual.with_name(f"{number}") for number in range(998)]
+    content = _gather(*absent, usual, usual)
+    assert (len(content["runs"]), content["older"]) == (2, 998)
 
 
 def test_a_run_without_a_single_number_still_opens(tmp_path):
     file = journal(tmp_path / "r", passes=1)
-    part = _parts(_gather(tmp_path, file))["bars"]
+    part = _parts(file)["bars"]
     assert (part["sentence"], part["figure"]) == ("No way of writing the step got a time here.", None)
     assert page.build([file], tmp_path)
 
 
-def test_the_command_writes_a_page_or_one_sentence(tmp_path, capsys):
-    file = journal(tmp_path / "r")
-    assert main(["report", str(file.parent)]) == 0
-    assert "<!doctype html>" in (tmp_path / "r" / "report.html").read_text()
-    file.write_text(file.read_text().replace('"throughput_seconds"', '"other"', 1))
+def test_the_command_writes_a_page_or_one_sentence(tmp_path, usual, capsys):
+    target, damaged = tmp_path / "report.html", tmp_path / "journal.jsonl"
+    assert main(["report", str(usual.parent), "-o", str(target)]) == 0
+    assert "<!doctype html>" in target.read_text()
+    damaged.write_text(usual.read_text().replace('"throughput_seconds"', '"other"', 1))
     capsys.readouterr()
-    assert main(["report", str(file)]) == 2
+    assert main(["report", str(damaged)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -1,4 +1,4 @@
-"""If these fail, a run says in words what its verdicts do not."""
+"""If these fail, a run says in words what its verdicts do not, or a gate stops the wrong rows."""
 
 import io
 
@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from bench.analyse.run import Run
-from bench.show import findings, gates, grid
+from bench.show import folder, gates, grid
 from tests.made import NAMES, a_case, story
 
 
@@ -30,7 +30,7 @@ def run_of(times, **options):
     ],
 )
 def test_only_a_verdict_makes_a_way_the_fastest(times, says):
-    (answer,) = findings.answers(run_of(times))
+    (answer,) = folder.answers(run_of(times))
     assert says in answer
 
 
@@ -39,43 +39,44 @@ def test_of_two_sides_the_ways_that_changed_are_counted_and_named():
     now = [a_case(case["name"], side="here", baseline=case["key"]) for case in then[:2]]
     slower = lambda case: 1.04 if (case["name"], case["side"]) == ("slow", "here") else 1  # noqa: E731
     run = run_of({}, cases=[*then, *now], work=slower)
-    assert findings.answers(run) == ["1 of 2 ways is slower than main: slow +4.0 %; 1 equal."]
+    assert folder.answers(run) == ["1 of 2 ways is slower than main: slow +4.0 %; 1 equal."]
 
 
 def test_what_disturbed_a_run_is_one_line_from_its_journal():
     quiet = run_of({}).story
-    assert findings.disturbed(quiet) == ""
+    assert folder.disturbed(quiet) == ""
     quiet.header["doctor"] = ["load: 5 on 2 CPUs; end it.", "cannot be read here: x."]
     quiet.passes[3]["other_runs"] = 2
-    assert findings.disturbed(quiet) == (
+    assert folder.disturbed(quiet) == (
         "disturbed: load: 5 on 2 CPUs; another run of stepbench measured here in 1 of 20 passes"
     )
 
 
 def test_proofs_and_the_control_are_a_sentence_each():
     run = run_of({})
-    assert findings.proven(run).startswith("All 3 were proven")
-    assert findings.control(run).startswith("A/A control: the baseline against itself is 1.000 (")
-    assert len(findings.next_commands(run)) == 3
+    assert folder.proven(run).startswith("All 3 were proven")
+    assert folder.control(run).startswith("A/A control: the baseline against itself is 1.000 (")
+    assert len(folder.next_commands(run)) == 3
+
+
+ROWS = pd.DataFrame({"backend": ["a", "b"], "ratio": [1.032, 1.0], "ratio_low": [1.026, 0.9], "ratio_high": [1.038, 1.01]})
+
+
+def _gated(verdict, least=0.02, doubts=()):
+    out = io.StringIO()
+    gates.show(least, ROWS.assign(verdict=verdict), grid.console(out, 200), doubts)
+    return out.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("on_github", [False, True])
 def test_a_gate_that_fails_says_so_in_its_last_line(on_github, monkeypatch):
     monkeypatch.setenv("GITHUB_ACTIONS", "true" if on_github else "")
-    out = io.StringIO()
-    gates.failed(0.02, [("torch_autograd", 1.032, 1.026, 1.038)], grid.console(out, 200))
-    line = "FAILED --fail-on slower:2%: torch_autograd +3.2 % (2.6–3.8 %)"
-    assert out.getvalue().splitlines() == [f"::error::{line}"] * on_github + [line]
+    line = "FAILED --fail-on slower:2%: a +3.2 % (2.6–3.8 %)"
+    assert _gated("SLOWER") == [f"::error::{line}"] * on_github + [line]
+    assert _gated("SLOWER", doubts=["UNPROVEN: x."])[-1] == "--fail-on slower:2% proves nothing: UNPROVEN: x."
 
 
 def test_a_gate_names_what_passed_undecided_and_is_silent_otherwise():
-    out = io.StringIO()
-    rows = pd.DataFrame({"backend": ["a", "b"], "ratio": [1.01, 1.0], "ratio_low": 0.9, "ratio_high": [1.1, 1.01]})
-    open_ = gates.undecided(rows.assign(verdict="UNDECIDED"), 0.02)
-    gates.failed(0.02, [], grid.console(out, 200), undecided=gates.gate_rows(open_))
-    assert out.getvalue().startswith("UNDECIDED, so not stopped by --fail-on slower:2%: a +1.0 % (-10.0–10.0 %); measure more")
-    out = io.StringIO()
-    gates.failed(0.02, [], grid.console(out))
-    assert gates.undecided(rows.assign(verdict="EQUAL"), 0.02).empty
-    gates.failed(None, [("a", 2.0, 2.0, 2.0)], grid.console(out))
-    assert out.getvalue() == ""
+    (line,) = _gated("UNDECIDED")
+    assert line.startswith("UNDECIDED, so not stopped by --fail-on slower:2%: a +3.2 % (2.6–3.8 %); measure more")
+    assert _gated("EQUAL") == _gated("SLOWER", least=None) == _gated("SLOWER", least=0.04) == []

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import bench
-from bench.analyse import lines
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.show import code_lines, grid
+from tests.bench.show.page.made import HOSTILE, SOURCES
 from tests.made import NAMES, a_case, story, write
 
 OWN = '"""This one inherits."""\n\n\n\nclass Base(Other):\n    kind = "seed"\n'
@@ -19,7 +19,7 @@ SOURCE = """class Other:
         loss.backward()
         return h
 """
-WHOLE = "class Slow:\n    def step(self):\n        # all\n        return self.compiled(self.x)\n"
+WHOLE = "class Slow:\n    def step(self):\n        return self.compiled(self.x)\n\n\ndef whole(x):\n    # update\n    x += 1\n"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def run(tmp_path):
     cases = [a_case(name, source_hash=name) for name in NAMES]
     profiles = [
         {"record": "profile", "pass": 0, "case": "base", "lines": timed, "backward": {"Mm": 3e-4, "Add": 1e-4}},
-        {"record": "profile", "pass": 0, "case": "slow", "lines": {"4": 5e-4}},
+        {"record": "profile", "pass": 0, "case": "slow", "lines": {"3": 5e-4}},
     ]  # fmt: skip
     sources = {"base": f"{OWN}\n\n{SOURCE}", "slow": WHOLE, "twin": ""}
     slower = {"slow": 4e-4}
@@ -40,34 +40,55 @@ def run(tmp_path):
 
 
 def test_lines_are_found_in_the_inherited_source_and_scaled_to_the_step(run):
-    found = lines.of_way(Run.read(run), "base")
+    found = code_lines.of_way(Run.read(run), "base")
     timed = found.table.dropna()
-    assert [*timed["code"]] == ["h = self.x @ self.w1", "loss.backward()", "return h"]
+    assert [*timed["code"].str.strip()] == ["h = self.x @ self.w1", "loss.backward()", "return h"]
     assert [*timed["seconds"]] == pytest.approx(np.array([100e-6, 258e-6, 2e-6]) / 1.2)
     assert [*timed["phase"]] == ["forward", "backward", "backward"]
-    assert (found.added_up, found.queued, found.alone) == (pytest.approx(1.2), False, False)
+    assert (found.added_up, found.queued) == (pytest.approx(1.2), False)
     assert found.backward == pytest.approx({"Mm": 0.75 * 215e-6, "Add": 0.25 * 215e-6})
 
 
-def test_two_ways_stand_side_by_side_by_phase(run, capsys):
-    steps = [lines.of_way(Run.read(run), way) for way in ("base", "slow")]
-    assert [step.alone for step in steps] == [False, True]
+def test_two_ways_stand_side_by_side_by_phase_with_what_they_call(run, capsys):
+    steps = [code_lines.of_way(Run.read(run), way) for way in ("base", "slow")]
     code_lines.show(steps, grid.console(width=140))
     first, second, *rows = capsys.readouterr().out.splitlines()
-    assert "300 µs a step; its lines add up to 120% of it" in first
-    assert "One line is the step" in second
-    assert [row.partition("│")[0].split()[-1] for row in rows[:2]] == ["forward", "self.w1"]
+    assert "300 µs a step. Its lines add up to 120% of it" in first
+    assert ["One line is the step" in line for line in (first, second)] == [False, True]
+    left, right = ([half.strip() for half in column] for column in zip(*(row.split("│") for row in rows), strict=True))
+    assert left.index("# forward") + 1 == left.index("83.3 µs █▎     h = self.x @ self.w1")
+    assert right[:2] == ["def step(self):", "400 µs ██████     return self.compiled(self.x)"]
+    assert right.index("# update") == len(left) - 2
     code_lines.show(steps, grid.console(width=80))
     assert max(map(len, capsys.readouterr().out.splitlines()[2:])) <= 80
+
+
+def test_code_has_phases_and_lacks_what_every_way_has():
+    def numbers(name, more=""):
+        found = {}
+        for line in code_lines.code(SOURCES[name] + more):
+            found.setdefault(line.phase, []).append(line.line)
+        return found
+
+    phases = {"forward": [6, 7], "loss": [8, 9], "backward": [10, 11], "update": [12, 13, 14]}
+    assert numbers("base") == {"before": [5], **phases}
+    assert numbers("base", "\n\ndef called(x):\n    return x\n") == {"before": [5], **phases, "after": [17, 18]}
+    assert numbers("slow") == {"before": [3, 5, 6, 8], "forward": [9, 10], "update": [11, 12]}
+    assert numbers("fast") == {"before": [1, 2]}
+
+
+@pytest.mark.parametrize("source", ["def (", "", HOSTILE, "x = 1\n", "class A:\n    pass\n"])
+def test_any_source_is_shown(source):
+    assert [line.code for line in code_lines.code(source)] == source.splitlines()
 
 
 def test_without_times_of_lines_it_says_what_is_missing(run):
     read = Run.read(run)
     read.story.profiles["base-cpu-float32-1-64x1000x100x10"].pop("lines")
     with pytest.raises(UsageError, match="no times of the lines of base"):
-        lines.of_way(read, "base")
+        code_lines.of_way(read, "base")
     with pytest.raises(UsageError, match="unknown way 'bas'; did you mean base"):
-        lines.of_way(read, "bas")
+        code_lines.of_way(read, "bas")
 
 
 def test_the_example_for_notebooks_works(run, monkeypatch):
@@ -76,7 +97,7 @@ def test_the_example_for_notebooks_works(run, monkeypatch):
     monkeypatch.chdir(run.parents[1])
     names = {}
     exec("\n".join(example), names)
-    assert [*names["slowest"].dropna()["code"]] == ["return self.compiled(self.x)"]
+    assert [*names["slowest"].dropna()["code"].str.strip()] == ["return self.compiled(self.x)"]
     assert set(names["rounds"]["run"]) == {"r"}
 
 
