@@ -13,8 +13,7 @@ from dataclasses import replace
 from rich.console import Console
 
 from bench.analyse.run import Run
-from bench.analyse.sequential import decided
-from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, decided
 from bench.errors import ExitCode
 from bench.plan.cases import Plan
 from bench.schema.case import TWIN, Case

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from bench.analyse import equals, reading
-from bench.analyse.validation import COLUMNS
+from bench.analyse.reading import COLUMNS
 from bench.analyse.verdicts import MARGIN, SLOWER
 from bench.errors import ExitCode, UsageError
 from bench.fleet import home
