@@ -45,9 +45,9 @@ def prepared(*tables: pd.DataFrame) -> list[pd.DataFrame]:
     numbers: dict[frozenset[tuple[object, ...]], int] = {}
     found = []
     for table in tables:
-        singly = table[UNDISTURBED].notna() if UNDISTURBED in table else pd.Series(False, table.index)
-        time = table[UNDISTURBED].where(singly, table["seconds_per_step"]) if singly.any() else table["seconds_per_step"]
-        logs = pd.Series(np.log(time.where(table["status"] == "ok").astype(float)), table.index)
+        singly = table[UNDISTURBED].notna()
+        time = table[UNDISTURBED].where(singly, table["seconds_per_step"]).where(table["status"] == "ok")
+        logs = pd.Series(np.log(time.astype(float)), table.index)
         members: dict[str, set[tuple[object, ...]]] = {}
         measured = table[table["status"] != "unavailable"]
         for run, *key in zip(*(measured[name] for name in ("run", *KEY)), strict=True):

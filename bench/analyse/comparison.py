@@ -92,8 +92,7 @@ class Comparison:
 def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:
     """`Comparison.table` of `of_files`; the other fields of the comparison are in its `attrs`."""
     comparison = of_files(base, head, results, margin)
-    names = ("doubts", "lost", "unjudged", "left_out", "ignored", "margin")
-    comparison.table.attrs.update({name: getattr(comparison, name) for name in names})
+    comparison.table.attrs.update({name: value for name, value in vars(comparison).items() if name != "table"})
     return comparison.table
 
 

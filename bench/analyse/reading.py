@@ -26,18 +26,19 @@ from bench.schema.summary import CHECKS
 
 SUMMARY = "summary.csv"
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
-EXPECTED = {
-    "name": "a name",
-    "status": f"one of {', '.join(STATUSES)}",
-    "count": "a whole number of at least 1",
-    "time": "a number between 1e-12 and 1e9, with a decimal point",
-    "end": "a number above 0, with a decimal point",
-    "amount": "a number of at least 0, with a decimal point",
-    "machine": "a machine's name of letters, digits, dots, pluses and dashes",
-    "version": "a version such as 3.11.7",
-    "hash": "a hash of letters and digits",
+RULES: dict[str, tuple[str, type, dict[str, Any]]] = {
+    "name": ("a name", str, {"ne": ""}),
+    "status": (f"one of {', '.join(STATUSES)}", str, {"isin": STATUSES}),
+    "count": ("a whole number of at least 1", int, {"ge": 1}),
+    "time": ("a number between 1e-12 and 1e9, with a decimal point", float, {"gt": 1e-12, "lt": 1e9}),
+    "end": ("a number above 0, with a decimal point", float, {"gt": 0, "lt": math.inf}),
+    "amount": ("a number of at least 0, with a decimal point", float, {"ge": 0}),
+    "text": ("a text", str, {}),
+    "machine": ("a machine's name of letters, digits, dots, pluses and dashes", str, {"str_matches": r"^[\w.+-]{0,200}$"}),
+    "version": ("a version such as 3.11.7", str, {"str_matches": r"^([1-9]\.\d{1,2}\.\d{1,2}(\D.*)?)?$"}),
+    "hash": ("a hash of letters and digits", str, {"str_matches": r"^\w*$"}),
 }
-"""Check of a column → what its values have to be; a `text` may be anything."""
+"""Check of a column → what its values have to be, their type, and pandera's checks with their limits."""
 TEXTS = [name for name, check in CHECKS.items() if check in ("text", "machine", "version", "hash")]
 COLUMNS = [*CHECKS, "file"]
 DIGITS = 11
@@ -207,7 +208,7 @@ def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
     if case["schema_context"] != "Column":
         return row, "status is ok, so it needs a time, in seconds_per_step"
     value = rows[column].iloc[row]
-    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {EXPECTED[CHECKS[column]]}"
+    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {RULES[CHECKS[column]][0]}"
 
 
 def _schema() -> Any:
@@ -217,21 +218,10 @@ def _schema() -> Any:
     except ModuleNotFoundError:
         raise missing("pandera", "reading results", extra="compare") from None
 
-    rules = {
-        "name": (str, [pa.Check.str_length(min_value=1)]),
-        "status": (str, [pa.Check.isin(STATUSES)]),
-        "count": (int, [pa.Check.ge(1)]),
-        "time": (float, [pa.Check.gt(1e-12), pa.Check.lt(1e9)]),
-        "end": (float, [pa.Check.gt(0), pa.Check.lt(math.inf)]),
-        "amount": (float, [pa.Check.ge(0)]),
-        "text": (str, []),
-        "machine": (str, [pa.Check.str_matches(r"^[\w.+-]{0,200}$")]),
-        "version": (str, [pa.Check.str_matches(r"^([1-9]\.\d{1,2}\.\d{1,2}(\D.*)?)?$")]),
-        "hash": (str, [pa.Check.str_matches(r"^\w*$")]),
-    }
-    columns = {
-        name: pa.Column(kind, checks, nullable=kind is float, coerce=kind is not str)
-        for name, (kind, checks) in ((name, rules[check]) for name, check in CHECKS.items())
-    }
+    columns = {}
+    for name, check in CHECKS.items():
+        _, kind, tests = RULES[check]
+        checks = [getattr(pa.Check, test)(limit) for test, limit in tests.items()]
+        columns[name] = pa.Column(kind, checks, nullable=kind is float, coerce=kind is not str)
     timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
     return pa.DataFrameSchema(columns, checks=timed)
