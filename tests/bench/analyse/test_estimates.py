@@ -119,19 +119,14 @@ def test_undisturbed_by_hand():
     assert np.exp(undisturbed(steps)) == pytest.approx(math.sqrt(2 * 3))
 
 
-@pytest.mark.parametrize(
-    ("processes", "quick"), [([2.0], 2.0), ([5.0, 2.0], 2.0), ([5.0, 3.0, 2.0], 2.0)]
-)
+@pytest.mark.parametrize(("processes", "quick"), [([2.0], 2.0), ([5.0, 2.0], 2.0), ([5.0, 3.0, 2.0], 2.0)])
 def test_of_three_processes_and_fewer_the_quickest_counts(processes, quick):
     assert np.exp(undisturbed([np.full(3, each) for each in processes])) == pytest.approx(quick)
 
 
 def test_what_slows_both_in_a_process_alike_is_no_error_of_their_ratio():
     slower = np.exp(np.random.default_rng(6).normal(0, 0.1, 10))
-    timed = {
-        name: Singles({n: np.full(9, by * slower[n]) for n in range(10)}, True)
-        for name, by in (("a", 2.0), ("b", 1.0))
-    }
+    timed = {name: Singles({n: np.full(9, by * slower[n]) for n in range(10)}, True) for name, by in (("a", 2.0), ("b", 1.0))}
     ratio = log_ratio("a", "b", None, timed)
     assert (ratio.mean, ratio.error) == pytest.approx((math.log(2), 0), abs=1e-12)
     assert Replicates.of(timed["a"], range(10)).estimate.error > 0.01
@@ -203,9 +198,7 @@ def _after(later, gained, high=0.9):
     return found.loc["fast"].tolist()
 
 
-@pytest.mark.parametrize(
-    ("later", "steps"), [(1.75, 8.0), (0.0, 1.0), (-0.375, 1.0), (0.125, 2.0)]
-)
+@pytest.mark.parametrize(("later", "steps"), [(1.75, 8.0), (0.0, 1.0), (-0.375, 1.0), (0.125, 2.0)])
 def test_arithmetic_by_hand(later, steps):
     """1.75 s more at the start and 0.25 s less a step are even after seven further steps."""
     assert _after([later] * 7, [0.25] * 7) == [steps] * 3

@@ -85,9 +85,7 @@ def test_a_bias_of_the_run_is_no_alarm_if_runs_are_what_is_counted():
     assert rightly / tables <= ALLOWED
 
 
-@pytest.mark.parametrize(
-    ("slowdown", "power"), [(0.01, 0.10), (0.02, 0.95), (0.03, 0.99), (0.05, 1.0)]
-)
+@pytest.mark.parametrize(("slowdown", "power"), [(0.01, 0.10), (0.02, 0.95), (0.03, 0.99), (0.05, 1.0)])
 def test_power(slowdown, power):
     """Two sides of 20 processes, each with the spread between processes that was measured, 1 %."""
     random, found = np.random.default_rng(3), 0
@@ -172,10 +170,7 @@ def _races(number, shift, spread, runs=12):
 
 def test_equal_rows_are_called_different_in_one_table_of_a_hundred_at_most():
     """Spread wide, so that few end as EQUAL before."""
-    alarms = sum(
-        any(verdict in (FASTER, SLOWER) for verdict, *_ in race.values())
-        for race in _races(1500, 0, 0.02)
-    )
+    alarms = sum(any(verdict in (FASTER, SLOWER) for verdict, *_ in race.values()) for race in _races(1500, 0, 0.02))
     assert alarms <= 1500 * ALPHA * 1.5
 
 
