@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import reading
-from bench.analyse.between_runs import KEY, Spread, difference, learn, prepared
+from bench.analyse.between_runs import KEY, Spread, difference, differences, guards_moved, learn, prepared
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
-from bench.analyse.what_differs import differences, guards_moved
 from bench.errors import ExitCode, UsageError
 from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, Case, is_control
 

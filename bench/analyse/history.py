@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
+from bench.analyse.between_runs import KEY, SERIES, Spread, difference, differences, expected, guards_moved, prepared
 from bench.analyse.comparison import Comparison, judge_prepared
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNPROVEN, Estimate, call
-from bench.analyse.what_differs import differences, guards_moved
 from bench.errors import missing
 from bench.schema.case import CONTROLS, SIDE
 

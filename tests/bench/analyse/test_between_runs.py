@@ -9,16 +9,19 @@ import pytest
 from bench.analyse.between_runs import (
     FLOOR,
     KAPPA,
+    KEY,
     LEAST,
     PRIOR_FREEDOM,
     SETS,
     Spread,
     difference,
+    differences,
     expected,
+    guards_moved,
     learn,
     prepared,
     units,
-)  # fmt: skip
+)
 from tests.support import run_rows
 
 
@@ -194,3 +197,43 @@ def test_times_of_queued_steps_have_no_prior():
     base, head = (_runs([0]).assign(undisturbed_seconds_per_step=np.nan) for _ in "ab")
     assert _difference(base, head)[0].error == math.inf
     assert math.isfinite(_difference(base, head, Spread(20 * 0.01**2, 20), Spread(6 * 0.01**2, 6))[0].error)
+
+
+def test_what_differs_besides_the_steps_is_named():
+    base, head = _runs([0]), _runs([0, 0]).assign(source_hash="y", allocator=["pinned", "system"] * 6, kernels="")
+    base, head = base.assign(versions="numpy==2 torch==1", commit="0123456789"), head.assign(versions="numpy==3", commit="")
+    assert differences(base, base) == []
+    assert differences(base, head) == [
+        "another source of the step", "numpy 2 → 3", "torch 1 → none", "allocator pinned → pinned, system",
+        "commit 01234567 → unknown",
+    ]  # fmt: skip
+
+
+def _moved(**changes):
+    """Guards of two runs, of which those in the second took 1.3 times as long and have these changes."""
+    random = np.random.default_rng(0)
+    head = run_rows("b", random, dict.fromkeys(("arithmetic", "peak_arithmetic", "peak_traffic"), 1.3), spread=0)
+    return _guards(prepared(run_rows("a", random, spread=0), head.assign(**changes)))
+
+
+def _guards(tables):
+    return {key[0]: moved for key, moved in guards_moved(*(dict(iter(table.groupby(KEY))) for table in tables)).items()}
+
+
+def test_guards_are_controls_that_compute():
+    assert _moved() == pytest.approx(dict.fromkeys(("arithmetic", "peak_arithmetic"), math.log(1.3)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source_hash": "y"}, {"versions": "numpy==3"}, {"kernels": "SSE2"}, {"status": "failed"}, {"device": "cuda"},
+        {"threads": 2}, {"undisturbed_seconds_per_step": np.nan},
+    ],
+)  # fmt: skip
+def test_a_guard_that_did_other_work_does_not_guard(other):
+    assert _moved(**other) == {}
+
+
+def test_a_guard_of_unknown_source_does_not_guard():
+    assert _guards(table.assign(source_hash="") for table in prepared(_runs([0]), _runs([0]))) == {}

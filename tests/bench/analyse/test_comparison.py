@@ -175,14 +175,6 @@ def test_rows_of_one_side_are_shown_as_what_they_are(rows):
     assert set(table["verdict"]) == {""}
 
 
-def test_what_else_changed_is_said(rows):
-    head = rows("b").assign(source_hash="y", versions="numpy==3", allocator="system")
-    reason = judge(rows("a"), head, _history(rows)).table["reason"][0]
-    assert "another source of the step" in reason
-    assert "numpy 2 → 3" in reason
-    assert "allocator pinned → system" in reason
-
-
 @pytest.mark.parametrize("guard", ["arithmetic", "peak_arithmetic"])
 def test_a_guard_that_moved_by_more_than_the_margin_makes_the_comparison_unproven(rows, guard):
     base, history = rows("a", spread=0), _history(rows)
@@ -195,27 +187,13 @@ def test_a_guard_that_moved_by_more_than_the_margin_makes_the_comparison_unprove
     assert judge(base, rows("b", {guard: 1.012}, spread=0), history, margin=0.02).doubts == []
 
 
-@pytest.mark.parametrize(
-    ("column", "value"),
-    [
-        ("source_hash", "y"), ("versions", "numpy==3"), ("kernels", "SSE2"), ("status", "failed"), ("device", "cuda"),
-        ("threads", 2),
-    ],
-)  # fmt: skip
-def test_a_guard_that_did_other_work_does_not_guard(rows, column, value):
-    head = rows("b", {"arithmetic": 1.3, "peak_arithmetic": 1.3})
-    head.loc[head["backend"].isin(["arithmetic", "peak_arithmetic"]), column] = value
-    found = judge(rows("a"), head, _history(rows))
+def test_without_a_guard_a_sentence_says_so(rows):
+    head = rows("b")
+    found = judge(rows("a"), head[~head["backend"].isin(["arithmetic", "peak_arithmetic"])], _history(rows))
     assert found.doubts == []
     assert found.table["reason"].str.contains("no guard did the same work on both sides").all()
-
-
-def test_one_guard_of_known_source_is_enough(rows):
-    base, head = rows("a"), rows("b")
-    found = judge(base, head[head["backend"] != "peak_arithmetic"], _history(rows))
-    assert not found.table["reason"].str.contains("no guard").any()
-    base, head = (side.assign(source_hash="", versions="") for side in (base, head))
-    assert "no guard did the same work" in judge(base, head, _history(rows)).table["reason"][0]
+    one = judge(rows("a"), head[head["backend"] != "peak_arithmetic"], _history(rows))
+    assert not one.table["reason"].str.contains("no guard").any()
 
 
 def test_a_twin_that_differs_makes_the_comparison_unproven(rows):
