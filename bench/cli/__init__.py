@@ -11,6 +11,7 @@ import errno
 import importlib
 import os
 import pkgutil
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +51,7 @@ def _unknown(parser: argparse.ArgumentParser, rest: list[str]) -> UsageError:
     option = next((text for text in rest if text.startswith("-")), None)
     if option is None:
         return UsageError(f"{parser.prog}: unexpected argument {rest[0]!r}; see {parser.prog} --help.")
-    known = [name for name in parser._option_string_actions if name.startswith("--")]
+    known = re.findall(r"(?<=[ \[])--[\w-]+", parser.format_help())
     return unknown("option", option.partition("=")[0], known, parser.prog)
 
 

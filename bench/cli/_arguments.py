@@ -6,7 +6,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from bench.settings import Settings, above_0, share, whole_number
 
@@ -16,15 +16,9 @@ QUICK = {"BENCH_PROCESSES": "3", "BENCH_BLOCKS": "3"}
 T = TypeVar("T")
 
 
-class Parsers(Protocol):
-    """What `argparse.ArgumentParser.add_subparsers` returns."""
-
-    def add_parser(self, name: str, *, help: str | None, description: str | None) -> argparse.ArgumentParser: ...
-
-
-def command(parsers: Parsers, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
-    """A command that calls `function`, whose docstring is its help."""
-    parser = parsers.add_parser(name, help=function.__doc__, description=function.__doc__)
+def command(parsers: Any, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """A command that calls `function`, whose docstring is its help; `parsers` is what `add_subparsers` returns."""
+    parser: argparse.ArgumentParser = parsers.add_parser(name, help=function.__doc__, description=function.__doc__)
     parser.set_defaults(command=function, parser=parser)
     return parser
 

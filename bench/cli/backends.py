@@ -1,19 +1,32 @@
-"""Commands that time nothing: which backends there are, what one prints, and whether they are right."""
+"""Commands that time nothing: begin a problem, list backends, print what one computes, prove them."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
+import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 from backends.api import DTYPES
-from bench.cli._arguments import Parsers, command, number
-from bench.errors import ExitCode
-from bench.problem import NAME
+from bench.cli._arguments import command, number
+from bench.errors import ExitCode, UsageError
+from bench.judge.gradients import central_differences
+from bench.measure.catalogue import catalogue
+from bench.measure.conductor import prove
+from bench.paths import SKELETON
+from bench.plan import discovery
+from bench.plan.cases import make_plan
+from bench.problem import NAME, Definition
 from bench.settings import Settings
+from bench.show import backend_tables, grid
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
+    begun = command(parsers, "new", new)
+    begun.add_argument("folder", type=Path, metavar="FOLDER", help="to be made, such as steps")
     command(parsers, "list", list_backends)
     trained = command(parsers, "train", train)
     trained.add_argument("backend")
@@ -25,20 +38,30 @@ def add(parsers: Parsers) -> None:
     verified.add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
 
 
+def new(arguments: argparse.Namespace) -> int:
+    """Writes a problem of your own into a new folder: a reference, two ways and a mistake, to edit."""
+    folder: Path = arguments.folder
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        raise UsageError(f"new {folder}: it exists already; name a new folder.") from None
+    except OSError as error:
+        raise UsageError(f"new {folder}: cannot be made: {error.strerror}; name another folder.") from None
+    for file in sorted(SKELETON.glob("*.py")):
+        shutil.copyfile(file, folder / file.name)
+        print(folder / file.name)
+    print(f"next: BENCH_PROBLEM={shlex.quote(str(folder))} python -m bench verify")
+    return ExitCode.FINE
+
+
 def list_backends(_: argparse.Namespace) -> int:
     """Shows every backend, its devices and dtypes, and why one cannot run here."""
-    from bench.measure.catalogue import catalogue
-    from bench.show import backend_tables, grid
-
     backend_tables.show(catalogue(Settings.from_env())[0], grid.console())
     return ExitCode.FINE
 
 
 def train(arguments: argparse.Namespace) -> int:
     """Prints `epoch - loss` line by line, as the scripts that the project grew from meant to."""
-    from bench.plan import discovery
-    from bench.problem import Definition
-
     settings = Settings.from_env()
     paths = discovery.find([settings.problem_folder, *settings.path], {})
     place = arguments.device, arguments.dtype
@@ -60,12 +83,6 @@ def train(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Proves the selected backends against the reference, untimed, and shows their errors."""
-    from bench.judge.gradients import central_differences
-    from bench.measure.catalogue import catalogue
-    from bench.measure.conductor import prove
-    from bench.plan.cases import make_plan
-    from bench.show import backend_tables, grid
-
     settings = Settings.from_env()
     if arguments.backends:
         settings = replace(settings, backends=tuple(arguments.backends))

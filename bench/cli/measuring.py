@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.cli._arguments import (
-    Parsers,
-    command,
-    minutes,
-    number,
-    settings,
-    settings_environ,
-    settings_options,
-    slower,
-)
+from bench import export as exporting
+from bench.cli._arguments import command, minutes, number, settings, settings_environ, settings_options, slower
 from bench.errors import ExitCode, UsageError
+from bench.measure.catalogue import catalogue
+from bench.plan.cases import Plan, make_plan
+from bench.plan.revisions import against, between
+from bench.plan.sides import Side, chosen
 from bench.settings import Settings
+from bench.show import grid
 
 if TYPE_CHECKING:
     from bench.analyse.run import Run
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     measured = command(parsers, "run", run)
     beside = "measure backends/ of a git revision, or those here under NAME=VALUE, beside those here"
     measured.add_argument("--against", metavar="REVISION", help=beside)
@@ -59,31 +57,26 @@ def add(parsers: Parsers) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures as `pytest --benchmark-only` does, without pytest's reports."""
-    from bench.measure.catalogue import catalogue
-    from bench.plan.cases import make_plan
-    from bench.plan.revisions import against
     from bench.session import run_plan
-    from bench.show import folder, gates, grid
+    from bench.show import folder, gates
 
-    wanted, revision = settings(arguments), arguments.against
-    if revision is None and arguments.fail_on is not None and not wanted.pythons:
+    wanted, revision, fail_on = settings(arguments), arguments.against, arguments.fail_on
+    if revision is None and fail_on is not None and not wanted.pythons:
         raise UsageError("--fail-on: needs two sides to compare; give --against REVISION, or BENCH_PYTHONS.")
     console = grid.console()
     codes: list[int] = []
     with nullcontext(()) if revision is None else against(revision, wanted) as sides:
-        plan = make_plan(wanted, *catalogue(wanted, sides))
-        if not plan.cases:
-            raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
+        plan = _plan(wanted, sides)
         if any(hole.asked_for for hole in plan.holes):
             codes.append(ExitCode.WRONG)
 
         def publish(measured: Run) -> None:
             folder.show(measured, console, arguments.controls)
-            codes.append(measured.exit_code(arguments.fail_on))
-            if arguments.fail_on is not None:
-                stopped = gates.gate_rows(measured.slower(arguments.fail_on))
-                open_ = gates.gate_rows(gates.undecided(measured.later, arguments.fail_on))
-                gates.failed(arguments.fail_on, stopped, console, measured.doubts, open_)
+            codes.append(measured.exit_code(fail_on))
+            if fail_on is not None:
+                stopped = gates.gate_rows(measured.slower(fail_on))
+                open_ = gates.gate_rows(gates.undecided(measured.later, fail_on))
+                gates.failed(fail_on, stopped, console, measured.doubts, open_)
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)
@@ -91,28 +84,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 def race(arguments: argparse.Namespace) -> int:
     """Measures two sides in short runs until each row is decided: FASTER, SLOWER or EQUAL, or the time is up."""
-    from bench.measure.catalogue import catalogue
-    from bench.plan.cases import make_plan
-    from bench.plan.revisions import against
-    from bench.racing import race as raced
-    from bench.show import grid
+    from bench import racing
 
     wanted, base = settings(arguments), arguments.base
     if base is None and len(wanted.pythons) != 2:
         raise UsageError("race: needs two sides; give a git revision or NAME=VALUE, or two interpreters in BENCH_PYTHONS.")
     with nullcontext(()) if base is None else against(base, wanted, arguments.head) as sides:
-        plan = make_plan(wanted, *catalogue(wanted, sides))
-        if not plan.cases:
-            raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
-        return raced(plan, arguments.runs, arguments.minutes, arguments.fail_on, grid.console())
+        plan = _plan(wanted, sides)
+        return racing.race(plan, arguments.runs, arguments.minutes, arguments.fail_on, grid.console())
 
 
 def bisect(arguments: argparse.Namespace) -> int:
     """Finds the commit, or the interpreter of --pythons, since which a way is slower, and touches no checkout."""
-    from bench.bisecting import bisect as bisected
-    from bench.plan.revisions import against, between
-    from bench.plan.sides import chosen
-    from bench.show import grid
+    from bench import racing
 
     wanted = replace(settings(arguments), backends=(arguments.way,), baseline=arguments.way)
     if (arguments.bad is None) != bool(wanted.pythons):
@@ -121,9 +105,17 @@ def bisect(arguments: argparse.Namespace) -> int:
     if wanted.pythons:
         known = {side.label: side for side in chosen(wanted)}
         labels = dict.fromkeys(known, "")
-        return bisected(labels, lambda *pair: nullcontext([known[each] for each in pair]), wanted, *limits, console)
+        return racing.bisect(labels, lambda *pair: nullcontext([known[each] for each in pair]), wanted, *limits, console)
     subjects = between(arguments.good, arguments.bad, wanted)
-    return bisected(subjects, lambda base, head: against(base, wanted, head), wanted, *limits, console)
+    return racing.bisect(subjects, lambda base, head: against(base, wanted, head), wanted, *limits, console)
+
+
+def _plan(wanted: Settings, sides: Sequence[Side]) -> Plan:
+    """Raises `UsageError` if nothing can be measured."""
+    plan = make_plan(wanted, *catalogue(wanted, tuple(sides)))
+    if not plan.cases:
+        raise UsageError("nothing to measure: " + "; ".join(f"{hole.case} {hole.reason}" for hole in plan.holes))
+    return plan
 
 
 def grade(arguments: argparse.Namespace) -> int:
@@ -133,26 +125,19 @@ def grade(arguments: argparse.Namespace) -> int:
     """
     from bench.grading import grade as grading
     from bench.grading import report
-    from bench.show import grid
 
     files, environ = grading.find(arguments.path), settings_environ(arguments)
     grades = grading.grade_all(files, arguments.against, environ, grid.console(sys.stderr))
     text = report.FORMATS[arguments.format](grades)
     print(text, end="")
     if arguments.output:
-        try:
-            arguments.output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                f"-o {arguments.output}: cannot be written: {error.strerror}; name another file."
-            ) from None
+        exporting.write(text, arguments.output)
     return grading.exit_code(grades)
 
 
 def doctor(_: argparse.Namespace) -> int:
     """Shows what makes this machine a bad instrument, and what to do about it."""
     from bench.doctor import examination
-    from bench.show import grid
 
     findings = examination.examine(Settings.from_env())
     examination.show(findings, grid.console())

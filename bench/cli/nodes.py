@@ -7,9 +7,9 @@ import json
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bench.cli._arguments import Parsers, command, minutes, parsed, settings, settings_options, slower
+from bench.cli._arguments import command, minutes, parsed, settings, settings_options, slower
 from bench.errors import ExitCode, UsageError, missing
 from bench.settings import names
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.fleet.private import Start
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     measured = command(parsers, "fleet", fleet)
     how = measured.add_mutually_exclusive_group(required=True)
     how.add_argument(

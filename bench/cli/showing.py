@@ -6,17 +6,19 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
-from bench.cli._arguments import Parsers, command, margin, number, slower
+from bench.cli._arguments import command, margin, number, slower
 from bench.errors import ExitCode, UsageError, unknown
 from bench.schema.case import is_control
 from bench.settings import Settings
+from bench.show import grid
 
 LATEST = "a run's folder, or one above it: of several runs the latest"
 SIDE = "a run's folder or its summary.csv; several are joined by commas, or stand in one folder"
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     shown = command(parsers, "show", show)
     shown.add_argument("run", nargs="?", help=f"{LATEST}; in results by default")
     shown.add_argument("--lines", nargs="+", metavar="WAY", help="the code of one way or two, with the time of each line")
@@ -41,7 +43,7 @@ def show(arguments: argparse.Namespace) -> int:
     from bench.analyse import lines
     from bench.analyse.run import Run
     from bench.record import frame
-    from bench.show import code_lines, folder, grid, pages
+    from bench.show import code_lines, folder, pages
 
     ways = list(arguments.lines or [])
     place = arguments.run or (ways.pop() if len(ways) > 1 and Path(ways[-1]).exists() else Settings.from_env().results)
@@ -60,7 +62,7 @@ def show(arguments: argparse.Namespace) -> int:
 def history(arguments: argparse.Namespace) -> int:
     """Shows stored runs in time order, and since when a way is slower or faster."""
     from bench.analyse import history, reading
-    from bench.show import grid, history_tables
+    from bench.show import history_tables
 
     place = arguments.results or Settings.from_env().results
     stored = reading.stored(sorted({file.parts[-3] for file in place.glob(f"*/*/{reading.SUMMARY}")}), place)
@@ -83,7 +85,7 @@ def history(arguments: argparse.Namespace) -> int:
 def compare(arguments: argparse.Namespace) -> int:
     """Compares runs and says which differences are real; exit code 1 for what --fail-on asks, 3 if nothing is proven."""
     from bench.analyse import comparison
-    from bench.show import comparison_tables, gates, grid
+    from bench.show import comparison_tables, gates
 
     results = Settings.from_env().results
     compared: dict[str, comparison.Comparison] = {}

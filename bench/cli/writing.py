@@ -6,14 +6,17 @@ import argparse
 import sys
 import webbrowser
 from pathlib import Path
+from typing import Any
 
 from bench import export as exporting
-from bench.cli._arguments import Parsers, command
+from bench.cli._arguments import command
 from bench.errors import ExitCode, UsageError, missing
+from bench.paths import ROOT
 from bench.settings import Settings
+from bench.show import grid
 
 
-def add(parsers: Parsers) -> None:
+def add(parsers: Any) -> None:
     rebuilt = command(parsers, "summary", summary)
     rebuilt.add_argument("path", nargs="*", type=Path, help="a run's folder, or one above it; results by default")
     reported = command(parsers, "report", report)
@@ -37,7 +40,7 @@ def summary(arguments: argparse.Namespace) -> int:
     """Rebuilds the tables of stored runs from their journals."""
     from bench.analyse.run import Run
     from bench.record import frame
-    from bench.show import folder, grid
+    from bench.show import folder
 
     for story in frame.stories(*arguments.path):
         measured = Run.of(story)
@@ -49,7 +52,6 @@ def summary(arguments: argparse.Namespace) -> int:
 def report(arguments: argparse.Namespace) -> int:
     """Writes one HTML file that shows stored runs in a browser, without a network."""
     from bench.record import frame
-    from bench.show import grid
 
     try:
         from bench.show import page
@@ -58,22 +60,13 @@ def report(arguments: argparse.Namespace) -> int:
             raise
         raise missing(error.name, "report", extra="report", run="make report") from None
     results = Settings.from_env().results
-    files = frame.journals(*arguments.run) if arguments.run else sorted(frame.journals(results), key=_begun)[-1:]
+    files = frame.journals(*arguments.run) if arguments.run else frame.journals(results)[-1:]
     target = arguments.output or files[-1].parent / "report.html"
-    text = page.build(files, results)
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{target}: cannot be written: {error.strerror}; name another file with -o.") from None
+    exporting.write(page.build(files, results), target)
     grid.console().print(f"written: {target}", style="dim")
     if arguments.open:
         webbrowser.open(target.resolve().as_uri())
     return ExitCode.FINE
-
-
-def _begun(file: Path) -> str:
-    """A run's folder is named by when it began, whatever machine's folder it is in."""
-    return file.parent.name
 
 
 def export(arguments: argparse.Namespace) -> int:
@@ -91,7 +84,6 @@ def submit(arguments: argparse.Namespace) -> int:
     """Packs a run, without host name and paths, for a pull request."""
     from bench import contributing
     from bench.record import frame
-    from bench.show import grid
 
     target = contributing.submit(frame.latest(arguments.run), arguments.output)
     grid.console().print(f"written: {target}", style="dim")
@@ -101,7 +93,6 @@ def submit(arguments: argparse.Namespace) -> int:
 def accept(arguments: argparse.Namespace) -> int:
     """Checks contributed runs and files each below results/<machine>/; exit code 2 if one is refused."""
     from bench import contributing
-    from bench.show import grid
 
     results, code = Settings.from_env().results, ExitCode.FINE
     for file in arguments.file:
@@ -116,8 +107,7 @@ def accept(arguments: argparse.Namespace) -> int:
 
 def results(_: argparse.Namespace) -> int:
     """Rebuilds what the pages of a checkout show of its committed runs."""
-    from bench.paths import ROOT
-    from bench.show import generated, grid
+    from bench.show import generated
 
     for path in generated.refresh(ROOT):
         grid.console().print(f"written: {path}", style="dim")

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from bench import bisecting
+from bench import racing
 from bench.__main__ import main
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, call
 from bench.errors import ExitCode, UsageError
@@ -37,11 +37,11 @@ def bisect(monkeypatch, factors, names=NAMES, error=0.001, refused=()):
         estimate = Estimate(math.log(factors[head] / factors[base]), error, 30)
         return call(estimate, estimate.p, settings.margin), estimate, ""
 
-    monkeypatch.setattr(bisecting, "_race", race)
+    monkeypatch.setattr(racing, "_raced", race)
     subjects = {name: f"subject of {name}" for name in names}
     console = Console(width=400)
     with console.capture() as said:
-        code = bisecting.bisect(subjects, lambda *pair: nullcontext([*map(Side, pair)]), SETTINGS, 12, 1, console)
+        code = racing.bisect(subjects, lambda *pair: nullcontext([*map(Side, pair)]), SETTINGS, 12, 1, console)
     return code, said.get().splitlines(), raced
 
 
@@ -127,7 +127,7 @@ def test_the_command_names_the_commit_and_leaves_the_checkout_alone(repository, 
         verdict, mean = (SLOWER, 1.0) if slow[1] > slow[0] else (EQUAL, 0.0)
         return {plan.cases[1].key: (verdict, Estimate(mean, 0.001, 5), 5)}, 5, ExitCode.FINE
 
-    monkeypatch.setattr(bisecting, "decide", decide)
+    monkeypatch.setattr(racing, "decide", decide)
     for name, value in {"BENCH_PROBLEM": str(repository), "COLUMNS": "400", **LIGHT}.items():
         monkeypatch.setenv(name, value)
     before = state()

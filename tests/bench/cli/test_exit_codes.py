@@ -6,10 +6,11 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyse.run import Run
+from bench.cli import measuring
 from bench.doctor import examination
 from bench.doctor.finding import bad, ok
 from bench.errors import ExitCode
-from bench.measure import catalogue, conductor
+from bench.measure import conductor
 from bench.plan.sides import Backend, Side
 from tests.made import a_case, measured, story, write
 
@@ -111,7 +112,7 @@ def run(tmp_path, monkeypatch):
         labels = [label for label, _ in settings.pythons] or [""]
         return tuple(Side(label, backends=backends) for label in labels), ("cpu",)
 
-    monkeypatch.setattr(catalogue, "catalogue", catalogued)
+    monkeypatch.setattr(measuring, "catalogue", catalogued)
 
     def ended(*arguments, seconds=lambda *_: 1e-3, extra=(), **settings):
         for name, value in settings.items():

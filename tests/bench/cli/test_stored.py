@@ -26,7 +26,7 @@ def test_a_committed_run_is_rebuilt_from_its_journal(run, tmp_path):
     folder.write(Run.read(copy))
     again, kept = (read_csv(each / "summary.csv") for each in (copy, run))
     pd.testing.assert_frame_equal(again, kept, rtol=1e-6)
-    for file in ("samples.csv", "summary.md", "environment.json"):
+    for file in ("summary.md", "environment.json"):
         assert (copy / file).read_text() == (run / file).read_text(), file
 
 
