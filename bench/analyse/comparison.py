@@ -107,9 +107,9 @@ def of_files(base: Paths, head: Paths, results: str | Path = "results", margin: 
         raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
     machines = dict.fromkeys(name for side in sides for name in side.table["machine"] if name)
     stored = reading.stored(machines, results)
-    compared = judge(sides[0].table, sides[1].table, stored.table if stored else None, margin)
+    compared = judge(sides[0].table, sides[1].table, stored.table, margin)
     left_out = [sentence for side in sides for sentence in side.left_out]
-    return replace(compared, left_out=left_out, ignored=stored.left_out if stored else [])
+    return replace(compared, left_out=left_out, ignored=stored.left_out)
 
 
 def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:

@@ -79,21 +79,21 @@ def read(paths: Sequence[str | Path]) -> Rows:
     return Rows(table, left_out)
 
 
-def stored(machines: Iterable[str], results: str | Path) -> Rows | None:
-    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged; None if there are none.
+def stored(machines: Iterable[str], results: str | Path) -> Rows:
+    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged.
 
     Files that have not changed are read once a process.
     """
     files = sorted(file for machine in machines for file in (Path(results) / machine).glob(f"*/{SUMMARY}"))
-    return _stored(tuple((file, file.stat().st_mtime_ns) for file in files)) if files else None
+    return _stored(tuple((file, file.stat().st_mtime_ns) for file in files))
 
 
 @lru_cache(maxsize=4)
-def _stored(files: tuple[tuple[Path, int], ...]) -> Rows | None:
+def _stored(files: tuple[tuple[Path, int], ...]) -> Rows:
     try:
         return read([file for file, _ in files])
     except UsageError as error:
-        return Rows(pd.DataFrame(columns=COLUMNS), [str(error)])
+        return Rows(pd.DataFrame(columns=COLUMNS), [str(error)] if files else [])
 
 
 def _files(given: str | Path) -> list[Path]:

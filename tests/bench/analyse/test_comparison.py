@@ -114,14 +114,6 @@ def _with(rows, backend):
     return pd.concat([rows, rows.iloc[:1].assign(backend=backend)], ignore_index=True)
 
 
-def test_runs_of_one_set_do_not_count_for_what_sets_change(rows):
-    """Twenty runs of the set of base and twenty of that of head are two sets."""
-    history = pd.concat([_history(rows, 20), _with(_history(rows, 20).assign(run="x"), "more")])
-    found = judge(rows("a"), _with(rows("b", {"slow": 1.03}), "more"), history)
-    assert found.table["provisional"].tolist()[:2] == [True, True]
-    assert _verdicts(found)["slow"] == UNDECIDED
-
-
 def test_a_row_with_little_history_is_judged_by_what_all_rows_of_its_device_are_like(rows):
     """The three runs that `slow` has agree by chance; those of `base` differ by 2 %."""
     history = _history(rows, 3)

@@ -119,11 +119,6 @@ def test_undisturbed_by_hand():
     assert np.exp(undisturbed(steps)) == pytest.approx(math.sqrt(2 * 3))
 
 
-@pytest.mark.parametrize(("processes", "quick"), [([2.0], 2.0), ([5.0, 2.0], 2.0), ([5.0, 3.0, 2.0], 2.0)])
-def test_of_three_processes_and_fewer_the_quickest_counts(processes, quick):
-    assert np.exp(undisturbed([np.full(3, each) for each in processes])) == pytest.approx(quick)
-
-
 def test_what_slows_both_in_a_process_alike_is_no_error_of_their_ratio():
     slower = np.exp(np.random.default_rng(6).normal(0, 0.1, 10))
     timed = {name: Singles({n: np.full(9, by * slower[n]) for n in range(10)}, True) for name, by in (("a", 2.0), ("b", 1.0))}

@@ -187,13 +187,6 @@ def test_a_run_that_was_cut_off_is_read_from_its_journal(run_folder, tmp_path):
     assert set(reading.read([tmp_path]).table["status"]) == {"incomplete"}
 
 
-def test_a_journal_of_another_version_says_what_to_do(run_folder, tmp_path):
-    text = (run_folder / "journal.jsonl").read_text()
-    (tmp_path / "journal.jsonl").write_text(re.sub(r'"schema": ?\d+', '"schema":99', text, count=1))
-    with pytest.raises(UsageError, match="schema 99, expected"):
-        reading.read([tmp_path])
-
-
 def test_other_files_are_no_results(run_folder):
     for name, said in (("samples.csv", r"csv:\d+: holds a case of this run once"), ("environment.json", "no column backend")):
         with pytest.raises(UsageError, match=said):
@@ -236,11 +229,3 @@ def test_an_empty_name_is_no_folder(fine, given, capsys, monkeypatch):
     monkeypatch.chdir(fine.parent)
     assert __main__.main(["compare", given, "other.csv"]) == 2
     assert "an empty name stands where a run's folder or file should" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("damage", [{"settings": {}}, {"schema": "x"}, {"cases": [{}]}, {"machine": None}])
-def test_a_header_that_lacks_what_a_run_writes(run_folder, tmp_path, damage):
-    first, *rest = (run_folder / "journal.jsonl").read_text().splitlines()
-    (tmp_path / "journal.jsonl").write_text("\n".join([json.dumps(json.loads(first) | damage), *rest]) + "\n")
-    with pytest.raises(UsageError, match="the file is damaged or is no journal"):
-        reading.read([tmp_path])
