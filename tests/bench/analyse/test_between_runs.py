@@ -74,31 +74,22 @@ def _learned(times, like=None, by_set=False, **changes):
     return learn(history, like, by_set)
 
 
-def test_three_runs_alike_are_learned_from_and_two_are_not():
-    assert _learned([0.01, 0.02, 0.03]) == Spread(pytest.approx(0.0002), 2)
-    assert _learned([0.01, 0.03]) == Spread()
-
-
 @pytest.mark.parametrize(
-    "other",
+    ("changes", "freedom"),
     [
-        {"machine": "n"}, {"source_hash": "y"}, {"versions": "numpy==3"}, {"python": "3.13.1"}, {"kernels": "SSE2"},
-        {"allocator": "system"}, {"steps_per_round": 10.0}, {"undisturbed_seconds_per_step": np.nan},
+        ({}, 2), ({"machine": "n"}, 0), ({"source_hash": "y"}, 0), ({"versions": "numpy==3"}, 0), ({"python": "3.13.1"}, 0),
+        ({"kernels": "SSE2"}, 0), ({"allocator": "system"}, 0), ({"steps_per_round": 10.0}, 0),
+        ({"undisturbed_seconds_per_step": np.nan}, 0),
+        ({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0),
     ],
 )  # fmt: skip
-def test_runs_that_were_measured_otherwise_are_not_learned_from(other):
-    assert _learned([0.01, 0.02, 0.03], **other) == Spread()
+def test_three_runs_that_were_measured_alike_and_no_longer_are_learned_from(changes, freedom):
+    assert _learned([0.01, 0.02, 0.03], **changes) == Spread(pytest.approx(0.0001 * freedom), freedom)
 
 
-def test_a_source_that_is_not_known_is_no_same_source():
+def test_neither_two_runs_nor_an_unknown_source_are_learned_from():
+    assert _learned([0.01, 0.03]) == Spread()
     assert _learned([0.01, 0.02, 0.03], like=_runs([0]).assign(source_hash=""), source_hash="") == Spread()
-
-
-@pytest.mark.parametrize(
-    ("length", "freedom"), [({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0)]
-)
-def test_shorter_runs_are_learned_from_and_longer_ones_are_not(length, freedom):
-    assert _learned([0.01, 0.02, 0.03], **length).freedom == freedom
 
 
 def test_history_of_base_and_of_head_counts_each_around_its_own_mean():

@@ -192,3 +192,10 @@ def test_a_row_keeps_its_verdict_and_one_run_decides_nothing():
     assert runs <= 5
     assert estimate.mean == pytest.approx(0.1, abs=1e-3)
     assert [decided({"a": few}, 12)["a"][0] for few in ([], [0.1])] == [UNDECIDED] * 2
+
+
+def test_a_race_of_more_rows_asks_for_more_evidence():
+    """Two runs with a p-value of 0.004, at a last look of two that may use 0.0075."""
+    logs = [0.1 + 0.00063, 0.1 - 0.00063]
+    assert decided({"a": logs}, 2)["a"][0] == SLOWER
+    assert decided({"a": logs, "b": [], "c": []}, 2)["a"][0] == UNDECIDED
