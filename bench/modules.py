@@ -1,7 +1,10 @@
-"""Files of Python that stand in no package."""
+"""Files of Python that stand in no package, and the versions of what is installed."""
 
 import importlib.util
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 
@@ -18,3 +21,12 @@ def load(name: str, file: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Distribution → version, of those that are installed."""
+    found = {}
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found

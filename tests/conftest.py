@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine.files import Machine
+from bench.machine.resources import Machine
 from tests.support import LIGHT, ROOT, clean_environ
 
 SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "3", "BENCH_DEVICES": "cpu"}

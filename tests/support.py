@@ -5,6 +5,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -22,7 +23,7 @@ from bench.plan.sides import Backend, Side
 from bench.problem import Definition
 from bench.region import Region
 from bench.settings import Settings
-from bench.worker import isolation, profiling, timing, visits
+from bench.worker import isolation, profiling, requests, timing
 from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
 
@@ -142,7 +143,7 @@ class FakeExecutor:
         self.change, self.log, self.workers, self.most_running = change, [], [], 0
         clock = Ticks()
         patch = mock.patch.object
-        self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, visits)]
+        self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, requests)]
         self._patches += [
             patch(isolation, "thread_counts", lambda: {"pool": 1}),
             patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
@@ -249,3 +250,33 @@ GOOD_MACHINE = {
     }.items()
 }
 """Path → text: what the doctor's checks read on a machine of two CPUs with nothing to complain of."""
+
+
+class NvmlError(Exception):
+    """What NVIDIA's library raises for a question that it does not answer."""
+
+
+def unanswered(*_):
+    raise NvmlError("no driver")
+
+
+def fake_nvml(gpus=1, **answers):
+    """A stand-in for NVIDIA's library with quiet GPUs; `calls` says whether it is open."""
+    calls = []
+    quiet = {
+        "Count": lambda: gpus,
+        "HandleByIndex": lambda index: index,
+        "Name": lambda gpu: f"GPU {gpu}",
+        "ComputeRunningProcesses": lambda gpu: [],
+        "GraphicsRunningProcesses": lambda gpu: [],
+        "CurrentClocksThrottleReasons": lambda gpu: 0,
+        "PersistenceMode": lambda gpu: 1,
+        "ClockInfo": lambda gpu, kind: 1980,
+        "MaxClockInfo": lambda gpu, kind: 1980,
+    }
+    return SimpleNamespace(
+        calls=calls, NVMLError=NvmlError, NVML_CLOCK_SM=1, NVML_CLOCK_MEM=2,
+        nvmlInit=lambda: calls.append("open"), nvmlShutdown=lambda: calls.append("close"),
+        nvmlSystemGetDriverVersion=lambda: "580",
+        **{f"nvmlDeviceGet{name}": answer for name, answer in (quiet | answers).items()},
+    )  # fmt: skip

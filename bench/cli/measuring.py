@@ -139,6 +139,6 @@ def doctor(_: argparse.Namespace) -> int:
     """Shows what makes this machine a bad instrument, and what to do about it."""
     from bench.doctor import examination
 
-    findings = examination.examine(Settings.from_env())
+    findings = examination.examine()
     examination.show(findings, grid.console())
-    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings) else ExitCode.FINE
+    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings.values()) else ExitCode.FINE

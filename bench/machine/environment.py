@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import re
 import sys
 from datetime import UTC, datetime
-from importlib import metadata
 
 import psutil
 
-from bench.machine import git, gpu, resources, variables
-from bench.machine.files import Machine
+from bench.machine import devices, git, resources, variables
+from bench.machine.resources import Machine
+from bench.modules import versions
 from bench.schema.records import Load, MachineFacts
 
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
@@ -21,10 +22,10 @@ NO_RANDOMIZE = 0x0040000
 """ADDR_NO_RANDOMIZE of <linux/personality.h>."""
 
 
-def cpu_model(machine: Machine | None = None) -> str:
+def cpu_model(machine: Machine) -> str:
     """The processor's model, with the vendor's numbers where a hypervisor hides it and on ARM, which
     gives no name."""
-    text = (machine or Machine()).read("/proc/cpuinfo") or ""
+    text = machine.read("/proc/cpuinfo") or ""
     facts = dict(re.findall(r"^(\S[^\t]*)\t*: (.*)$", text.partition("\n\n")[0], re.M))
     names = map(facts.get, ("model name", "Model Name", "cpu", "uarch"))
     name = next(filter(None, names), platform.processor() or platform.machine())
@@ -38,37 +39,38 @@ def cpu_model(machine: Machine | None = None) -> str:
 
 def machine_name(gpu_names: list[str]) -> str:
     """A folder name made of the CPU's and the GPUs' models, such as `amd-epyc-9755`."""
-    text = "+".join([f"{cpu_model()} {os.cpu_count()} cpus", *dict.fromkeys(gpu_names)])
+    machine = Machine()
+    text = "+".join([f"{cpu_model(machine)} {machine.total_cpus} cpus", *dict.fromkeys(gpu_names)])
     return re.sub(r"[^a-z0-9+]+", "-", text.lower()).strip("-")
 
 
 def facts() -> MachineFacts:
     """The machine and the software, for a journal's header and `environment.json`."""
-    busy = load()
+    busy, machine = load(), Machine()
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": cpu_model(),
-        "cpus": os.cpu_count() or 1,
-        "cores": resources.cores(),
-        "cpu_quota": resources.cpu_quota(),
+        "cpu": cpu_model(machine),
+        "cpus": machine.total_cpus,
+        "cores": resources.cores(machine),
+        "cpu_quota": min(filter(math.isfinite, resources.cpu_quotas(machine)), default=None),
         "memory_bytes": psutil.virtual_memory().total,
-        "gpus": gpu.gpus(),
+        "gpus": devices.gpus(),
         "system": f"{platform.system()} {platform.release()}",
         "libc": " ".join(platform.libc_ver()),
         "python": platform.python_version(),
         "python_build": sys.version,
-        "packages": {name: version for name in PACKAGES if (version := _version(name))},
+        "packages": versions(PACKAGES),
         "commit": git.commit(),
-        "kernel_choices": kernel_choices(),
+        "kernel_choices": kernel_choices(machine),
         "load_average": busy["load_average"],
         "steal_seconds": busy["steal_seconds"],
     }
 
 
-def kernel_choices(machine: Machine | None = None) -> dict[str, str]:
+def kernel_choices(machine: Machine) -> dict[str, str]:
     """What workers inherit and what changes how they compute: variables, priority, scheduler, and
     addresses that are not random."""
-    machine, policy = machine or Machine(), os.sched_getscheduler(0)
+    policy = os.sched_getscheduler(0)
     policies = {getattr(os, name): name for name in dir(os) if name.startswith("SCHED_")}
     fixed = int(machine.read("/proc/self/personality") or "0", 16) & NO_RANDOMIZE
     everywhere = machine.read("/proc/sys/kernel/randomize_va_space") == "0"
@@ -82,12 +84,4 @@ def kernel_choices(machine: Machine | None = None) -> dict[str, str]:
 
 def load() -> Load:
     """What else the machine is doing now."""
-    steal = getattr(psutil.cpu_times(), "steal", 0.0)
-    return {"load_average": list(os.getloadavg()), "steal_seconds": steal}
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+    return {"load_average": list(os.getloadavg()), "steal_seconds": psutil.cpu_times().steal}

@@ -6,6 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
+from bench.errors import UsageError
 from bench.paths import ROOT
 
 KEPT = ("GIT_CONFIG", "GIT_CEILING_DIRECTORIES", "GIT_EXEC_PATH")
@@ -16,21 +17,14 @@ class GitError(Exception):
     """git gave no answer: what it wrote to standard error."""
 
 
-class NotStarted(GitError):
-    """There is no git to ask: the system's reason."""
-
-
 def ask(checkout: Path, *arguments: str) -> bytes:
-    """What git prints of the repository in which this folder lies. Raises `GitError`."""
-    env = dict(os.environ)
-    for name in os.environ:
-        if name.startswith("GIT_") and not name.startswith(KEPT):
-            del env[name]
+    """What git prints of the repository in which this folder lies. Raises `GitError`, without git `UsageError`."""
+    env = {name: text for name, text in os.environ.items() if not name.startswith("GIT_") or name.startswith(KEPT)}
     try:
         command = ["git", "--no-optional-locks", "-C", str(checkout), *arguments]
         done = subprocess.run(command, capture_output=True, env=env)
     except OSError as error:
-        raise NotStarted(error.strerror) from None
+        raise UsageError(f"git cannot be started: {error.strerror}; install git.") from None
     if done.returncode:
         raise GitError(done.stderr.decode(errors="replace").strip() or f"exit code {done.returncode}")
     return done.stdout
@@ -46,6 +40,6 @@ def commit(checkout: Path = ROOT, *paths: str) -> str | None:
         ask(checkout, "ls-files", "--error-unmatch", "--", *paths)
         head = ask(checkout, "rev-parse", "HEAD").decode().strip()
         changes = ask(checkout, "status", "--porcelain", "--", *paths)
-    except GitError:
+    except (GitError, UsageError):
         return None
     return head + ("+dirty" if changes.strip() else "")

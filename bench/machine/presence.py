@@ -11,8 +11,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 from uuid import uuid4
+
+SUFFIX = ".run"
 
 
 @contextmanager
@@ -20,26 +21,14 @@ def shown() -> Iterator[Callable[[], int]]:
     """Shows other runs on this machine that this one measures, and yields a function that counts the others."""
     folder = Path(tempfile.gettempdir()) / f"stepbench-{os.getuid()}"
     folder.mkdir(exist_ok=True)
-    mine = folder / uuid4().hex  # process ids repeat in containers that share the folder
-    with _held(mine):
-
-        def others() -> int:
-            return sum(1 for path in folder.iterdir() if path != mine and _is_held(path))
-
+    name = uuid4().hex  # process ids repeat in containers that share the folder
+    with (folder / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        mine = Path(file.name).rename(folder / f"{name}{SUFFIX}")  # never seen without its lock
         try:
-            yield others
+            yield lambda: sum(_is_held(path) for path in folder.glob(f"*{SUFFIX}") if path != mine)
         finally:
             mine.unlink(missing_ok=True)
-
-
-def _held(path: Path) -> TextIO:
-    """The file, locked; again where another run took it for one that was left behind, before it was locked."""
-    while True:
-        file = path.open("w")
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if os.fstat(file.fileno()).st_nlink:
-            return file
-        file.close()
 
 
 def _is_held(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What of the machine this process may use: cores, processor time and memory."""
+"""What the kernel tells of the machine in files, and what of it this process may use: cores, processor time and memory."""
 
 from __future__ import annotations
 
@@ -7,28 +7,50 @@ import os
 import re
 import resource
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-
-from bench.machine.files import Machine
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
 CGROUPS, CPUS = "/sys/fs/cgroup", "/sys/devices/system/cpu"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The files under `root`, which a test replaces, and the CPUs that this process may use."""
+
+    root: Path = Path("/")
+    cpus: tuple[int, ...] = field(default_factory=lambda: tuple(sorted(os.sched_getaffinity(0))))
+    total_cpus: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+    def read(self, path: str) -> str | None:
+        """A file's text without surrounding blanks; None where it is not there or may not be read."""
+        try:
+            return (self.root / path.lstrip("/")).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def exists(self, path: str) -> bool:
+        return (self.root / path.lstrip("/")).exists()
+
+    def per_cpu(self, name: str) -> list[str]:
+        """What `/sys/devices/system/cpu/cpu*/<name>` holds for the CPUs we may use, those without it left out."""
+        texts = (self.read(f"{CPUS}/cpu{cpu}/{name}") for cpu in self.cpus)
+        return [text for text in texts if text is not None]
 
 
 def cores(machine: Machine | None = None) -> list[list[int]]:
     """The CPUs this process may use, grouped by the physical core that they share, in ascending
     order; of a hybrid processor the slower kinds of cores come first."""
     machine = machine or Machine()
+    fast = _numbers(machine.read("/sys/devices/cpu_core/cpus") or "")  # of Intel's hybrids
     shared: dict[str, list[int]] = {}
     for cpu in machine.cpus:
         siblings = machine.read(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
         shared.setdefault(siblings, []).append(cpu)
-    return sorted(shared.values(), key=lambda core: capacity(core[0], machine))
 
+    def capacity(core: list[int]) -> int:
+        return int(machine.read(f"{CPUS}/cpu{core[0]}/cpu_capacity") or core[0] in fast)
 
-def capacity(cpu: int, machine: Machine) -> int:
-    """What the kernel says of a CPU's speed beside that of the others; 0 where all are alike."""
-    fast = _numbers(machine.read("/sys/devices/cpu_core/cpus") or "")  # of Intel's hybrids
-    return int(machine.read(f"{CPUS}/cpu{cpu}/cpu_capacity") or cpu in fast)
+    return sorted(shared.values(), key=capacity)
 
 
 def available_memory(machine: Machine | None = None) -> int:
@@ -69,12 +91,6 @@ def _groups(machine: Machine, controller: str) -> Iterator[tuple[str, int]]:
         for group in (PurePosixPath(own), *PurePosixPath(own).parents):
             inside = str(group).rstrip("/")
             yield (f"{CGROUPS}/{controller}{inside}", 1) if controllers else (CGROUPS + inside, 2)
-
-
-def cpu_quota(machine: Machine | None = None) -> float | None:
-    """CPUs that the control groups around this process grant together, None where none sets a limit."""
-    least = min(cpu_quotas(machine or Machine()), default=math.inf)
-    return least if math.isfinite(least) else None
 
 
 def _numbers(text: str) -> set[int]:

@@ -14,13 +14,7 @@ from pathlib import Path
 from bench.paths import ROOT
 
 KEEP_MEMORY = str(256 * 1024 * 1024)
-THREADS = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "NUMBA_NUM_THREADS",
-)
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS")
 ALLOCATOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
 LIBRARY = (
     "AOCL|ARMPL|ATEN|BLIS|CUBLAS|CUDA|CUDNN|CUPY|DNNL|GOMP|GOTO|JAX|KMP|MALLOC|MKL|NCCL|NPY|NUMBA"
@@ -46,25 +40,16 @@ RECORDED = re.compile(
 
 
 def worker_environment(
-    threads: int,
-    allocator: str,
-    environ: Mapping[str, str] = os.environ,
-    folder: Path = ROOT,
+    threads: int, allocator: str, environ: Mapping[str, str] = os.environ, folder: Path = ROOT
 ) -> dict[str, str]:
     """`environ` with what the run sets: libraries read thread counts once, on import.
 
     `folder` holds the `backends` package that workers import; `bench` is always this one.
     """
-    count = str(threads)
-    env = {name: value for name, value in environ.items() if not REMOVED.fullmatch(name)}
-    env |= dict.fromkeys(THREADS, count)
-    env |= {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
-    for name in ALLOCATOR:
-        env.pop(name, None)
+    kept = {name: value for name, value in environ.items() if not (REMOVED.fullmatch(name) or name in ALLOCATOR)}
+    env = kept | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
     eigen = "true" if threads > 1 else "false"
-    env["XLA_FLAGS"] = (
-        f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={count}"
-    )
+    env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
     env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     paths = [*dict.fromkeys(map(str, (folder, ROOT))), environ.get("PYTHONPATH")]
     env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bench.machine import devices, environment, gpu
+from bench.machine import devices, environment
 from bench.measure import proving
 from bench.measure.asking import CaseFailed, Reply, ask_judge, pass_arrays, receive_from_judge
 from bench.measure.executor import Processes
@@ -93,7 +93,7 @@ class Conductor:
             for position, case in enumerate(order.sample(cases, len(cases))):
                 if case.key not in self.failed:
                     yield self._visit(case, number, block, position)
-            yield self._record("block", number, block=block, nonce=nonce, gpus=gpu.gpus())
+            yield self._record("block", number, block=block, nonce=nonce, gpus=devices.gpus())
         if blocks and number == 0:
             yield from self._profiles(number)
         self.end_workers()
@@ -131,7 +131,7 @@ class Conductor:
         rounds: dict[str, Any] = {}
         for case in cases:
             plan = self._visit_plan(case, f"{number} {block}")
-            for each in plan.draws(plan.lengths(devices.kind_of(case.device).queued)):
+            for each in plan.draws(plan.lengths(devices.is_accelerator(case.device))):
                 if each["name"] not in rounds or each["proven"]:
                     rounds[each["name"]] = each
         return list(rounds.values())

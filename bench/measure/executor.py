@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from bench.machine import resources
-from bench.machine.devices import kind_of
+from bench.machine.devices import is_accelerator
 from bench.machine.variables import worker_environment
 from bench.measure.asking import CaseFailed
 from bench.measure.fork_server import ForkServer
@@ -135,11 +135,11 @@ class Processes:
                 server.end()
 
     def _place(self, case: Case) -> tuple[Any, ...]:
-        limited = kind_of(case.device).limited
-        return case.side, case.threads, limited, self._plan.backend(case).libraries
+        libraries = self._plan.backend(case).libraries
+        return case.side, case.threads, is_accelerator(case.device), libraries
 
     def _spec(self, case: Case) -> WorkerSpec:
         """Libraries load on every core."""
         anywhere = [cpu for core in self._cores for cpu in core]
-        memory = self._memory if kind_of(case.device).limited else None
+        memory = None if is_accelerator(case.device) else self._memory
         return WorkerSpec(self._plan.side(case), case.threads, anywhere, memory)

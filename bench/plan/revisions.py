@@ -126,10 +126,6 @@ def label(revision: str, commit: str) -> str:
 def _git(revision: str, repository: Path, *arguments: str) -> bytes:
     try:
         return git.ask(repository, *arguments)
-    except git.NotStarted as error:
-        raise UsageError(
-            f"revision {revision}: git cannot be started: {error}; install git."
-        ) from None
     except git.GitError as error:
         reason = str(error).splitlines()[-1].removeprefix("fatal: ").rstrip(".")
         raise UsageError(

@@ -18,7 +18,7 @@ import pytest
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.machine import environment
-from bench.machine.gpu import gpus
+from bench.machine.devices import gpus
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import TESTS

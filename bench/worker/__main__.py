@@ -19,22 +19,19 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from importlib import metadata, util
+from importlib import util
 from typing import Any
 
 from bench import conversation
+from bench.modules import versions
 
 Reply = dict[str, Any]
 
 
 def about(needed: list[str], packages: list[str]) -> Reply:
     """This interpreter, and which of the needed modules it lacks."""
-    versions = {}
-    for name in packages:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
     missing = [name for name in needed if util.find_spec(name) is None]
-    return {"python": platform.python_version(), "packages": versions, "missing": missing}
+    return {"python": platform.python_version(), "packages": versions(packages), "missing": missing}
 
 
 def preload(libraries: list[str]) -> Reply:
@@ -62,22 +59,17 @@ class Worker:
     def __init__(self, setup: dict[str, Any]) -> None:
         self.setup = setup
         self.streams = conversation.take_streams()
-        self.methods: dict[str, Callable[..., Reply]] = {
-            "about": about,
-            "preload": preload,
-            "reap": reap,
-            "fork": self.fork,
-        }
+        self.early: dict[str, Callable[..., Reply]] = {
+            "about": about, "preload": preload, "reap": reap, "fork": self.fork,
+        }  # fmt: skip
+        """Requests that are answered without NumPy, or by a fork server."""
         self.requests: Any = None
         self.region: Any = None
 
-    def serve(self) -> None:
-        conversation.serve(self.respond, *self.streams)
-
     def respond(self, request: dict[str, Any]) -> Reply:
         name = request.pop("do")
-        if name in self.methods:
-            return conversation.answer(self.methods[name], request)
+        if name in self.early:
+            return conversation.answer(self.early[name], request)
         if self.requests is None:
             module = importlib.import_module("bench.worker.requests")
             self.requests = module.Requests(self.setup["threads"])
@@ -123,7 +115,8 @@ def run(setup: dict[str, Any], parent: int | None = None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
-    Worker(setup).serve()
+    worker = Worker(setup)
+    conversation.serve(worker.respond, *worker.streams)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,12 @@ from bench.errors import Wrong
 from bench.region import DTYPES
 
 Arrays = Sequence[NDArray[Any]]
+About = Mapping[str, Any]
+"""A problem without its arrays, as `bench.judge.questions.about` has it."""
 Build = type[TrainStep]
 
 
-def problem_from(arrays: Arrays, about: Mapping[str, Any]) -> Problem:
+def problem_from(arrays: Arrays, about: About) -> Problem:
     """The problem of these arrays, data and then state, with the names that the judge sent."""
     names, count = about["data"], len(about["data"])
     data = dict(zip(names, arrays[:count], strict=True))
@@ -33,8 +35,7 @@ def hand_out(step: TrainStep, losses: Sequence[Any], dtype: str, names: Sequence
         is_array = isinstance(array, np.ndarray)
         if not is_array or array.dtype.name not in DTYPES:
             found = f"{array.dtype} {array.shape}" if is_array else type(array).__name__
-            expected = f"an array of {weights_dtype(dtype)}"
-            raise Wrong(f"hands out {name} as {found}, expected {expected}")
+            raise Wrong(f"hands out {name} as {found}, expected an array of {weights_dtype(dtype)}")
     return [np.array([fetch(loss) for loss in losses]), *state]
 
 
@@ -44,14 +45,11 @@ def fetch(loss: Any) -> float:
         return float(loss)
     except (TypeError, ValueError):
         if callable(loss):
-            advice = "call it, or return the loss itself"
-            raise Wrong(f"step() returns a method and not the loss: {advice}") from None
+            raise Wrong("step() returns a method and not the loss: call it, or return the loss itself") from None
         raise Wrong(f"step() returns {type(loss).__name__}, expected the loss") from None
 
 
-def prove(
-    build: Build, device: str, dtype: str, arrays: Arrays, about: Mapping[str, Any], calls: int
-) -> list[NDArray[Any]]:
+def prove(build: Build, device: str, dtype: str, arrays: Arrays, about: About, calls: int) -> list[NDArray[Any]]:
     """A call on a fresh problem, then `calls` from another state: losses and state after each.
 
     Raises `Wrong` for what only this process sees: a changed input, arrays kept or shared.
@@ -66,8 +64,7 @@ def prove(
     once = [array.copy() for array in hand_out(step, [loss], dtype, names)]
     for name, array in inputs.items():
         if not np.array_equal(array, before[name]):
-            advice = "copy it before changing it"
-            raise Wrong(f"writes to its input: Problem.{name} has changed; {advice}")
+            raise Wrong(f"writes to its input: Problem.{name} has changed; copy it before changing it")
 
     given = list(arrays[count:])
     step.set_state(*given)
@@ -82,25 +79,16 @@ def prove(
         array.fill(np.nan)
     pairs = zip(step.get_state(), kept[1:], strict=True)
     if not all(np.array_equal(*pair, equal_nan=True) for pair in pairs):
-        raise Wrong(
-            "hands out its own arrays instead of copies: writing to what get_state() gave changes "
-            "the step"
-        )
+        raise Wrong("hands out its own arrays instead of copies: writing to what get_state() gave changes the step")
     return [*once, *kept]
 
 
-def take_turns(
-    build: Build, device: str, dtype: str, arrays: Arrays, about: Mapping[str, Any], calls: int
-) -> list[NDArray[Any]]:
+def take_turns(build: Build, device: str, dtype: str, arrays: Arrays, about: About, calls: int) -> list[NDArray[Any]]:
     """Two steps of one class, called in turns: losses and state of both."""
     half = len(arrays) // 2
-    halves = (arrays[:half], arrays[half:])
-    steps = [build(problem_from(own, about), device, dtype) for own in halves]
-    losses: list[list[float]] = [[], []]
-    for _ in range(calls):
-        for step, own in zip(steps, losses, strict=True):
-            own.append(fetch(step.step()))
+    steps = [build(problem_from(own, about), device, dtype) for own in (arrays[:half], arrays[half:])]
+    losses = [[fetch(step.step()) for step in steps] for _ in range(calls)]
     for step in steps:
         step.synchronize()
-    pairs = zip(steps, losses, strict=True)
-    return [a for step, own in pairs for a in hand_out(step, own, dtype, about["state"])]
+    pairs = zip(steps, zip(*losses, strict=True), strict=True)
+    return [array for step, own in pairs for array in hand_out(step, own, dtype, about["state"])]

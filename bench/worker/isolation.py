@@ -1,6 +1,6 @@
 """What a step shares with every other step of its process, read before and after it so that a change is seen.
 
-It must never import a library that is not loaded already, and never set anything.
+Imports no library that is not loaded already, and sets nothing.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from backends.api import TrainStep
-from bench.machine.devices import kind_of
+from bench.machine.devices import is_accelerator
 from bench.plan.discovery import INHERITED, step_owner
 
 CALLS, LEAST, SECONDS = 800, 12, 0.5
@@ -44,7 +44,9 @@ def of(step: TrainStep) -> dict[str, float]:
         (timings,) = stats.timings.values()
         calls.append({line: ticks for line, _, ticks in timings})
     warm = calls[len(calls) // 4 :]
-    first, own = _first_line(type(step), owner), _traced(step.step, inspect.unwrap(owner.step).__code__)
+    inherits = owner is not type(step)  # then the described source has the file that defines `step` last
+    first = (Path(inspect.getfile(type(step))).read_text(encoding="utf-8") + INHERITED).count("\n") if inherits else 0
+    own = _traced(step.step, inspect.unwrap(owner.step).__code__)
     cost = _cost(profiler) if own else 0.0
     found = {}
     for line in sorted(calls[-1]):
@@ -104,18 +106,10 @@ def _real(value: float) -> Any:
     return getattr(value, "real", None)
 
 
-def _first_line(step: type[TrainStep], owner: type[TrainStep]) -> int:
-    """Lines of the described source before the file that defines `step`."""
-    if owner is step:
-        return 0
-    file = Path(inspect.getfile(step))
-    return (file.read_text(encoding="utf-8") + INHERITED).count("\n")
-
-
 def backward(step: TrainStep, device: str) -> dict[str, float]:
     """What autograd evaluates → seconds per step on the host; empty for a step without torch's autograd."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or kind_of(device).queued:
+    if torch is None or is_accelerator(device):
         return {}
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities) as seen:

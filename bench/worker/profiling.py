@@ -18,7 +18,6 @@ from backends.api import TrainStep
 from bench.errors import missing
 from bench.machine.devices import kind_of
 from bench.worker import lines
-from bench.worker.visits import LoadedStep
 
 MEMORY_CALLS = 10
 HELD, PEAK, ALLOCATED = "allocated_bytes.all.current", "allocated_bytes.all.peak", "allocated_bytes.all.allocated"
@@ -29,25 +28,24 @@ EXTRAS = {
 """Optional library -> what it measures, and the project's extra that has it."""
 
 
-def profile(loaded: LoadedStep, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
+def profile(step: TrainStep, device: str, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
     """Losses of as many calls from this state, and per training step what can be counted; what cannot is left out.
 
     `uncounted` says what a library that is not installed would have counted.
     """
-    step = loaded.step
-    every = step.steps_per_call
     step.set_state(*state)
     step.synchronize()
-    losses = [float(step.step()) for _ in range(calls)]
+    found: dict[str, Any] = {"losses": [float(step.step()) for _ in range(calls)]}
     absent = {library for library in EXTRAS if not util.find_spec(library)}
-    timed: dict[str, Any] = {} if "line_profiler" in absent else {"lines": lines.of(step)}
-    if backward := lines.backward(step, loaded.case.device):
-        timed["backward"] = backward
-    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | on_device(step, loaded.case.device)
-    shares = {name: count if name.startswith("peak") else count / every for name, count in counts.items()}
-    sentences = [str(missing(library, *EXTRAS[library])) for library in sorted(absent)]
-    uncounted = {"uncounted": " ".join(sentences)} if sentences else {}
-    return {"losses": losses, **timed, **shares, **uncounted}
+    if "line_profiler" not in absent:
+        found["lines"] = lines.of(step)
+    if backward := lines.backward(step, device):
+        found["backward"] = backward
+    counts = ({} if "memray" in absent else memory(step, MEMORY_CALLS)) | on_device(step, device)
+    found |= {name: count if name.startswith("peak") else count / step.steps_per_call for name, count in counts.items()}
+    if absent:
+        found["uncounted"] = " ".join(str(missing(library, *EXTRAS[library])) for library in sorted(absent))
+    return found
 
 
 def memory(step: TrainStep, calls: int) -> dict[str, int]:
@@ -71,7 +69,7 @@ def on_device(step: TrainStep, device: str) -> dict[str, int]:
     torch: Any = sys.modules.get("torch")
     if torch is None or step.mark() is None:
         return {}
-    own, kinds = kind_of(device).name.upper(), torch.profiler.ProfilerActivity
+    own, kinds = kind_of(device).upper(), torch.profiler.ProfilerActivity
     with torch.profiler.profile(activities=[kinds.CPU, getattr(kinds, own)]) as seen:
         step.step()
         step.synchronize()

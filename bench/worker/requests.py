@@ -1,4 +1,8 @@
-"""The requests of a worker: each method is one; it takes and returns JSON values and arrays."""
+"""The requests of a worker: each method is one; it takes and returns JSON values and arrays.
+
+The worker does not check that a step is correct. A round is `put`, `run` and `take`, and only the step runs between
+the two ends of `run`.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,10 @@ import importlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, SupportsFloat
 
 from numpy.typing import NDArray
 
@@ -17,7 +22,7 @@ from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
-from bench.worker import gate, isolation, probe, profiling, visits
+from bench.worker import gate, isolation, profiling, timing
 
 Reply = dict[str, Any]
 Arrays = Sequence[NDArray[Any]]
@@ -27,7 +32,12 @@ class Requests:
     """One step; `bench.measure` asks."""
 
     build: type[TrainStep]
-    loaded: visits.LoadedStep
+    case: Case
+    step: TrainStep
+    names: Sequence[str]
+    """Of the state's arrays."""
+    losses: Sequence[SupportsFloat] = ()
+    """Of the latest calls; `take` fetches them."""
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -35,9 +45,6 @@ class Requests:
 
     def devices(self) -> Reply:
         return {"devices": devices.present()}
-
-    def probe(self, library: str) -> Reply:
-        return probe.probe(library)
 
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
@@ -62,27 +69,21 @@ class Requests:
 
         Raises `Wrong` for other thread counts than asked, and for a step that was not compiled.
         """
-        this = Case.from_json(case)
+        self.case, self.names = Case.from_json(case), problem["state"]
         given = gate.problem_from(arrays, problem)
+        self.place = self.build, self.case.device, self.case.dtype
         start = perf_counter()
-        step = self.build(given, this.device, this.dtype)
+        step = self.step = self.build(given, self.case.device, self.case.dtype)
         gate.fetch(step.step())
         step.synchronize()
         first_step_seconds = perf_counter() - start
         if not step.is_compiled():
-            raise Wrong(
-                "is not compiled, because its compiler is switched off; unset the variable that does "
-                "it, such as those that `python -m bench doctor` lists"
-            )
+            doing = "unset the variable that does it, such as those that `python -m bench doctor` lists"
+            raise Wrong(f"is not compiled, because its compiler is switched off; {doing}")
         threads = isolation.thread_counts()
-        asked = self.threads
-        if wrong := [f"{pool} uses {n}" for pool, n in threads.items() if n != asked]:
-            found = ", ".join(wrong)
-            raise Wrong(f"runs with other threads than asked for: {found}, asked for {asked}")
-        self.loaded = visits.LoadedStep(this, step, problem["state"])
-        self.place = self.build, this.device, this.dtype
-        marks = step.mark() is not None
-        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": marks}
+        if wrong := ", ".join(f"{pool} uses {count}" for pool, count in threads.items() if count != self.threads):
+            raise Wrong(f"runs with other threads than asked for: {wrong}, asked for {self.threads}")
+        return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None}
 
     def prove(self, arrays: Arrays, problem: dict[str, Any], calls: int) -> Reply:
         return {"arrays": gate.prove(*self.place, arrays, problem, calls)}
@@ -91,22 +92,44 @@ class Requests:
         return {"arrays": gate.take_turns(*self.place, arrays, problem, calls)}
 
     def put(self, arrays: Arrays) -> Reply:
-        return visits.put(self.loaded, arrays)
+        self.step.set_state(*arrays)
+        self.step.synchronize()
+        return {}
 
     def run(self, mode: str, calls: int) -> Reply:
-        return visits.run(self.loaded, mode, calls)
+        """Seconds of a round by this process's clock; by the device's clock in the mode `device`."""
+        if mode == "throughput":
+            # a clock that is read between launches would add to what an accelerator waits for
+            each = not devices.is_accelerator(self.case.device)
+            ran = timing.throughput(self.step, calls, each)
+            self.losses = [ran.loss]
+            queued, own = ran.readings[-1] - ran.readings[0], _between(ran.readings) if each else None
+            return {"seconds": ran.seconds, "queued": queued, "calls": own, "faults": ran.faults}
+        if mode == "latency":
+            readings, self.losses = timing.latency(self.step, calls)
+            return {"seconds": readings[-1] - readings[0], "calls": _between(readings)}
+        seconds, loss = timing.device(self.step, calls)
+        self.losses = [loss]
+        return {"seconds": seconds}
 
     def take(self) -> Reply:
-        return visits.take(self.loaded)
+        """Losses and state, and the seconds that reading them took."""
+        start = perf_counter()
+        arrays = gate.hand_out(self.step, self.losses, self.case.dtype, self.names)
+        return {"arrays": arrays, "readback_seconds": perf_counter() - start}
 
     def settle(self) -> Reply:
         """Raises `Wrong` if process-wide state changed since the last call."""
         after = isolation.snapshot()
-        if changed := isolation.changes(self.before, after):
-            what, advice = "; ".join(changed), "leave the process as it was found"
-            raise Wrong(f"changes global state: {what}; {advice}")
+        if changed := "; ".join(isolation.changes(self.before, after)):
+            raise Wrong(f"changes global state: {changed}; leave the process as it was found")
         self.before = after
         return {}
 
     def profile(self, arrays: Arrays, calls: int) -> Reply:
-        return profiling.profile(self.loaded, arrays, calls)
+        return profiling.profile(self.step, self.case.device, arrays, calls)
+
+
+def _between(readings: Sequence[float]) -> list[float]:
+    """Seconds of each call, to the nanosecond that the clock counts."""
+    return [round(after - before, 9) for before, after in pairwise(readings)]

@@ -39,6 +39,7 @@ NOT_RUN = {
     r"python -m bench fleet": "needs other machines; tests/bench/fleet has processes",
     r"cd /autograder|.venv/bin/python -m bench grade /autograder": "a grader's container",
     r"python -m bench grade": "times five passes; tests/bench/grading grades folders",
+    r"(python -m )?pip install": "would change the environment that runs the tests",
     r"class ReLU": "an excerpt; test_side_by_side.py compares it with its file",
 }
 """What is not executed (a pattern that begins there), and why. make runs as --dry-run."""

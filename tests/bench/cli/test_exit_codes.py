@@ -8,7 +8,7 @@ from bench.__main__ import main
 from bench.analyse.run import Run
 from bench.cli import measuring
 from bench.doctor import examination
-from bench.doctor.finding import bad, ok
+from bench.doctor.checks import bad, ok
 from bench.errors import ExitCode
 from bench.measure import conductor
 from bench.plan.sides import Backend, Side
@@ -150,8 +150,8 @@ def test_what_a_run_ends_with(arguments, options, code, run, capsys):
 
 
 @pytest.mark.parametrize(
-    ("findings", "code"), [([ok("a", "b")], FINE), ([ok("a", "b"), bad("c", "d", "e")], WRONG)]
+    ("findings", "code"), [({"a": ok("b")}, FINE), ({"a": ok("b"), "c": bad("d", "e")}, WRONG)]
 )
 def test_the_doctor_ends_with_1_where_something_is_bad(findings, code, monkeypatch):
-    monkeypatch.setattr(examination, "examine", lambda settings: findings)
+    monkeypatch.setattr(examination, "examine", lambda: findings)
     assert main(["doctor"]) == code

@@ -1,25 +1,22 @@
-"""If these fail, a device is measured under a wrong name, or one that is absent is not reported."""
+"""If these fail, a device is measured under a wrong name, or a journal lists other GPUs than there are."""
 
 import subprocess
 import sys
-from dataclasses import replace
 
 import pytest
 
 from bench.errors import UsageError
 from bench.machine import devices
-from tests.support import EVERYTHING, clean_environ
+from tests.support import EVERYTHING, clean_environ, fake_nvml, unanswered
 
 
 @pytest.fixture
 def fakes(monkeypatch):
     """`fakes(2)` is what is present with two devices of a further kind, and no GPU."""
-    cuda = replace(devices.KINDS["cuda"], count=lambda name: 0)
-    monkeypatch.setitem(devices.KINDS, "cuda", cuda)
+    monkeypatch.setattr(devices, "KINDS", ("cpu", "cuda", "fake"))
 
-    def add(count, **changes):
-        kind = replace(devices.Kind("fake", lambda name: count), **changes)
-        monkeypatch.setitem(devices.KINDS, "fake", kind)
+    def add(count):
+        monkeypatch.setattr(devices, "count", {"cpu": 1, "cuda": 0, "fake": count}.get)
         return devices.present()
 
     return add
@@ -51,11 +48,11 @@ def test_one_device_has_one_name_the_one_that_is_present(names, present, chosen)
         (2, "fake:2", "=fake:2: no such device here; present: cpu, fake:0, fake:1."),
         (1, "cuda", "=cuda: no such device here; present: cpu, fake."),
         (1, "fale", ": unknown device 'fale'; did you mean fake?"),
-        (1, "fake:x", ": unknown device 'fake:x'; did you mean fake:1?"),
-        (1, "fake:", ": unknown device 'fake:'; did you mean fake:1?"),
-        (1, "cpu:0", ": unknown device 'cpu:0'; did you mean cpu?"),
+        (1, "cpu:1", "=cpu:1: no such device here; present: cpu, fake."),
+        (1, "fake:x", ": unknown device 'fake:x'; did you mean fake?"),
+        (1, "fake:", ": unknown device 'fake:'; did you mean fake?"),
         (1, "cudda", ": unknown device 'cudda'; did you mean cuda?"),
-        (1, "42", ": unknown device '42'; known: cpu, fake, cuda, cuda:1, fake:1, all."),
+        (1, "42", ": unknown device '42'; known: cpu, fake, cuda, all."),
     ],
 )
 def test_a_device_that_cannot_be_had_is_one_sentence(count, name, says, fakes):
@@ -64,19 +61,9 @@ def test_a_device_that_cannot_be_had_is_one_sentence(count, name, says, fakes):
     assert str(caught.value) == f"BENCH_DEVICES{says}"
 
 
-def test_a_kind_of_which_there_is_one_takes_no_number(fakes):
-    present = fakes(1, several=False)
-    assert devices.chosen(("fake",), present) == ("fake",)
-    with pytest.raises(UsageError, match="unknown device 'fake:0'"):
-        devices.chosen(("fake:0",), present)
-
-
-def test_only_a_cpu_is_limited_and_done_when_a_step_returns(fakes):
-    """A driver reserves more address space than a limit leaves."""
-    assert {name for name, kind in devices.KINDS.items() if kind.limited} == {"cpu"}
-    fakes(2, queued=False)
-    names = ("cpu", "fake:1", "cuda:1", "from_a_later_version")
-    assert [devices.kind_of(name).queued for name in names] == [False, False, True, True]
+def test_all_but_the_processor_are_accelerators():
+    names = ("cpu", "cuda", "cuda:1", "from_a_later_version")
+    assert [devices.is_accelerator(name) for name in names] == [False, True, True, True]
 
 
 def test_without_an_accelerator_every_backend_says_why_not_on_cuda():
@@ -105,3 +92,38 @@ def test_torch_is_asked_how_many_of_each_kind_there_are(monkeypatch):
     module = type("module", (), {"device_count": staticmethod(lambda: 2)})
     monkeypatch.setattr(torch, "get_device_module", {"cuda": module}.get)
     assert devices.present() == ("cpu", "cuda:0", "cuda:1")
+
+
+def _first_alone(index, *_):
+    return unanswered() if index else 1980
+
+
+@pytest.mark.parametrize(
+    ("answers", "second"),
+    [({"ClockInfo": _first_alone}, {"name": "GPU 1", "driver": "580", "throttle_reasons": 0}),
+     ({"HandleByIndex": _first_alone}, {"name": "gpu"})],
+    ids=["without clocks", "an error ends the list"],
+)  # fmt: skip
+def test_every_gpu_is_recorded_with_what_it_supports(answers, second, monkeypatch):
+    nvml = fake_nvml(gpus=2, **answers)
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    first, found = devices.gpus()
+    hertz = 1_980_000_000
+    assert first.pop("name") in ("GPU 0", "GPU 1980")
+    assert first == {"driver": "580", "throttle_reasons": 0, "sm_clock_hz": hertz, "memory_clock_hz": hertz}
+    assert found == second
+    assert nvml.calls == ["open", "close"]
+
+
+def test_without_a_driver_or_the_library_there_is_no_gpu_but_a_reason(monkeypatch):
+    nvml = fake_nvml()
+    nvml.nvmlInit = unanswered
+    silent = ("no driver", "see whether `nvidia-smi` works")
+    absent = ("nvidia-ml-py is not installed", "pip install nvidia-ml-py")
+    for module, reason in ((nvml, silent), (None, absent)):
+        monkeypatch.setitem(sys.modules, "pynvml", module)
+        assert devices.gpus() == []
+        with pytest.raises(devices.Unanswered) as caught, devices.open_nvml():
+            pass
+        assert caught.value.args == reason
+    assert nvml.calls == [], "what was not opened is not closed"

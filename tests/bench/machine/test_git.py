@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from bench.errors import UsageError
 from bench.machine import git
 
 
@@ -35,7 +36,7 @@ def test_without_a_checkout_or_git_there_is_no_commit_but_a_reason(tmp_path, mon
         git.ask(tmp_path, "status")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert git.commit(tmp_path) is None
-    with pytest.raises(git.NotStarted, match="^No such file or directory$"):
+    with pytest.raises(UsageError, match="^git cannot be started: No such file or directory; install git.$"):
         git.ask(tmp_path, "status")
 
 

@@ -4,34 +4,33 @@ import fcntl
 import os
 import tempfile
 import threading
-from pathlib import Path
 
 from bench.machine import presence
 
 
-def test_a_run_whose_file_another_took_for_left_behind_is_seen_all_the_same(tmp_path, monkeypatch):
-    """Between opening and locking it, the other run finds it unlocked and removes it."""
+def test_a_run_is_not_visible_before_its_file_is_locked(tmp_path, monkeypatch):
+    """Else another run would find it unlocked, take it for one that was left behind and remove it."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    lock, removed = fcntl.flock, []
+    lock, visible = fcntl.flock, []
 
     def late(file, how):
-        if not removed:
-            removed.append(Path(file.name))
-            removed[0].unlink()
+        visible.append([*tmp_path.glob(f"*/*{presence.SUFFIX}")])
         lock(file, how)
 
     monkeypatch.setattr(fcntl, "flock", late)
     with presence.shown() as others:
-        assert presence._is_held(removed[0])
         assert others() == 0
-    assert not removed[0].exists()
+        (mine,) = tmp_path.glob("*/*")
+        assert presence._is_held(mine)
+    assert visible[0] == []
+    assert not mine.exists()
 
 
 def test_a_file_that_a_killed_run_left_is_no_run_and_is_removed(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with presence.shown() as others:
         (folder,) = tmp_path.iterdir()
-        left = folder / "1"
+        left = folder / f"1{presence.SUFFIX}"
         left.touch()
         assert others() == 0
         assert not left.exists()

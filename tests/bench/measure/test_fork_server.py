@@ -186,7 +186,7 @@ def test_an_interpreter_that_cannot_be_started_fails_its_cases(plan):
 
 @pytest.mark.parametrize("limited", [True, False])
 def test_the_kind_of_device_decides_whether_a_worker_has_a_memory_limit(limited, plan, monkeypatch):
-    monkeypatch.setitem(devices.KINDS, "cpu", replace(devices.KINDS["cpu"], limited=limited))
+    monkeypatch.setattr(devices, "PROCESSOR", "cpu" if limited else "another")
     with Processes(plan, 1 << 20) as executor:
         executor.begin_pass(plan.cases[:1])
         worker = executor.worker(plan.cases[0])

@@ -162,7 +162,7 @@ def test_what_cannot_be_had_is_one_sentence(repository, monkeypatch):
     monkeypatch.setattr(module, "ROOT", repository.parent)
     assert "not a git repository" in said("HEAD")
     monkeypatch.setenv("PATH", "")
-    assert "revision HEAD: git cannot be started" in said("HEAD")
+    assert "git cannot be started" in said("HEAD")
 
 
 @NEEDS_GIT

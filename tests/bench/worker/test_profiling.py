@@ -6,21 +6,15 @@ import pytest
 from backends.numpy_manual import NumpyManual
 from bench.paths import BACKENDS
 from bench.problem import Definition
-from bench.schema.case import Case
-from bench.worker import profiling, visits
+from bench.worker import profiling
 from tests.support import a_problem
 
-CASE = Case("numpy_manual", "cpu", "float32", 1, "64x1000x100x10")
-PROBLEM = a_problem(CASE.shape, 3)
-
-
-def _opened(build):
-    return visits.LoadedStep(CASE, build(PROBLEM, "cpu", "float32"), ["w1", "w2"])
+PROBLEM = a_problem("64x1000x100x10", 3)
 
 
 def _profile(build, calls=10):
     state = [array.astype("float32") for array in PROBLEM.state.values()]
-    return profiling.profile(_opened(build), state, calls)
+    return profiling.profile(build(PROBLEM, "cpu", "float32"), "cpu", state, calls)
 
 
 class Thrice(NumpyManual):
@@ -57,7 +51,7 @@ def test_a_call_of_several_steps_tells_fewer_losses_and_its_share_of_what_it_cos
 
 def test_memory_is_that_of_one_call():
     pytest.importorskip("memray")
-    found = profiling.memory(_opened(Thrice).step, 5)
+    found = profiling.memory(Thrice(PROBLEM, "cpu", "float32"), 5)
     assert 2_000_000 < found["allocated_bytes"] < 2_500_000, "two arrays of a million bytes, and a mask"
     assert 2_000_000 <= found["peak_bytes"] < 2_500_000, "five calls hold no more than one"
 
@@ -90,6 +84,6 @@ def test_device_memory_is_that_of_one_call_on_the_steps_own_device(monkeypatch):
 
     monkeypatch.setattr(torch.accelerator, "memory_stats", stats)
     monkeypatch.setattr(torch.accelerator, "reset_peak_memory_stats", asked.append)
-    found = profiling.on_device(_opened(Queued).step, "cuda:1")
+    found = profiling.on_device(Queued(PROBLEM, "cpu", "float32"), "cuda:1")
     assert found == {"kernels": 0, "allocated_bytes": 90, "peak_bytes": 60}
     assert asked == ["cuda:1"] * 3

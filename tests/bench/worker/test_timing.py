@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bench.schema.case import Case
-from bench.worker import timing, visits
+from bench.worker import timing
 from tests.support import Recorder
 
 STEP, WAIT, MARK = "step", "synchronize", "mark"
@@ -43,8 +42,10 @@ def clock(monkeypatch):
     return clock
 
 
-@pytest.mark.parametrize("mode", ["throughput", "latency"])
-def test_each_call_is_timed_by_itself(mode, clock):
+@pytest.mark.parametrize(
+    "take", [lambda step: timing.throughput(step, 4, True).readings, lambda step: timing.latency(step, 4)[0]]
+)
+def test_each_call_is_timed_by_itself(take, clock):
     class Slower(Recorder):
         """Takes longer from call to call."""
 
@@ -52,10 +53,8 @@ def test_each_call_is_timed_by_itself(mode, clock):
             clock.now += len(self.seen)
             return super().step()
 
-    opened = visits.LoadedStep(Case("any", "cpu", "float32", 1, "2x2x2x2"), Slower(), ["w1", "w2"])
-    told = visits.run(opened, mode, 4)
-    assert told["calls"] == [0, 1, 2, 3]
-    assert told["queued" if mode == "throughput" else "seconds"] == 6
+    readings = take(Slower())
+    assert [after - before for before, after in pairwise(readings)] == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("each", [True, False])

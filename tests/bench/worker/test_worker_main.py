@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,22 +15,20 @@ RAISES = "x = 1\n\n\ndef fail():\n    raise ValueError('not today')\n\n\nfail()\
 ASKS_NUMPY = "import numpy as np\n\nnp.zeros(3).reshape(2, 2)\n"
 
 
-def _described(path: Path, text: str):
-    path.parent.mkdir(parents=True, exist_ok=True)
+@pytest.mark.parametrize(
+    ("folder", "text", "says"),
+    [
+        ("bench", RAISES, "raised ValueError: not today at fails.py:5"),
+        ("lib/python3.12", RAISES, "raised ValueError: not today at fails.py:5"),
+        ("plain", ASKS_NUMPY, "raised ValueError: cannot reshape array of size 3 into shape (2,2) at fails.py:3"),
+    ],
+)
+def test_a_failure_names_the_line_of_the_backend_that_raised_or_called_a_library(folder, text, says, tmp_path):
+    path = tmp_path / folder / "fails.py"
+    path.parent.mkdir(parents=True)
     path.write_text(text)
-    request = {"path": str(path), "devices": ["cpu"]}
-    return conversation.answer(Requests(1).describe, request)
-
-
-@pytest.mark.parametrize("folder", ["bench", "lib/python3.12", "plain"])
-def test_a_failure_names_the_line_of_the_backend_wherever_it_is(tmp_path, folder):
-    reply = _described(tmp_path / folder / "fails.py", RAISES)
-    assert reply == {"status": "failed", "reason": "raised ValueError: not today at fails.py:5"}
-
-
-def test_a_failure_in_a_library_names_the_line_that_called_it(tmp_path):
-    reply = _described(tmp_path / "asks_numpy.py", ASKS_NUMPY)
-    assert reply["reason"].endswith("at asks_numpy.py:3")
+    reply = conversation.answer(Requests(1).describe, {"path": str(path), "devices": ["cpu"]})
+    assert reply == {"status": "failed", "reason": says}
 
 
 @pytest.mark.parametrize(
