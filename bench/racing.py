@@ -18,8 +18,7 @@ from rich.console import Console
 
 from bench.analyse.estimates import with_interval
 from bench.analyse.run import Run
-from bench.analyse.sequential import decided
-from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, slower_by
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, decided, slower_by
 from bench.errors import ExitCode, UsageError
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import Plan, make_plan

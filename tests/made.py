@@ -18,30 +18,13 @@ from bench.schema.case import CONTROL, FIXED_WORK, GUARD, PEAK, TWIN, at
 Record = dict[str, Any]
 NAMES = ("base", "slow", "twin")
 SHAPE = "64x1000x100x10"
-KINDS = {
-    "twin": TWIN,
-    "null": CONTROL,
-    "arithmetic": GUARD,
-    "peak_arithmetic": PEAK,
-    "peak_traffic": PEAK,
-}
+KINDS = {"twin": TWIN, "null": CONTROL, "arithmetic": GUARD, "peak_arithmetic": PEAK, "peak_traffic": PEAK}
 """By name; every other case is a `seed`."""
 MACHINE: Record = {
-    "time": "2026-01-02T03:04:05+00:00",
-    "cpu": "a CPU",
-    "cpus": 2,
-    "cores": [[0], [1]],
-    "cpu_quota": None,
-    "memory_bytes": 8_000_000_000,
-    "gpus": [],
-    "system": "Linux",
-    "libc": "glibc",
-    "python": "3.11.7",
-    "python_build": "a build",
-    "packages": {"numpy": "2.0"},
-    "commit": None,
-    "kernel_choices": {},
-}
+    "time": "2026-01-02T03:04:05+00:00", "cpu": "a CPU", "cpus": 2, "cores": [[0], [1]], "cpu_quota": None,
+    "memory_bytes": 8_000_000_000, "gpus": [], "system": "Linux", "libc": "glibc", "python": "3.11.7",
+    "python_build": "a build", "packages": {"numpy": "2.0"}, "commit": None, "kernel_choices": {},
+}  # fmt: skip
 PROBLEM = Definition.load(BACKENDS)
 
 
@@ -66,30 +49,15 @@ def a_case(
         return at("-".join((name, device, dtype, str(threads), shape)), side)
 
     kind = KINDS.get(name, "seed")
-    proven = kind not in FIXED_WORK
+    proven, twin = kind not in FIXED_WORK, kind == TWIN
     return {
-        "backend": "base" if kind == TWIN else name,
-        "name": name,
-        "device": device,
-        "dtype": dtype,
-        "threads": threads,
-        "shape": shape,
-        "twin": kind == TWIN,
-        "side": side,
-        "key": key(name),
-        "kind": kind,
-        "baseline": key("base") if proven else None,
-        "proven": proven,
-        "selected": proven and kind != TWIN,
-        "flops": 1000,
-        "bytes": 0,
-        "steps_per_call": 1,
-        "constants": {"learning_rate": 1e-6},
-        "source_hash": "x",
-        "versions": {"numpy": "2.0"},
-        "idea": "",
+        "backend": "base" if twin else name, "name": name, "device": device, "dtype": dtype, "threads": threads,
+        "shape": shape, "twin": twin, "side": side, "key": key(name), "kind": kind,
+        "baseline": key("base") if proven else None, "proven": proven, "selected": proven and not twin,
+        "flops": 1000, "bytes": 0, "steps_per_call": 1, "constants": {"learning_rate": 1e-6},
+        "source_hash": "x", "versions": {"numpy": "2.0"}, "idea": "",
         **changes,
-    }
+    }  # fmt: skip
 
 
 def a_hole(reason: str, backend: str = "absent") -> Record:
@@ -101,14 +69,7 @@ def a_hole(reason: str, backend: str = "absent") -> Record:
 
 def a_header(**changes: Any) -> Record:
     """A journal's first line; `settings` and `machine` are added to the usual ones."""
-    settings = {
-        "baseline": "base",
-        "processes": 20,
-        "blocks": 3,
-        "steps": 10,
-        "allocator": "pinned",
-        "margin": 0.01,
-    }
+    settings = {"baseline": "base", "processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "margin": 0.01}
     first = {
         "record": "header",
         "schema": journal.SCHEMA,
@@ -164,14 +125,8 @@ def story(
 
 
 def _open(case: Record) -> Record:
-    return {
-        "record": "open",
-        "case": case["key"],
-        "first_step_seconds": 0.5,
-        "errors": _errors(1e-6) if case["proven"] else None,
-        "threads": {},
-        "marks": False,
-    }
+    errors = _errors(1e-6) if case["proven"] else None
+    return {"record": "open", "case": case["key"], "first_step_seconds": 0.5, "errors": errors, "threads": {}, "marks": False}
 
 
 def _errors(size: float) -> Record:
@@ -199,9 +154,7 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
     }
 
 
-def measured(
-    plan: Plan, seconds: Callable[[str, int, int], float], **options: Any
-) -> Iterator[Any]:
+def measured(plan: Plan, seconds: Callable[[str, int, int], float], **options: Any) -> Iterator[Any]:
     """What `bench.measure.conductor.measure` would yield for this plan; options are `story`'s."""
     settings = plan.settings
     cases = header(plan, environment.facts(), "m", "r")["cases"]

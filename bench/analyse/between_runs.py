@@ -1,4 +1,4 @@
-"""How much runs of one machine differ, learned from its stored runs: its history.
+"""How runs differ: how much those of one machine do, learned from its stored runs, its history; and in what besides the steps.
 
 The processes of one run are not independent, because they share what the machine was like in that minute. So the run is the
 unit of statistics; between runs that measured different sets of cases, the set is.
@@ -7,14 +7,16 @@ unit of statistics; between runs that measured different sets of cases, the set 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bench.analyse.verdicts import Estimate
-from bench.schema.case import CASE_COLUMNS, SIDE
+from bench.schema.case import CASE_COLUMNS, GUARD, PEAK, SIDE
 
 KEY = [*CASE_COLUMNS, SIDE]
 UNDISTURBED = "undisturbed_seconds_per_step"
@@ -32,6 +34,11 @@ by `FLOOR` besides; known as well as from so many degrees of freedom. docs/decis
 SETS = 0.01
 """Standard deviation of a log time over the sets of cases that are measured with it, where no history shows it; 0 to 1.4 %
 for the steps of the stored runs."""
+SETTINGS = {
+    "versions": "", "python": "Python ", "machine": "machine ", "kernels": "environment ", "allocator": "allocator ",
+    "steps_per_round": "steps per round ", "rounds": "rounds ", "system": "", "libc": "", "commit": "commit ",
+}  # fmt: skip
+"""Columns that may explain a difference, and the text before their values; a table need not have all."""
 
 
 def expected(within: float) -> float:
@@ -45,9 +52,9 @@ def prepared(*tables: pd.DataFrame) -> list[pd.DataFrame]:
     numbers: dict[frozenset[tuple[object, ...]], int] = {}
     found = []
     for table in tables:
-        singly = table[UNDISTURBED].notna() if UNDISTURBED in table else pd.Series(False, table.index)
-        time = table[UNDISTURBED].where(singly, table["seconds_per_step"]) if singly.any() else table["seconds_per_step"]
-        logs = pd.Series(np.log(time.where(table["status"] == "ok").astype(float)), table.index)
+        singly = table[UNDISTURBED].notna()
+        time = table[UNDISTURBED].where(singly, table["seconds_per_step"]).where(table["status"] == "ok")
+        logs = pd.Series(np.log(time.astype(float)), table.index)
         members: dict[str, set[tuple[object, ...]]] = {}
         measured = table[table["status"] != "unavailable"]
         for run, *key in zip(*(measured[name] for name in ("run", *KEY)), strict=True):
@@ -115,3 +122,42 @@ def difference(sides: Sequence[pd.DataFrame], history: Spread, others: Spread, b
         error = math.sqrt(variance * sum(1 / len(group) for group in groups))
         estimate = Estimate(estimate.mean, error, freedom)
     return estimate, seen.freedom < LEAST - 1
+
+
+def differences(base: pd.DataFrame, head: pd.DataFrame) -> list[str]:
+    """What else differs between base and head than what is compared: `torch 2.13.0 → 2.14.1`."""
+    found = ["another source of the step"] if {*base["source_hash"]} != {*head["source_hash"]} else []
+    for column, name in SETTINGS.items():
+        if column in base:
+            values = [_values(column, side[column]) for side in (base, head)]
+            for key in sorted({*values[0], *values[1]}):
+                old, new = (", ".join(sorted(each.get(key, {"none"}))) for each in values)
+                found += [f"{name}{key}{old} → {new}"] if old != new else []
+    return found
+
+
+def _values(column: str, texts: Iterable[object]) -> dict[str, set[str]]:
+    """The values of a column; of `versions`, those of each library."""
+    if column != "versions":
+        shown = (re.sub(r"(?<=^\w{8})\w+", "", str(text)) if column == "commit" else str(text) for text in texts)
+        return {"": {text or "unknown" for text in shown}}
+    values: dict[str, set[str]] = {}
+    for library, _, version in (pair.partition("==") for text in texts for pair in str(text).split()):
+        values.setdefault(f"{library} ", set()).add(version)
+    return values
+
+
+def guards_moved(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
+    """Each guard that did the same work on both sides → by how much its log time moved.
+
+    Guards are controls that only compute, so that their times follow the clock: calibration workloads, and peaks that count
+    operations. A peak of memory traffic moves with the neighbours, by 2 % in calm runs.
+    """
+    moved = {}
+    for key in base.keys() & head.keys():
+        rows = pd.concat([base[key], head[key]])
+        computes = (rows["kind"] == GUARD) | ((rows["kind"] == PEAK) & (rows["flop_per_second"] > 0))
+        work = rows[["source_hash", "versions", "kernels", "singly"]].drop_duplicates()
+        if computes.all() and len(work) == 1 and work["source_hash"].iloc[0]:
+            moved[key] = float(head[key]["log"].mean() - base[key]["log"].mean())
+    return {key: change for key, change in moved.items() if math.isfinite(change)}

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import reading
-from bench.analyse.between_runs import KEY, Spread, difference, learn, prepared
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, slower_by, verdicts
-from bench.analyse.what_differs import differences, guards_moved
+from bench.analyse.between_runs import KEY, Spread, difference, differences, guards_moved, learn, prepared
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
 from bench.errors import ExitCode, UsageError
 from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, Case, is_control
 
@@ -92,8 +91,7 @@ class Comparison:
 def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:
     """`Comparison.table` of `of_files`; the other fields of the comparison are in its `attrs`."""
     comparison = of_files(base, head, results, margin)
-    names = ("doubts", "lost", "unjudged", "left_out", "ignored", "margin")
-    comparison.table.attrs.update({name: getattr(comparison, name) for name in names})
+    comparison.table.attrs.update({name: value for name, value in vars(comparison).items() if name != "table"})
     return comparison.table
 
 
@@ -109,9 +107,9 @@ def of_files(base: Paths, head: Paths, results: str | Path = "results", margin: 
         raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
     machines = dict.fromkeys(name for side in sides for name in side.table["machine"] if name)
     stored = reading.stored(machines, results)
-    compared = judge(sides[0].table, sides[1].table, stored.table if stored else None, margin)
+    compared = judge(sides[0].table, sides[1].table, stored.table, margin)
     left_out = [sentence for side in sides for sentence in side.left_out]
-    return replace(compared, left_out=left_out, ignored=stored.left_out if stored else [])
+    return replace(compared, left_out=left_out, ignored=stored.left_out)
 
 
 def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:
@@ -125,66 +123,72 @@ def judge_prepared(tables: Sequence[pd.DataFrame], margin: float = MARGIN) -> Co
     """Compares base and head, the first two of the tables that `prepared` returned; the third is history."""
     cases = [dict(iter(table.groupby(KEY, sort=False))) for table in tables]
     keys = dict.fromkeys(key for side in cases[:2] for key, rows in side.items() if not is_control(rows["kind"].iloc[0]))
-    rows = [_described(key, tables, cases) for key in keys]
-    judged = [row for row in rows if row["judged"]]
+    known = {key: [of.get(key, table.iloc[:0]) for of, table in zip(cases, tables, strict=True)] for key in keys}
+    timed = {key: [rows[rows["status"] == "ok"] for rows in tables] for key, tables in known.items()}
+    runs = [table["run"].nunique() for table in tables[:2]]
+    rows = {key: _shown(key, known[key], timed[key], runs) for key in keys}
+    by_set = {*tables[0]["set"]} != {*tables[1]["set"]}
+    estimates = _estimates({key: timed[key] for key, row in rows.items() if row["verdict"] is None}, by_set)
     guards = guards_moved(*cases[:2])
-    _estimate(judged, {*tables[0]["set"]} != {*tables[1]["set"]}, {(key[1], key[3]) for key in guards})
-    doubts = [*_twins(tables), *_moved(guards, margin)]
-    for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
-        row |= {"verdict": UNDECIDED if doubts else verdict, "p": p}
-        if doubts:
-            row["reasons"].append(NO_VERDICT)
-        elif verdict == UNDECIDED and not math.isinf(row["estimate"].error):
-            row["reasons"].append(_undecided(row, margin, len(judged)))
-    for row in rows:
+    doubts, guarded = [*_doubts(tables[:2], guards, margin)], {(key[1], key[3]) for key in guards}
+    called = verdicts([estimate for estimate, _ in estimates.values()], margin)
+    for (key, (estimate, provisional)), (verdict, p) in zip(estimates.items(), called, strict=True):
+        row, (low, high), unknown = rows[key], map(math.exp, estimate.interval()), math.isinf(estimate.error)
+        row |= {"ratio": math.exp(estimate.mean), "ratio_low": low, "ratio_high": high, "p": p, "provisional": provisional}
+        row["verdict"] = UNDECIDED if doubts else verdict
+        more = max(row["base_runs"], row["head_runs"]) * (more_data(estimate, margin, len(called)) - 1)
+        notes = {
+            UNKNOWN if unknown else PROVISIONAL: provisional,
+            SETS_DIFFER: by_set,
+            NO_GUARD: (row["device"], row["threads"]) not in guarded,
+            NO_VERDICT: bool(doubts),
+            _undecided(margin, more, by_set): verdict == UNDECIDED and not doubts and not unknown,
+        }
+        row["reasons"] += [note for note, holds in notes.items() if holds]
+    for row in rows.values():
         row["reason"] = "; ".join(row["reasons"])
-    unjudged = [_name(row) for row in rows if "ratio" in row and not row["ratio_low"] > 0]
-    lost = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in rows if row["base_runs"] and row["lost"]]
-    return Comparison(pd.DataFrame(rows).reindex(columns=COLUMNS), margin, doubts, lost, unjudged)
+    unjudged = [_name(row) for row in rows.values() if "ratio" in row and not row.get("ratio_low", math.nan) > 0]
+    lost = [row for row in rows.values() if row["base_runs"] and row["head_runs"] < runs[1]]
+    sentences = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in lost]
+    return Comparison(pd.DataFrame([*rows.values()]).reindex(columns=COLUMNS), margin, doubts, sentences, unjudged)
 
 
-def _described(key: Any, tables: Sequence[pd.DataFrame], cases: Sequence[dict[Any, pd.DataFrame]]) -> Row:
-    """A case's times in base and head, their ratio, and whether it can be judged."""
-    known = [of_cases.get(key, table.iloc[:0]) for table, of_cases in zip(tables, cases, strict=True)]
-    timed = [rows[rows["status"] == "ok"] for rows in known]
-    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "ratio_low": math.nan, "timed": timed, "reasons": []}
-    for name, table, rows, ok in zip(("base", "head"), tables, known, timed, strict=False):
-        row["reasons"] += _absences(name, table["run"].nunique(), rows)
+def _shown(key: Any, known: Sequence[pd.DataFrame], timed: Sequence[pd.DataFrame], runs: Sequence[int]) -> Row:
+    """A case's times in base and head, and `reasons` for what they lack and for how they differ.
+
+    `verdict` is None if they can be judged, UNDECIDED if they are only shown, and empty if a side has none.
+    """
+    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": []}
+    for name, of, rows, ok in zip(("base", "head"), runs, known, timed, strict=False):
+        failed = rows[rows["status"] != "ok"].to_dict("records")[:1]
+        row["reasons"] += [f"{first['status']} in {name}: {first['reason']}" for first in failed]
+        if absent := of - len(rows):
+            row["reasons"].append(f"not in {name}" if absent == of else f"not in {absent} runs of {name}")
         row[f"{name}_runs"] = len(ok)
         row[f"{name}_seconds_per_step"] = math.exp(ok["log"].mean()) if len(ok) else math.nan
-    row["lost"] = row["head_runs"] < tables[1]["run"].nunique()
-    row["judged"] = bool(row["base_runs"] and row["head_runs"])
-    if row["judged"]:
+    if row["base_runs"] and row["head_runs"]:
+        why_not = _why_not_judged(pd.concat(timed[:2]))
         row["ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
-        row["reasons"] += differences(*timed[:2])
-        if why_not := _why_not_judged(pd.concat(timed[:2])):
-            row |= {"judged": False, "verdict": UNDECIDED, "reasons": [*row["reasons"], why_not]}
+        row["reasons"] += filter(None, [*differences(*timed[:2]), why_not])
+        row["verdict"] = UNDECIDED if why_not else None
     return row
 
 
-def _estimate(rows: Sequence[Row], by_set: bool, guarded: set[tuple[str, int]]) -> None:
-    """Adds `estimate`, its interval and `provisional` to each row; `by_set` if base and head measured different sets."""
-    spreads = [learn(row["timed"][2], pd.concat(row["timed"][:2]), by_set) for row in rows]
-    for number, (row, spread) in enumerate(zip(rows, spreads, strict=True)):
-        others = Spread()
-        for place, (other, further) in enumerate(zip(rows, spreads, strict=True)):
-            others += further if place != number and other["device"] == row["device"] else Spread()
-        estimate, row["provisional"] = difference(row["timed"][:2], spread, others, by_set)
-        low, high = map(math.exp, estimate.interval())
-        row |= {"estimate": estimate, "ratio": math.exp(estimate.mean), "ratio_low": low, "ratio_high": high}
-        unknown = UNKNOWN if math.isinf(estimate.error) else PROVISIONAL
-        without = (row["device"], row["threads"]) not in guarded
-        notes = {unknown: row["provisional"], SETS_DIFFER: by_set, NO_GUARD: without}
-        row["reasons"] += [note for note, holds in notes.items() if holds]
+def _estimates(timed: dict[Any, list[pd.DataFrame]], by_set: bool) -> dict[Any, tuple[Estimate, bool]]:
+    """Of each case in base, head and history what `difference` returns, from its history and that of its device's others."""
+    spreads = {key: learn(history, pd.concat([base, head]), by_set) for key, (base, head, history) in timed.items()}
+    found = {}
+    for key, (base, head, _) in timed.items():
+        others = sum((spread for other, spread in spreads.items() if other != key and other[1] == key[1]), Spread())
+        found[key] = difference([base, head], spreads[key], others, by_set)
+    return found
 
 
-def _undecided(row: Row, margin: float, rows: int) -> str:
-    """Why, and what would decide it: no more runs of sets that differ."""
+def _undecided(margin: float, more: float, by_set: bool) -> str:
+    """Why, and what would decide it: so many more runs a side, and none if their sets differ."""
     why = f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}"
-    if SETS_DIFFER in row["reasons"]:
+    if by_set:
         return why
-    runs = max(row["base_runs"], row["head_runs"])
-    more = runs * (more_data(row["estimate"], margin, rows) - 1)
     would = f"about {max(1, math.ceil(more))} more runs a side would decide" if more < MANY else "more runs will hardly decide"
     return f"{why}; {would}"
 
@@ -193,16 +197,8 @@ def _name(row: dict[Any, Any]) -> str:
     return Case.from_json(row).label
 
 
-def _absences(name: str, runs: int, rows: pd.DataFrame) -> Iterator[str]:
-    """Why a case has no time in some runs of a side."""
-    for row in rows[rows["status"] != "ok"].to_dict("records")[:1]:
-        yield f"{row['status']} in {name}: {row['reason']}"
-    if absent := runs - len(rows):
-        yield f"not in {name}" if absent == runs else f"not in {absent} runs of {name}"
-
-
-def _why_not_judged(rows: pd.DataFrame) -> str | None:
-    """None, or why the times of both sides are shown and not judged."""
+def _why_not_judged(rows: pd.DataFrame) -> str:
+    """Empty, or why the times of both sides are shown and not judged."""
     machines, problems = {*rows["machine"]}, {*rows["problem"]}
     if len(problems) > 1:
         return f"times of different problems are shown, not judged: {' and '.join(sorted(problems))}"
@@ -210,19 +206,16 @@ def _why_not_judged(rows: pd.DataFrame) -> str | None:
         return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
     if rows["singly"].nunique() > 1:
         return "only one side has undisturbed times of single steps"
-    return None
+    return ""
 
 
-def _twins(sides: Sequence[pd.DataFrame]) -> Iterator[str]:
-    """Of each run whose A/A control found a difference between equal steps."""
+def _doubts(sides: Sequence[pd.DataFrame], guards: dict[Any, float], margin: float) -> Iterator[str]:
+    """Of each run whose A/A control found a difference between equal steps, and of each guard that took more or less time in
+    head by more than the margin."""
     for name, side in zip(("base", "head"), sides, strict=False):
         twins = side[(side["kind"] == TWIN) & side["verdict"].isin([FASTER, SLOWER])]
         for run in dict.fromkeys(twins["run"]):
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
-
-
-def _moved(guards: dict[Any, float], margin: float) -> Iterator[str]:
-    """Of each guard that took more or less time in head by more than the margin."""
     for (backend, device, _, threads, *_), change in sorted(guards.items()):
         if abs(change) > math.log1p(margin):
             guard = f"{backend}[{device}, threads {threads}]"

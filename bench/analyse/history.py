@@ -17,10 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse.between_runs import KEY, SERIES, Spread, difference, expected, prepared
+from bench.analyse.between_runs import KEY, SERIES, Spread, difference, differences, expected, guards_moved, prepared
 from bench.analyse.comparison import Comparison, judge_prepared
 from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNPROVEN, Estimate, call
-from bench.analyse.what_differs import differences, guards_moved
 from bench.errors import missing
 from bench.schema.case import CONTROLS, SIDE
 
@@ -74,11 +73,9 @@ def of_rows(rows: pd.DataFrame, ways: Sequence[str] = ()) -> list[Series]:
     table = in_time(rows)
     control = table["kind"].isin(CONTROLS)
     controls = dict(iter(table[control].groupby(PLACE)))
-    series = []
-    for _, own in table[~control & (table["backend"].isin(ways) | (not ways))].groupby([*KEY, *SERIES], sort=False):
-        beside = controls.get(tuple(own[PLACE].iloc[0]), own.iloc[:0])
-        series.append(Series(own, beside, changes(own, beside)))
-    return series
+    measured = table[~control & (table["backend"].isin(ways) | (not ways))].groupby([*KEY, *SERIES], sort=False)
+    series = [(own, controls.get(tuple(own[PLACE].iloc[0]), own.iloc[:0])) for _, own in measured]
+    return [Series(own, beside, changes(own, beside)) for own, beside in series]
 
 
 def in_time(rows: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +118,7 @@ def changes(rows: pd.DataFrame, controls: pd.DataFrame) -> list[Change]:
         weakest = max(range(len(found)), key=lambda number: (found[number][0] == "", found[number][1]))
         if found[weakest][0]:
             return [
-                _change(rows.iloc[start:place], rows.iloc[place:end], place, verdict, estimate, controls)
+                _change([rows.iloc[start:place], rows.iloc[place:end]], place, verdict, estimate, controls)
                 for start, place, end, (verdict, _, estimate) in zip(places, places[1:], places[2:], found, strict=False)
             ]
         del places[weakest + 1]
@@ -166,19 +163,18 @@ def _compared(parts: Sequence[pd.DataFrame], number: int, places: int) -> tuple[
     return (verdict if verdict in (FASTER, SLOWER) and estimate.mean * (head - base) > 0 else ""), p, estimate
 
 
-def _change(
-    before: pd.DataFrame, after: pd.DataFrame, place: int, verdict: str, estimate: Estimate, controls: pd.DataFrame
-) -> Change:
+def _change(parts: Sequence[pd.DataFrame], place: int, verdict: str, estimate: Estimate, controls: pd.DataFrame) -> Change:
     """A change point and what changed there; put where the runs around it fit the medians of both parts best.
 
     An outlier, far from both, has no say: distances are bounded (Fearnhead & Rigaill 2019).
     """
-    medians = [float(part["log"].median()) for part in (before, after)]
+    before, after = parts
+    medians = [float(part["log"].median()) for part in parts]
     around = pd.concat([before.iloc[1 - SHORTEST :], after.iloc[: SHORTEST - 1]])
     far = abs(medians[1] - medians[0]) / 2
     nearer = np.diff([np.minimum(abs(around["log"] - median), far) for median in medians], axis=0)[0]  # below 0: to the later
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
-    moved = guards_moved(*(dict(iter(controls[controls["run"].isin(part["run"])].groupby(KEY))) for part in (before, after)))
+    moved = guards_moved(*(dict(iter(controls[controls["run"].isin(part["run"])].groupby(KEY))) for part in parts))
     clock = [
         f"the machine's clock: {key[0]} takes {math.exp(change):.3f} times as long"
         for key, change in moved.items()

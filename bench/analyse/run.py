@@ -64,14 +64,7 @@ def table(run: str | Path = "results") -> pd.DataFrame:
     rows = Run.of(frame.latest(run)).table
     rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     undisturbed = rows["undisturbed_seconds_per_step"].astype(float)
-    shown = {
-        "way": rows["backend"],
-        "step": undisturbed.fillna(rows["seconds_per_step"]),
-        "undisturbed": undisturbed.notna(),
-        "ratio": rows["ratio"],
-        "low": rows["ratio_low"],
-        "high": rows["ratio_high"],
-        "verdict": rows["verdict"],
-        "as_it_ran": rows["seconds_per_step"],
-    }
-    return pd.DataFrame(shown).sort_values("step")
+    step = undisturbed.fillna(rows["seconds_per_step"])
+    names = {"backend": "way", "step": "step", "undisturbed": "undisturbed", "ratio": "ratio", "ratio_low": "low"}
+    names |= {"ratio_high": "high", "verdict": "verdict", "seconds_per_step": "as_it_ran"}
+    return rows.assign(step=step, undisturbed=undisturbed.notna())[[*names]].rename(columns=names).sort_values("step")

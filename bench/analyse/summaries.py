@@ -6,25 +6,22 @@ Pure functions of a journal.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from bench.analyse import break_even, roofline
-from bench.analyse.estimates import first_step, log_blocks, log_ratios, times, with_interval, worst_errors
-from bench.analyse.single_steps import figures, relative_to
+from bench.analyse import roofline
+from bench.analyse.estimates import add_break_even, log_blocks, log_ratio, times, undisturbed_time, with_interval, worst_errors
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, verdicts
-from bench.record.frame import Singles, samples, singles
+from bench.record.frame import samples, singles
 from bench.record.journal import Story
 from bench.schema.case import SIDE, TWIN, Case, passes_of
-from bench.schema.records import CaseRecord, Failure, MachineFacts, Profile, SettingsRecord
+from bench.schema.records import CaseRecord, Failure, MachineFacts, Open, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
-COUNTED = ("kernels", "allocated_bytes", "peak_bytes")
 HEADER_FIELDS = ("kind", "baseline", "source_hash", "idea")
 """Columns of the summary that stand in the header as they are."""
 FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
@@ -37,49 +34,39 @@ def summarise(story: Story) -> pd.DataFrame:
     `status` says what a row's numbers are worth: `ok`, `incomplete` (planned passes are missing), or for `wrong`,
     `failed` and `unavailable`, which have none, `reason` says why.
     """
-    header = story.header
-    rounds, failures, profiles = samples(story), story.failures, story.profiles
-    logs, timed = log_blocks(rounds), singles(story)
-    kinds = {case["key"]: case["kind"] for case in header["cases"]}
+    header, rounds, failures = story.header, samples(story), story.failures
+    settings, logs = header["settings"], log_blocks(rounds)
+    singly = {case: timed for case, timed in singles(story).items() if timed.singly}
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
     for case in header["cases"]:
-        key = case["key"]
+        key, baseline = case["key"], case["baseline"]
         mine, opens = rounds[rounds["case"] == key], [record for record in story.opens if record["case"] == key]
-        row = rows[key] = _described(case, header["settings"]) | _status(case, mine, header["settings"], failures.get(key))
+        row = rows[key] = _described(case) | _status(case, mine, settings, failures.get(key))
         if mine.empty or key in failures:
             continue
-        row |= times(mine) | first_step(opens) | worst_errors(case, mine, opens)
-        row |= _counts(profiles.get(key))
-        if key in timed:
-            row |= figures(timed[key])
-        baseline = case["baseline"]
-        if case["proven"] and baseline and baseline not in failures and (ratio := _ratio(key, baseline, logs, timed)):
+        row |= times(mine) | worst_errors(case, mine, opens) | _counted(opens, story.profiles.get(key))
+        if key in singly:
+            row |= undisturbed_time(singly[key])
+        if case["proven"] and baseline and baseline not in failures and (ratio := log_ratio(key, baseline, logs, singly)):
             row |= with_interval("ratio", ratio)
             if baseline != key:
                 ratios[key] = ratio
+    for twins in (True, False):  # the twins are a table of their own
+        own = {key: ratio for key, ratio in ratios.items() if (rows[key]["kind"] == TWIN) == twins}
+        _judge(rows, own, settings["margin"])
     for hole in header["holes"]:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
-        rows[hole["key"]] = Case.from_json(hole).columns | _how(header["settings"]) | how
-    table = pd.DataFrame(rows.values(), index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
-    table = roofline.add(table)
-    table = break_even.add(table, story.opens, logs)[SUMMARY]
-    problem = f"{header['problem']['name']} {header['problem']['hash']}"
-    run = {"machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"], "problem": problem}
-    table = table.assign(**run, kernels=_kernels(header["machine"], table[SIDE]))
-    margin = header["settings"]["margin"]
-    called = _verdicts(ratios, kinds, margin)
-    more = _more_data(called, ratios, kinds, margin)
-    table = table.assign(verdict=pd.Series(called, table.index, dtype=object), margin=margin)
-    return table.assign(processes_to_decide=np.ceil(pd.Series(more, table.index, dtype=float) * table["processes"]))
-
-
-def _ratio(key: str, baseline: str, logs: pd.DataFrame, timed: Mapping[str, Singles]) -> Estimate | None:
-    """The log ratio to the baseline: of undisturbed single steps where both have them, else of the rounds in each block."""
-    if key in timed and baseline in timed and timed[key].singly and timed[baseline].singly:
-        return relative_to(timed, key, [baseline]).estimate
-    ratio = log_ratios(logs, key, baseline)
-    return Estimate.of(ratio) if len(ratio) else None
+        rows[hole["key"]] = Case.from_json(hole).columns | how
+    run = {
+        "machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"],
+        "problem": f"{header['problem']['name']} {header['problem']['hash']}", "margin": settings["margin"],
+        "steps_per_round": settings["steps"], "allocator": settings["allocator"],
+    }  # fmt: skip
+    filled = [run | row | {"kernels": _kernels(header["machine"], row[SIDE])} for row in rows.values()]
+    table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
+    table = roofline.add(table.astype({"verdict": object}))
+    return add_break_even(table, story.opens, logs)[SUMMARY]
 
 
 def noise_floor(table: pd.DataFrame) -> float:
@@ -120,19 +107,14 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _described(case: CaseRecord, settings: SettingsRecord) -> Row:
+def _described(case: CaseRecord) -> Row:
     """What is known of a case before it is measured, with what is for the roofline alone."""
     fields: Mapping[str, Any] = case
     return {
         **Case.from_json(case).columns,
         **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
-        **_how(settings),
         "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
     }
-
-
-def _how(settings: SettingsRecord) -> Row:
-    return {"steps_per_round": settings["steps"], "allocator": settings["allocator"]}
 
 
 def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
@@ -148,36 +130,23 @@ def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, fail
     return {"processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason}
 
 
-def _counts(profile: Profile | None) -> Row:
+def _counted(opens: Sequence[Open], profile: Profile | None) -> Row:
+    """What a step takes besides time; of first steps the median over processes."""
     counts: Mapping[str, Any] = profile or {}
-    return {f"{name}_per_step": counts[name] for name in COUNTED if name in counts}
+    first = pd.Series([record["first_step_seconds"] for record in opens], dtype=float)
+    names = ("kernels", "allocated_bytes", "peak_bytes")
+    return {"first_step_seconds": float(first.median())} | {f"{n}_per_step": counts[n] for n in names if n in counts}
 
 
-def _kernels(machine: MachineFacts, sides: pd.Series) -> pd.Series:
+def _kernels(machine: MachineFacts, side: str) -> str:
     """The variables that choose a library's kernels, as the column `kernels` has them."""
-
-    def text(side: str) -> str:
-        chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
-        return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
-
-    return sides.map(text)
+    chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
+    return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
 
 
-def _verdicts(ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float) -> dict[str, str]:
-    """How each row compares with its baseline; the twins are a table of their own."""
-    called: dict[str, str] = {}
-    for twins in (True, False):
-        keys = [key for key in ratios if (kinds[key] == TWIN) == twins]
-        judged = verdicts([ratios[key] for key in keys], margin)
-        called |= {key: verdict for key, (verdict, _) in zip(keys, judged, strict=True)}
-    return called
-
-
-def _more_data(
-    called: Mapping[str, str], ratios: Mapping[str, Estimate], kinds: Mapping[str, str], margin: float
-) -> dict[str, float]:
-    """How many times the data would decide each row of its table that is undecided, where any amount would."""
-    open_ = [key for key, verdict in called.items() if verdict == UNDECIDED]
-    rows = Counter(kinds[key] == TWIN for key in called)
-    wanted = {key: more_data(ratios[key], margin, rows[kinds[key] == TWIN]) for key in open_}
-    return {key: times for key, times in wanted.items() if math.isfinite(times)}
+def _judge(rows: Mapping[str, Row], ratios: Mapping[str, Estimate], margin: float) -> None:
+    """Adds the verdicts of a table, and about how many passes would decide an undecided row, where any number would."""
+    for (key, ratio), (verdict, _) in zip(ratios.items(), verdicts([*ratios.values()], margin), strict=True):
+        rows[key]["verdict"] = verdict
+        if verdict == UNDECIDED and math.isfinite(more := more_data(ratio, margin, len(ratios))):
+            rows[key]["processes_to_decide"] = float(np.ceil(more * rows[key]["processes"]))

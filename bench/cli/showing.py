@@ -65,8 +65,8 @@ def history(arguments: argparse.Namespace) -> int:
 
     place = arguments.results or Settings.from_env().results
     stored = reading.stored(sorted({file.parts[-3] for file in place.glob(f"*/*/{reading.SUMMARY}")}), place)
-    if stored is None or stored.table.empty:
-        raise UsageError(stored.left_out[0] if stored else f"{place}: holds no stored run; `python -m bench run` writes one.")
+    if stored.table.empty:
+        raise UsageError([*stored.left_out, f"{place}: holds no stored run; `python -m bench run` writes one."][0])
     for sentence in stored.left_out:
         print(f"bench: {sentence}", file=sys.stderr)
     ways = sorted({*stored.table.loc[~stored.table["kind"].map(is_control), "backend"]})

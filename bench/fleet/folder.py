@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from bench.analyse import equals, reading
-from bench.analyse.validation import COLUMNS
+from bench.analyse.reading import COLUMNS
 from bench.analyse.verdicts import MARGIN, SLOWER, slower_by
 from bench.errors import ExitCode, UsageError
 from bench.fleet.node import FACTS

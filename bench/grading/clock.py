@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bench import units
-from bench.analyse.single_steps import Replicates, undisturbed
+from bench.analyse.estimates import Replicates, undisturbed
 from bench.analyse.verdicts import Estimate
 from bench.grading import sandbox
 from bench.grading.sandbox import SandboxedProcess

@@ -22,8 +22,8 @@ class Columns:
     unit: str = ""
     only_ok: bool = False
     """Whether files leave them empty in a row that is not `ok`."""
-    check: Literal["", "name", "count", "time", "amount", "text"] = ""
-    """What `bench.analyse.validation` asks of them in files that are compared; nothing of those that it does not read."""
+    check: Literal["", "name", "status", "count", "time", "amount", "text", "machine", "version", "hash"] = ""
+    """What `bench.analyse.reading` asks of them in files that are compared; it does not read those without."""
 
 
 def _interval(name: str) -> tuple[str, str, str]:
@@ -36,7 +36,7 @@ COLUMNS = (
     Columns(("shape",), "the problem's sizes, such as `64x1000x100x10`; of a control always the default ones",
             "plan/cases", check="name"),
     Columns(("status",), "`ok`, `wrong`, `failed`, `unavailable` or `incomplete`; only a row that is `ok` has times",
-            "analyse/summaries"),
+            "analyse/summaries", check="status"),
     Columns(("reason",), "why it is not `ok`", "analyse/summaries", check="text"),
     Columns(_interval("seconds_per_step"), "throughput: steps queued, one wait; where nothing is queued without"
             " the first quarter of a round, which warms up", "analyse/estimates", unit="s", only_ok=True, check="time"),
@@ -62,7 +62,7 @@ COLUMNS = (
     ),
     Columns(_interval("break_even_steps"),
             "the step from which on a faster row has made up for its slower start; the upper end is `inf` where it may never",
-            "analyse/break_even", only_ok=True),
+            "analyse/estimates", only_ok=True),
     Columns(("minor_faults_per_step",), "minor page faults while the clock ran, over all throughput rounds",
             "analyse/estimates"),
     Columns(("kernels_per_step",), "kernels that it starts on a GPU", "worker/profiling"),
@@ -80,25 +80,23 @@ COLUMNS = (
     Columns(("problem",), "the folder of the problem, and a hash of its `problem.py`; runs of different problems are not"
             " compared", "problem", check="text"),
     Columns(("allocator",), "`pinned` or `system`", "settings", check="text"),
-    Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="text"),
+    Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="hash"),
     Columns(("versions",), "of the libraries that the step uses: `numpy==2.4.6`, separated by spaces",
             "plan/discovery", check="text"),
     Columns(("verdict",), "FASTER, SLOWER, EQUAL or UNDECIDED, compared with the baseline",
             "analyse/verdicts", only_ok=True, check="text"),
     Columns((SIDE,), "the label of an interpreter or a revision; empty where a run has no sides", "plan/sides", check="text"),
     Columns(("relative_error",), "standard error of the log of the undisturbed time, or of `seconds_per_step` without one",
-            "analyse/single_steps", only_ok=True, check="amount"),
-    Columns(("machine", "run"), "the folders", "session", check="text"),
-    Columns(("python",), "the version that the run was started with", "machine/environment", check="text"),
+            "analyse/estimates", only_ok=True, check="amount"),
+    Columns(("machine",), "the folder of its runs", "session", check="machine"),
+    Columns(("run",), "its folder", "session", check="text"),
+    Columns(("python",), "the version that the run was started with", "machine/environment", check="version"),
     Columns(("idea",), "what the backend is, in one sentence", "plan/discovery"),
     Columns(("margin",), "steps that differ by less than this share count as equal", "settings"),
     Columns(("processes_to_decide",), "about how many passes would decide a row that is UNDECIDED, its ratio staying as it is",
             "analyse/verdicts", only_ok=True),
-    Columns(_interval("typical_seconds_per_step"), "the median of all single steps of the run, warm-up left out; of rounds"
-            " where steps are queued", "analyse/single_steps", unit="s", only_ok=True),
-    Columns(_interval("undisturbed_seconds_per_step"), "their 2nd percentile in a process, the mean over the quicker half of"
-            " the processes; of single steps only", "analyse/single_steps", unit="s",
-            only_ok=True, check="time"),
+    Columns(_interval("undisturbed_seconds_per_step"), "the 2nd percentile of a process's single steps, warm-up left out; the"
+            " mean over the quicker half of the processes", "analyse/estimates", unit="s", only_ok=True, check="time"),
     Columns(
         ("kernels",),
         "environment variables and settings of processes that change how libraries compute, such as `OPENBLAS_CORETYPE=Haswell`"
@@ -113,8 +111,11 @@ COLUMNS = (
 )  # fmt: skip
 SUMMARY = [name for columns in COLUMNS for name in columns.names]
 ONLY_OK = [name for columns in COLUMNS if columns.only_ok for name in columns.names]
-
-
-def checked_as(check: str) -> tuple[str, ...]:
-    """The columns that `bench.analyse.validation` asks the same of."""
-    return tuple(name for columns in COLUMNS if columns.check == check for name in columns.names)
+CHECKS: dict[str, str] = {
+    name: "end" if columns.check == "time" and name.endswith(("_low", "_high")) else columns.check
+    for columns in COLUMNS
+    for name in columns.names
+    if columns.check
+}
+"""Column → its `check`. Ends of intervals have one of their own, for no plausible range bounds them: of two passes that
+disagree they are orders of magnitude apart."""

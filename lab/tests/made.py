@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 
-from bench.analyse.validation import COLUMNS
+from bench.analyse.reading import COLUMNS
 from lab.collect import RECORD
 from lab.runs import TARGET, Run
 

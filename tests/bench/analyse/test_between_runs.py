@@ -9,16 +9,19 @@ import pytest
 from bench.analyse.between_runs import (
     FLOOR,
     KAPPA,
+    KEY,
     LEAST,
     PRIOR_FREEDOM,
     SETS,
     Spread,
     difference,
+    differences,
     expected,
+    guards_moved,
     learn,
     prepared,
     units,
-)  # fmt: skip
+)
 from tests.support import run_rows
 
 
@@ -53,7 +56,7 @@ def test_the_spread_is_around_the_mean_of_each_group():
 
 def test_undisturbed_times_are_compared_and_the_others_only_without_them():
     table = _runs([0]).assign(seconds_per_step=1.0)
-    (singly,), (queued,) = _base(table), _base(table.drop(columns="undisturbed_seconds_per_step"))
+    (singly,), (queued,) = _base(table), _base(table.assign(undisturbed_seconds_per_step=np.nan))
     assert (singly["log"].iloc[0], singly["singly"].iloc[0]) == (pytest.approx(math.log(1e-4)), True)
     assert (queued["log"].iloc[0], queued["singly"].iloc[0]) == (0, False)
 
@@ -71,31 +74,22 @@ def _learned(times, like=None, by_set=False, **changes):
     return learn(history, like, by_set)
 
 
-def test_three_runs_alike_are_learned_from_and_two_are_not():
-    assert _learned([0.01, 0.02, 0.03]) == Spread(pytest.approx(0.0002), 2)
-    assert _learned([0.01, 0.03]) == Spread()
-
-
 @pytest.mark.parametrize(
-    "other",
+    ("changes", "freedom"),
     [
-        {"machine": "n"}, {"source_hash": "y"}, {"versions": "numpy==3"}, {"python": "3.13.1"}, {"kernels": "SSE2"},
-        {"allocator": "system"}, {"steps_per_round": 10.0}, {"undisturbed_seconds_per_step": np.nan},
+        ({}, 2), ({"machine": "n"}, 0), ({"source_hash": "y"}, 0), ({"versions": "numpy==3"}, 0), ({"python": "3.13.1"}, 0),
+        ({"kernels": "SSE2"}, 0), ({"allocator": "system"}, 0), ({"steps_per_round": 10.0}, 0),
+        ({"undisturbed_seconds_per_step": np.nan}, 0),
+        ({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0),
     ],
 )  # fmt: skip
-def test_runs_that_were_measured_otherwise_are_not_learned_from(other):
-    assert _learned([0.01, 0.02, 0.03], **other) == Spread()
+def test_three_runs_that_were_measured_alike_and_no_longer_are_learned_from(changes, freedom):
+    assert _learned([0.01, 0.02, 0.03], **changes) == Spread(pytest.approx(0.0001 * freedom), freedom)
 
 
-def test_a_source_that_is_not_known_is_no_same_source():
+def test_neither_two_runs_nor_an_unknown_source_are_learned_from():
+    assert _learned([0.01, 0.03]) == Spread()
     assert _learned([0.01, 0.02, 0.03], like=_runs([0]).assign(source_hash=""), source_hash="") == Spread()
-
-
-@pytest.mark.parametrize(
-    ("length", "freedom"), [({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0)]
-)
-def test_shorter_runs_are_learned_from_and_longer_ones_are_not(length, freedom):
-    assert _learned([0.01, 0.02, 0.03], **length).freedom == freedom
 
 
 def test_history_of_base_and_of_head_counts_each_around_its_own_mean():
@@ -194,3 +188,43 @@ def test_times_of_queued_steps_have_no_prior():
     base, head = (_runs([0]).assign(undisturbed_seconds_per_step=np.nan) for _ in "ab")
     assert _difference(base, head)[0].error == math.inf
     assert math.isfinite(_difference(base, head, Spread(20 * 0.01**2, 20), Spread(6 * 0.01**2, 6))[0].error)
+
+
+def test_what_differs_besides_the_steps_is_named():
+    base, head = _runs([0]), _runs([0, 0]).assign(source_hash="y", allocator=["pinned", "system"] * 6, kernels="")
+    base, head = base.assign(versions="numpy==2 torch==1", commit="0123456789"), head.assign(versions="numpy==3", commit="")
+    assert differences(base, base) == []
+    assert differences(base, head) == [
+        "another source of the step", "numpy 2 → 3", "torch 1 → none", "allocator pinned → pinned, system",
+        "commit 01234567 → unknown",
+    ]  # fmt: skip
+
+
+def _moved(**changes):
+    """Guards of two runs, of which those in the second took 1.3 times as long and have these changes."""
+    random = np.random.default_rng(0)
+    head = run_rows("b", random, dict.fromkeys(("arithmetic", "peak_arithmetic", "peak_traffic"), 1.3), spread=0)
+    return _guards(prepared(run_rows("a", random, spread=0), head.assign(**changes)))
+
+
+def _guards(tables):
+    return {key[0]: moved for key, moved in guards_moved(*(dict(iter(table.groupby(KEY))) for table in tables)).items()}
+
+
+def test_guards_are_controls_that_compute():
+    assert _moved() == pytest.approx(dict.fromkeys(("arithmetic", "peak_arithmetic"), math.log(1.3)))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"source_hash": "y"}, {"versions": "numpy==3"}, {"kernels": "SSE2"}, {"status": "failed"}, {"device": "cuda"},
+        {"threads": 2}, {"undisturbed_seconds_per_step": np.nan},
+    ],
+)  # fmt: skip
+def test_a_guard_that_did_other_work_does_not_guard(other):
+    assert _moved(**other) == {}
+
+
+def test_a_guard_of_unknown_source_does_not_guard():
+    assert _guards(table.assign(source_hash="") for table in prepared(_runs([0]), _runs([0]))) == {}

@@ -1,15 +1,23 @@
-"""If these fail, a row's estimate is not what its rounds say."""
+"""If these fail, a row's estimate is not what its rounds and single steps say, or a slow start is promised to pay off when it
+does not."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
-from bench.analyse import estimates
+from bench.analyse import estimates, summaries
+from bench.analyse.estimates import Replicates, log_ratio, undisturbed
 from bench.analyse.verdicts import Estimate
+from bench.record import frame
+from bench.record.frame import Singles
+from tests.made import key_of, story
 
 NAN = math.nan
+CALM, BUSY = 380e-6, 560e-6
 
 
 def _rounds(mode, seconds, *, faults=NAN, steps=10, errors=(1e-7, 2e-7, 3e-7), case="x"):
@@ -17,9 +25,7 @@ def _rounds(mode, seconds, *, faults=NAN, steps=10, errors=(1e-7, 2e-7, 3e-7), c
     about = dict(zip(estimates.ERRORS, errors, strict=True))
     about |= {"mode": mode, "case": case, "steps": steps, "minor_faults": faults}
     rows = np.ndenumerate(np.array(seconds, float))
-    return pd.DataFrame(
-        [{"pass": p, "block": b, "seconds_per_step": value, **about} for (p, b), value in rows]
-    )
+    return pd.DataFrame([{"pass": p, "block": b, "seconds_per_step": value, **about} for (p, b), value in rows])
 
 
 def test_an_interval_is_of_logarithms_and_students_t():
@@ -34,8 +40,9 @@ def test_an_interval_is_of_logarithms_and_students_t():
 def test_each_mode_is_the_geometric_mean_over_passes_of_the_median_over_blocks():
     rounds = pd.concat(
         [
-            _rounds("throughput", [[1, 2, 9], [8, 8, 1]], faults=5),
-            _rounds("latency", [[3, 3, 3], [3, 3, 3]]),
+            _rounds("throughput", [[1, 2, 9]], faults=6, steps=10),
+            _rounds("throughput", [[8, 8, 1]], faults=0, steps=30).assign(**{"pass": 1}),
+            _rounds("latency", [[3, 3, 3], [3, 3, 3]], faults=1000),
             _rounds("dispatch", [[0.5, 0.5, 9], [2, 2, 2]]),
             _rounds("device", [[5, 5, 5], [5, 5, 5]]),
         ]
@@ -47,20 +54,10 @@ def test_each_mode_is_the_geometric_mean_over_passes_of_the_median_over_blocks()
         "latency_seconds_per_step": pytest.approx(3.0),
         "dispatch_seconds_per_step": pytest.approx(1.0),
         "device_seconds_per_step": pytest.approx(5.0),
-        "minor_faults_per_step": 0.5,
+        "minor_faults_per_step": pytest.approx(3 * 6 / (3 * 10 + 3 * 30)),
         "relative_error": pytest.approx(math.log(8 / 2) / 2),
     }
     assert len(found) == 4 * 3 + 2
-
-
-def test_page_faults_are_those_of_the_throughput_rounds_over_their_steps():
-    rounds = [
-        _rounds("throughput", [[1]], faults=6, steps=10),
-        _rounds("throughput", [[1]], faults=0, steps=30),
-        _rounds("latency", [[1]], faults=1000, steps=10),
-    ]
-    found = estimates.times(pd.concat(rounds))
-    assert found["minor_faults_per_step"] == pytest.approx(6 / 40)
 
 
 def test_the_worst_errors_are_those_of_rounds_and_proofs():
@@ -83,7 +80,160 @@ def test_the_worst_errors_are_those_of_rounds_and_proofs():
 def test_a_ratio_is_taken_inside_each_block_and_its_median_in_each_process():
     index = pd.MultiIndex.from_product([[0, 1], [0, 1, 2]], names=["pass", "block"])
     logs = pd.DataFrame({"a": [1.0, 2, 9, 4, 5, NAN], "b": [0.0, 0, 1, 1, 0, 0], "c": 0.0}, index)
-    assert estimates.log_ratios(logs, "a", "b").tolist() == [2.0, 4.0]
-    assert estimates.log_ratios(logs, "a", "c").tolist() == [2.0, 4.5]
-    assert estimates.log_ratios(logs, "a", "absent").tolist() == []
-    assert estimates.log_ratios(logs, "a", None).size == 0
+    assert log_ratio("a", "b", logs, {}) == Estimate.of([2.0, 4.0])
+    assert log_ratio("a", "c", logs, {}) == Estimate.of([2.0, 4.5])
+    assert log_ratio("a", "absent", logs, {}) is None
+    assert log_ratio("a", "c", logs.assign(a=NAN), {}) is None
+
+
+def _steps(random, processes=10, steps=150, busy=0.5):
+    """As on a machine with neighbours: two speeds, each for some steps, and uneven processes."""
+    by_pass = {}
+    for number in range(processes):
+        slow = np.repeat(random.random(steps // 10) < busy, 10)
+        factor = np.exp(random.normal(0, 0.003, steps) + random.normal(0, 0.004))
+        by_pass[number] = np.where(slow, BUSY, CALM) * factor
+    return Singles(by_pass, True)
+
+
+def test_a_neighbour_does_not_move_the_undisturbed_time():
+    columns = estimates.undisturbed_time(_steps(np.random.default_rng(0), busy=0.8))
+    assert columns["undisturbed_seconds_per_step"] == pytest.approx(CALM, rel=0.015)
+
+
+def test_the_jackknife_by_hand():
+    singles = Singles({number: np.full(3, seconds) for number, seconds in enumerate((2.0, 5.0, 3.0, 7.0))}, True)
+    found = Replicates.of(singles, [0, 1, 2, 3])
+    assert np.exp([found.whole, *found.without]) == pytest.approx([math.sqrt(2 * 3), 3, 2, 2, 2])
+    logs = np.log([3, 2, 2, 2])
+    assert found.estimate.error == pytest.approx(math.sqrt(3 / 4 * np.sum((logs - logs.mean()) ** 2)))
+    assert found.estimate.freedom == 3
+    assert math.isinf(Replicates.of(singles, [0]).estimate.error)
+
+
+def test_undisturbed_by_hand():
+    """The 2nd percentiles of 51 steps are their second least; the two quicker processes count."""
+    steps = [np.append(np.full(50, 10.0), 1.0) for _ in range(4)]
+    for process, second in zip(steps, (2.0, 8.0, 3.0, 7.0), strict=True):
+        process[0] = second
+    assert np.exp(undisturbed(steps)) == pytest.approx(math.sqrt(2 * 3))
+
+
+def test_what_slows_both_in_a_process_alike_is_no_error_of_their_ratio():
+    slower = np.exp(np.random.default_rng(6).normal(0, 0.1, 10))
+    timed = {name: Singles({n: np.full(9, by * slower[n]) for n in range(10)}, True) for name, by in (("a", 2.0), ("b", 1.0))}
+    ratio = log_ratio("a", "b", None, timed)
+    assert (ratio.mean, ratio.error) == pytest.approx((math.log(2), 0), abs=1e-12)
+    assert Replicates.of(timed["a"], range(10)).estimate.error > 0.01
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.5])
+def test_the_interval_of_a_ratio_holds_from_run_to_run(busy):
+    """Of two hundred runs of two equal steps."""
+    random, hits = np.random.default_rng(3), 0
+    for _ in range(200):
+        timed = {name: _steps(random, busy=busy) for name in "ab"}
+        low, high = log_ratio("a", "b", None, timed).interval()
+        hits += low <= 0 <= high
+    assert 0.9 <= hits / 200 <= 0.99
+
+
+def test_only_passes_that_all_have_count():
+    timed = {name: _steps(np.random.default_rng(4), each) for name, each in (("a", 10), ("b", 3))}
+    assert log_ratio("a", "b", None, timed).freedom == 2
+
+
+TIMES = ["seconds_per_step", "undisturbed_seconds_per_step"]
+
+
+def _visits(run, **changes):
+    """The same run, each of its visits with these changes."""
+    records = (each | changes if each["record"] == "visit" else each for each in run.records)
+    return replace(run, records=tuple(records))
+
+
+def test_what_warms_up_is_in_no_time_of_a_step():
+    run = story(lambda name, *_: 0.002 if name == "slow" else 0.001, 4, steps=8, singly=True)
+    slow = summaries.summarise(run).loc[key_of("slow")]
+    assert slow[[*TIMES, "dispatch_seconds_per_step"]].tolist() == pytest.approx([0.002] * 3)
+    assert slow["latency_seconds_per_step"] == pytest.approx(0.004)
+    assert slow["ratio"] == pytest.approx(2)
+
+
+def test_a_queue_is_timed_by_its_rounds():
+    """A call only takes the time that queueing takes."""
+    run = story(lambda *_: 0.001, 4, steps=8, singly=True)
+    queued = _visits(run, throughput_seconds=0.02)
+    assert not frame.singles(queued)[key_of("base")].singly
+    slow = summaries.summarise(queued).loc[key_of("slow")]
+    assert slow[TIMES].tolist() == pytest.approx([0.02 / 8, NAN], nan_ok=True)
+
+
+def test_a_call_of_several_steps_is_divided_by_them():
+    tenfold = _visits(story(lambda *_: 0.001, 4, steps=8, singly=True), steps=80)
+    steps = frame.singles(tenfold)[key_of("base")].by_pass[0]
+    assert steps == pytest.approx(np.full(18, 0.0001))
+
+
+def _after(later, gained, high=0.9):
+    """The columns of a faster row: how much later each process was ready, and what it gained a step of 0.5 s."""
+    table = pd.DataFrame(
+        {"baseline": ["base", "base", None, "base"], "ratio_high": [1.0, high, np.nan, 0.5]},
+        index=["base", "fast", "fixed work", "never opened"],
+    )
+    starts = [("base", 0.5)] * len(later) + [("fast", 0.5 + late) for late in later]
+    opens = [
+        {"case": case, "pass": number % len(later), "first_step_seconds": seconds}
+        for number, (case, seconds) in enumerate(starts)
+    ]
+    times = {"base": np.full(len(gained), 0.5), "fast": 0.5 - np.array(gained)}
+    index = pd.MultiIndex.from_product([range(len(gained)), [0]], names=["pass", "block"])
+    found = estimates.add_break_even(table, opens, np.log(pd.DataFrame(times, index)))[estimates.BREAK_EVEN]
+    assert found.drop("fast").isna().all(axis=None)
+    return found.loc["fast"].tolist()
+
+
+@pytest.mark.parametrize(("later", "steps"), [(1.75, 8.0), (0.0, 1.0), (-0.375, 1.0), (0.125, 2.0)])
+def test_arithmetic_by_hand(later, steps):
+    """1.75 s more at the start and 0.25 s less a step are even after seven further steps."""
+    assert _after([later] * 7, [0.25] * 7) == [steps] * 3
+
+
+@pytest.mark.parametrize(("processes", "high"), [(7, 1.0), (7, np.nan), (6, 0.9)])
+def test_no_number_without_a_gain_that_was_shown_or_below_seven_processes(processes, high):
+    assert np.isnan(_after([2.0] * processes, [0.25] * processes, high)).all()
+
+
+def test_where_the_gain_may_be_none_it_may_never_pay():
+    gained = [0.25] * 6 + [-0.5]
+    middle, low, high = _after([2.0] * 7, gained)
+    assert middle == 1 + math.ceil(2.0 / np.mean(gained))
+    assert low < middle < high == math.inf
+
+
+@pytest.mark.parametrize("n", [7, 12, 20, 41])
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.975])
+def test_order_statistics_hold_the_median_as_often_as_coins_say(n, confidence):
+    """Of n values as many lie below the median as of n coins show heads."""
+    low, high = estimates.median_interval(np.arange(n, dtype=float), confidence)
+    out = int(low)
+    assert high == n - 1 - out
+    assert 2 * binom.cdf(out, n, 0.5) <= 1 - confidence < 2 * binom.cdf(out + 1, n, 0.5)
+
+
+def _starts(random, n):
+    """In some processes a library is cached already, in a few something takes seconds."""
+    later = np.where(random.random(n) < 0.4, 160e-3, 220e-3) * np.exp(random.normal(0, 0.05, n))
+    return np.where(random.random(n) < 0.05, 3.0, later)
+
+
+@pytest.mark.parametrize("n", [8, 20])
+@pytest.mark.parametrize("gain", [9e-6, 60e-6])
+def test_95_of_100_intervals_hold_the_truth_of_starts_with_a_tail(n, gain):
+    median = float(np.median(_starts(np.random.default_rng(1), 10**6)))
+    random = np.random.default_rng(0)
+    held = 0
+    for _ in range(1000):
+        _, low, high = estimates.break_even(_starts(random, n), random.normal(gain, 2e-6, n))
+        held += low <= 1 + math.ceil(median / gain) <= high
+    assert held >= 950

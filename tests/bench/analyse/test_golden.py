@@ -34,9 +34,7 @@ def plain():
         "allocated_bytes": 4096.0, "peak_bytes": 1024.0,
     }  # fmt: skip
     settings = {"processes": 8}
-    return story(
-        seconds, 8, 2, 8, cases=cases, singly=True, extra=[profile], settings=settings
-    )
+    return story(seconds, 8, 2, 8, cases=cases, singly=True, extra=[profile], settings=settings)
 
 
 def sides():

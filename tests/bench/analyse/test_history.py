@@ -100,9 +100,7 @@ def test_a_replaced_machine_is_another_series():
     assert [(len(series.rows), series.changes) for series in found] == [(12, []), (12, [])]
 
 
-@pytest.mark.parametrize(
-    ("column", "value"), [("machine", "n"), ("problem", "q 2"), ("undisturbed_seconds_per_step", np.nan)]
-)
+@pytest.mark.parametrize(("column", "value"), [("machine", "n"), ("problem", "q 2"), ("undisturbed_seconds_per_step", np.nan)])
 def test_what_is_never_judged_is_another_series(column, value):
     """One definition: `judge` gives no verdict where the series are two."""
     one, other = _made(runs=1), _made(runs=1, seed=1).assign(run="x", **{column: value})

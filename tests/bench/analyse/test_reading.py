@@ -5,7 +5,6 @@ import gzip
 import io
 import json
 import math
-import os
 import re
 import sys
 
@@ -40,19 +39,16 @@ def _text(fine):
 
 
 DAMAGE = {
-    "empty": (lambda t: "", r"bad\.csv: is empty"),
-    "blank": (lambda t: "\n\n  \n", r"bad\.csv: is empty"),
-    "a header alone": (lambda t: t.splitlines()[0] + "\n", r"bad\.csv: has a header and no row"),
+    "empty": (lambda t: "", r"bad\.csv: holds no row; give a finished run"),
+    "a header alone": (lambda t: t.splitlines()[0] + "\n", r"bad\.csv: holds no row"),
     "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has fewer fields than its header"),
-    "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: is separated by semicolons"),
+    "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: has no column backend.*commas"),
     "decimal comma": (lambda t: t.replace("0.001", '"0,001"'), r"bad\.csv:2: relative_error is '0,001', expected a number"),
     "NaN": (lambda t: _cell(t, "seconds_per_step", "nan"), r"bad\.csv:3: status is ok, so it needs a time"),
     "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected"),
-    "infinite": (lambda t: _cell(t, "seconds_per_step", "inf"), r"bad\.csv:3: seconds_per_step is 'inf', expected a number"),
     "in picoseconds": (lambda t: _cell(t, "seconds_per_step", "1e10"), r"bad\.csv:3: seconds_per_step is '1e10', expected"),
     "no width": (lambda t: _cell(t, "ratio_low", "0"), r"bad\.csv:3: ratio_low is '0', expected a number above 0"),
     "no end": (lambda t: _cell(t, "ratio_high", "inf"), r"bad\.csv:3: ratio_high is 'inf', expected a number above 0"),
-    "a word": (lambda t: _cell(t, "seconds_per_step", "fast"), r"bad\.csv:3: seconds_per_step is 'fast', expected a number"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
     "a status of another": (lambda t: _cell(t, "status", "OK"), r"bad\.csv:3: status is 'OK', expected one of ok, wrong"),
     "a path for a machine": (lambda t: _cell(t, "machine", "../../etc"), r"bad\.csv:3: machine is '../../etc', expected a m"),
@@ -62,15 +58,12 @@ DAMAGE = {
     "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
     "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is no summary"),
     "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
-    "tabs": (lambda t: t.replace(",", "\t"), r"bad\.csv:1: is separated by tabs; save it with commas"),
     "a date": (lambda t: _cell(t, "seconds_per_step", "2. Jan"), r"bad\.csv:3: seconds_per_step is '2\. Jan', expected a num"),
     "a version as a date": (lambda t: _cell(t, "python", "03.11.2007"), r"bad\.csv:3: python is '03\.11\.2007', expected"),
     "a hash as a number": (lambda t: _cell(t, "source_hash", "1.2E+15"), r"bad\.csv:3: source_hash is '1\.2E\+15', expected"),
     "6 digits": (lambda t: _saved(t, float_format="%.6g"), r"bad\.csv:2: seconds_per_step is '0\.0001\d+', and no row has"),
     "below an empty row": (lambda t: _cell(t, "ratio", "x").replace("\n", "\n\n", 1), r"bad\.csv:4: ratio is 'x'"),
-    "a byte order mark alone": (lambda t: "\ufeff", r"bad\.csv:1: has no column backend"),
-    "gzip": (lambda t: gzip.compress(t.encode()), r"bad\.csv:1: is a binary file"),
-    "binary": (lambda t: bytes(range(256)) * 100, r"bad\.csv:1: is a binary file"),
+    "gzip": (lambda t: gzip.compress(t.encode()), r"bad\.csv: is not UTF-8 text"),
     "garbage": (lambda t: "x" * 100_000, r"bad\.csv:1: has no column backend"),
 }
 
@@ -88,31 +81,28 @@ def _saved(text, columns=None, **options):
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
-def test_damage_is_one_sentence_with_its_place(fine, damage, capsys):
+def test_damage_is_one_sentence_with_its_place_and_leaves_other_files_to_be_used(fine, damage):
     make, sentence = DAMAGE[damage]
     bad = fine.with_name("bad.csv")
     text = make(_text(fine))
     bad.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UsageError, match=sentence):
         reading.read([bad])
-    assert __main__.main(["compare", str(bad), str(fine)]) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("bench: ")
-    assert error.count("\n") == 1
-
-
-@pytest.mark.parametrize("damage", DAMAGE)
-def test_a_damaged_file_leaves_the_others_to_be_used(fine, damage, capsys):
-    bad = fine.with_name("bad.csv")
-    text = DAMAGE[damage][0](_text(fine))
-    bad.write_bytes(text if isinstance(text, bytes) else text.encode())
     rows = reading.read([bad, fine])
     assert set(rows.table["file"]) == {str(fine)}
-    assert len(rows.left_out) == 1
-    assert __main__.main(["compare", f"{bad},{fine}", str(fine.with_name("other.csv"))]) == 2
-    captured = capsys.readouterr()
-    assert "base" in captured.out
-    assert f"bench: {bad}" in captured.err
+    (said,) = rows.left_out
+    assert re.search(sentence, said)
+    assert "\n" not in said
+
+
+def test_a_comparison_names_a_damaged_file_and_uses_the_others(fine, capsys):
+    bad, other = fine.with_name("bad.csv"), fine.with_name("other.csv")
+    bad.write_text("")
+    for base, shown in ((bad, False), (f"{bad},{fine}", True)):
+        assert __main__.main(["compare", str(base), str(other)]) == 2
+        captured = capsys.readouterr()
+        assert captured.err == f"bench: {bad}: holds no row; give a finished run.\n"
+        assert ("slow" in captured.out) is shown
 
 
 def test_extra_and_missing_later_columns_are_no_damage(fine):
@@ -166,15 +156,6 @@ def test_without_pandera_one_sentence_says_so(fine, monkeypatch):
         reading.read([fine])
 
 
-def test_a_gigabyte_is_refused_unread(tmp_path):
-    path = tmp_path / "huge.csv"
-    with path.open("wb") as file:
-        file.write(b"backend,device")
-        os.truncate(path, 1_000_000_000)  # sparse: no disk is filled
-    with pytest.raises(UsageError, match="has 1000 MB, more than any report"):
-        reading.read([path])
-
-
 def test_a_folder_without_a_run_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"holds no run, neither summary\.csv nor journal\.jsonl"):
         reading.read([tmp_path])
@@ -191,17 +172,13 @@ def run_folder(tmp_path_factory):
     return folder
 
 
-def test_every_file_of_a_run_tells_the_same_times(run_folder):
-    names = ("summary.csv", "journal.jsonl")
-    tables = [reading.read([run_folder / name]).table.set_index("backend") for name in names]
-    for table in (reading.read([run_folder]).table.set_index("backend"), *tables[1:]):
-        assert table["seconds_per_step"].to_dict() == pytest.approx(tables[0]["seconds_per_step"].to_dict())
-
-
-def test_a_run_given_as_table_and_journal_counts_once(run_folder):
+def test_a_runs_table_and_its_journal_say_the_same_and_together_count_once(run_folder):
     """A journal's rows stand in no line."""
-    rows = reading.read([run_folder / "summary.csv", run_folder / "journal.jsonl"])
-    (said,) = rows.left_out
+    files = [run_folder / name for name in ("summary.csv", "journal.jsonl")]
+    tables = [reading.read([path]).table.set_index("backend")["seconds_per_step"] for path in (*files, run_folder)]
+    for table in tables[1:]:
+        assert table.to_dict() == pytest.approx(tables[0].to_dict())
+    (said,) = reading.read(files).left_out
     assert re.match(r".*journal\.jsonl: holds a case of this run once more", said)
 
 
@@ -210,20 +187,10 @@ def test_a_run_that_was_cut_off_is_read_from_its_journal(run_folder, tmp_path):
     assert set(reading.read([tmp_path]).table["status"]) == {"incomplete"}
 
 
-def test_a_journal_of_another_version_says_what_to_do(run_folder, tmp_path):
-    text = (run_folder / "journal.jsonl").read_text()
-    (tmp_path / "journal.jsonl").write_text(re.sub(r'"schema": ?\d+', '"schema":99', text, count=1))
-    with pytest.raises(UsageError, match="schema 99, expected"):
-        reading.read([tmp_path])
-
-
-def test_other_files_are_no_results(run_folder, tmp_path):
-    report = tmp_path / "report.json"
-    report.write_text('{"benchmarks": []}')
-    with pytest.raises(UsageError, match=r"report\.json:1: has no column backend, so it is no summary\.csv"):
-        reading.read([report])
-    with pytest.raises(UsageError, match=r"samples\.csv:1: holds single rounds; give the summary\.csv beside it"):
-        reading.read([run_folder / "samples.csv"])
+def test_other_files_are_no_results(run_folder):
+    for name, said in (("samples.csv", r"csv:\d+: holds a case of this run once"), ("environment.json", "no column backend")):
+        with pytest.raises(UsageError, match=said):
+            reading.read([run_folder / name])
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -262,11 +229,3 @@ def test_an_empty_name_is_no_folder(fine, given, capsys, monkeypatch):
     monkeypatch.chdir(fine.parent)
     assert __main__.main(["compare", given, "other.csv"]) == 2
     assert "an empty name stands where a run's folder or file should" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("damage", [{"settings": {}}, {"schema": "x"}, {"cases": [{}]}, {"machine": None}])
-def test_a_header_that_lacks_what_a_run_writes(run_folder, tmp_path, damage):
-    first, *rest = (run_folder / "journal.jsonl").read_text().splitlines()
-    (tmp_path / "journal.jsonl").write_text("\n".join([json.dumps(json.loads(first) | damage), *rest]) + "\n")
-    with pytest.raises(UsageError, match="the file is damaged or is no journal"):
-        reading.read([tmp_path])

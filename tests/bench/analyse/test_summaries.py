@@ -28,9 +28,7 @@ def test_drift_that_hits_both_sides_of_a_block_leaves_the_ratio_alone():
 def test_a_ratio_pairs_visits_of_one_block_only():
     run = story(lambda name, p, b: 0.001 * (1, 2, 100)[b] * (1.5 if name == "slow" else 1))
     lost = {"record": "visit", "case": key_of("slow"), "block": 2}
-    assert _table(_without(run, lambda each: lost.items() <= each.items())).loc[
-        "slow", "ratio"
-    ] == pytest.approx(1.5)
+    assert _table(_without(run, lambda each: lost.items() <= each.items())).loc["slow", "ratio"] == pytest.approx(1.5)
 
 
 def test_a_row_has_the_variables_of_its_side_over_those_of_the_run():
@@ -49,9 +47,7 @@ def test_missing_passes_are_incomplete_and_said():
     table = summaries.summarise(run)
     assert set(table["status"]) == {"incomplete"}
     assert table["reason"].iloc[0] == "7 of 20 passes were finished"
-    assert summaries.doubts(run, table)[0].startswith(
-        "INCOMPLETE: the run ended in pass 7 of 20; missing in part: base, slow"
-    )
+    assert summaries.doubts(run, table)[0].startswith("INCOMPLETE: the run ended in pass 7 of 20; missing in part: base, slow")
 
 
 @pytest.mark.parametrize(("passes", "status"), [(4, "ok"), (3, "incomplete")])
@@ -98,6 +94,4 @@ def test_a_step_that_was_opened_twice_in_a_pass_is_read_as_opened_first():
     again = [each | {"first_step_seconds": 9.0} for each in run.opens]
     once, twice = map(summaries.summarise, (run, replace(run, records=(*run.records, *again))))
     assert once["break_even_steps"].notna().any()
-    assert twice["break_even_steps"].tolist() == pytest.approx(
-        once["break_even_steps"].tolist(), nan_ok=True
-    )
+    assert twice["break_even_steps"].tolist() == pytest.approx(once["break_even_steps"].tolist(), nan_ok=True)

@@ -14,10 +14,12 @@ from bench.analyse.verdicts import (
     SLOWER,
     UNDECIDED,
     Estimate,
+    decided,
     holm,
     more_data,
+    spent,
     verdicts,
-)  # fmt: skip
+)
 
 SPREAD, PROCESSES, ROWS = 0.01, 20, 5
 ALLOWED = ALPHA + 3 * math.sqrt(ALPHA / 1000)
@@ -83,9 +85,7 @@ def test_a_bias_of_the_run_is_no_alarm_if_runs_are_what_is_counted():
     assert rightly / tables <= ALLOWED
 
 
-@pytest.mark.parametrize(
-    ("slowdown", "power"), [(0.01, 0.10), (0.02, 0.95), (0.03, 0.99), (0.05, 1.0)]
-)
+@pytest.mark.parametrize(("slowdown", "power"), [(0.01, 0.10), (0.02, 0.95), (0.03, 0.99), (0.05, 1.0)])
 def test_power(slowdown, power):
     """Two sides of 20 processes, each with the spread between processes that was measured, 1 %."""
     random, found = np.random.default_rng(3), 0
@@ -113,10 +113,10 @@ def test_what_would_decide_a_row_does(mean):
     """The error shrinks with the root of the data; a little less leaves the row undecided."""
     times = more_data(Estimate(mean, 0.03, 1e6), rows=3)
     assert times > 1
-    for share, decided in ((1.01, True), (0.97, False)):
+    for share, enough in ((1.01, True), (0.97, False)):
         row = Estimate(mean, 0.03 / math.sqrt(times * share), 1e6)
         others = [Estimate(0.0, 1.0, 1e6)] * 2
-        assert (verdicts([row, *others])[0][0] != UNDECIDED) is decided
+        assert (verdicts([row, *others])[0][0] != UNDECIDED) is enough
 
 
 def test_how_much_more_data_at_the_ends():
@@ -153,3 +153,49 @@ def test_few_processes_and_no_spread():
     still = [Estimate.of([each] * 3) for each in (0.5, 0.0)]
     assert [estimate.p for estimate in still] == [0.0, 1.0]
     assert [verdict for verdict, _ in verdicts(still)] == [SLOWER, EQUAL]
+
+
+def test_looks_together_spend_the_level_and_no_more():
+    assert sum(spent(look, 12, ALPHA) for look in range(1, 13)) == pytest.approx(ALPHA)
+    assert spent(2, 12, ALPHA) < spent(12, 12, ALPHA)
+
+
+def _races(number, shift, spread, runs=12):
+    random = np.random.default_rng(0)
+    for _ in range(number):
+        logs = random.normal(0, spread, (3, runs))
+        logs[0] += shift
+        yield decided({str(row): list(of_row) for row, of_row in enumerate(logs)}, runs)
+
+
+def test_equal_rows_are_called_different_in_one_table_of_a_hundred_at_most():
+    """Spread wide, so that few end as EQUAL before."""
+    alarms = sum(any(verdict in (FASTER, SLOWER) for verdict, *_ in race.values()) for race in _races(1500, 0, 0.02))
+    assert alarms <= 1500 * ALPHA * 1.5
+
+
+def test_a_true_difference_at_the_margin_is_rarely_called_equal():
+    wrong = sum(race["0"][0] == EQUAL for race in _races(600, np.log1p(0.01), 0.005))
+    assert wrong <= 600 * 0.05
+
+
+def test_two_percent_are_found_and_the_sooner_the_larger():
+    found, large = ([race["0"] for race in _races(200, by, 0.003)] for by in (0.02, 0.1))
+    assert np.mean([verdict == SLOWER for verdict, *_ in found]) >= 0.95
+    assert np.mean([runs for *_, runs in large]) < np.mean([runs for *_, runs in found]) < 9
+
+
+def test_a_row_keeps_its_verdict_and_one_run_decides_nothing():
+    logs = [0.1, 0.1001, 0.0999, 0.1, 0.1002, -0.5, -0.5]
+    verdict, estimate, runs = decided({"a": logs}, 12)["a"]
+    assert verdict == SLOWER
+    assert runs <= 5
+    assert estimate.mean == pytest.approx(0.1, abs=1e-3)
+    assert [decided({"a": few}, 12)["a"][0] for few in ([], [0.1])] == [UNDECIDED] * 2
+
+
+def test_a_race_of_more_rows_asks_for_more_evidence():
+    """Two runs with a p-value of 0.004, at a last look of two that may use 0.0075."""
+    logs = [0.1 + 0.00063, 0.1 - 0.00063]
+    assert decided({"a": logs}, 2)["a"][0] == SLOWER
+    assert decided({"a": logs, "b": [], "c": []}, 2)["a"][0] == UNDECIDED

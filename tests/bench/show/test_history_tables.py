@@ -79,5 +79,5 @@ def test_a_damaged_run_is_named_and_left_out(stored, capsys):
     (stored / "m" / "20260105T000000Z" / "summary.csv").write_text("")
     assert main(["history", "--results", str(stored)]) == 0
     said = capsys.readouterr()
-    assert "20260105T000000Z/summary.csv: is empty" in said.err
+    assert "20260105T000000Z/summary.csv: holds no row" in said.err
     assert said.out.count(str(RUNS - 1)) >= 2
