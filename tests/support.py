@@ -13,8 +13,9 @@ import threadpoolctl
 
 from backends.api import Control
 from bench import conversation
-from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
+from bench.measure.executor import Judge
+from bench.measure.process import Process
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
@@ -25,6 +26,7 @@ from bench.settings import Settings
 from bench.worker import isolation, profiling, timing, visits
 from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
+from tests.proving import judge_of
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -88,7 +90,7 @@ class Ticks:
         return self.now
 
 
-class FakeHandle:
+class FakeHandle(Process):
     """What the conductor holds of a process, answered by an object in this process.
 
     Requests and replies become JSON and arrays lie in a shared region, as between processes.
@@ -100,15 +102,11 @@ class FakeHandle:
         self.theirs = Region(os.dup(self.region.descriptor))
         self.running, self.ended = True, False
 
-    def ask(self, do, **request):
-        self.send(do, **request)
-        return self.receive()
-
     def send(self, do, **request):
         assert self.running, f"{self.name} is asked to {do} while it is stopped"
         self.asked = do, json.loads(json.dumps(request))
 
-    def receive(self):
+    def _read_reply(self):
         do, request = self.asked
         self.executor.log.append((self.name, do))
         reply = conversation.answer(getattr(self.requests, do), request, self.theirs)
@@ -132,6 +130,10 @@ class FakeHandle:
         self.executor.count_running()
 
 
+class FakeJudge(FakeHandle, Judge):
+    """Of `BACKENDS`."""
+
+
 class FakeExecutor:
     """Runs a judge and workers in this process by a clock that ticks; `log` has every event.
 
@@ -152,18 +154,16 @@ class FakeExecutor:
         self._limits = threadpoolctl.threadpool_limits(1)
         for each in self._patches:
             each.start()
+        self.judge = FakeJudge("judge", judge_of(BACKENDS), self)
         return self
 
     def __exit__(self, *_):
+        self.end_pass()
         self.log.append(("executor", "exit"))
         for each in self._patches:
             each.stop()
         self._limits.restore_original_limits()
-        self._judge.end()
-
-    def judge(self):
-        self._judge = FakeHandle("judge", Judge(0, str(BACKENDS)), self)
-        return self._judge
+        self.judge.end()
 
     def cpus(self, case):
         return sorted(os.sched_getaffinity(0))
@@ -178,8 +178,16 @@ class FakeExecutor:
         self.count_running()
         return handle
 
+    def end_worker(self, case):
+        for each in self.workers:
+            if each.name == case.name and not each.ended:
+                each.end()
+
     def end_pass(self):
         self.log.append(("executor", "end_pass"))
+        for each in self.workers:
+            if not each.ended:
+                each.end()
 
     def count_running(self):
         self.most_running = max(self.most_running, sum(each.running for each in self.workers))

@@ -131,21 +131,16 @@ def grade(arguments: argparse.Namespace) -> int:
 
     Exits with 0 if all are right, 1 if one is wrong, 2 if one is unusable.
     """
+    from bench.export import write
     from bench.grading import grade as grading
-    from bench.grading import report
     from bench.show import grid
 
     files, environ = grading.find(arguments.path), settings_environ(arguments)
     grades = grading.grade_all(files, arguments.against, environ, grid.console(sys.stderr))
-    text = report.FORMATS[arguments.format](grades)
+    text = grading.FORMATS[arguments.format](grades)
     print(text, end="")
     if arguments.output:
-        try:
-            arguments.output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                f"-o {arguments.output}: cannot be written: {error.strerror}; name another file."
-            ) from None
+        write(text, arguments.output)
     return grading.exit_code(grades)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from bench.doctor import cpu
 from bench.doctor.finding import Finding, bad, ok, unknown
 from bench.machine.files import Machine
-from bench.measure.executor import WorkerSpec
-from bench.measure.process import Died
+from bench.measure.executor import worker_launch
+from bench.measure.process import Failed, Process
 from bench.plan.sides import Side
 from bench.settings import Settings
 
@@ -28,11 +28,10 @@ Answer = dict[str, Any] | str
 def ask(library: str, threads: int, settings: Settings) -> Answer:
     """What a worker saw of a library (`bench.worker.probe`), or why it saw nothing."""
     try:
-        with WorkerSpec(Side(), threads).start(settings) as worker:
-            reply = worker.ask("probe", library=library)
-    except (OSError, Died) as error:
-        reply = {"status": "failed", "reason": str(error)}
-    return reply if reply["status"] == "ok" else f"{library} {reply.get('reason')}"
+        with Process(worker_launch(settings, Side(), threads), settings.timeout) as worker:
+            return worker.ask("probe", library=library)
+    except Failed as failed:
+        return f"{library} {failed}"
 
 
 def allocator(answer: Answer, wanted: str, environ: Mapping[str, str] = os.environ) -> Finding:

@@ -30,10 +30,10 @@ class Requests:
         self.rounds: dict[str, Question] = {}
 
     def problem(self, case: dict[str, Any]) -> Reply:
-        """The problem that is timed."""
+        """The problem that is timed, and the number of problems of a whole proof."""
         this = Case.from_json(case)
         problem = self.questions.timed_problem(this.shape, this.dtype)
-        return {"arrays": arrays(problem), "problem": about(problem)}
+        return {"arrays": arrays(problem), "problem": about(problem), "proofs": 1 + len(self.definition.small)}
 
     def prove(self, case: dict[str, Any], steps_per_call: int, number: int) -> Reply:
         """The `number`-th problem of a proof, at the case's own shape first; its nonce and calls."""

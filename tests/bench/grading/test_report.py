@@ -5,8 +5,7 @@ import io
 import json
 import math
 
-from bench.grading.grade import COLUMNS
-from bench.grading.report import FORMATS
+from bench.grading.grade import COLUMNS, FORMATS
 
 RIGHT = {
     "file": "ada.py", "verdict": "right", "sentence": "330 µs a step.", "ratio": 0.9,

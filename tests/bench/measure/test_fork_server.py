@@ -12,9 +12,8 @@ import pytest
 
 from bench.machine import devices, resources
 from bench.measure import conductor, process
-from bench.measure.asking import CaseFailed
-from bench.measure.executor import Processes, WorkerSpec
-from bench.measure.process import Died
+from bench.measure.executor import ForkServer, Processes
+from bench.measure.process import Failed
 from bench.plan.sides import Side
 from bench.settings import Settings
 from tests.support import EVERYTHING, LIGHT, described, small_plan
@@ -34,8 +33,7 @@ def forks():
     started = []
 
     def start(number, libraries=("numpy",), threads=1, **changes):
-        spec = WorkerSpec(Side(), threads=threads)
-        server = spec.start_fork_server(replace(SETTINGS, **changes), libraries)
+        server = ForkServer(replace(SETTINGS, **changes), Side(), libraries, threads=threads)
         started.append(server)
         server.ready()
         for _ in range(number):
@@ -78,7 +76,7 @@ def test_a_child_has_one_thread_and_its_own_session_region_and_streams(threads, 
 def _describe(child, folder, code, name="mine"):
     path = folder / f"{name}.py"
     path.write_text(code)
-    return child.ask("describe", path=str(path), devices=["cpu"])
+    child.ask("describe", path=str(path), devices=["cpu"])
 
 
 KILLED = ": the system was out of memory, or somebody killed it"
@@ -101,7 +99,7 @@ def test_a_child_that_dies_says_how_and_harms_no_other(
     monkeypatch.setattr(process, "ENDING", 2.0)
     server, dying, other = forks(2, timeout=timeout)
     code = f"import os, signal, sys, time\nprint('first\\nlast words', file=sys.stderr)\n{code}\n"
-    with pytest.raises(Died, match=f"^{says}$"):
+    with pytest.raises(Failed, match=f"^{says}$"):
         _describe(dying, tmp_path, code)
     dying.end()
     assert not psutil.pid_exists(dying.pid)
@@ -114,8 +112,9 @@ def test_a_child_that_dies_says_how_and_harms_no_other(
 def test_nothing_is_left_of_a_server_that_ends(forks, tmp_path):
     server, child = forks(1)
     code = "import subprocess\nsubprocess.Popen(['sleep', '60'], start_new_session=True)\n1 / 0\n"
-    assert _describe(child, tmp_path, code)["status"] == "failed"
-    processes = psutil.Process(server._process.pid).children(recursive=True)
+    with pytest.raises(Failed, match="division by zero"):
+        _describe(child, tmp_path, code)
+    processes = psutil.Process(server.pid).children(recursive=True)
     assert len(processes) == 2
     server.end()
     assert psutil.wait_procs(processes, timeout=10)[1] == []
@@ -123,10 +122,10 @@ def test_nothing_is_left_of_a_server_that_ends(forks, tmp_path):
 
 def test_a_child_ends_with_its_server_and_says_so(forks):
     server, child = forks(1)
-    os.kill(server._process.pid, signal.SIGKILL)
-    with pytest.raises(Died, match=f"^its process died of SIGKILL{KILLED}$"):
+    os.kill(server.pid, signal.SIGKILL)
+    with pytest.raises(Failed, match=f"^its process died of SIGKILL{KILLED}$"):
         child.ask("describe", path="", devices=[])
-    with pytest.raises(Died, match=f"^its process died of SIGKILL{KILLED}$"):
+    with pytest.raises(Failed, match=f"^its process died of SIGKILL{KILLED}$"):
         server.fork(1 << 16)
 
 
@@ -138,9 +137,9 @@ CHANGES = (
 def test_what_a_case_changes_in_its_library_is_changed_for_no_other(forks, tmp_path):
     (tmp_path / "library.py").write_text("seen = []\n")
     _, one, other = forks(2, libraries=("library",))
-    for child in (one, other):
-        assert "division by zero" in _describe(child, tmp_path, CHANGES)["reason"]
-    assert "changed before" in _describe(one, tmp_path, CHANGES, "again")["reason"]
+    for child, name, says in ((one, "mine", "division by zero"), (other, "mine", "division"), (one, "again", "changed before")):
+        with pytest.raises(Failed, match=says):
+            _describe(child, tmp_path, CHANGES, name)
 
 
 @pytest.fixture
@@ -180,7 +179,7 @@ def test_an_interpreter_that_cannot_be_started_fails_its_cases(plan):
     with Processes(replace(plan, sides=(side,)), 1 << 20) as executor:
         executor.begin_pass(plan.cases)
         for case in plan.cases:
-            with pytest.raises(CaseFailed, match="^cannot be started: No such file or directory$"):
+            with pytest.raises(Failed, match="^cannot be started: No such file or directory$"):
                 executor.worker(case)
 
 

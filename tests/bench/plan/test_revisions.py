@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
+from bench.measure import executor
 from bench.measure.catalogue import catalogue
-from bench.measure.executor import WorkerSpec
 from bench.paths import ROOT
 from bench.plan import revisions as module
 from bench.plan.cases import make_plan
@@ -123,7 +123,8 @@ def test_variables_make_a_side_of_the_files_as_they_are(
             variables,
         )
         assert (head.label, head.variables) == ("here", {})
-        theirs, ours = (WorkerSpec(side).environment(SETTINGS) for side in (base, head))
+        monkeypatch.setattr(executor, "module_launch", lambda module, setup, env, python: env)
+        theirs, ours = (executor.worker_launch(SETTINGS, side) for side in (base, head))
     assert variables.items() <= theirs.items()
     assert not variables.keys() & ours.keys()
 
