@@ -11,7 +11,6 @@ from bench.judge.requests import Requests
 from bench.measure.rounds import worst
 from bench.paths import BACKENDS
 from bench.plan import discovery
-from bench.schema.case import Case
 from bench.worker import gate
 
 
@@ -28,8 +27,7 @@ def prove(build, dtype, shape="", folder=BACKENDS, device="cpu", small=None):
     """
     judge, place = judge_of(folder), (device, dtype)
     shape = shape or judge.definition.default
-    about = {"case": Case("it", device, dtype, 1, shape).as_json()}
-    about["steps_per_call"] = build.steps_per_call
+    about = {"shape": shape, "dtype": dtype, "every": build.steps_per_call}
     found = []
     with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
         for number in range(1 + len(judge.definition.small[:small])):

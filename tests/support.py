@@ -9,7 +9,6 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-import threadpoolctl
 
 from backends.api import Control
 from bench import conversation
@@ -151,7 +150,6 @@ class FakeExecutor:
         ]
 
     def __enter__(self):
-        self._limits = threadpoolctl.threadpool_limits(1)
         for each in self._patches:
             each.start()
         self.judge = FakeJudge("judge", judge_of(BACKENDS), self)
@@ -162,7 +160,6 @@ class FakeExecutor:
         self.log.append(("executor", "exit"))
         for each in self._patches:
             each.stop()
-        self._limits.restore_original_limits()
         self.judge.end()
 
     def cpus(self, case):

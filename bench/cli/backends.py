@@ -60,7 +60,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 def verify(arguments: argparse.Namespace) -> int:
     """Proves the selected backends against the reference, untimed, and shows their errors."""
-    from bench.judge.gradients import central_differences
+    from bench.judge.checking import central_differences
     from bench.measure.catalogue import catalogue
     from bench.measure.conductor import prove
     from bench.plan.cases import make_plan

@@ -114,7 +114,7 @@ class Conductor:
         worker.resume()
         calls = max(1, EPOCHS // every)
         try:
-            expected = self.judge.ask("losses", case=timed.case.as_json(), steps=calls * every, every=every)
+            expected = self.judge.ask("losses", **timed.place, steps=calls * every, every=every)
             reply = worker.ask("profile", calls=calls, arrays=worker.copied(self.judge, expected))
             record = self._record("profile", number, expected_losses=expected["losses"])
             return self._finish(timed, record, reply)

@@ -29,7 +29,7 @@ def open_case(timed: TimedCase, cpus: list[int], elsewhere: bool) -> Reply:
     """
     case, backend, worker = timed.case.as_json(), timed.backend, timed.worker
     worker.ask("load", path=backend.path, libraries=list(backend.libraries), cpus=cpus)
-    given = timed.judge.ask("problem", case=case)
+    given = timed.judge.ask("problem", **timed.place)
     arrays = worker.copied(timed.judge, given)
     reply = worker.ask("open", case=case, problem=given["problem"], arrays=arrays)
     timed.marks = reply.get("marks") is True
@@ -39,7 +39,7 @@ def open_case(timed: TimedCase, cpus: list[int], elsewhere: bool) -> Reply:
 
 
 def _prove(timed: TimedCase, proofs: int, elsewhere: bool) -> Reply:
-    about = {"case": timed.case.as_json(), "steps_per_call": timed.backend.steps_per_call}
+    about = {**timed.place, "every": timed.backend.steps_per_call}
     found = []
     for number in range(proofs):
         question = timed.judge.ask("prove", number=number, **about)

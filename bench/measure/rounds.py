@@ -63,6 +63,11 @@ class TimedCase:
         return cls(judge, case, backend, max(1, steps // backend.steps_per_call))
 
     @property
+    def place(self) -> dict[str, str]:
+        """What the judge knows of a case."""
+        return {"shape": self.case.shape, "dtype": self.case.dtype}
+
+    @property
     def steps(self) -> int:
         return self.calls * self.backend.steps_per_call
 
@@ -77,7 +82,7 @@ class TimedCase:
         every = self.backend.steps_per_call
         name = f"{block} {self.case.shape} {self.case.dtype} {mode} {calls * every}/{every}"
         proven = self.backend.proven and mode != WARM
-        return {"name": name, "case": self.case.as_json(), "steps": calls * every, "every": every, "proven": proven}
+        return {**self.place, "name": name, "steps": calls * every, "every": every, "proven": proven}
 
     def visit(self, block: str) -> Reply:
         """Runs every round, the throughput's first: a journal's visit. Raises `Failed`."""

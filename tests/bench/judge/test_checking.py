@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.judge.checking import check, check_mistakes
+from bench.judge.checking import central_differences, check, check_mistakes
 from bench.judge.diagnosis import mistakes
-from bench.judge.gradients import central_differences
-from bench.judge.questions import Questions
+from bench.judge.requests import Requests
 from bench.paths import BACKENDS, SKELETON
 from bench.problem import Definition
 
@@ -75,9 +74,9 @@ def test_our_problems_are_good(folder, dtype):
 
 
 def test_the_judge_checks_before_it_asks(tmp_path):
-    definition = problem(tmp_path, "error = x @ w + b - y", "error = x @ y")
+    problem(tmp_path, "error = x @ w + b - y", "error = x @ y")
     with pytest.raises(UsageError, match="step raises"):
-        Questions(definition, 0).round("33x17", "float32", 2, 1, ("nonce", "name"), True)
+        Requests(0, str(tmp_path)).round("nonce", "name", "33x17", "float32", 2, 1, True)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,9 @@ import pytest
 from bench.errors import Wrong
 from bench.judge.diagnosis import mistakes
 from bench.judge.noise import Noise, sample
-from bench.judge.questions import Questions
 from bench.paths import SKELETON
 from bench.problem import Definition
-from tests.proving import numpy_step, prove
+from tests.proving import judge_of, numpy_step, prove
 
 GOOD = (SKELETON / "problem.py").read_text()
 LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
@@ -97,8 +96,7 @@ def test_infinities_carry_no_noise(tmp_path):
 
 
 def test_a_lone_number_may_be_off_by_its_own_rounding():
-    definition = Definition.load(SKELETON)
-    question = Questions(definition, 0).fresh("7x5", "float64", 1, 1, ("nonce", "name"))
+    question = judge_of(SKELETON).fresh("7x5", "float64", 1, 1, "nonce name")
     exact = question.exact
     question.run = lambda noise: exact  # all noisy runs end where the exact one does
     assert question.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0], abs=0)

@@ -193,6 +193,7 @@ def test_the_judge_draws_all_that_a_visit_asks_for_and_trains_no_warm_up(visit):
     asked = {request["name"] for do, request in log if do == "start"}
     assert {each["name"] for each in drawn} == asked
     judge = judge_of(BACKENDS)
+    judge.forget()
     judge.draw([drawn])
     trained = {name: each.steps for name, each in judge.rounds.items() if "exact" in vars(each)}
     assert trained == {_name(mode, 4): 4 for mode in (THROUGHPUT, LATENCY, DEVICE)}
