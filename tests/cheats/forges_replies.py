@@ -1,6 +1,8 @@
 """Answers for the harness: a reply is written to every pipe (pygpubench: a forged result pipe)."""
 
-from _right import Right, write_to_pipes
+from _pipes import write_to_pipes
+
+from tests.sabotaged._right import Right
 
 
 class ForgesReplies(Right):

@@ -1,6 +1,8 @@
 """Its reply is valid up to the depth at which a parser gives up."""
 
-from _right import Right, write_to_pipes
+from _pipes import write_to_pipes
+
+from tests.sabotaged._right import Right
 
 
 class NestedReply(Right):
