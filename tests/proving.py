@@ -9,8 +9,9 @@ import threadpoolctl
 from backends.api import TrainStep, weights_dtype
 from bench.judge.requests import Requests
 from bench.measure.rounds import worst
-from bench.paths import BACKENDS
+from bench.paths import BACKENDS, SKELETON
 from bench.plan import discovery
+from bench.problem import Definition
 from bench.worker import gate
 
 
@@ -43,8 +44,22 @@ def answers(take, build, asked, device="cpu", dtype="float32"):
     return take(build, device, dtype, given, asked["problem"], asked["calls"])
 
 
+def skeleton_with(folder: Path, *changes: tuple[str, str]) -> Definition:
+    """The problem of `bench/skeleton`, in this folder, with texts replaced by others."""
+    text = "import numpy as np\n" + (SKELETON / "problem.py").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "problem.py").write_text(text)
+    return Definition.load(folder)
+
+
 def ways(folder: Path) -> dict[str, Path]:
     return discovery.find([folder])
+
+
+LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
+"""Of the skeleton's step."""
 
 
 def numpy_step(function) -> type[TrainStep]:

@@ -169,6 +169,7 @@ class FakeExecutor:
         self.log.append(("executor", "begin_pass"))
 
     def worker(self, case):
+        self.change(case.name, "start", {})
         handle = FakeHandle(case.name, Worker(case.threads), self)
         self.log.append((case.name, "start"))
         self.workers.append(handle)
