@@ -146,6 +146,7 @@ class FakeExecutor:
         self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, visits)]
         self._patches += [
             patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(Definition, "small", ("7x13x5x3",)),  # noise at several shapes takes most of the time
             patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
         ]
 

@@ -92,8 +92,9 @@ class Timer(Processes):
 
     def worker(self, case: Case) -> Process:
         """A fresh interpreter in a sandbox. Raises `Failed`."""
-        settings, side, limits = self._plan.settings, self._plan.side(case), self._limits(case)
-        worker = sandbox.start(settings, side, self.readable, self._size, cpus=self.cpus(case), **limits)
+        _, threads, memory, _ = self._place(case)
+        about = self._plan.settings, self._plan.side(case), self.readable, self._size
+        worker = sandbox.start(*about, cpus=self.cpus(case), threads=threads, memory=memory)
         self._workers[case.key] = worker
         return worker
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
+from bench.conversation import Reply
 from bench.errors import UsageError, Wrong
 from bench.judge.checking import check, check_mistakes
 from bench.judge.comparing import Distances, Errors, Question
@@ -26,7 +27,6 @@ from bench.judge.diagnosis import diagnose
 from bench.problem import NAME, Definition, Float64
 
 Arrays = Sequence[NDArray[Any]]
-Reply = dict[str, Any]
 Start = tuple[Problem, tuple[Float64, ...]]
 TRAJECTORY = 10
 CALIBRATIONS = 3

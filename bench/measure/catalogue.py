@@ -10,12 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
 from bench.machine.variables import is_kept
 from bench.measure.executor import worker_launch
-from bench.measure.process import Failed, Process, Reply
+from bench.measure.process import Failed, Process
 from bench.paths import CONTROLS
 from bench.plan.discovery import RESERVED, find
 from bench.plan.sides import Backend, Side, chosen

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bench.conversation import Reply
 from bench.machine import environment, gpu
 from bench.machine.devices import kind_of
 from bench.measure import proving
 from bench.measure.executor import Processes
-from bench.measure.process import Failed, Reply
+from bench.measure.process import Failed
 from bench.measure.rounds import TimedCase, draw
 from bench.plan.cases import Plan
 from bench.schema.case import Case, takes_part

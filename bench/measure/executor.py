@@ -14,11 +14,12 @@ from typing import Any, Self
 
 import psutil
 
+from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine import resources
 from bench.machine.devices import kind_of
 from bench.machine.variables import worker_environment
-from bench.measure.process import DIED, Failed, Launch, Process, Reply, Wait
+from bench.measure.process import DIED, Failed, Launch, Process, Wait
 from bench.plan.cases import Plan
 from bench.plan.sides import Side
 from bench.schema.case import Case
@@ -154,7 +155,7 @@ class Processes:
         self._cores = resources.cores()
         self._memory = int(MEMORY_SHARE * resources.available_memory())
         self._servers: dict[Any, ForkServer | Failed] = {}
-        """By side, threads, kind of device and libraries."""
+        """By what `_place` says of their cases."""
         self._workers: dict[str, Process] = {}
         """Of the current pass, by case key."""
 
@@ -181,12 +182,14 @@ class Processes:
         """Starts to load the libraries of these cases; returns at once."""
         anywhere = [cpu for core in self._cores for cpu in core]
         for case in cases:
-            if (place := self._place(case)) not in self._servers:
-                side, libraries, limits = self._plan.side(case), place[-1], {"cpus": anywhere, **self._limits(case)}
-                try:
-                    self._servers[place] = ForkServer(self._plan.settings, side, libraries, **limits)
-                except Failed as failed:
-                    self._servers[place] = failed
+            if (place := self._place(case)) in self._servers:
+                continue
+            side, (_, threads, memory, libraries) = self._plan.side(case), place
+            try:
+                server = ForkServer(self._plan.settings, side, libraries, threads=threads, cpus=anywhere, memory=memory)
+                self._servers[place] = server
+            except Failed as failed:
+                self._servers[place] = failed
 
     def worker(self, case: Case) -> Process:
         """A process of its own for a case. Raises `Failed`."""
@@ -216,10 +219,7 @@ class Processes:
             if isinstance(server, ForkServer):
                 server.end()
 
-    def _place(self, case: Case) -> tuple[Any, ...]:
-        limited = kind_of(case.device).limited
-        return case.side, case.threads, limited, self._plan.backend(case).libraries
-
-    def _limits(self, case: Case) -> dict[str, Any]:
-        """Threads, and memory on a device whose kind is limited."""
-        return {"threads": case.threads, "memory": self._memory if kind_of(case.device).limited else None}
+    def _place(self, case: Case) -> tuple[str, int, int | None, tuple[str, ...]]:
+        """Side, threads, memory and libraries: what the cases of a fork server share."""
+        memory = self._memory if kind_of(case.device).limited else None
+        return case.side, case.threads, memory, self._plan.backend(case).libraries

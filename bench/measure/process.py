@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Self
 
+from bench.conversation import Reply
 from bench.region import Region
 
 ENDING = 10.0
@@ -26,7 +27,6 @@ LONGEST = 1 << 22
 """Bytes of a reply; a description with its source takes some thousands."""
 CONTROL_CHARACTERS = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)}
 UNPRINTABLE = dict.fromkeys(CONTROL_CHARACTERS - set(map(ord, "\t\n\r\f")), "\ufffd")
-Reply = dict[str, Any]
 Wait = Callable[[float], int | None]
 """Waits so many seconds for a process to end; its exit code, or None if it has not ended."""
 Launch = Callable[[int, int, int, int], tuple[int, Wait]]

@@ -10,7 +10,8 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.measure.process import Failed, Reply
+from bench.conversation import Reply
+from bench.measure.process import Failed
 from bench.measure.rounds import THROUGHPUT, Round, TimedCase, draw, worst
 
 REHEARSALS, ATTEMPTS = 3, 4

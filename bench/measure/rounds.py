@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
+from bench.conversation import Reply
 from bench.measure.executor import Judge
-from bench.measure.process import Failed, Process, Reply
+from bench.measure.process import Failed, Process
 from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.schema.case import Case
