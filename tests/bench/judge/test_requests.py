@@ -120,11 +120,13 @@ def test_each_array_of_both_turns_is_compared(spoilt, judge):
 @pytest.mark.parametrize("number", range(4))
 def test_every_question_of_a_proof_moves_every_array(number, judge):
     """A third of the problems of one sample and one hidden unit have no gradient."""
+    nonces = set()
     for _ in range(10):
-        judge.prove(SHAPE, "float32", 1, number)
+        nonces.add(judge.prove(SHAPE, "float32", 1, number)["nonce"])
         for question in judge.asked:
             pairs = zip(question.start, question.exact.state, strict=True)
             assert all(np.any(before != after) for before, after in pairs)
+    assert len(nonces) == (1 if number else 10)
 
 
 def test_a_problem_whose_state_never_moves_is_refused(judge):

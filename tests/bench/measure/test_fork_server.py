@@ -98,6 +98,9 @@ def test_a_child_that_dies_says_how_and_harms_no_other(code, timeout, says, fork
     code = f"import os, signal, sys, time\nprint('first\\nlast words', file=sys.stderr)\n{code}\n"
     with pytest.raises(Failed, match=f"^{says}$"):
         _describe(dying, tmp_path, code)
+    if "SIG" in says:
+        with pytest.raises(Failed, match=f"^{says}$"):
+            dying.ask("devices")
     dying.end()
     assert not psutil.pid_exists(dying.pid)
     assert other.ask("devices")["status"] == "ok"
