@@ -181,6 +181,8 @@ def test_the_kind_of_device_decides_whether_a_worker_has_a_memory_limit(limited,
 
 def test_workers_run_one_at_a_time_on_the_last_cores_and_the_conductor_elsewhere(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", EVERYTHING["PYTHONPATH"])  # a library with threads of its own
+    profile = {"record": "profile"}  # a real one takes longer than all the rest
+    monkeypatch.setattr(conductor.Conductor, "_profile", lambda *_: profile)
     plan = small_plan(described("numpy_manual", "torch_manual", "null"), blocks=1)
     before, cores = os.sched_getaffinity(0), resources.cores()
     pids = {}
