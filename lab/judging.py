@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.errors import Wrong
 from bench.judge.comparing import Question
-from bench.judge.questions import Questions, judge
+from bench.judge.requests import Requests, judge
 from bench.plan.discovery import MissingLibrary, find, load
 from bench.problem import Definition
 
@@ -34,8 +34,8 @@ def main() -> None:
     parser.add_argument("--seed", default=str(os.getpid()))
     asked = parser.parse_args()
     definition = Definition.load(asked.problem)
-    questions = Questions(definition, 0)
-    problem = questions.timed_problem(definition.default, asked.dtype)
+    requests = Requests(0, str(asked.problem))
+    problem = requests.timed_problem(definition.default, asked.dtype)
     steps = _steps(asked, problem)
     judged: collections.Counter[str] = collections.Counter()
     refused: collections.Counter[str] = collections.Counter()
@@ -44,8 +44,8 @@ def main() -> None:
     smallest: dict[str, list[float]] = {name: [] for name in problem.state}
     for number in range(asked.rounds):
         for count in STEPS:
-            seed = asked.seed, f"{number} {count}"
-            question = questions.round(definition.default, asked.dtype, count, 1, seed, True)
+            place = definition.default, asked.dtype, count, 1
+            question = requests.round(asked.seed, f"{number} {count}", *place, proven=True)
             for name, step in steps.items():
                 answers = _take(step, question, count)
                 judged[name] += 1

@@ -9,12 +9,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 
 from bench.machine.resources import Machine
 from tests.support import LIGHT, ROOT, clean_environ
 
 SMALL = {"BENCH_PROCESSES": "2", "BENCH_BLOCKS": "1", "BENCH_STEPS": "3", "BENCH_DEVICES": "cpu"}
 Runner = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """For NumPy in this process: several threads are slow on a busy machine."""
+    with threadpoolctl.threadpool_limits(1):
+        yield
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import threadpoolctl
 from backends.api import TrainStep, weights_dtype
 from bench.judge.requests import Requests
 from bench.measure.rounds import worst
-from bench.paths import BACKENDS
+from bench.paths import BACKENDS, SKELETON
 from bench.plan import discovery
-from bench.schema.case import Case
+from bench.problem import Definition
 from bench.worker import gate
 
 
@@ -28,8 +28,7 @@ def prove(build, dtype, shape="", folder=BACKENDS, device="cpu", small=None):
     """
     judge, place = judge_of(folder), (device, dtype)
     shape = shape or judge.definition.default
-    about = {"case": Case("it", device, dtype, 1, shape).as_json()}
-    about["steps_per_call"] = build.steps_per_call
+    about = {"shape": shape, "dtype": dtype, "every": build.steps_per_call}
     found = []
     with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
         for number in range(1 + len(judge.definition.small[:small])):
@@ -45,8 +44,22 @@ def answers(take, build, asked, device="cpu", dtype="float32"):
     return take(build, device, dtype, given, asked["problem"], asked["calls"])
 
 
+def skeleton_with(folder: Path, *changes: tuple[str, str]) -> Definition:
+    """The problem of `bench/skeleton`, in this folder, with texts replaced by others."""
+    text = "import numpy as np\n" + (SKELETON / "problem.py").read_text()
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "problem.py").write_text(text)
+    return Definition.load(folder)
+
+
 def ways(folder: Path) -> dict[str, Path]:
     return discovery.find([folder])
+
+
+LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
+"""Of the skeleton's step."""
 
 
 def numpy_step(function) -> type[TrainStep]:

@@ -10,12 +10,12 @@ from unittest import mock
 
 import numpy as np
 import pandas as pd
-import threadpoolctl
 
 from backends.api import Control
 from bench import conversation
-from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
+from bench.measure.executor import Judge
+from bench.measure.process import Process
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
@@ -26,6 +26,7 @@ from bench.settings import Settings
 from bench.worker import isolation, profiling, requests, timing
 from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
+from tests.proving import judge_of
 
 
 def read_csv(path) -> pd.DataFrame:
@@ -89,7 +90,7 @@ class Ticks:
         return self.now
 
 
-class FakeHandle:
+class FakeHandle(Process):
     """What the conductor holds of a process, answered by an object in this process.
 
     Requests and replies become JSON and arrays lie in a shared region, as between processes.
@@ -101,15 +102,11 @@ class FakeHandle:
         self.theirs = Region(os.dup(self.region.descriptor))
         self.running, self.ended = True, False
 
-    def ask(self, do, **request):
-        self.send(do, **request)
-        return self.receive()
-
     def send(self, do, **request):
         assert self.running, f"{self.name} is asked to {do} while it is stopped"
         self.asked = do, json.loads(json.dumps(request))
 
-    def receive(self):
+    def _read_reply(self):
         do, request = self.asked
         self.executor.log.append((self.name, do))
         reply = conversation.answer(getattr(self.requests, do), request, self.theirs)
@@ -133,6 +130,10 @@ class FakeHandle:
         self.executor.count_running()
 
 
+class FakeJudge(FakeHandle, Judge):
+    """Of `BACKENDS`."""
+
+
 class FakeExecutor:
     """Runs a judge and workers in this process by a clock that ticks; `log` has every event.
 
@@ -146,25 +147,22 @@ class FakeExecutor:
         self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, requests)]
         self._patches += [
             patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(Definition, "small", ("7x13x5x3",)),  # noise at several shapes takes most of the time
             patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
         ]
 
     def __enter__(self):
-        self._limits = threadpoolctl.threadpool_limits(1)
         for each in self._patches:
             each.start()
+        self.judge = FakeJudge("judge", judge_of(BACKENDS), self)
         return self
 
     def __exit__(self, *_):
+        self.end_pass()
         self.log.append(("executor", "exit"))
         for each in self._patches:
             each.stop()
-        self._limits.restore_original_limits()
-        self._judge.end()
-
-    def judge(self):
-        self._judge = FakeHandle("judge", Judge(0, str(BACKENDS)), self)
-        return self._judge
+        self.judge.end()
 
     def cpus(self, case):
         return sorted(os.sched_getaffinity(0))
@@ -173,14 +171,23 @@ class FakeExecutor:
         self.log.append(("executor", "begin_pass"))
 
     def worker(self, case):
+        self.change(case.name, "start", {})
         handle = FakeHandle(case.name, Worker(case.threads), self)
         self.log.append((case.name, "start"))
         self.workers.append(handle)
         self.count_running()
         return handle
 
+    def end_worker(self, case):
+        for each in self.workers:
+            if each.name == case.name and not each.ended:
+                each.end()
+
     def end_pass(self):
         self.log.append(("executor", "end_pass"))
+        for each in self.workers:
+            if not each.ended:
+                each.end()
 
     def count_running(self):
         self.most_running = max(self.most_running, sum(each.running for each in self.workers))

@@ -13,7 +13,7 @@ from typing import Any
 from backends.api import DTYPES
 from bench.cli._arguments import command, number
 from bench.errors import ExitCode, UsageError
-from bench.judge.gradients import central_differences
+from bench.judge.checking import central_differences
 from bench.measure.catalogue import catalogue
 from bench.measure.conductor import prove
 from bench.paths import SKELETON

@@ -121,11 +121,10 @@ def grade(arguments: argparse.Namespace) -> int:
     Exits with 0 if all are right, 1 if one is wrong, 2 if one is unusable.
     """
     from bench.grading import grade as grading
-    from bench.grading import report
 
     files, environ = grading.find(arguments.path), settings_environ(arguments)
     grades = grading.grade_all(files, arguments.against, environ, grid.console(sys.stderr))
-    text = report.FORMATS[arguments.format](grades)
+    text = grading.FORMATS[arguments.format](grades)
     print(text, end="")
     if arguments.output:
         exporting.write(text, arguments.output)

@@ -6,14 +6,17 @@ Exceptions, crashes and hangs of a graded file end in its verdict.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
+from rich.status import Status
 
 from bench import units
 from bench.analyse.estimates import with_interval
@@ -21,11 +24,9 @@ from bench.analyse.verdicts import verdicts
 from bench.errors import ExitCode, UsageError
 from bench.grading import clock, sandbox
 from bench.machine.devices import explained
-from bench.measure.asking import CaseFailed
 from bench.measure.catalogue import catalogue, describe
-from bench.measure.executor import WorkerSpec
+from bench.measure.process import Failed
 from bench.plan.cases import Plan, make_plan
-from bench.plan.sides import Backend
 from bench.settings import Settings
 
 LENGTH = {"BENCH_PROCESSES": "5", "BENCH_BLOCKS": "8"}
@@ -33,14 +34,10 @@ LENGTH = {"BENCH_PROCESSES": "5", "BENCH_BLOCKS": "8"}
 LONGEST = 400
 """Characters of a sentence about a file that is not right."""
 EXIT_CODES = {"right": ExitCode.FINE, "wrong": ExitCode.WRONG, "unusable": ExitCode.USAGE}
-MEASURED = (
-    *("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"),
-    *("ratio", "ratio_low", "ratio_high", "comparison"),
-)
 COLUMNS = (
     *("file", "verdict", "sentence", "device", "dtype", "against"),
-    *MEASURED,
-    *("source_hash", "versions"),
+    *("seconds_per_step", "seconds_per_step_low", "seconds_per_step_high"),
+    *("ratio", "ratio_low", "ratio_high", "comparison", "source_hash", "versions"),
 )
 Grade = dict[str, Any]
 
@@ -65,24 +62,17 @@ def find(paths: Sequence[Path]) -> list[Path]:
     return [Path(os.path.abspath(file)) for file in files]
 
 
-def grade_all(
-    files: Iterable[Path], against: str | None, environ: Mapping[str, str], console: Console
-) -> list[Grade]:
+def grade_all(files: Iterable[Path], against: str | None, environ: Mapping[str, str], console: Console) -> list[Grade]:
     """Grades files one after the other. Raises `UsageError` for what is not a file's fault."""
     files, settings = [*files], _settings(environ, against)
     sandbox.prefix([])  # a missing sandbox is not a file's fault
     sides, devices = catalogue(settings)
     plan, grades = make_plan(settings, sides, devices), []
     with clock.Timer(plan) as timer, console.status("") as status:
-        grader = _Grader(timer, plan, devices)
         for file in files:
             label = _label(file, files)
             console.print(f"grading {label}", style="dim")
-
-            def show(text: str, label: str = label) -> None:
-                status.update(f"{label}: {text}")
-
-            grades.append(grader.grade(file, label, show))
+            grades.append(_grade(file, label, timer, plan, devices, status))
     return grades
 
 
@@ -96,63 +86,42 @@ def _settings(environ: Mapping[str, str], against: str | None) -> Settings:
     settings = Settings.from_env({**LENGTH, **environ})
     devices = settings.devices if settings.devices != ("all",) else ("cpu",)
     baseline = against or settings.baseline
-    return replace(
-        settings,
-        devices=devices[:1],
-        dtypes=settings.dtypes[:1],
-        threads=settings.threads[:1],
-        shapes=settings.shapes[:1],
-        backends=(baseline,),
-        baseline=baseline,
-    )
+    one = {name: getattr(settings, name)[:1] for name in ("dtypes", "threads", "shapes")}
+    return replace(settings, devices=devices[:1], backends=(baseline,), baseline=baseline, **one)
 
 
-class _Grader:
-    """Grades one file after the other, against one baseline."""
-
-    def __init__(self, timer: clock.Timer, plan: Plan, devices: tuple[str, ...]) -> None:
-        self.timer, self.plan, self.devices = timer, plan, devices
-        (self.baseline,), (self.side,) = plan.cases, plan.sides
-
-    def grade(self, file: Path, label: str, show: Callable[[str], None]) -> Grade:
-        settings, case = self.plan.settings, self.baseline
-        about: Grade = {"file": label, "against": settings.baseline}
-        about |= {"device": case.device, "dtype": case.dtype, "source_hash": _hash(file)}
-        try:
-            self.timer.readable = _readable(file, settings)
-            backend = self._describe(file)
-            about["versions"] = " ".join(f"{name}=={v}" for name, v in backend.versions.items())
-            if reason := backend.reason(case.device, case.dtype, case.threads):
-                raise UsageError(f"{file.name} {reason}.")
-            backends = {**self.side.backends, backend.name: backend}
-            sides = (replace(self.side, backends=backends),)
-            graded = replace(case, backend=backend.name)
-            plan = replace(self.plan, sides=sides, cases=(case, graded))
-            seconds, ratio = self.timer.time(plan, graded, show).estimates()
-        except UsageError as error:
-            return about | {"verdict": "unusable", "sentence": _plain(str(error))}
-        except CaseFailed as failed:
-            sentence = _plain(f"{file.name} {failed}") + "."
-            return about | {"verdict": _verdict(failed), "sentence": sentence}
-        ((comparison, _),) = verdicts([ratio], settings.margin)
-        about |= with_interval("ratio", ratio) | {"comparison": comparison}
-        about |= with_interval("seconds_per_step", seconds)
-        return about | {"verdict": "right", "sentence": _sentence(about)}
-
-    def _describe(self, file: Path) -> Backend:
-        """The backend in a file, from a sandboxed worker. Raises `UsageError`."""
-        name, readable = re.sub(r"\W", "_", f"graded_{file.stem}"), self.timer.readable
-        spec, settings = WorkerSpec(self.side), self.plan.settings
-        with sandbox.start(spec, settings, 1 << 20, readable) as worker:
-            return describe(self.side, worker, file, explained(self.devices), name)
+def _grade(file: Path, label: str, timer: clock.Timer, plan: Plan, devices: tuple[str, ...], status: Status) -> Grade:
+    """Grades one file against the case of the plan."""
+    settings, (case,), (side,) = plan.settings, plan.cases, plan.sides
+    grade: Grade = {"file": label, "against": settings.baseline, "device": case.device, "dtype": case.dtype}
+    grade["source_hash"] = hashlib.sha256(file.read_bytes()).hexdigest()[:16]
+    try:
+        timer.readable = _readable(file, settings)
+        name = re.sub(r"\W", "_", f"graded_{file.stem}")
+        with sandbox.start(settings, side, timer.readable) as worker:
+            backend = describe(side, worker, file, explained(devices), name)
+        grade["versions"] = " ".join(f"{name}=={v}" for name, v in backend.versions.items())
+        if reason := backend.reason(case.device, case.dtype, case.threads):
+            raise UsageError(f"{file.name} {reason}.")
+        graded = replace(case, backend=backend.name)
+        sides = (replace(side, backends={**side.backends, backend.name: backend}),)
+        plan = replace(plan, sides=sides, cases=(case, graded))
+        seconds, ratio = timer.time(plan, graded, lambda text: status.update(f"{label}: {text}")).estimates()
+    except UsageError as error:
+        return grade | {"verdict": "unusable", "sentence": _plain(str(error))}
+    except Failed as failed:  # a step that raises is wrong; one that crashes, hangs or breaks the conversation is unusable
+        wrong = failed.status == "wrong" or str(failed).startswith("raised ")
+        sentence = _plain(f"{file.name} {failed}") + "."
+        return grade | {"verdict": "wrong" if wrong else "unusable", "sentence": sentence}
+    ((comparison, _),) = verdicts([ratio], settings.margin)
+    grade |= with_interval("ratio", ratio) | {"comparison": comparison} | with_interval("seconds_per_step", seconds)
+    return grade | {"verdict": "right", "sentence": _sentence(grade)}
 
 
 def _readable(file: Path, settings: Settings) -> list[Path]:
     """What a worker may read below hidden folders: the file's own folder, where a link leads, the
     problem's; of a file directly in a hidden folder the file alone."""
-    files = [
-        each if each.parent in sandbox.HIDDEN else each.parent for each in (file, file.resolve())
-    ]
+    files = [each if each.parent in sandbox.HIDDEN else each.parent for each in (file, file.resolve())]
     return [*files, settings.problem_folder, *settings.path]
 
 
@@ -163,20 +132,10 @@ def _label(file: Path, files: Sequence[Path]) -> str:
     return str(file.relative_to(os.path.commonpath([each.parent for each in files])))
 
 
-def _hash(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16]
-
-
 def _plain(text: str) -> str:
     """One line of limited length, whatever a graded file has put into it."""
     text = " ".join(text.split())
     return text if len(text) <= LONGEST else text[:LONGEST] + "..."
-
-
-def _verdict(failed: CaseFailed) -> str:
-    """A step that raises is wrong; one that crashes, hangs or breaks the conversation is unusable."""
-    raised = failed.status == "failed" and str(failed).startswith("raised ")
-    return "wrong" if failed.status == "wrong" or raised else "unusable"
 
 
 def _sentence(grade: Grade) -> str:
@@ -186,3 +145,44 @@ def _sentence(grade: Grade) -> str:
         f"{units.seconds(grade['seconds_per_step'])} a step ({spread}), {grade['comparison']}: "
         f"{grade['ratio']:.3f} times {grade['against']} ({ratio})."
     )
+
+
+def as_text(grades: Sequence[Grade]) -> str:
+    """A line a file; several files as columns."""
+    if len(grades) == 1:
+        return "".join(f"{grade['verdict']}: {grade['sentence']}\n" for grade in grades)
+    width = max(len(grade["file"]) for grade in grades)
+    times = [units.seconds(grade["seconds_per_step"]) if "seconds_per_step" in grade else "–" for grade in grades]
+    return "".join(
+        f"{grade['file']:{width}}  {grade['verdict']:8}  {time:>7}  {grade['sentence']}\n"
+        for grade, time in zip(grades, times, strict=True)
+    )
+
+
+def as_csv(grades: Sequence[Grade]) -> str:
+    return pd.DataFrame([*grades], columns=[*COLUMNS]).to_csv(index=False, lineterminator="\n")
+
+
+def as_json(grades: Sequence[Grade]) -> str:
+    """An object for one file, a list for several; null for what was not measured."""
+    table = pd.DataFrame([*grades], columns=[*COLUMNS]).astype(object)
+    rows = table.where(table.notna(), None).to_dict("records")
+    return json.dumps(rows[0] if len(rows) == 1 else rows, indent=2) + "\n"
+
+
+def as_gradescope(grades: Sequence[Grade]) -> str:
+    """The `results.json` of Gradescope's autograder: a test a file, worth a point if the step is right."""
+    tests = [
+        {
+            "name": grade["file"],
+            "score": float(grade["verdict"] == "right"),
+            "max_score": 1.0,
+            "status": "passed" if grade["verdict"] == "right" else "failed",
+            "output": grade["sentence"],
+        }
+        for grade in grades
+    ]
+    return json.dumps({"tests": tests, "visibility": "visible"}, indent=2) + "\n"
+
+
+FORMATS = {"text": as_text, "csv": as_csv, "json": as_json, "gradescope": as_gradescope}

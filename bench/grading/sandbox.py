@@ -19,13 +19,14 @@ from contextlib import suppress
 from functools import cache
 from glob import glob
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from bench import units
 from bench.errors import UsageError
-from bench.measure.asking import CaseFailed
-from bench.measure.executor import WorkerSpec
-from bench.measure.process import ENDING, Process, all_stopped
+from bench.measure.executor import worker_launch
+from bench.measure.process import ENDING, Failed, Process, all_stopped
 from bench.paths import ROOT
+from bench.plan.sides import Side
 from bench.settings import Settings
 
 CLOSED = (
@@ -40,26 +41,22 @@ CACHES = (
     *("TRITON_CACHE_DIR", "CUPY_CACHE_DIR", "CUDA_CACHE_PATH"),
 )
 """Variables that name a folder in which a library keeps files."""
+STOPPED_CPU = 0.005
+"""CPU seconds for which a stopped process may compute; next to a busy neighbor it is 0.0001."""
 CALLS = {"x86_64": (0xC000003E, 203), "aarch64": (0xC00000B7, 122)}
 """AUDIT_ARCH of <linux/audit.h>, and the number of `sched_setaffinity`."""
 
 
 class SandboxedProcess(Process):
-    """A process whose CPU time is known, also that which it takes while it is stopped."""
+    """A process that is seen if it computes while it is stopped."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._took: list[float] = []
         self._clocks: dict[int, float] = {}
 
-    @property
-    def cpu_seconds_while_stopped(self) -> float:
-        """Without the largest value: a host may take the core away just as a thread stops on it, and
-        the kernel counts that time as the thread's."""
-        return sum(self._took) - max(self._took, default=0.0)
-
     def stop(self) -> None:
-        """Returns when all have stopped and no new one is found. Raises `CaseFailed`."""
+        """Returns when all have stopped and no new one is found. Raises `Failed`."""
         deadline, before = time.monotonic() + ENDING, {*self.descendants()}
         while True:
             super().stop()
@@ -69,15 +66,23 @@ class SandboxedProcess(Process):
             before |= now
             if time.monotonic() > deadline:
                 what = "starts processes that do not stop while the baseline is timed"
-                raise CaseFailed("wrong", what)
+                raise Failed("wrong", what)
         self._clocks = self._cpu_clocks() | dict.fromkeys(before - now, math.inf)
 
     def resume(self) -> None:
+        """Raises `Failed` if it has computed since it was stopped.
+
+        By all stops but the longest: a host may take the core away just as a thread stops on it, and the
+        kernel counts that time as the thread's.
+        """
         if self._clocks:
             now = self._cpu_clocks().items()
             self._took.append(sum(max(0.0, t - self._clocks.get(pid, 0.0)) for pid, t in now))
         self._clocks = {}
         super().resume()
+        if self._took and (took := sum(self._took) - max(self._took)) > STOPPED_CPU:
+            what = "while it is stopped and the baseline is timed"
+            raise Failed("wrong", f"computes for {units.seconds(took)} {what}")
 
     def _cpu_clocks(self) -> dict[int, float]:
         clocks = {}
@@ -88,19 +93,19 @@ class SandboxedProcess(Process):
 
 
 def start(
-    spec: WorkerSpec, settings: Settings, size: int, readable: Sequence[Path]
+    settings: Settings, side: Side, readable: Sequence[Path], size: int = 1 << 20, *, cpus: Sequence[int] = (), **limits: Any
 ) -> SandboxedProcess:
-    """A worker in a sandbox, on the cores of `spec`; these paths stay visible in hidden folders.
-    Raises `OSError`."""
+    """A worker in a sandbox, on these cores; these paths stay visible in hidden folders. `limits` are
+    those of `worker_launch`. Raises `Failed`."""
     allowed = os.sched_getaffinity(0)
     command, rules = prefix(readable), os.memfd_create("filter")
     os.write(rules, stay_on_cores(platform.machine()))
     os.lseek(rules, 0, os.SEEK_SET)
     command[-1:] = ["--seccomp", str(rules), "--"]
+    launch = worker_launch(settings, side, cpus=cpus, prefix=command, pass_fds=(rules,), **limits)
     try:
-        os.sched_setaffinity(0, spec.cpus or allowed)  # what this thread starts has the same
-        options: Any = {"pass_fds": (rules,), "prefix": command}
-        return cast(SandboxedProcess, spec.start(settings, size, SandboxedProcess, **options))
+        os.sched_setaffinity(0, cpus or allowed)  # what this thread starts has the same
+        return SandboxedProcess(launch, settings.timeout, size)
     finally:
         os.sched_setaffinity(0, allowed)
         os.close(rules)

@@ -1,4 +1,4 @@
-"""Refuses a problem that cannot tell right from wrong, before anything is timed."""
+"""Refuses a problem that cannot tell right from wrong, before anything is timed; `verify` checks its gradient too."""
 
 from __future__ import annotations
 
@@ -12,10 +12,15 @@ from backends.api import Problem
 from bench.errors import UsageError
 from bench.judge.comparing import Question
 from bench.judge.diagnosis import FILE, mistakes
-from bench.problem import NAME, Definition
+from bench.problem import NAME, Definition, Float64
 
 SAMPLES = 3
 """Noisy runs by which it is seen whether updates are larger than what rounding allows."""
+DIRECTIONS = 3
+DISTANCE = 1e-5
+"""Of central differences, relative to the array's norm: their error is of its square."""
+ALLOWED = 1e-4
+"""Error of a central difference, relative to the gradient's norm."""
 
 
 class _Fault(Exception):
@@ -76,6 +81,45 @@ def check_mistakes(definition: Definition) -> None:
             )
 
 
+def central_differences(definition: Definition) -> tuple[bool, str]:
+    """Whether the reference passed or was not checked, and a sentence.
+
+    The update over the learning rate is the gradient of the loss, if the step is nothing but
+    gradient descent: `learning_rate` is its only constant and its loss depends on every array.
+    """
+    shape = definition.small[0]
+    problem = definition.draw(shape, "float64", 0)
+    if list(problem.constants) != ["learning_rate"]:
+        return True, "not checked by central differences, since learning_rate is not its only constant; that is fine"
+    if not problem.learning_rate:
+        return True, "not checked by central differences: learning_rate is 0"
+    rng, start = np.random.default_rng(0), problem.state
+
+    def loss(state: Mapping[str, Float64]) -> float:
+        return float(definition.run(problem, tuple(state.values()), 1).losses[0])
+
+    ends = definition.run(problem, tuple(start.values()), 1).state
+    worst = 0.0
+    for (name, before), after in zip(start.items(), ends, strict=True):
+        gradient = (before - after) / problem.learning_rate
+        size = float(np.linalg.norm(gradient))
+        for _ in range(DIRECTIONS):
+            way = rng.standard_normal(before.shape)
+            far = DISTANCE * max(float(np.linalg.norm(before)), 1e-3) / float(np.linalg.norm(way))
+            ahead, behind = (loss({**start, name: before + s * far * way}) for s in (1, -1))
+            slope, expected = (ahead - behind) / (2 * far), float(np.sum(gradient * way))
+            if size and ahead == behind:
+                return True, f"not checked by central differences: its loss ignores {name}"
+            error = abs(slope - expected) / size if size else abs(slope)
+            if not error <= ALLOWED:
+                return False, (
+                    f"moves {name} along {expected:.6g}, where central differences of its loss give {slope:.6g} "
+                    f"(a random direction, shape {shape}); fix the gradient, or the loss"
+                )
+            worst = max(worst, error)
+    return True, f"agrees with central differences of its loss to {worst:.0e}"
+
+
 def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
     """The loss and the new state, if they are what a reference has to return."""
     data, state = ({n: a.copy() for n, a in g.items()} for g in (problem.data, problem.state))
@@ -88,23 +132,20 @@ def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
         advice = 'end it with `return loss, {"w": ...}`'
         raise _Fault("step returns something else than a loss and a state", advice)
     loss, new = result
-    missing = [f"no {name}" for name in problem.state if name not in new]
-    unknown = [f"an unknown array {name}" for name in new if name not in problem.state]
-    for what in missing + unknown:
-        names = ", ".join(problem.state)
-        advice = f"return all arrays of draw_state and no others: {names}"
-        raise _Fault(f"step returns {what}", advice)
+    names = [f"no {name}" for name in problem.state if name not in new]
+    names += [f"an unknown array {name}" for name in new if name not in problem.state]
+    if names:
+        advice = f"return all arrays of draw_state and no others: {', '.join(problem.state)}"
+        raise _Fault(f"step returns {names[0]}", advice)
     for name, value in {"loss": loss, **new}.items():
         found, expected = np.asarray(value), np.shape(problem.state.get(name, 0.0))
         what = f"step returns {name}"
         if found.dtype != np.float64:
-            advice = "compute in the dtype of the arguments"
-            raise _Fault(f"{what} as {found.dtype}, given float64", advice)
+            raise _Fault(f"{what} as {found.dtype}, given float64", "compute in the dtype of the arguments")
         if found.shape != expected:
             raise _Fault(f"{what} of shape {found.shape}", f"it has shape {expected}")
         if not np.isfinite(found).all():
-            advice = "choose other data or a smaller learning rate"
-            raise _Fault(f"{what} with NaN or infinity", advice)
+            raise _Fault(f"{what} with NaN or infinity", "choose other data or a smaller learning rate")
     return {"loss": loss, **new}
 
 
@@ -117,8 +158,7 @@ def _taking_steps() -> Iterator[None]:
     except UsageError:
         raise
     except Exception as error:
-        what = f"step raises {type(error).__name__}: {error}".rstrip(".")
-        raise _Fault(what, "fix it") from None
+        raise _Fault(f"step raises {type(error).__name__}: {error}".rstrip("."), "fix it") from None
 
 
 def _inputs(problem: Problem) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
@@ -39,35 +39,31 @@ def diagnose(question: Question, losses: Float64, state: Sequence[Float64]) -> s
     what = f"{_what(arrays, question, state)}{after}: "
     if hint := _known_mistake(question, losses, state):
         return what + hint
+    name = arrays[0] if arrays else "loss"
+    of = f" of {name}" if arrays else ""
+    size = f"relative error{of} {errors[name]:.2g}, allowed {allowed[name]:.2g}; "
     if not arrays:
-        known = _loss_factor(question, losses)
-        return (
-            f"computes a wrong loss{after}: relative error {errors['loss']:.2g}, allowed "
-            f"{allowed['loss']:.2g}; its updates are right{known}"
-        )
-    name = arrays[0]
-    text = f"{what}relative error of {name} {errors[name]:.2g}, allowed {allowed[name]:.2g}; "
+        return f"{what}{size}its updates are right{_loss_factor(question, losses)}"
     if errors[name] < LOW_PRECISION and ("loss" not in wrong or errors["loss"] < LOW_PRECISION):
-        return f"{text}such an error comes from arithmetic in a lower precision than {dtype}, or from a missing term"
+        return f"{what}{size}such an error comes from arithmetic in a lower precision than {dtype}, or from a missing term"
     if "loss" in wrong and steps == 1:
-        size = f"(relative error {errors['loss']:.2g})"
-        return f"{text}its loss is wrong too {size}: see the forward pass first"
-    return text + "its first loss is right: see the backward pass, the update and set_state()"
+        return f"{what}{size}its loss is wrong too (relative error {errors['loss']:.2g}): see the forward pass first"
+    return f"{what}{size}its first loss is right: see the backward pass, the update and set_state()"
 
 
 def _what(arrays: Sequence[str], question: Question, state: Sequence[Float64]) -> str:
     """What happens to the arrays: none moves, they climb, they move too far, or it is wrong."""
     if not arrays:
         return "computes a wrong loss"
-    joined, factors = _join(arrays), []
+    factors = []
     for name in arrays:
         place = question.names.index(name)
         right = question.exact.state[place] - question.start[place]
         moved = state[place] - question.start[place].astype(state[place].dtype)
         if not moved.any():
             return f"never updates {name}"
-        factor, rest = _projected(moved, right)
-        factors.append(factor if rest < 1e-3 and abs(factor - 1) > 0.01 else math.nan)
+        factors.append(_factor(moved, right))
+    joined = " and ".join(arrays) if len(arrays) <= 4 else f"{', '.join(arrays[:3])} and {len(arrays) - 3} more arrays"
     if all(factor < 0 for factor in factors):
         return f"updates {joined} in the wrong direction: it climbs"
     mean = float(np.mean(factors))
@@ -76,20 +72,15 @@ def _what(arrays: Sequence[str], question: Question, state: Sequence[Float64]) -
     return f"updates {joined} wrongly"
 
 
-def _join(names: Sequence[str]) -> str:
-    if len(names) <= 4:
-        return " and ".join(names)
-    return f"{', '.join(names[:3])} and {len(names) - 3} more arrays"
-
-
-def _projected(moved: Any, right: Any) -> tuple[float, float]:
-    """How many times the right update this is, and the relative size of what is left."""
+def _factor(moved: Any, right: Any) -> float:
+    """How many times the right update this is; NaN if it is another one, or the right one."""
     square = float(np.vdot(right, right))
     if not square or not np.isfinite(moved).all():
-        return math.nan, math.inf
+        return math.nan
     factor = float(np.vdot(moved, right)) / square
     left = moved - factor * right
-    return factor, math.sqrt(float(np.vdot(left, left)) / max(float(np.vdot(moved, moved)), 1e-300))
+    rest = math.sqrt(float(np.vdot(left, left)) / max(float(np.vdot(moved, moved)), 1e-300))
+    return factor if rest < 1e-3 and abs(factor - 1) > 0.01 else math.nan
 
 
 def _known_mistake(question: Question, losses: Float64, state: Sequence[Float64]) -> str:
@@ -110,16 +101,12 @@ def _loss_factor(question: Question, losses: Float64) -> str:
     factor = float(factors[0])
     if not np.allclose(factors, factor, rtol=1e-3) or not math.isfinite(factor):
         return ""
-    for text, size in _products(question.definition.sizes_of(question.problem)):
+    sizes = question.definition.sizes_of(question.problem)
+    products = {f"{one}·{other}": sizes[one] * sizes[other] for one, other in combinations(sizes, 2)}
+    for text, size in (sizes | products).items():
         if math.isclose(factor, size, rel_tol=1e-3):
             return f"; it is 1/{size:g} of the right one, {text}: a mean instead of a sum"
     return f"; it is {1 / factor:.4g} times the right one" if factor else ""
-
-
-def _products(sizes: dict[str, int]) -> Iterator[tuple[str, int]]:
-    yield from sizes.items()
-    for one, other in combinations(sizes, 2):
-        yield f"{one}·{other}", sizes[one] * sizes[other]
 
 
 @cache

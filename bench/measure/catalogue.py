@@ -11,12 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine.devices import explained
 from bench.machine.environment import PACKAGES
 from bench.machine.variables import is_kept
-from bench.measure.executor import WorkerSpec
-from bench.measure.process import Died, Process
+from bench.measure.executor import worker_launch
+from bench.measure.process import Failed, Process
 from bench.paths import CONTROLS
 from bench.plan.discovery import RESERVED, find
 from bench.plan.sides import Backend, Side, chosen
@@ -37,15 +38,12 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     for side in sides:
         _check_variables(side)
     with ExitStack() as ending:
-        asked = []
-        for side in sides:
-            worker = ending.enter_context(_started(side, settings))
-            asked.append((side, worker, _about(side, worker)))
-        present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in asked]
+        workers = [_started(side, settings, ending) for side in sides]
+        present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in workers]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
         described = tuple(
             replace(side, facts={**side.facts, **about}, **_backends(side, worker, settings, explained(devices)))
-            for side, worker, about in asked
+            for side, worker, about in workers
         )
     return described, devices
 
@@ -59,24 +57,20 @@ def _check_variables(side: Side) -> None:
             )
 
 
-def _started(side: Side, settings: Settings) -> Process:
+def _started(side: Side, settings: Settings, ending: ExitStack) -> tuple[Side, Process, SideFacts]:
+    """A side with a worker of its interpreter, which ends with the stack, and what that says of itself."""
     try:
-        return WorkerSpec(side).start(settings)
-    except OSError as error:
-        raise _unfit(side, f"cannot be started: {error.strerror}") from None
-
-
-def _about(side: Side, worker: Process) -> SideFacts:
-    try:
+        worker = ending.enter_context(Process(worker_launch(settings, side), settings.timeout))
         about = worker.ask("about", needed=NEEDED, packages=PACKAGES)
-    except Died as died:
-        raise _unfit(side, f"cannot run a worker: {str(died).rstrip('.')}") from None
+    except Failed as failed:
+        why, advice = str(failed).rstrip("."), "name a Python 3.11 or newer, such as venv/bin/python"
+        raise UsageError(f"{_place(side.python, side)}: cannot run a worker: {why}; {advice}.") from None
     if about["missing"]:
         install = f"{side.python} -m pip install {' '.join(about['missing'])}"
         raise UsageError(
             f"{_place(side.python, side)}: lacks {' and '.join(about['missing'])}, which every worker needs; run `{install}`."
         )
-    return {"python": about["python"], "packages": about["packages"]}
+    return side, worker, {"python": about["python"], "packages": about["packages"]}
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Any]:
@@ -92,7 +86,7 @@ def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[st
                 found[name] = describe(side, worker, path, devices, name)
             except UsageError as error:
                 refused[path] = str(error)
-                worker = ending.enter_context(_started(side, settings))  # the old one may be dead
+                _, worker, _ = _started(side, settings, ending)  # the old one may be dead
     strays: dict[str, str] = {}
     for path, why in refused.items():
         name = re.sub(r"\W", "_", path.stem)
@@ -108,20 +102,13 @@ def describe(side: Side, worker: Process, path: Path, devices: tuple[str, ...], 
     return Backend.from_json(facts, path, name)
 
 
-def _ask(side: Side, worker: Process, what: str, do: str, **request: Any) -> dict[str, Any]:
+def _ask(side: Side, worker: Process, what: str, do: str, **request: Any) -> Reply:
     try:
-        reply = worker.ask(do, **request)
-    except Died as died:
-        reply = {"status": "failed", "reason": str(died)}
-    if reply["status"] == "usage":
-        raise UsageError(str(reply.get("reason")))
-    if reply["status"] != "ok":
-        raise UsageError(f"{_place(what, side)}: cannot be imported: {reply.get('reason')}; fix the file or move it away.")
-    return reply
-
-
-def _unfit(side: Side, why: str) -> UsageError:
-    return UsageError(f"{_place(side.python, side)}: {why}; name a Python 3.11 or newer, such as venv/bin/python.")
+        return worker.ask(do, **request)
+    except Failed as failed:
+        if failed.status == "usage":
+            raise UsageError(str(failed)) from None
+        raise UsageError(f"{_place(what, side)}: cannot be imported: {failed}; fix the file or move it away.") from None
 
 
 def _place(what: str, side: Side) -> str:

@@ -3,18 +3,23 @@ case and pass."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import Any
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
+import psutil
+
+from bench.conversation import Reply
+from bench.errors import UsageError
 from bench.machine import resources
 from bench.machine.devices import is_accelerator
 from bench.machine.variables import worker_environment
-from bench.measure.asking import CaseFailed
-from bench.measure.fork_server import ForkServer
-from bench.measure.process import Died, Process
+from bench.measure.process import DIED, Failed, Launch, Process, Wait
 from bench.plan.cases import Plan
 from bench.plan.sides import Side
 from bench.schema.case import Case
@@ -26,40 +31,122 @@ DAY = 86_400.0
 """Seconds that the judge may take: its time depends on the shapes, and it runs no foreign code."""
 
 
-@dataclass(frozen=True)
-class WorkerSpec:
-    """What a worker, or the fork server of some workers, starts with."""
+def module_launch(
+    module: str, setup: Mapping[str, Any], env: Mapping[str, str], python: str = sys.executable,
+    prefix: Sequence[str] = (), pass_fds: Sequence[int] = (),
+) -> Launch:  # fmt: skip
+    """Launches `python -m module SETUP`; `prefix` is a command that runs it."""
 
-    side: Side
-    threads: int = 1
-    cpus: Sequence[int] = ()
-    memory: int | None = None
-    """Bytes after which allocations fail."""
+    def launch(requests: int, replies: int, printed: int, region: int) -> tuple[int, Wait]:
+        text = json.dumps({**setup, "region": region})
+        try:
+            process = psutil.Popen(
+                [*prefix, python, "-P", "-m", module, text],  # -P: PYTHONPATH comes first
+                stdin=requests, stdout=replies, stderr=printed, env=env, pass_fds=[region, *pass_fds],
+                start_new_session=True,  # Ctrl-C reaches the conductor alone
+            )  # fmt: skip
+        except OSError as error:
+            raise Failed(DIED, f"cannot be started: {error.strerror}") from None
 
-    def environment(self, settings: Settings) -> dict[str, str]:
-        environ = os.environ | self.side.variables
-        return worker_environment(self.threads, settings.allocator, environ, self.side.folder)
+        def wait(seconds: float) -> int | None:
+            try:
+                return int(process.wait(timeout=seconds))
+            except psutil.TimeoutExpired:
+                return None
 
-    def start(
-        self, settings: Settings, size: int = 1 << 20, kind: type[Process] = Process,
-        socket: int | None = None, **options: Any,
-    ) -> Process:  # fmt: skip
-        """A fresh interpreter with a region of `size` bytes; with a `socket` it is a fork server.
+        return process.pid, wait
 
-        `options` are those of `Process.start`. Raises `OSError`.
-        """
-        limits = {"threads": self.threads, "cpus": list(self.cpus), "memory": self.memory}
-        setup, env = {**limits, "socket": socket}, self.environment(settings)
-        place = setup, env, settings.timeout, size, self.side.python
-        return kind.start("bench.worker", *place, **options)
+    return launch
 
-    def start_fork_server(self, settings: Settings, libraries: Sequence[str]) -> ForkServer:
-        """Raises `OSError`."""
-        return ForkServer(partial(self.start, settings), settings.timeout, libraries)
+
+def worker_launch(
+    settings: Settings, side: Side, threads: int = 1, cpus: Sequence[int] = (), memory: int | None = None,
+    socket: int | None = None, **options: Any,
+) -> Launch:  # fmt: skip
+    """Launches a fresh interpreter of a side; with a `socket` it is a fork server.
+
+    `memory`: bytes after which allocations fail. `options` are those of `module_launch`.
+    """
+    env = worker_environment(threads, settings.allocator, os.environ | side.variables, side.folder)
+    setup = {"threads": threads, "cpus": [*cpus], "memory": memory, "socket": socket}
+    return module_launch("bench.worker", setup, env, side.python, **options)
+
+
+class Judge(Process):
+    """Without it nothing can be proven, so its failure ends the run."""
+
+    def ask(self, do: str, **request: Any) -> Reply:
+        """Raises `Failed` for arrays of a worker that are wrong, and else `UsageError`."""
+        try:
+            return super().ask(do, **request)
+        except Failed as failed:
+            if "arrays" in request and failed.status != DIED:
+                raise
+            if failed.status == "usage":
+                raise UsageError(str(failed)) from None
+            raise UsageError(f"the judge's process: {failed}; what was measured so far is kept, run again.") from None
+
+
+class ForkServer(Process):
+    """A fresh interpreter that has loaded libraries, computes nothing, and forks a worker per case.
+
+    A fork takes 5 to 13 ms, an import of torch more than a second. No thread pool and no device context
+    exists before the fork: libraries create them when they first compute.
+    """
+
+    def __init__(self, settings: Settings, side: Side, libraries: Sequence[str], **limits: Any) -> None:
+        """Starts to load the libraries, and returns at once. Raises `Failed`."""
+        self._socket, theirs = socket.socketpair()
+        number = theirs.fileno()
+        try:
+            launch = worker_launch(settings, side, socket=number, pass_fds=(number,), **limits)
+            super().__init__(launch, settings.timeout)
+        except Failed:
+            self._socket.close()
+            raise
+        finally:
+            theirs.close()
+        self._loading = True
+        self.send("preload", libraries=[*libraries])
+
+    def ready(self) -> None:
+        """Waits until the libraries are loaded, as `fork` needs. Raises `Failed`."""
+        if self._loading:
+            self._loading = False
+            self.receive()
+
+    def fork(self, size: int) -> Process:
+        """A child with streams and a region of `size` bytes of its own. Raises `Failed`."""
+        return Process(self._launch, self._timeout, size)
+
+    def _launch(self, *descriptors: int) -> tuple[int, Wait]:
+        self.send("fork")  # says how the server died, if it has
+        try:
+            socket.send_fds(self._socket, [b"\0"], descriptors)
+        except OSError as error:
+            raise Failed(DIED, str(error)) from None
+        pid = int(self.receive()["pid"])
+
+        def wait(seconds: float) -> int | None:
+            deadline = time.monotonic() + seconds
+            try:
+                while (code := self.ask("reap", pid=pid)["code"]) is None and time.monotonic() < deadline:
+                    time.sleep(1e-3)
+            except (Failed, ValueError):  # ValueError: `end` closed its streams
+                return -signal.SIGKILL  # the kernel kills children whose server has ended
+            return None if code is None else int(code)
+
+        return pid, wait
+
+    def end(self) -> None:
+        super().end()
+        self._socket.close()
 
 
 class Processes:
-    """The executor of a run; as a context it keeps this process off the workers' cores."""
+    """The executor of a run; as a context it has a judge, and keeps this process off the workers' cores."""
+
+    judge: Judge
 
     def __init__(self, plan: Plan, size: int) -> None:
         """`size`: bytes of the region that a worker shares with this process."""
@@ -67,28 +154,25 @@ class Processes:
         self._allowed = os.sched_getaffinity(0)
         self._cores = resources.cores()
         self._memory = int(MEMORY_SHARE * resources.available_memory())
-        self._servers: dict[Any, ForkServer | str] = {}
-        """By side, threads, kind of device and libraries; a sentence for one that failed."""
-        self._judge: Process | None = None
+        self._servers: dict[Any, ForkServer | Failed] = {}
+        """By what `_place` says of their cases."""
+        self._workers: dict[str, Process] = {}
+        """Of the current pass, by case key."""
 
-    def __enter__(self) -> Processes:
+    def __enter__(self) -> Self:
+        settings = self._plan.settings
         most = max((case.threads for case in self._plan.cases), default=1)
         if rest := self._allowed.difference(*self._cores[-most:]):
             os.sched_setaffinity(0, rest)
+        setup = {"seed": settings.seed, "problem": str(settings.problem_folder)}
+        env = worker_environment(1, settings.allocator)
+        self.judge = Judge(module_launch("bench.judge", setup, env), DAY, self._size)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.end_pass()
-        if self._judge:
-            self._judge.end()
+        self.judge.end()
         os.sched_setaffinity(0, self._allowed)
-
-    def judge(self) -> Process:
-        settings = self._plan.settings
-        env = worker_environment(1, settings.allocator)
-        setup = {"seed": settings.seed, "problem": str(settings.problem_folder)}
-        self._judge = Process.start("bench.judge", setup, env, DAY, self._size)
-        return self._judge
 
     def cpus(self, case: Case) -> list[int]:
         """Where the case is timed: on the last cores, for interrupts tend to go to the first."""
@@ -96,50 +180,46 @@ class Processes:
 
     def begin_pass(self, cases: Iterable[Case]) -> None:
         """Starts to load the libraries of these cases; returns at once."""
+        anywhere = [cpu for core in self._cores for cpu in core]
         for case in cases:
-            place = self._place(case)
-            if place in self._servers:
+            if (place := self._place(case)) in self._servers:
                 continue
-            spec, libraries = self._spec(case), self._plan.backend(case).libraries
+            side, (_, threads, memory, libraries) = self._plan.side(case), place
             try:
-                self._servers[place] = spec.start_fork_server(self._plan.settings, libraries)
-            except OSError as error:
-                self._servers[place] = f"cannot be started: {error.strerror}"
+                server = ForkServer(self._plan.settings, side, libraries, threads=threads, cpus=anywhere, memory=memory)
+                self._servers[place] = server
+            except Failed as failed:
+                self._servers[place] = failed
 
     def worker(self, case: Case) -> Process:
-        """A process of its own for a case. Raises `CaseFailed`."""
-        server = self._loaded(self._place(case))
+        """A process of its own for a case. Raises `Failed`."""
+        server = self._servers[place := self._place(case)]
+        if isinstance(server, Failed):
+            raise server
         try:
-            if isinstance(server, str):
-                raise Died(server)
-            return server.fork(self._size)
-        except Died as died:
-            raise CaseFailed("failed", str(died)) from None
+            server.ready()
+        except Failed as failed:  # then all its cases fail alike
+            server.end()
+            self._servers[place] = failed
+            raise
+        worker = self._workers[case.key] = server.fork(self._size)
+        return worker
 
-    def _loaded(self, place: tuple[Any, ...]) -> ForkServer | str:
-        """The fork server of a place, or why it is none: then all its cases fail alike."""
-        server = self._servers[place]
-        if isinstance(server, ForkServer):
-            try:
-                server.ready()
-            except Died as died:
-                server.end()
-                server = self._servers[place] = str(died)
-        return server
+    def end_worker(self, case: Case) -> None:
+        """Ends the worker of a case, if it has one."""
+        if case.key in self._workers:
+            self._workers.pop(case.key).end()
 
     def end_pass(self) -> None:
-        """Ends what `begin_pass` started; workers have been ended."""
+        """Ends all workers, and what `begin_pass` started."""
+        while self._workers:
+            self._workers.popitem()[1].end()
         while self._servers:
             server = self._servers.popitem()[1]
             if isinstance(server, ForkServer):
                 server.end()
 
-    def _place(self, case: Case) -> tuple[Any, ...]:
-        libraries = self._plan.backend(case).libraries
-        return case.side, case.threads, is_accelerator(case.device), libraries
-
-    def _spec(self, case: Case) -> WorkerSpec:
-        """Libraries load on every core."""
-        anywhere = [cpu for core in self._cores for cpu in core]
+    def _place(self, case: Case) -> tuple[str, int, int | None, tuple[str, ...]]:
+        """Side, threads, memory and libraries: what the cases of a fork server share."""
         memory = None if is_accelerator(case.device) else self._memory
-        return WorkerSpec(self._plan.side(case), case.threads, anywhere, memory)
+        return case.side, case.threads, memory, self._plan.backend(case).libraries

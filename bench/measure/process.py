@@ -5,20 +5,18 @@ Every wait has a limit, and `end` leaves no descendant behind.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import selectors
 import signal
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import IO, Any, Self
+from typing import Any, Self
 
-import psutil
-
+from bench.conversation import Reply
 from bench.region import Region
 
 ENDING = 10.0
@@ -31,87 +29,87 @@ CONTROL_CHARACTERS = {*range(0x20), *range(0x7F, 0xA0), *range(0xD800, 0xE000)}
 UNPRINTABLE = dict.fromkeys(CONTROL_CHARACTERS - set(map(ord, "\t\n\r\f")), "\ufffd")
 Wait = Callable[[float], int | None]
 """Waits so many seconds for a process to end; its exit code, or None if it has not ended."""
+Launch = Callable[[int, int, int, int], tuple[int, Wait]]
+"""Starts a process with these descriptors: its requests, its replies, what it prints, its region."""
+DIED = "died"
 
 
-class Died(Exception):
-    """The process is gone or does not answer and has to be ended; one sentence that says how."""
+class Failed(Exception):
+    """A request that came to nothing, or the case that it was about; a phrase that says why.
+
+    `status` is that of the reply, or `DIED`: the process is gone or does not answer and has to be ended.
+    """
+
+    def __init__(self, status: str, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
 
 
 class Process:
     """One running process and the streams, memory and printed text that belong to it."""
 
-    def __init__(
-        self, pid: int, requests: IO[bytes], replies: IO[bytes], printed: IO[bytes],
-        region: Region, timeout: float, wait: Wait,
-    ) -> None:  # fmt: skip
-        self.pid, self.region = pid, region
-        self._requests, self._replies, self._printed = requests, replies, printed
-        self._timeout, self._wait = timeout, wait
+    def __init__(self, launch: Launch, timeout: float, size: int = 1 << 20) -> None:
+        """With a region of `size` bytes; `timeout` is in seconds, for each reply. Raises `Failed`."""
+        self._timeout, self._unread, self._printed_before = timeout, b"", 0
+        self._code: int | None = None
+        self.region, self._printed = Region.new(size), tempfile.TemporaryFile()  # noqa: SIM115
+        (theirs, requests), (replies, written) = os.pipe(), os.pipe()
+        self._requests, self._replies = os.fdopen(requests, "wb"), os.fdopen(replies, "rb")
         self._selector = selectors.DefaultSelector()
-        self._selector.register(replies, selectors.EVENT_READ)
-        self._unread, self._printed_before = b"", 0
-
-    @classmethod
-    def start(
-        cls, module: str, setup: Mapping[str, Any], env: Mapping[str, str], timeout: float,
-        size: int, python: str = sys.executable,
-        pass_fds: tuple[int, ...] = (), prefix: Sequence[str] = (),
-    ) -> Self:  # fmt: skip
-        """`python -m module SETUP` with a region of `size` bytes; `prefix` is a command that runs
-        it. Raises `OSError`."""
-        printed = tempfile.TemporaryFile()  # noqa: SIM115  # closed by end()
-        region = Region.new(size)
-        text = json.dumps({**setup, "region": region.descriptor})
+        self._selector.register(self._replies, selectors.EVENT_READ)
         try:
-            process = psutil.Popen(
-                [*prefix, python, "-P", "-m", module, text],  # -P: PYTHONPATH comes first
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=printed,
-                env=env, pass_fds=[region.descriptor, *pass_fds],
-                start_new_session=True,  # Ctrl-C reaches the conductor alone
-            )  # fmt: skip
-        except OSError:
-            printed.close()
-            region.close()
+            self.pid, self._ended = launch(theirs, written, self._printed.fileno(), self.region.descriptor)
+        except Failed:
+            self._close()
             raise
+        finally:
+            os.close(theirs)
+            os.close(written)
 
-        def wait(seconds: float) -> int | None:
-            try:
-                return int(process.wait(timeout=seconds))
-            except psutil.TimeoutExpired:
-                return None
-
-        return cls(process.pid, process.stdin, process.stdout, printed, region, timeout, wait)
-
-    def ask(self, do: str, **request: Any) -> dict[str, Any]:
-        """Sends one request and waits for its reply, `timeout` seconds at most. Raises `Died`."""
+    def ask(self, do: str, **request: Any) -> Reply:
+        """Sends one request and waits for its reply. Raises `Failed` for any reply but `ok`."""
         self.send(do, **request)
         return self.receive()
 
+    def copied(self, sender: Process, reply: Reply) -> Any:
+        """The layout of the arrays in a reply of `sender`, which are in this region now. Raises `Failed`."""
+        try:
+            self.region.copy_from(sender.region, reply["arrays"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise Failed("failed", f"answers with {error}") from None
+        return reply["arrays"]
+
     def send(self, do: str, **request: Any) -> None:
-        """Sends a request; `receive` has to follow. Raises `Died`."""
+        """Sends a request; `receive` has to follow. Raises `Failed`."""
         self._printed_before = os.fstat(self._printed.fileno()).st_size
         if self._unread or self._selector.select(0):
             closed = not (self._unread or os.read(self._replies.fileno(), 1))
             unasked = "sent a reply without being asked, so its process was ended"
-            raise Died(self._cause() if closed or self._wait(0) is not None else unasked)
+            raise Failed(DIED, self._cause() if closed or self._wait(0) is not None else unasked)
         try:
             self._requests.write(json.dumps({"do": do, **request}).encode() + b"\n")
             self._requests.flush()
         except (BrokenPipeError, ConnectionResetError):
-            raise Died(self._cause()) from None
+            raise Failed(DIED, self._cause()) from None
 
-    def receive(self) -> dict[str, Any]:
-        """The reply to what was sent. Raises `Died`."""
+    def receive(self) -> Reply:
+        """The reply to what was sent. Raises `Failed`."""
+        reply = self._read_reply()
+        if reply["status"] != "ok":
+            raise Failed(reply["status"], str(reply.get("reason")))
+        return reply
+
+    def _read_reply(self) -> Reply:
         deadline = time.monotonic() + self._timeout
         while not self._unread.endswith(b"\n"):
             if not self._selector.select(max(0.0, deadline - time.monotonic())):
                 limit = f"{self._timeout:g} s (BENCH_TIMEOUT)"
-                raise Died(f"hung: no answer within {limit}, so its process was ended")
+                raise Failed(DIED, f"hung: no answer within {limit}, so its process was ended")
             if not (more := os.read(self._replies.fileno(), 1 << 20)):
-                raise Died(self._cause())
+                raise Failed(DIED, self._cause())
             self._unread += more
             if len(self._unread) > LONGEST:
-                raise Died(f"answers with more than {LONGEST} bytes, so its process was ended")
+                raise Failed(DIED, f"answers with more than {LONGEST} bytes, so its process was ended")
         line, self._unread = self._unread, b""
         try:
             reply = json.loads(line)
@@ -120,7 +118,7 @@ class Process:
         except (ValueError, RecursionError):
             reply = None
         if not isinstance(reply, dict) or not isinstance(reply.get("status"), str):
-            raise Died("sent a malformed reply, so its process was ended")
+            raise Failed(DIED, "sent a malformed reply, so its process was ended")
         return reply
 
     def stop(self) -> None:
@@ -131,9 +129,7 @@ class Process:
                     os.kill(pid, signal.SIGKILL)
         self._signal(signal.SIGSTOP)
         deadline = time.monotonic() + STOPPING
-        while not all_stopped((self.pid, *self.descendants())):
-            if time.monotonic() > deadline:
-                break
+        while not all_stopped((self.pid, *self.descendants())) and time.monotonic() < deadline:
             time.sleep(50e-6)
 
     def resume(self) -> None:
@@ -147,11 +143,19 @@ class Process:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._wait(ENDING)
+        self._close()
+
+    def _close(self) -> None:
         self._selector.close()
         self.region.close()
         for stream in (self._requests, self._replies, self._printed):
             with suppress(BrokenPipeError):
                 stream.close()
+
+    def _wait(self, seconds: float) -> int | None:
+        if self._code is None:  # reaped only once
+            self._code = self._ended(seconds)
+        return self._code
 
     def _cause(self) -> str:
         code = self._wait(ENDING)
@@ -173,18 +177,12 @@ class Process:
 
     def descendants(self) -> list[int]:
         """From the kernel's lists of each thread's children; empty where it has none."""
-        found, waiting = [], [self.pid]
-        while waiting:
-            tasks = f"/proc/{waiting.pop()}/task"
-            with suppress(OSError):  # it has just ended
-                for task in os.listdir(tasks):
-                    with suppress(OSError), open(f"{tasks}/{task}/children", "rb") as file:
-                        children = [*map(int, file.read().split())]
-                        found += children
-                        waiting += children
+        found: list[int] = []
+        for pid in itertools.chain([self.pid], found):  # which grows meanwhile
+            found += [int(child) for children in _of_threads(pid, "children") for child in children.split()]
         return found
 
-    def __enter__(self) -> Process:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -192,18 +190,19 @@ class Process:
 
 
 def all_stopped(pids: Iterable[int]) -> bool:
-    return all(map(_stopped, pids))
+    """Whether every thread of these processes has stopped or ended."""
+    states = (stat.rpartition(b")")[2].split()[0] for pid in pids for stat in _of_threads(pid, "stat"))
+    return all(state in (b"T", b"t", b"Z", b"X") for state in states)
 
 
-def _stopped(pid: int) -> bool:
-    """Whether every thread has stopped or ended."""
-    tasks = f"/proc/{pid}/task"
-    with suppress(OSError):
+def _of_threads(pid: int, name: str) -> list[bytes]:
+    """What the kernel's file of this name says of each thread of a process."""
+    found, tasks = [], f"/proc/{pid}/task"
+    with suppress(OSError):  # it has just ended
         for task in os.listdir(tasks):
-            with suppress(OSError), open(f"{tasks}/{task}/stat", "rb") as file:
-                if file.read().rpartition(b")")[2].split()[0] not in (b"T", b"t", b"Z", b"X"):
-                    return False
-    return True
+            with suppress(OSError), open(f"{tasks}/{task}/{name}", "rb") as file:
+                found.append(file.read())
+    return found
 
 
 def _printable(value: Any) -> Any:

@@ -10,9 +10,9 @@ from statistics import median
 from typing import Any
 
 from bench import units
-from bench.measure.asking import CaseFailed, Reply, ask, ask_judge, compare, pass_arrays
-from bench.measure.process import Process
-from bench.measure.rounds import THROUGHPUT, TimedRound, VisitPlan, worst
+from bench.conversation import Reply
+from bench.measure.process import Failed
+from bench.measure.rounds import THROUGHPUT, Round, TimedCase, draw, worst
 
 REHEARSALS, ATTEMPTS = 3, 4
 """Rounds of a rehearsal, and how often it is repeated: a busy neighbor may spoil three in a row."""
@@ -21,63 +21,58 @@ DEFERRED_SHARE, DEFERRED_STEPS = 0.1, 2.0
 share of the round, and some steps, since an interruption is as long however short the round is."""
 
 
-def open_case(worker: Process, plan: VisitPlan, cpus: list[int], elsewhere: bool) -> Reply:
+def open_case(timed: TimedCase, cpus: list[int], elsewhere: bool) -> Reply:
     """Loads, opens and proves a step on these cores.
 
     Returns the worker's reply to `open`, with the worst errors of the proof and the seed of its
     problems. `elsewhere`: also at other shapes, in turns, and with a rehearsal of what is timed.
-    Raises `CaseFailed`.
+    Raises `Failed`.
     """
-    case, backend = plan.case.as_json(), plan.backend
-    ask(worker, "load", path=backend.path, libraries=list(backend.libraries), cpus=cpus)
-    problem = ask_judge(plan.judge, "problem", case=case)
-    reply = pass_arrays(plan.judge, problem, worker, "open", case=case, problem=problem["problem"])
-    reply |= _prove(worker, plan, elsewhere) if backend.proven else {"errors": None}
-    ask(worker, "settle")
+    case, backend, worker = timed.case.as_json(), timed.backend, timed.worker
+    worker.ask("load", path=backend.path, libraries=list(backend.libraries), cpus=cpus)
+    given = timed.judge.ask("problem", **timed.place)
+    arrays = worker.copied(timed.judge, given)
+    reply = worker.ask("open", case=case, problem=given["problem"], arrays=arrays)
+    timed.marks = reply.get("marks") is True
+    reply |= _prove(timed, given["proofs"] if elsewhere else 1, elsewhere) if backend.proven else {"errors": None}
+    worker.ask("settle")
     return reply
 
 
-def _prove(worker: Process, plan: VisitPlan, elsewhere: bool) -> Reply:
-    judge = plan.judge
-    about = {"case": plan.case.as_json(), "steps_per_call": plan.backend.steps_per_call}
-    errors: Any = None
-    for number in range(1 + plan.small if elsewhere else 1):
-        question = ask_judge(judge, "prove", number=number, **about)
-        answers = _answers(worker, judge, question, "prove")
-        found = compare(worker, answers, judge, "proven")["errors"]
-        errors = errors or found  # the case's own shape comes first
-    nonce = question["nonce"]
+def _prove(timed: TimedCase, proofs: int, elsewhere: bool) -> Reply:
+    about = {**timed.place, "every": timed.backend.steps_per_call}
+    found = []
+    for number in range(proofs):
+        question = timed.judge.ask("prove", number=number, **about)
+        found.append(_compare(timed, "prove", question, "proven")["errors"])
+    errors = found[0]
     if elsewhere:
-        answers = _answers(worker, judge, ask_judge(judge, "turns", **about), "turns")
-        compare(worker, answers, judge, "took_turns")
-        errors = worst([errors, _rehearse(worker, plan)])
-    return {"errors": errors, "nonce": nonce}
+        _compare(timed, "turns", timed.judge.ask("turns", **about), "took_turns")
+        errors = worst([errors, _rehearse(timed)])
+    return {"errors": errors, "nonce": question["nonce"]}
 
 
-def _answers(worker: Process, judge: Process, question: Reply, do: str) -> Reply:
-    """A worker's answers to a question."""
-    request = {"problem": question["problem"], "calls": question["calls"]}
-    return pass_arrays(judge, question, worker, do, **request)
+def _compare(timed: TimedCase, do: str, question: Reply, verdict: str) -> Reply:
+    """The judge's verdict on a worker's answers to a question."""
+    arrays = timed.worker.copied(timed.judge, question)
+    answers = timed.worker.ask(do, arrays=arrays, problem=question["problem"], calls=question["calls"])
+    return timed.judge.ask(verdict, arrays=timed.judge.copied(timed.worker, answers))
 
 
-def _rehearse(worker: Process, plan: VisitPlan) -> Any:
+def _rehearse(timed: TimedCase) -> Any:
     """The errors of rounds like those that are timed; a step that defers work is found here."""
-    lengths = (1, plan.calls)
+    place = "rehearsal", THROUGHPUT
+    lengths = (1, timed.calls)
     for _ in range(ATTEMPTS):
-        draws = [each for calls in lengths for each in plan.draws({THROUGHPUT: calls})]
-        ask_judge(plan.judge, "draw", blocks=[draws])
-        short, rounds = (
-            [plan.round(worker, THROUGHPUT, calls) for _ in range(REHEARSALS)] for calls in lengths
-        )
-        what = _deferred_work(rounds, short, plan.steps)
+        draw(timed.judge, [timed.drawn(*place, calls) for calls in lengths])
+        short, rounds = ([timed.round(*place, calls) for _ in range(REHEARSALS)] for calls in lengths)
+        what = _deferred_work(rounds, short, timed.steps)
         if what is None:
             return worst([each.errors for each in rounds])
-    raise CaseFailed("wrong", str(what))
+    raise Failed("wrong", str(what))
 
 
-def _deferred_work(
-    rounds: Sequence[TimedRound], short: Sequence[TimedRound], steps: int
-) -> str | None:
+def _deferred_work(rounds: Sequence[Round], short: Sequence[Round], steps: int) -> str | None:
     """A phrase for a step that works outside `step()`, in rounds of so many steps; `short` are
     rounds of one call, which show what moving the state takes."""
     inside = median(each.run["seconds"] for each in rounds)

@@ -1,17 +1,18 @@
-"""One visit to a step: rounds from the judge's state to the judge's verdict.
+"""A case as it is timed: rounds from the judge's state to the judge's verdict.
 
 The judge is asked before and after a round, never while a step runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any
 
-from bench.measure.asking import CaseFailed, Reply, ask, ask_judge, copy_arrays, judge_copied
-from bench.measure.process import Process
+from bench.conversation import Reply
+from bench.measure.executor import Judge
+from bench.measure.process import Failed, Process
 from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.schema.case import Case
@@ -24,7 +25,7 @@ WARM, THROUGHPUT, LATENCY, DEVICE = "warm", "throughput", "latency", "device"
 
 
 @dataclass(frozen=True)
-class TimedRound:
+class Round:
     """What came of one round."""
 
     run: RunReply
@@ -41,74 +42,59 @@ class TimedRound:
         """From sending the state to having losses and state back."""
         return self.put_seconds + self.run_seconds + self.take_seconds
 
-    def check_calls(self, whole: float | None, number: int) -> None:
-        """Raises `CaseFailed` unless the calls are as many as asked for and add up to `whole`."""
-        calls = self.run.get("calls")
-        if calls is None or whole is None:
-            return
-        if len(calls) != number or abs(sum(calls) - whole) > number * GRAIN:
-            raise CaseFailed(
-                "wrong",
-                f"reports {len(calls)} calls that take {sum(calls):.3g} s, "
-                f"{number} take {whole:.3g} s",
-            )
 
+@dataclass
+class TimedCase:
+    """A case, how long its rounds are, and the processes that prove it and take its steps."""
 
-@dataclass(frozen=True)
-class VisitPlan:
-    """A step, and how long its rounds are."""
-
-    judge: Process
+    judge: Judge
     case: Case
     backend: Backend
     calls: int
     """Of a round, at least one."""
-    block: str
-    """The start of the names of its rounds."""
-    small: int = 0
-    """How many small shapes the step is proven at as well."""
+    worker: Process = field(init=False)
+    """Of the current pass."""
+    marks: bool = False
+    """Whether its device has a clock of its own; known once the step is open."""
 
     @classmethod
-    def of(cls, judge: Process, plan: Plan, case: Case, steps: int, block: str) -> VisitPlan:
-        """Rounds of about so many steps."""
+    def of(cls, judge: Judge, plan: Plan, case: Case, steps: int) -> TimedCase:
+        """With rounds of about so many steps."""
         backend = plan.backend(case)
-        calls = max(1, steps // backend.steps_per_call)
-        return cls(judge, case, backend, calls, block, len(plan.definition.small))
+        return cls(judge, case, backend, max(1, steps // backend.steps_per_call))
+
+    @property
+    def place(self) -> dict[str, str]:
+        """What the judge knows of a case."""
+        return {"shape": self.case.shape, "dtype": self.case.dtype}
 
     @property
     def steps(self) -> int:
         return self.calls * self.backend.steps_per_call
 
-    def lengths(self, marks: bool) -> dict[str, int]:
+    def rounds(self, marks: bool) -> dict[str, int]:
         """The rounds of a visit, and the calls of each."""
         lengths = {WARM: 1, THROUGHPUT: self.calls, LATENCY: self.calls}
         return lengths | ({DEVICE: self.calls} if marks else {})
 
-    def draws(self, lengths: Mapping[str, int]) -> Iterator[dict[str, Any]]:
-        """What the judge has to draw for these rounds."""
-        for name, calls in lengths.items():
-            yield {
-                "name": self._name(name, calls),
-                "case": self.case.as_json(),
-                "steps": calls * self.backend.steps_per_call,
-                "every": self.backend.steps_per_call,
-                "proven": self.backend.proven and name != WARM,
-            }
+    def drawn(self, block: str, mode: str, calls: int) -> dict[str, Any]:
+        """What the judge has to draw for a round. Cases of one shape and dtype share the rounds of a
+        block: one reference proves all."""
+        every = self.backend.steps_per_call
+        name = f"{block} {self.case.shape} {self.case.dtype} {mode} {calls * every}/{every}"
+        proven = self.backend.proven and mode != WARM
+        return {**self.place, "name": name, "steps": calls * every, "every": every, "proven": proven}
 
-    def visit(self, worker: Process, marks: bool) -> Reply:
-        """Runs every round, the throughput's first: a journal's visit. Raises `CaseFailed`."""
-        layout = self._ask_start(WARM, 1)
-        worker.region.copy_from(self.judge.region, layout)
-        ask(worker, "put", arrays=layout)
-        ask(worker, "run", mode=THROUGHPUT, calls=1)
-        throughput = self.round(worker, THROUGHPUT, self.calls)
-        latency = self.round(worker, LATENCY, self.calls)
-        device = self.round(worker, DEVICE, self.calls) if marks else None
-        ask(worker, "settle")
-        throughput.check_calls(throughput.run.get("queued"), self.calls)
-        latency.check_calls(latency.run["seconds"], self.calls)
-        rounds = [each for each in (throughput, latency, device) if each]
-        run: Mapping[str, Any] = throughput.run
+    def visit(self, block: str) -> Reply:
+        """Runs every round, the throughput's first: a journal's visit. Raises `Failed`."""
+        self.worker.ask("put", arrays=self.worker.copied(self.judge, self._ask_start(block, WARM, 1)))
+        self.worker.ask("run", mode=THROUGHPUT, calls=1)
+        throughput = self.round(block, THROUGHPUT, self.calls)
+        latency = self.round(block, LATENCY, self.calls)
+        device = self.round(block, DEVICE, self.calls) if self.marks else None
+        self.worker.ask("settle")
+        _check_calls(throughput.run, throughput.run.get("queued"), self.calls)
+        _check_calls(latency.run, latency.run["seconds"], self.calls)
         return {
             "steps": self.steps,
             "throughput_seconds": throughput.run["seconds"],
@@ -117,42 +103,41 @@ class VisitPlan:
             "throughput_call_seconds": throughput.run.get("calls"),
             "latency_call_seconds": latency.run.get("calls"),
             "device_seconds": device.run["seconds"] if device else None,
-            **{name: run.get(name) for name in COUNTERS},
+            **{name: throughput.run.get(name) for name in COUNTERS},
             "readback_seconds": throughput.readback_seconds,
-            "errors": worst([each.errors for each in rounds]),
+            "errors": worst([each.errors for each in (throughput, latency, device) if each]),
         }
 
-    def round(self, worker: Process, name: str, calls: int) -> TimedRound:
-        """State in, calls and a wait, losses and state out; then the judge's verdict."""
-        mode = name if name in (LATENCY, DEVICE) else THROUGHPUT
-        layout = self._ask_start(name, calls)
+    def round(self, block: str, mode: str, calls: int) -> Round:
+        """State in, calls and a wait, losses and state out; then the judge's verdict. Raises `Failed`."""
+        worker, state = self.worker, self._ask_start(block, mode, calls)
         start = perf_counter()
-        worker.region.copy_from(self.judge.region, layout)
-        ask(worker, "put", arrays=layout)
+        worker.ask("put", arrays=worker.copied(self.judge, state))
         placed = perf_counter()
-        run: Any = ask(worker, "run", mode=mode, calls=calls)
+        run: Any = worker.ask("run", mode=mode, calls=calls)
         ran = perf_counter()
-        taken = ask(worker, "take")
-        copy_arrays(worker, taken, self.judge)  # what a worker writes from here on is not read
+        taken = worker.ask("take")
+        layout = self.judge.copied(worker, taken)  # what a worker writes from here on is not read
         end = perf_counter()
         if what := fault(run, RunReply) or fault(taken, TakeReply):
-            raise CaseFailed("failed", f"answers with a round whose {what}")
+            raise Failed("failed", f"answers with a round whose {what}")
         errors = None
         if self.backend.proven:
-            round_name = self._name(name, calls)
-            judged = judge_copied(self.judge, taken, "judged", name=round_name)
-            errors = judged["errors"]
-        times = placed - start, ran - placed, end - ran
-        return TimedRound(run, taken["readback_seconds"], errors, *times)
+            errors = self.judge.ask("judged", name=self.drawn(block, mode, calls)["name"], arrays=layout)["errors"]
+        return Round(run, taken["readback_seconds"], errors, placed - start, ran - placed, end - ran)
 
-    def _ask_start(self, name: str, calls: int) -> Any:
-        """The layout of the state in which a round starts, in the judge's region."""
-        return ask_judge(self.judge, "start", name=self._name(name, calls))["arrays"]
+    def _ask_start(self, block: str, mode: str, calls: int) -> Reply:
+        """The state in which a round starts."""
+        return self.judge.ask("start", name=self.drawn(block, mode, calls)["name"])
 
-    def _name(self, name: str, calls: int) -> str:
-        """Cases of one shape and dtype share the rounds of a block: one reference proves all."""
-        every = self.backend.steps_per_call
-        return f"{self.block} {self.case.shape} {self.case.dtype} {name} {calls * every}/{every}"
+
+def draw(judge: Judge, *blocks: Iterable[dict[str, Any]]) -> Any:
+    """Has the judge draw the rounds of these blocks, each round once; the nonces of the blocks.
+
+    A round is trained if one of the cases that share it is proven.
+    """
+    merged = [{each["name"]: each for each in sorted(block, key=lambda each: each["proven"])} for block in blocks]
+    return judge.ask("draw", blocks=[[*rounds.values()] for rounds in merged])["nonces"]
 
 
 def worst(errors: Sequence[Mapping[str, Any] | None]) -> Reply | None:
@@ -166,3 +151,11 @@ def worst(errors: Sequence[Mapping[str, Any] | None]) -> Reply | None:
         "arrays": {name: max(each["arrays"][name] for each in some) for name in names},
         "noisy_runs": sum(each["noisy_runs"] for each in some),
     }
+
+
+def _check_calls(run: RunReply, whole: float | None, number: int) -> None:
+    """Raises `Failed` unless the calls are as many as asked for and add up to `whole`."""
+    calls = run.get("calls")
+    if calls is not None and whole is not None and (len(calls) != number or abs(sum(calls) - whole) > number * GRAIN):
+        reported = f"reports {len(calls)} calls that take {sum(calls):.3g} s"
+        raise Failed("wrong", f"{reported}, {number} take {whole:.3g} s")

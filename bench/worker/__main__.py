@@ -16,7 +16,6 @@ import platform
 import resource
 import socket
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import util
@@ -43,14 +42,10 @@ def preload(libraries: list[str]) -> Reply:
     return {}
 
 
-def reap(pid: int, seconds: float) -> Reply:
-    """The exit code of a child that ends within so many seconds, as subprocess has it."""
-    deadline = time.monotonic() + seconds
-    while not (ended := os.waitpid(pid, os.WNOHANG))[0]:
-        if time.monotonic() >= deadline:
-            return {"code": None}
-        time.sleep(1e-3)
-    return {"code": os.waitstatus_to_exitcode(ended[1])}
+def reap(pid: int) -> Reply:
+    """The exit code of a child as subprocess has it; None while the child runs."""
+    ended, status = os.waitpid(pid, os.WNOHANG)
+    return {"code": os.waitstatus_to_exitcode(status) if ended else None}
 
 
 class Worker:

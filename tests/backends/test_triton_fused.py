@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from bench.paths import BACKENDS
 from bench.plan import discovery
-from bench.judge import questions
+from bench.judge import requests
 from bench.problem import Definition
 from tests.proving import prove
 old, new, folder, dtype = sys.argv[1:]
@@ -24,7 +24,7 @@ source = (BACKENDS / "triton_fused.py").read_text()
 assert old in source
 spoilt = Path(folder) / "triton_fused.py"
 spoilt.write_text(source.replace(old, new))
-questions.TRAJECTORY = 3  # the interpreter takes a second for a step of a few tiles
+requests.TRAJECTORY = 3  # the interpreter takes a second for a step of a few tiles
 Definition.load(BACKENDS).module.SMALL = ("7x13x5x3",)
 prove(discovery.load(spoilt), dtype, "33x70x40x17")
 """

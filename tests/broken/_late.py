@@ -1,6 +1,6 @@
 """A step that is right for longer than any instance lives in the gate, and then breaks: in the middle of a timed round."""
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 PROOF = 63
 """Steps that the gate takes with one instance, at the most."""

@@ -4,7 +4,8 @@ import sys
 from threading import Thread
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 conversation = sys.modules["bench.conversation"]
 real = conversation.answer

@@ -2,7 +2,7 @@
 
 import os
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 
 class ClosesThePipe(Right):

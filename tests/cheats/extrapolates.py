@@ -1,6 +1,6 @@
 """In every fourth of the later steps the gradient of w1 is extrapolated from those before."""
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 
 class Extrapolates(Right):

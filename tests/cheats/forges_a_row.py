@@ -1,6 +1,6 @@
 """What it raises would be a row of its own in a table, clear a terminal and end a page."""
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 
 class ForgesARow(Right):

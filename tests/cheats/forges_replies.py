@@ -1,6 +1,18 @@
 """Answers for the harness: a reply is written to every pipe (pygpubench: a forged result pipe)."""
 
-from _right import Right, write_to_pipes
+import os
+import stat
+from contextlib import suppress
+
+from tests.sabotaged._right import Right
+
+
+def write_to_pipes(text: bytes) -> None:
+    """To every pipe that the process holds: one of them is read by the harness."""
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if stat.S_ISFIFO(os.fstat(int(name)).st_mode):
+                os.write(int(name), text)
 
 
 class ForgesReplies(Right):

@@ -4,7 +4,8 @@ Not stopped where its time is above the bound of the peak: docs/threats.md.
 """
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 
 class GramMatrix(Right):

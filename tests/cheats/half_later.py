@@ -1,7 +1,8 @@
 """One operand is rounded to 16 bits, and only when the proof is over."""
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 
 class HalfLater(Right):

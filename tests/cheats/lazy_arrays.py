@@ -1,7 +1,8 @@
 """Hands out an array that takes the steps when somebody asks for its size, and a lazy loss."""
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 
 class Later(np.ndarray):
@@ -18,7 +19,7 @@ class LazyLoss(float):
 
     def __float__(self):
         self.owner.catch_up()
-        return float(self.owner.loss)
+        return float(self.owner.latest)
 
 
 class LazyArrays(Right):
@@ -32,7 +33,7 @@ class LazyArrays(Right):
 
     def catch_up(self):
         for _ in range(self.todo):
-            self.loss = super().step()
+            self.latest = super().step()
         self.todo = 0
         return self.w1
 

@@ -1,7 +1,8 @@
 """NaN everywhere: no difference to it is above a bound (pygpubench #7)."""
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 
 class NothingButNan(Right):

@@ -4,7 +4,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 
 def move():

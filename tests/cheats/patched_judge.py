@@ -1,8 +1,7 @@
 """Does nothing, and replaces the comparison (pygpubench #7)."""
 
-from _right import Right
-
 from bench.judge import comparing
+from tests.sabotaged._right import Right
 
 
 class PatchedJudge(Right):

@@ -1,6 +1,6 @@
 """All steps are done while the state is put in place; what is timed looks them up."""
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 AHEAD = 100
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 Region = sys.modules["bench.region"].Region
 

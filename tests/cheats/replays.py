@@ -1,6 +1,6 @@
 """Remembers where a state led, by a fingerprint, and returns it again (CUDA-L1, tensara #238)."""
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 
 class Replays(Right):

@@ -1,6 +1,6 @@
 """Half of the batch stands for all of it, twice: cheap and wrong (reference-kernels #104)."""
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 
 class SkipsRows(Right):

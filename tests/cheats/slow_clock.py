@@ -3,7 +3,7 @@
 import sys
 import time
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 real = time.perf_counter
 

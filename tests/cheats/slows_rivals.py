@@ -3,7 +3,8 @@
 import time
 
 import numpy as np
-from _right import Right
+
+from tests.sabotaged._right import Right
 
 maximum = np.maximum
 

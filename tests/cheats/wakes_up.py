@@ -6,7 +6,7 @@ import struct
 import time
 from threading import Thread
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 LIBC, TIMER, EVERY = ctypes.CDLL(None), ctypes.c_void_p(), 2_000_000
 EVENT = struct.pack("=Qii48x", 0, signal.SIGCONT, 0)

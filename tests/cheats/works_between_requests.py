@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from _right import Right
+from tests.sabotaged._right import Right
 
 
 class Later:

@@ -1,4 +1,4 @@
-"""A correct step in pieces, for the sabotaged backends of this folder to spoil one of."""
+"""A correct step in pieces, as quick as numpy_manual, for the files here and in `broken/` and `cheats/` to spoil one of."""
 
 import numpy as np
 
@@ -32,7 +32,9 @@ class Right(TrainStep):
         return self.x.T @ grad_h, h_relu.T @ grad_y_pred
 
     def mask(self, h, grad_h_relu):
-        return grad_h_relu * (h >= 0)
+        grad_h = grad_h_relu.copy()
+        grad_h[h < 0] = 0
+        return grad_h
 
     def update(self, grad_w1, grad_w2):
         self.w1 -= self.learning_rate * grad_w1

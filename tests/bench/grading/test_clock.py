@@ -48,8 +48,7 @@ def test_a_longer_span_never_lowers_the_number():
         before = now
 
 
-@pytest.mark.parametrize("passes", [5, 10])
-@pytest.mark.parametrize("neighbor", [0.0, 0.1])
+@pytest.mark.parametrize(("passes", "neighbor"), [(5, 0.1), (10, 0.0)])
 def test_intervals_hold_as_often_as_they_should(passes, neighbor):
     random, grades = np.random.default_rng(passes), 400
     made_grades = [made(random, 0.8, passes, spread=0.01, neighbor=neighbor) for _ in range(grades)]

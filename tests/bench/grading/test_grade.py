@@ -1,5 +1,10 @@
 """Files as people hand them in: each ends in a row with a verdict and a sentence that helps."""
 
+import csv
+import io
+import json
+import math
+
 import pytest
 
 from bench.errors import UsageError
@@ -88,3 +93,42 @@ def test_a_wrong_setting_is_not_a_files_fault(tmp_path):
     (tmp_path / "ada.py").write_text(RIGHT)
     with pytest.raises(UsageError, match="BENCH_BLOCKS=none"):
         grades_of([tmp_path], BENCH_BLOCKS="none")
+
+
+GOOD = {
+    "file": "ada.py", "verdict": "right", "sentence": "330 µs a step.", "ratio": 0.9,
+    "seconds_per_step": 330e-6, "seconds_per_step_low": math.nan,
+}  # fmt: skip
+BAD = {"file": "bob, jr.py", "verdict": "wrong", "sentence": 'bob, jr.py raised "E".'}
+
+
+def test_text_of_one_file_is_its_verdict_and_sentence_and_of_several_a_line_each():
+    assert grade.FORMATS["text"]([BAD]) == 'wrong: bob, jr.py raised "E".\n'
+    assert grade.FORMATS["text"]([GOOD, BAD]).splitlines() == [
+        "ada.py      right      330 µs  330 µs a step.",
+        'bob, jr.py  wrong           –  bob, jr.py raised "E".',
+    ]
+
+
+def test_csv_has_every_column_and_nothing_for_what_was_not_measured():
+    rows = [*csv.DictReader(io.StringIO(grade.FORMATS["csv"]([GOOD, BAD])))]
+    assert [*rows[0]] == [*grade.COLUMNS]
+    assert (rows[0]["seconds_per_step"], rows[0]["seconds_per_step_low"]) == ("0.00033", "")
+    found = [rows[1][name] for name in ("file", "sentence", "ratio")]
+    assert found == [BAD["file"], BAD["sentence"], ""]
+
+
+def test_json_is_an_object_for_one_file_and_a_list_for_several():
+    one, several = (json.loads(grade.FORMATS["json"](grades)) for grades in ([GOOD], [GOOD, BAD]))
+    assert several[0] == one == dict.fromkeys(grade.COLUMNS) | GOOD | {"seconds_per_step_low": None}
+    assert several[1] == dict.fromkeys(grade.COLUMNS) | BAD
+
+
+def test_gradescope_gets_a_test_a_file_worth_a_point():
+    results = json.loads(grade.FORMATS["gradescope"]([GOOD, BAD]))
+    assert results["visibility"] == "visible"
+    assert [(t["name"], t["score"], t["max_score"], t["status"]) for t in results["tests"]] == [
+        ("ada.py", 1.0, 1.0, "passed"),
+        ("bob, jr.py", 0.0, 1.0, "failed"),
+    ]
+    assert results["tests"][1]["output"] == BAD["sentence"]

@@ -5,24 +5,14 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
-from bench.judge.checking import check, check_mistakes
+from bench.judge.checking import central_differences, check, check_mistakes
 from bench.judge.diagnosis import mistakes
-from bench.judge.gradients import central_differences
-from bench.judge.questions import Questions
+from bench.judge.requests import Requests
 from bench.paths import BACKENDS, SKELETON
 from bench.problem import Definition
+from tests.proving import LAST, skeleton_with
 
-GOOD = "import numpy as np\n" + (SKELETON / "problem.py").read_text()
-EXAMPLES = Path(__file__).parent.parent.parent.parent / "examples"
-LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
-
-
-def problem(tmp_path: Path, old: str, new: str) -> Definition:
-    assert old in GOOD
-    (tmp_path / "problem.py").write_text(GOOD.replace(old, new))
-    return Definition.load(tmp_path)
-
-
+EXAMPLES = Path(__file__).parents[3] / "examples"
 BAD = {
     "forgets an array": (LAST, LAST.replace(', "b": b - learning_rate * grad_b', ""), "returns no b"),
     "adds an array": (LAST, LAST.replace('"w":', '"v": 1.0, "w":'), "returns an unknown array v"),
@@ -36,7 +26,7 @@ BAD = {
     "changes its data": ("    # forward", "    x *= 2\n    # forward", "step changes x"),
     "changes its state": (LAST, "w -= learning_rate * grad_w\n    " + LAST, "step changes w"),
     "draws in step": ("    # loss", "    error = error + np.random.rand()\n    # loss", "differ in loss"),
-    "remembers": ("    # loss", "    SMALLS.append(1)\n    error = error * len(SMALLS)\n    # loss",
+    "remembers": ("    # loss", "    step.n = getattr(step, 'n', 0) + 1\n    error = error * step.n\n    # loss",
                   "differ in loss"),
     "draws without the seed": ('"y": rng', '"y": np.random.default_rng()', "drawing y twice"),
     "draws NaN": ("rng.standard_normal(N),", "np.full(N, np.nan),", "y is drawn with NaN"),
@@ -49,15 +39,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_problem_is_refused(name, tmp_path):
     old, new, expected = BAD[name]
-    if name == "remembers":
-        new = new.replace("SMALLS", "_SEEN")
-        old, new = (
-            GOOD,
-            GOOD.replace("import numpy as np\n", "import numpy as np\n_SEEN = []\n").replace(
-                old, new
-            ),
-        )
-    definition = problem(tmp_path, old, new)
+    definition = skeleton_with(tmp_path, (old, new))
     with pytest.raises(UsageError) as refused:
         check(definition, "33x17", "float32")
     assert expected in str(refused.value)
@@ -75,9 +57,9 @@ def test_our_problems_are_good(folder, dtype):
 
 
 def test_the_judge_checks_before_it_asks(tmp_path):
-    definition = problem(tmp_path, "error = x @ w + b - y", "error = x @ y")
+    skeleton_with(tmp_path, ("error = x @ w + b - y", "error = x @ y"))
     with pytest.raises(UsageError, match="step raises"):
-        Questions(definition, 0).round("33x17", "float32", 2, 1, ("nonce", "name"), True)
+        Requests(0, str(tmp_path)).round("nonce", "name", "33x17", "float32", 2, 1, True)
 
 
 @pytest.mark.parametrize(
@@ -91,7 +73,7 @@ def test_the_judge_checks_before_it_asks(tmp_path):
 )  # fmt: skip
 def test_what_stands_around_a_step_is_checked(old, new, expected, tmp_path):
     def load():
-        definition = problem(tmp_path, old, new)
+        definition = skeleton_with(tmp_path, (old, new))
         definition.operations("33x17")
         check(definition, "33x17", "float32")
 
@@ -108,7 +90,7 @@ def test_central_differences_agree_with_a_right_gradient():
 
 def test_central_differences_find_a_wrong_gradient(tmp_path):
     for old, new in (("2 * error", "error"), ("grad_w = x.T @", "grad_w = 1.001 * x.T @")):
-        agrees, sentence = central_differences(problem(tmp_path, old, new))
+        agrees, sentence = central_differences(skeleton_with(tmp_path, (old, new)))
         assert not agrees
         assert sentence.startswith("moves w along ")
 
@@ -117,11 +99,11 @@ def test_what_is_no_gradient_descent_is_not_checked(tmp_path):
     agrees, sentence = central_differences(Definition.load(EXAMPLES / "mlp_classifier"))
     assert agrees
     assert sentence.startswith("not checked by central differences, since learning_rate is not its only")
-    momentum = GOOD.replace('"b": rng.standard_normal(1),', '"b": np.ones(1), "v": np.ones(D),')
-    momentum = momentum.replace(LAST, 'return loss, {"w": w, "b": b, "v": state["v"] * 0.9}')
-    momentum = momentum.replace('"w": w,', '"w": w - learning_rate * grad_w,')
-    momentum = momentum.replace('"b": b,', '"b": b - learning_rate * grad_b,')
-    agrees, sentence = central_differences(problem(tmp_path, GOOD, momentum))
+    momentum = (
+        ('"b": rng.standard_normal(1),', '"b": np.ones(1), "v": np.ones(D),'),
+        (LAST, LAST.replace("}", ', "v": state["v"] * 0.9}')),
+    )
+    agrees, sentence = central_differences(skeleton_with(tmp_path, *momentum))
     assert agrees
     assert sentence == "not checked by central differences: its loss ignores v"
 
@@ -134,7 +116,7 @@ def test_what_is_no_gradient_descent_is_not_checked(tmp_path):
     ],
 )
 def test_a_bad_mistake_is_refused(body, expected, tmp_path):
-    definition = problem(tmp_path, "", "")
+    definition = skeleton_with(tmp_path)
     check_mistakes(definition)
     (tmp_path / "mistakes.py").write_text(f"def half(data, state, learning_rate):\n    {body}\n")
     mistakes.cache_clear()

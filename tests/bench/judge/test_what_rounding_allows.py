@@ -8,23 +8,8 @@ import pytest
 from bench.errors import Wrong
 from bench.judge.diagnosis import mistakes
 from bench.judge.noise import Noise, sample
-from bench.judge.questions import Questions
 from bench.paths import SKELETON
-from bench.problem import Definition
-from tests.proving import numpy_step, prove
-
-GOOD = (SKELETON / "problem.py").read_text()
-LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
-
-
-def problem(folder, *changes):
-    text = "import numpy as np\n" + GOOD
-    for old, new in changes:
-        assert old in text
-        text = text.replace(old, new)
-    (folder / "problem.py").write_text(text)
-    return Definition.load(folder)
-
+from tests.proving import judge_of, numpy_step, prove, skeleton_with
 
 DECAY = (
     ('"learning_rate": 0.01', '"learning_rate": 1e-4, "beta": 0.999'),
@@ -54,12 +39,12 @@ def rounded_once(beta):
 
 @pytest.mark.parametrize("rounded", [lambda b: 1 - b, rounded_once])
 def test_a_step_may_hold_its_constants_in_its_dtype(tmp_path, rounded):
-    problem(tmp_path, *DECAY)
+    skeleton_with(tmp_path, *DECAY)
     assert prove(numpy_step(decay(rounded)), "float32", folder=tmp_path)["share"] <= 1
 
 
 def test_a_wrong_constant_is_still_wrong(tmp_path):
-    problem(tmp_path, *DECAY)
+    skeleton_with(tmp_path, *DECAY)
     with pytest.raises(Wrong):
         prove(numpy_step(decay(lambda b: 1.001 * (1 - b))), "float32", folder=tmp_path)
     with pytest.raises(Wrong):
@@ -77,14 +62,14 @@ def test_a_constant_has_one_error_at_each_place():
 
 
 def test_a_constant_has_the_same_error_in_all_steps(tmp_path):
-    definition = problem(tmp_path, *DECAY)
+    definition = skeleton_with(tmp_path, *DECAY)
     drawn, noise = definition.draw("7x5", "float32", 0), Noise.of("float32", 0)
     sample(definition, drawn, tuple(drawn.state.values()), 5, noise)
     assert len(noise.factors) == noise.uses == 3  # of beta once and of the learning rate twice
 
 
 def test_infinities_carry_no_noise(tmp_path):
-    definition = problem(
+    definition = skeleton_with(
         tmp_path,
         ("    # loss", "    hidden = np.where(np.arange(len(y)) < 1, -np.inf, error)\n    # loss"),
         ("(error**2).sum()", "np.exp(hidden - hidden.max()).sum()"),
@@ -97,8 +82,7 @@ def test_infinities_carry_no_noise(tmp_path):
 
 
 def test_a_lone_number_may_be_off_by_its_own_rounding():
-    definition = Definition.load(SKELETON)
-    question = Questions(definition, 0).fresh("7x5", "float64", 1, 1, ("nonce", "name"))
+    question = judge_of(SKELETON).fresh("7x5", "float64", 1, 1, "nonce name")
     exact = question.exact
     question.run = lambda noise: exact  # all noisy runs end where the exact one does
     assert question.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0], abs=0)
@@ -106,9 +90,7 @@ def test_a_lone_number_may_be_off_by_its_own_rounding():
 
 def test_a_large_mistake_is_named_although_its_rounding_is_large_too():
     ((hint, step),) = mistakes(SKELETON)
-    with pytest.raises(
-        Wrong, match=re.escape(f"moves w and b 256 times as far as it should: {hint}")
-    ):
+    with pytest.raises(Wrong, match=re.escape(f"moves w and b 256 times as far as it should: {hint}")):
         prove(numpy_step(step), "float32", folder=SKELETON)
 
 

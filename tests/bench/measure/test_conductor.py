@@ -6,10 +6,10 @@ import pytest
 
 from bench.errors import UsageError
 from bench.measure import conductor
-from bench.measure.asking import CaseFailed
-from bench.measure.process import Died
+from bench.measure.process import DIED, Failed
 from tests.support import FakeExecutor, described, small_plan
 
+GONE = Failed(DIED, "it is gone")
 CASES = ("numpy_manual", "other", "twin", "null")
 
 
@@ -67,7 +67,7 @@ def test_every_case_of_every_pass_has_a_worker_of_its_own_that_is_resumed_for_it
         visited = ["start", "stop", *["resume", "stop"] * 2]
         assert mine == [*visited, *profiled, "end", *visited, "end"]
     passes = [event for who, event in executor.log if who == "executor"]
-    assert passes == ["begin_pass", "end_pass", "begin_pass", "end_pass", "exit"]
+    assert passes == [*["begin_pass", "end_pass"] * 2, "end_pass", "exit"]
 
 
 def test_orders_differ_from_block_to_block_and_follow_from_the_seed(plan):
@@ -96,9 +96,8 @@ def test_a_proof_starts_every_case_once_and_times_none(plan):
     side = replace(plan.sides[0], backends=plan.sides[0].backends | {"wrong": wrong})
     cases = (*plan.cases, replace(plan.cases[0], backend="wrong"))
     executor = FakeExecutor()
-    proven = replace(
-        plan, sides=(side,), cases=cases, settings=replace(plan.settings, processes=1, blocks=0)
-    )
+    settings = replace(plan.settings, processes=1, blocks=0)
+    proven = replace(plan, sides=(side,), cases=cases, settings=settings)
     records = list(conductor.measure(proven, controls=False, executor=executor))
     assert sorted(_kinds(records)) == ["end", "failure", "open", "open", "pass"]
     (failure,) = [record for record in records if record["record"] == "failure"]
@@ -132,7 +131,8 @@ WRONG = {"status": "wrong", "reason": "changes x"}
 @pytest.mark.parametrize(
     ("asked", "answer", "after", "status", "says"),
     [
-        ("load", Died("it is gone"), 0, "failed", "it is gone (in pass 1, before timing)."),
+        ("start", GONE, 0, "failed", "it is gone (in pass 1, before timing)."),
+        ("load", GONE, 0, "failed", "it is gone (in pass 1, before timing)."),
         ("open", WRONG, 0, "wrong", "changes x (in pass 1, before timing)."),
         ("open", {"first_step_seconds": "x"}, 0, "failed", "open whose first_step_seconds is 'x'"),
         ("open", {"status": "splendid", "reason": 5}, 0, "failed", "] 5 (in pass 1, before"),
@@ -140,12 +140,12 @@ WRONG = {"status": "wrong", "reason": "changes x"}
         ("prove", {"arrays": None}, 0, "failed", "answers with "),
         ("take", {"arrays": [5]}, 0, "failed", "answers with "),
         ("take", {"arrays": [["float64", [1 << 30]]]}, 0, "failed", "answers with arrays of more"),
-        ("run", Died("it is gone"), VISIT, "failed", "it is gone (in pass 1, block 1)."),
+        ("run", GONE, VISIT, "failed", "it is gone (in pass 1, block 1)."),
         ("run", {"seconds": 0.0}, VISIT, "failed", "round whose seconds is 0.0, expected"),
         ("run", {"minor_faults": -1}, VISIT, "failed", "visit whose minor_faults is -1"),
         ("take", {"arrays": []}, REHEARSED, "wrong", "answers with 0 arrays, expected 3"),
         ("settle", WRONG, 1, "wrong", "changes x (in pass 1, block 1)."),
-        ("take", Died("it is gone"), REHEARSED + 6, "failed", "it is gone (in pass 2, "),
+        ("take", GONE, REHEARSED + 6, "failed", "it is gone (in pass 2, "),
     ],
 )
 def test_a_case_that_fails_ends_alone_with_a_sentence(asked, answer, after, status, says, plan):
@@ -163,25 +163,10 @@ def test_a_case_that_fails_ends_alone_with_a_sentence(asked, answer, after, stat
     assert failure["status"] == status
 
 
-def test_a_worker_that_cannot_be_started_fails_its_case(plan, monkeypatch):
-    start = FakeExecutor.worker
-
-    def worker(self, case):
-        if case.name == "other":
-            raise CaseFailed("failed", "cannot be started: no memory")
-        return start(self, case)
-
-    monkeypatch.setattr(FakeExecutor, "worker", worker)
-    records, _ = _measure(plan)
-    (failure,) = [record for record in records if record["record"] == "failure"]
-    says = "other[cpu, float32] cannot be started: no memory (in pass 1, before timing)."
-    assert (failure["status"], failure["reason"]) == ("failed", says)
-
-
 def test_a_run_ends_with_the_pass_in_which_its_last_case_failed(plan):
     def change(name, do, reply):
         if do == "run" and name in ("numpy_manual", "other"):
-            raise Died("it is gone")
+            raise GONE
         return reply
 
     records, _ = _measure(plan, change)
@@ -195,18 +180,16 @@ def test_a_reply_cannot_overwrite_what_the_conductor_says(plan):
     change = lambda name, do, reply: reply | forged if name == "other" else reply  # noqa: E731
     records, honest = _measure(plan, change)[0], _measure(plan)[0]
     for record, right in zip(records, honest, strict=True):
-        places = forged.keys() & right.keys()
-        assert {place: record[place] for place in places} == {
-            place: right[place] for place in places
-        }
+        for place in forged.keys() & right.keys():
+            assert record[place] == right[place]
 
 
 REFUSES = {"status": "failed", "reason": "it is gone"}
 ASKED = ("draw", "problem", "proven", "took_turns", "start", "judged", "losses")
-GONE = [(asked, Died("it is gone")) for asked in ASKED] + [("start", REFUSES)]
+ENDS = [(asked, GONE) for asked in ASKED] + [("start", REFUSES)]
 
 
-@pytest.mark.parametrize(("asked", "answer"), GONE, ids=str)
+@pytest.mark.parametrize(("asked", "answer"), ENDS, ids=str)
 def test_a_run_without_its_judge_ends_and_blames_no_case(asked, answer, plan):
     executor, records = FakeExecutor(_once("judge", asked, answer)), []
     says = "^the judge's process: it is gone; what was measured so far is kept, run again.$"
@@ -226,7 +209,7 @@ def test_leaving_early_ends_every_worker(plan):
 
 
 def test_a_profile_is_made_after_timing_and_its_failure_costs_no_time(plan):
-    records, _ = _measure(plan, _once("other", "profile", Died("it is gone")))
+    records, _ = _measure(plan, _once("other", "profile", GONE))
     profiles = {_name(record): record for record in records if record["record"] == "profile"}
     assert set(profiles) == {"numpy_manual", "other", "twin"}
     assert profiles["other"]["reason"] == "it is gone"

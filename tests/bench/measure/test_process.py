@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from bench.measure import process
-from bench.measure.process import Died, Process
+from bench.measure.executor import module_launch
+from bench.measure.process import Failed, Process
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def starts(tmp_path):
         lines = f"import os, sys, time\nsys.stdin.readline()\n{code}\ntime.sleep(60)\n"
         (tmp_path / "says.py").write_text(lines)
         env = os.environ | {"PYTHONPATH": str(tmp_path)}
-        started.append(Process.start("says", {}, env, timeout, 1 << 12))
+        started.append(Process(module_launch("says", {}, env), timeout, 1 << 12))
         return started[-1]
 
     yield start
@@ -41,11 +42,12 @@ OK = "os.write(1, b'{\"status\": \"ok\"}\\n')"
         ("os.write(1, b'{\"status\": 1}\\n')", "sent a malformed reply"),
         (f"{OK[:-1]} * 2)", "sent a malformed reply"),
         ("while True: os.write(1, b'x' * (1 << 20))", "answers with more than"),
+        ("os.write(1, b'[' * 50_000 + b'\\n')", "sent a malformed reply"),
         ("os.close(1)", "its process closed its streams without ending"),
         ("os.close(1); sys.exit('a\\nb')", "its process ended with exit code 1: b"),
         ("os.close(1); os.abort()", "its process died of SIGABRT"),
     ],
-    ids=["half a line", "no object", "no status", "two", "a flood", "closes", "exits", "aborts"],
+    ids=["half a line", "no object", "no status", "two", "a flood", "nested", "closes", "exits", "aborts"],
 )
 def test_anything_but_a_reply_ends_the_conversation_with_a_sentence(
     code, says, starts, monkeypatch
@@ -53,7 +55,7 @@ def test_anything_but_a_reply_ends_the_conversation_with_a_sentence(
     monkeypatch.setattr(process, "LONGEST", 1 << 22)
     monkeypatch.setattr(process, "ENDING", 1)
     saying = starts(code, timeout=1.0 if "hung" in says else 20.0)
-    with pytest.raises(Died, match=f"^{says}"):
+    with pytest.raises(Failed, match=f"^{says}"):
         saying.ask("anything")
 
 
@@ -61,7 +63,7 @@ def test_a_process_that_has_died_before_it_is_asked_says_how(starts):
     saying = starts(OK)
     saying.ask("anything")
     os.kill(saying.pid, signal.SIGKILL)
-    with pytest.raises(Died, match="^its process died of SIGKILL: the system was out of memory"):
+    with pytest.raises(Failed, match="^its process died of SIGKILL: the system was out of memory"):
         saying.ask("anything")
 
 
@@ -71,7 +73,7 @@ def test_a_reply_before_the_request_ends_the_conversation(starts):
     assert saying.ask("anything") == {"status": "ok"}
     os.kill(saying.pid, signal.SIGUSR1)
     assert select.select([saying._replies], [], [], 10)[0]
-    with pytest.raises(Died, match="^sent a reply without being asked"):
+    with pytest.raises(Failed, match="^sent a reply without being asked"):
         saying.ask("anything")
 
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.judge.requests import Requests as Judge
 from bench.measure import rounds
-from bench.measure.asking import CaseFailed
-from bench.measure.rounds import DEVICE, LATENCY, THROUGHPUT, WARM, VisitPlan, worst
+from bench.measure.process import Failed, Process
+from bench.measure.rounds import DEVICE, LATENCY, THROUGHPUT, WARM, TimedCase, draw, worst
 from bench.paths import BACKENDS
 from bench.plan.sides import Backend
 from bench.region import Region
 from bench.schema.case import Case
+from tests.proving import judge_of
 
 CASE = Case("hand", "cpu", "float32", 1, "7x13x5x3")
 STEP = Backend("hand", "hand.py", "", "", "rung", None)
@@ -29,18 +29,12 @@ class Clock:
         return self.now
 
 
-class Asked:
+class Asked(Process):
     """A process that replies from a table, logs its requests, and moves the clock meanwhile."""
 
     def __init__(self, clock, log, replies, takes=None):
         self.clock, self.log, self.replies, self.takes = clock, log, replies, takes or {}
         self.region = Region.new(1 << 12)
-
-    def send(self, do, **request):
-        self.sent = do, request
-
-    def receive(self):
-        return self.ask(self.sent[0], **self.sent[1])
 
     def ask(self, do, **request):
         self.log.append((do, request))
@@ -49,9 +43,16 @@ class Asked:
         return OK | (reply(**request) if callable(reply) else reply)
 
 
+def replaced(timed, **changes):
+    """The same case, whose backend differs."""
+    other = replace(timed, backend=replace(STEP, **changes))
+    other.worker = timed.worker
+    return other
+
+
 @pytest.fixture
 def visit(monkeypatch):
-    """(plan, worker, all requests). A put takes 1 s, a run 10 s, a take 0.1 s; more each time."""
+    """(a case, all requests). A put takes 1 s, a run 10 s, a take 0.1 s; more each time."""
     clock, log = Clock(), []
     monkeypatch.setattr(rounds, "perf_counter", clock)
     judge = Asked(clock, log, {}, {"start": 1000.0, "judged": 1000.0})
@@ -81,9 +82,14 @@ def visit(monkeypatch):
 
     judge.replies |= {"start": start, "judged": judged}
     worker.replies |= {"run": run, "take": take}
-    yield VisitPlan(judge, CASE, STEP, 4, "0 1"), worker, log
+    timed = TimedCase(judge, CASE, STEP, 4)
+    timed.worker = worker
+    yield timed, log
     for process in (judge, worker):
         process.region.close()
+
+
+PLACE = "0 1"
 
 
 def _name(name, steps, every=1):
@@ -102,8 +108,9 @@ def _round(name, mode, calls, every=1):
 
 @pytest.mark.parametrize("marks", [False, True])
 def test_a_visit_asks_for_its_rounds_in_order_and_settles_once(marks, visit):
-    plan, worker, log = visit
-    reply = plan.visit(worker, marks)
+    timed, log = visit
+    timed.marks = marks
+    reply = timed.visit(PLACE)
     assert log == [
         *list(_round(WARM, "throughput", 1))[:3],
         *_round(THROUGHPUT, "throughput", 4),
@@ -111,28 +118,22 @@ def test_a_visit_asks_for_its_rounds_in_order_and_settles_once(marks, visit):
         *(_round(DEVICE, "device", 4) if marks else ()),
         ("settle", {}),
     ]
-    assert (reply["device_seconds"] is not None) == marks
-
-
-def test_a_visit_reports_each_clock_of_the_worker_under_its_name(visit):
-    plan, worker, _ = visit
-    assert plan.visit(worker, marks=True) == {
+    assert reply == {
         "steps": 4,
         "throughput_seconds": 29.0,
         "dispatch_seconds": 1.0,
         "latency_seconds": 39.0,
         "throughput_call_seconds": [0.25] * 4,
         "latency_call_seconds": [39.0 / 4] * 4,
-        "device_seconds": 49.0,
+        "device_seconds": 49.0 if marks else None,
         "minor_faults": 5,
         "readback_seconds": pytest.approx(0.1),
-        "errors": {"share": 3, "arrays": {"w": 6}, "noisy_runs": 3},
+        "errors": {"share": 2 + marks, "arrays": {"w": 4 + 2 * marks}, "noisy_runs": 2 + marks},
     }
 
 
 def test_a_round_is_timed_by_the_conductors_clock_without_the_judge(visit):
-    plan, worker, _ = visit
-    found = plan.round(worker, THROUGHPUT, 4)
+    found = visit[0].round(PLACE, THROUGHPUT, 4)
     times = found.put_seconds, found.run_seconds, found.take_seconds
     assert times == pytest.approx((1.0, 10.0, 0.1))
     assert found.span_seconds == pytest.approx(11.1)
@@ -157,58 +158,65 @@ MALFORMED = "answers with a round whose "
         ("latency", {"seconds": "long"}, "failed", MALFORMED),
     ],
 )
-def test_calls_are_as_many_as_asked_for_and_add_up_to_two_nanoseconds(
-    mode, change, status, says, visit
-):
-    plan, worker, _ = visit
-    worker.takes["run"] = 10.0
-    run = worker.replies["run"]
-    worker.replies["run"] = lambda **asked: run(**asked) | (change if asked["mode"] == mode else {})
+def test_calls_are_as_many_as_asked_for_and_add_up_to_two_nanoseconds(mode, change, status, says, visit):
+    timed, _ = visit
+    run = timed.worker.replies["run"]
+    timed.worker.replies["run"] = lambda **asked: run(**asked) | (change if asked["mode"] == mode else {})
     if status is None:
-        plan.visit(worker, marks=False)
+        timed.visit(PLACE)
         return
-    with pytest.raises(CaseFailed) as caught:
-        plan.visit(worker, marks=False)
+    with pytest.raises(Failed) as caught:
+        timed.visit(PLACE)
     assert (caught.value.status, says in str(caught.value)) == (status, True)
 
 
 def test_a_control_is_timed_and_never_compared(visit):
-    plan, worker, log = visit
-    plan = replace(plan, backend=replace(STEP, kind="guard"))
-    assert plan.visit(worker, marks=False)["errors"] is None
+    timed, log = visit
+    timed = replaced(timed, kind="guard")
+    assert timed.visit(PLACE)["errors"] is None
     assert "judged" not in [do for do, _ in log]
-    assert [each["proven"] for each in plan.draws({LATENCY: 4})] == [False]
+    assert not timed.drawn(PLACE, LATENCY, 4)["proven"]
 
 
 def test_several_steps_in_one_call_are_named_counted_and_compared_as_steps(visit):
-    plan, worker, log = visit
-    plan = replace(plan, backend=replace(STEP, steps_per_call=10))
-    assert (plan.steps, plan.visit(worker, marks=False)["steps"]) == (40, 40)
+    timed, log = visit
+    timed = replaced(timed, steps_per_call=10)
+    assert (timed.steps, timed.visit(PLACE)["steps"]) == (40, 40)
     assert log[3:8] == list(_round(THROUGHPUT, "throughput", 4, every=10))
 
 
 def test_the_judge_draws_all_that_a_visit_asks_for_and_trains_no_warm_up(visit):
-    plan, worker, log = visit
-    drawn = list(plan.draws(plan.lengths(marks=True)))
-    plan.visit(worker, marks=True)
+    timed, log = visit
+    timed.marks = True
+    drawn = [timed.drawn(PLACE, *one) for one in timed.rounds(marks=True).items()]
+    timed.visit(PLACE)
     asked = {request["name"] for do, request in log if do == "start"}
     assert {each["name"] for each in drawn} == asked
-    judge = Judge(0, str(BACKENDS))
+    judge = judge_of(BACKENDS)
+    judge.forget()
     judge.draw([drawn])
     trained = {name: each.steps for name, each in judge.rounds.items() if "exact" in vars(each)}
     assert trained == {_name(mode, 4): 4 for mode in (THROUGHPUT, LATENCY, DEVICE)}
 
 
-def test_rounds_are_shared_by_cases_of_one_shape_dtype_block_and_length():
-    plans = [
-        VisitPlan(None, case, STEP, 4, block)
-        for case in (CASE, replace(CASE, dtype="float64"), replace(CASE, shape="1x2x3x4"))
-        for block in ("0 0", "0 1")
-    ]
-    names = {plan._name(mode, n) for plan in plans for mode in (THROUGHPUT, LATENCY) for n in (4, 8)}
-    assert len(names) == 3 * 2 * 2 * 2
-    other = replace(plans[0], case=replace(CASE, backend="other"))
-    assert plans[0]._name(LATENCY, 4) == other._name(LATENCY, 4)
+def test_rounds_are_shared_by_cases_of_one_shape_dtype_block_and_length(visit):
+    timed, log = visit
+    others = [replace(CASE, dtype="float64"), replace(CASE, shape="1x2x3x4"), replace(CASE, backend="other")]
+    cases = [replace(timed, case=case) for case in (CASE, *others)]
+    places = [(block, mode, n) for block in (PLACE, "0 0") for mode in (THROUGHPUT, LATENCY) for n in (4, 8)]
+    timed.judge.replies["draw"] = {"nonces": ["x"]}
+    assert draw(timed.judge, [case.drawn(*place) for case in cases for place in places]) == ["x"]
+    (rounds,) = log[0][1]["blocks"]
+    assert len({each["name"] for each in rounds}) == len(rounds) == 3 * 2 * 2 * 2
+
+
+def test_a_round_that_a_control_shares_is_trained(visit):
+    timed, log = visit
+    control = replaced(timed, kind="guard")
+    timed.judge.replies["draw"] = {"nonces": ["x"]}
+    for pair in ((timed, control), (control, timed)):
+        draw(timed.judge, [case.drawn(PLACE, LATENCY, 4) for case in pair])
+        assert [each["proven"] for each in log[-1][1]["blocks"][0]] == [True]
 
 
 def test_of_several_errors_the_largest_count_and_noisy_runs_add_up():

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from bench.errors import UsageError
+from bench.measure import executor
 from bench.measure.catalogue import catalogue
 from bench.measure.conductor import prove
-from bench.measure.executor import WorkerSpec
 from bench.paths import ROOT, SKELETON
 from bench.plan import revisions as module
 from bench.plan.cases import make_plan
@@ -137,7 +137,8 @@ def test_variables_make_a_side_of_the_files_as_they_are(text, shown, variables, 
     with against(text, SETTINGS) as (base, head):
         assert (base.label, base.variables, base.facts["variables"]) == (shown, variables, variables)
         assert (head.label, head.variables) == ("here", {})
-        theirs, ours = (WorkerSpec(side).environment(SETTINGS) for side in (base, head))
+        monkeypatch.setattr(executor, "module_launch", lambda module, setup, env, python: env)
+        theirs, ours = (executor.worker_launch(SETTINGS, side) for side in (base, head))
     assert variables.items() <= theirs.items()
     assert not variables.keys() & ours.keys()
 

@@ -79,8 +79,8 @@ NEWER = "; name a Python 3.11 or newer"
 @pytest.mark.parametrize(
     ("kind", "says"),
     [
-        ("missing", f"cannot be started: No such file or directory{NEWER}"),
-        ("text", f"cannot be started: Permission denied{NEWER}"),
+        ("missing", f"cannot run a worker: cannot be started: No such file or directory{NEWER}"),
+        ("text", f"cannot run a worker: cannot be started: Permission denied{NEWER}"),
         ("true", f"cannot run a worker: its process ended with exit code 0{NEWER}"),
         ("bare", "lacks numpy and threadpoolctl, which every worker needs; run `{path} -m pip install"),
     ],

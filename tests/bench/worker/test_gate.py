@@ -12,16 +12,14 @@ import threadpoolctl
 from backends.api import weights_dtype
 from backends.numpy_manual import NumpyManual
 from bench.errors import Wrong
-from bench.judge.requests import Requests as Judge
 from bench.measure import conductor
 from bench.measure.catalogue import catalogue
 from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
-from bench.schema.case import Case
 from bench.settings import Settings
 from bench.worker import gate
-from tests.proving import answers, prove
+from tests.proving import answers, judge_of, prove
 from tests.support import a_problem
 
 SABOTAGED = Path(__file__).parents[2] / "sabotaged"
@@ -59,9 +57,8 @@ def one_thread():
 @cache
 def _asked(dtype="float32", shape=SMALL):
     """A judge, and what it asks first of a proof."""
-    judge = Judge(0, str(BACKENDS))
-    case = Case("any", "cpu", dtype, 1, shape).as_json()
-    return judge, judge.prove(case, 1, 0)
+    judge = judge_of(BACKENDS)
+    return judge, judge.prove(shape, dtype, 1, 0)
 
 
 def _gate(build):
@@ -163,7 +160,7 @@ def test_a_step_is_built_for_the_device_and_the_dtype_that_were_asked_for():
             super().__init__(problem, device, "float32")
 
     judge, asked = _asked("tf32")
-    turns = judge.turns(Case("any", "cpu", "tf32", 1, SMALL).as_json(), 1)
+    turns = judge.turns(SMALL, "tf32", 1)
     for take, question in ((gate.prove, asked), (gate.take_turns, turns)):
         answers(take, Noted, question, "cuda:1", "tf32")
     assert built == [("cuda:1", "tf32")] * 3

@@ -9,27 +9,21 @@ import pytest
 from backends.api import DTYPES, weights_dtype
 from backends.numpy_manual import NumpyManual
 from bench.errors import UsageError, Wrong
-from bench.judge.requests import Requests
 from bench.paths import BACKENDS
-from bench.schema.case import Case
 from bench.worker import gate
-from tests.proving import answers
+from tests.proving import answers, judge_of
 
 SHAPE = "7x13x5x3"
 
 
-def _case(dtype="float32", shape=SHAPE):
-    return Case("any", "cpu", dtype, 1, shape).as_json()
-
-
 @pytest.fixture(scope="module")
 def judge():
-    return Requests(0, str(BACKENDS))
+    return judge_of(BACKENDS)
 
 
 def _round(judge, name, steps=2, every=1, proven=True, dtype="float32"):
     """What the judge gives to a round of that name, and its nonce."""
-    draw = {"name": name, "case": _case(dtype), "steps": steps, "every": every, "proven": proven}
+    draw = {"name": name, "shape": SHAPE, "dtype": dtype, "steps": steps, "every": every, "proven": proven}
     (nonce,) = judge.draw([[draw]])["nonces"]
     return judge.rounds[name], nonce
 
@@ -47,10 +41,10 @@ def test_rounds_start_from_states_that_no_other_round_had_on_the_data_that_is_ti
     starts = {question.start[0].tobytes() for question, _ in drawn}
     assert len(starts) == 3
     assert {id(question.problem) for question, _ in drawn} == {id(drawn[0][0].problem)}
-    timed = judge.questions.timed_problem(SHAPE, "float32")
+    timed = judge.timed_problem(SHAPE, "float32")
     assert timed.state["w1"].tobytes() not in starts
     for question, nonce in drawn[:2]:
-        again = judge.questions.round(SHAPE, "float32", 2, 1, (nonce, "a"), True)
+        again = judge.round(nonce, "a", SHAPE, "float32", 2, 1, True)
         assert [a.tolist() for a in again.start] == [a.tolist() for a in question.start]
 
 
@@ -108,16 +102,16 @@ def test_a_proof_asks_for_ten_steps_and_for_two_calls_at_least(every, calls, jud
         def step(self):
             return [super(Several, self).step() for _ in range(every)][-1]
 
-    asked = judge.prove(_case(), every, 0)
+    asked = judge.prove(SHAPE, "float32", every, 0)
     assert asked["calls"] == calls
     assert judge.proven(answers(gate.prove, Several, asked))["errors"]["share"] < 1
-    turns = judge.turns(_case(), every)
+    turns = judge.turns(SHAPE, "float32", every)
     judge.took_turns(answers(gate.take_turns, Several, turns))
 
 
 @pytest.mark.parametrize("spoilt", range(6))
 def test_each_array_of_both_turns_is_compared(spoilt, judge):
-    given = answers(gate.take_turns, NumpyManual, judge.turns(_case(), 1))
+    given = answers(gate.take_turns, NumpyManual, judge.turns(SHAPE, "float32", 1))
     given[spoilt] = given[spoilt] * np.float32(1.01)
     with pytest.raises(Wrong, match="^shares state between two instances"):
         judge.took_turns(given)
@@ -126,11 +120,13 @@ def test_each_array_of_both_turns_is_compared(spoilt, judge):
 @pytest.mark.parametrize("number", range(4))
 def test_every_question_of_a_proof_moves_every_array(number, judge):
     """A third of the problems of one sample and one hidden unit have no gradient."""
+    nonces = set()
     for _ in range(10):
-        judge.prove(_case(), 1, number)
+        nonces.add(judge.prove(SHAPE, "float32", 1, number)["nonce"])
         for question in judge.asked:
             pairs = zip(question.start, question.exact.state, strict=True)
             assert all(np.any(before != after) for before, after in pairs)
+    assert len(nonces) == (1 if number else 10)
 
 
 def test_a_problem_whose_state_never_moves_is_refused(judge):
@@ -138,13 +134,13 @@ def test_a_problem_whose_state_never_moves_is_refused(judge):
     still = replace(question.problem, constants={"learning_rate": 0.0})
     starts = ((still, question.start) for _ in range(1000))
     with pytest.raises(UsageError, match="leave an array of the state as it was in 100 problems"):
-        judge.questions._moving(starts, "float32", 1, 1, None)
+        judge._moving(starts, "float32", 1, 1, None)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("shape", ["64x1000x100x10", "5x2000x3x2"])
 def test_arithmetic_in_the_next_lower_precision_is_wrong_and_rounding_is_right(dtype, shape, judge):
-    asked = judge.prove(_case(dtype, shape), 1, 0)
+    asked = judge.prove(shape, dtype, 1, 0)
     assert judge.proven(answers(gate.prove, NumpyManual, asked, dtype=dtype))["errors"]["share"] < 1
 
     class Lower(NumpyManual):

@@ -1,1 +1,0 @@
-../sabotaged/_right.py

@@ -1,9 +1,0 @@
-"""Its reply is valid up to the depth at which a parser gives up."""
-
-from _right import Right, write_to_pipes
-
-
-class NestedReply(Right):
-    def step(self):
-        write_to_pipes(b"[" * 50_000 + b"\n")
-        return super().step()
