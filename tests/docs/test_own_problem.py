@@ -22,7 +22,7 @@ def paste(tmp_path):
     """Runs a line of the page and returns what it printed."""
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P "$@"\n')
     (tmp_path / "python").chmod(0o755)
-    environ = clean_environ() | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    environ = clean_environ() | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "BENCH_SHAPES": ""}
     environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
 
     def run(line: str) -> str:

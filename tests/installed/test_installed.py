@@ -79,7 +79,7 @@ def test_the_wheel_holds_what_a_run_needs(wheel):
 def test_a_repository_of_ones_own(run, tmp_path):
     run("-m", "bench", "new", "steps")
     assert "bench" not in {path.name for path in tmp_path.iterdir()}
-    settings = SMALL | {"BENCH_PROBLEM": "steps", "BENCH_BACKENDS": "numpy_manual"}
+    settings = SMALL | {"BENCH_PROBLEM": "steps", "BENCH_BACKENDS": "numpy_manual", "BENCH_SHAPES": ""}
     table = run("-m", "bench", "run", **settings)
     assert re.search(r"^numpy_manual +\S+ [µm]s ", table, re.M)
     printed = run("-m", "pytest", "--benchmark-only", "--pyargs", "bench", **settings)

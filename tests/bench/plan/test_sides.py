@@ -15,9 +15,10 @@ from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.measure.catalogue import catalogue
 from bench.settings import Settings
+from tests.conftest import SMALL
 from tests.support import read_csv
 
-SHAPE = "64x1000x100x10"
+SHAPE = SMALL["BENCH_SHAPES"]
 MADE = ("-p", "tests.bench.pytest_plugin.made_run")
 
 

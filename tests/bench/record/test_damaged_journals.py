@@ -68,13 +68,13 @@ def test_no_mutated_journal_ends_in_a_traceback(tmp_path):
     for number, (what, records) in enumerate(_mutations()):
         path = write(records, tmp_path / str(number))
         with redirect_stderr(io.StringIO()) as errors, redirect_stdout(io.StringIO()):
-            codes = {main([command, str(path.parent)]) for command in ("show", "summary")}
+            code = main(["summary", str(path.parent)])
         error = errors.getvalue()
-        assert codes in ({0}, {2}), what
-        assert codes == {2} or not what.endswith(" twice"), what
-        if codes == {2}:
+        assert code in (0, 2), what
+        assert code == 2 or not what.endswith(" twice"), what
+        if code == 2:
             refused += 1
-            assert error.count("\n") == 2, what
+            assert error.count("\n") == 1, what
             assert f"{path}:" in error, what
     assert refused > number / 2
 
