@@ -107,9 +107,10 @@ def _real(value: float) -> Any:
 
 
 def backward(step: TrainStep, device: str) -> dict[str, float]:
-    """What autograd evaluates → seconds per step on the host; empty for a step without torch's autograd."""
+    """What autograd evaluates → seconds per step on the host; empty for a step whose code does not call `backward()`, since
+    torch's profiler takes a second to start."""
     torch: Any = sys.modules.get("torch")
-    if torch is None or is_accelerator(device):
+    if torch is None or is_accelerator(device) or ".backward(" not in inspect.getsource(step_owner(type(step))):
         return {}
     activities = [torch.profiler.ProfilerActivity.CPU]
     with torch.profiler.profile(activities=activities) as seen:
