@@ -11,13 +11,13 @@ from lab.runs import TARGET, Run
 
 SEED, SLOWED = ["numpy_manual", TARGET, "torch_autograd"], {"slowed_2": 0.02, "slowed_5": 0.05}
 KINDS = dict.fromkeys(SEED, "seed") | dict.fromkeys(SLOWED, "slowed")
-KINDS |= {"twin": "twin", "arithmetic": "yardstick"}
+KINDS |= {"twin": "twin", "arithmetic": "guard"}
 ERROR = 0.001
 """Standard error of a run's log time, as its own processes see it."""
 SAME = {
-    "machine": "m", "device": "cpu", "dtype": "float32", "threads": 1, "ranks": 1, "side": "",
-    "N": 64, "D_in": 1000, "H": 100, "D_out": 10, "source_hash": "x", "versions": "numpy==2",
-    "python": "3", "kernels": "default", "allocator": "pinned", "processes": 10, "rounds": 100,
+    "machine": "m", "device": "cpu", "dtype": "float32", "threads": 1, "side": "", "problem": "p 1",
+    "shape": "64x1000x100x10", "source_hash": "x", "versions": "numpy==2",
+    "python": "3.11.7", "kernels": "default", "allocator": "pinned", "processes": 10, "rounds": 100,
     "steps_per_round": 10, "relative_error": ERROR, "status": "ok", "reason": "", "verdict": "",
 }  # fmt: skip
 
