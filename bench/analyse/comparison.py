@@ -31,7 +31,7 @@ PROVISIONAL = (
     "from other machines"
 )
 UNKNOWN = "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
-SETS_DIFFER = "base and head measured different sets of cases, which widens the interval; measure one set for a narrower one"
+SETS_DIFFER = "base and head measured different sets of cases, which widens the interval (measure one set for a narrower one)"
 NO_VERDICT = "no verdict: the comparison is UNPROVEN"
 NO_GUARD = "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
 Paths = str | Path | Sequence[str | Path]
