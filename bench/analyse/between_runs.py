@@ -1,4 +1,4 @@
-"""How runs differ: how much those of one machine do, learned from its stored runs, its history; and in what besides the steps.
+"""Learns from stored runs, the history, how much runs of one machine differ; and lists what differs besides the steps.
 
 The processes of one run are not independent, because they share what the machine was like in that minute. So the run is the
 unit of statistics; between runs that measured different sets of cases, the set is.

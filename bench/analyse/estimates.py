@@ -7,7 +7,7 @@ processes (Kalibera & Jones, *Rigorous Benchmarking in Reasonable Time*, 2013). 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,11 +80,15 @@ class Replicates:
     """(processes,) in the order of the passes."""
 
     @classmethod
-    def of(cls, singles: Singles, passes: Sequence[int]) -> Replicates:
-        """Of these passes."""
-        processes = [singles.by_pass[number] for number in passes]
-        others = [processes[:place] + processes[place + 1 :] or processes for place in range(len(processes))]
-        return cls(undisturbed(processes), np.array([undisturbed(some) for some in others]))
+    def of(cls, log_seconds: Callable[[Sequence[int]], float], passes: Sequence[int]) -> Replicates:
+        """`log_seconds` of these passes, and of all but one of them."""
+        others = [[number for number in passes if number != out] or passes for out in passes]
+        return cls(log_seconds(passes), np.array([log_seconds(some) for some in others]))
+
+    @classmethod
+    def of_singles(cls, singles: Singles, passes: Sequence[int]) -> Replicates:
+        """Of the single steps of these passes."""
+        return cls.of(lambda some: undisturbed([singles.by_pass[number] for number in some]), passes)
 
     def __sub__(self, other: Replicates) -> Replicates:
         return Replicates(self.whole - other.whole, self.without - other.without)
@@ -100,7 +104,7 @@ class Replicates:
 
 def undisturbed_time(singles: Singles) -> dict[str, float]:
     """The columns of the undisturbed time of single steps; rounds have none, for a round averages over what disturbs it."""
-    estimate = Replicates.of(singles, [*singles.by_pass]).estimate
+    estimate = Replicates.of_singles(singles, [*singles.by_pass]).estimate
     return with_interval("undisturbed_seconds_per_step", estimate) | {"relative_error": estimate.error}
 
 
@@ -116,7 +120,7 @@ def log_ratio(case: str, baseline: str, logs: pd.DataFrame, singly: Mapping[str,
     block, `logs`, with their median per process. None without a block that has both."""
     if case in singly and baseline in singly:
         passes = [number for number in singly[case].by_pass if number in singly[baseline].by_pass]
-        mine, base = (Replicates.of(singly[name], passes) for name in (case, baseline))
+        mine, base = (Replicates.of_singles(singly[name], passes) for name in (case, baseline))
         return (mine - base).estimate
     if baseline not in logs:
         return None

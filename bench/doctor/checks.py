@@ -1,4 +1,4 @@
-"""Checks of the machine: is it ours alone, is its speed steady, and can its clock tell rounds apart?
+"""Checks whether the machine is ours alone, whether its speed is steady, and whether its clock is fast.
 
 The kernel says so under /sys and /proc: the processor's model-specific registers need root.
 """
@@ -158,7 +158,7 @@ CHECKS = {
     "huge pages": huge_pages,
     "clock source": clock_source,
 }
-"""What the kernel's files tell at once."""
+"""Checks that read files of the kernel and take no time."""
 
 
 def sampled(machine: Machine) -> dict[str, Finding]:

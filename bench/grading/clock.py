@@ -12,6 +12,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +63,7 @@ class Spans:
 
     def estimate(self, name: str) -> Replicates:
         """Log seconds per step, with a pass left out at a time."""
-        passes = [*self.seconds[name]]
-        others = [[n for n in passes if n != out] or passes for out in passes]
-        without = np.array([self.log_seconds(name, some) for some in others])
-        return Replicates(self.log_seconds(name, passes), without)
+        return Replicates.of(partial(self.log_seconds, name), [*self.seconds[name]])
 
     def estimates(self) -> tuple[Estimate, Estimate]:
         """The logarithms of the graded step's seconds, and of its ratio to the baseline.

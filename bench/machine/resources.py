@@ -1,4 +1,4 @@
-"""What the kernel tells of the machine in files, and what of it this process may use: cores, processor time and memory."""
+"""Reads the kernel's files about the machine; finds the cores, processor time and memory that this process may use."""
 
 from __future__ import annotations
 

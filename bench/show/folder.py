@@ -30,7 +30,7 @@ from bench.show.rows import arranged, common, is_baseline, place_of, records, si
 from bench.units import span
 
 PLACES = 3
-"""Of more places than these the table alone speaks."""
+"""A run of more places than these has no sentence about each."""
 QUICK = 3
 """A run of so few passes has wide intervals."""
 
@@ -41,7 +41,7 @@ def write(run: Run) -> None:
     Raises `UsageError` if there is no room for them; the journal is not touched.
     """
     header = run.story.header
-    above = filter(None, [measured(run), disturbed(run.story), *told(run), *run.doubts])
+    above = filter(None, [measured(run), disturbed(run.story), *findings(run), *run.doubts])
     texts = {
         "summary.csv": summaries.only_ok_times(run.table).to_csv(index=False),
         "samples.csv": frame.samples(run.story).to_csv(index=False),
@@ -66,7 +66,7 @@ def show(run: Run, to: Console, controls: bool = False) -> None:
     if text := disturbed(run.story):
         to.print(text, style="yellow")
     tables.terminal(run.table, to, controls)
-    for sentence in told(run):
+    for sentence in findings(run):
         to.print(sentence)
     for doubt in run.doubts:
         to.print(doubt, style="bold red")
@@ -98,7 +98,7 @@ def disturbed(story: Story) -> str:
     return f"disturbed: {'; '.join(parts)}" if parts else ""
 
 
-def told(run: Run) -> list[str]:
+def findings(run: Run) -> list[str]:
     """What stands below the table."""
     return [*filter(None, (*answers(run), proven(run), control(run)))]
 

@@ -108,7 +108,7 @@ def _between(page: Path, mark: str, text: str) -> dict[Path, str]:
 
 def readme(run: Run, folder_name: str) -> str:
     """What the README shows of a run, whose folder is seen from the top of the checkout, without controls."""
-    found, ways = "\n".join(folder.told(run)), run.table[~run.table["kind"].map(is_control)]
+    found, ways = "\n".join(folder.findings(run)), run.table[~run.table["kind"].map(is_control)]
     return f"""{machine(run)}; {common(run.table)}; [complete run]({folder_name}), [all ways, all runs](results/README.md):
 
 {tables.markdown(ways, WIDTH)}

@@ -14,7 +14,7 @@ from bench.region import DTYPES
 
 Arrays = Sequence[NDArray[Any]]
 About = Mapping[str, Any]
-"""A problem without its arrays, as `bench.judge.requests.about` has it."""
+"""A problem without its arrays, as the judge sends it."""
 Build = type[TrainStep]
 
 

@@ -103,12 +103,12 @@ def test_a_neighbour_does_not_move_the_undisturbed_time():
 
 def test_the_jackknife_by_hand():
     singles = Singles({number: np.full(3, seconds) for number, seconds in enumerate((2.0, 5.0, 3.0, 7.0))}, True)
-    found = Replicates.of(singles, [0, 1, 2, 3])
+    found = Replicates.of_singles(singles, [0, 1, 2, 3])
     assert np.exp([found.whole, *found.without]) == pytest.approx([math.sqrt(2 * 3), 3, 2, 2, 2])
     logs = np.log([3, 2, 2, 2])
     assert found.estimate.error == pytest.approx(math.sqrt(3 / 4 * np.sum((logs - logs.mean()) ** 2)))
     assert found.estimate.freedom == 3
-    assert math.isinf(Replicates.of(singles, [0]).estimate.error)
+    assert math.isinf(Replicates.of_singles(singles, [0]).estimate.error)
 
 
 def test_undisturbed_by_hand():
@@ -124,7 +124,7 @@ def test_what_slows_both_in_a_process_alike_is_no_error_of_their_ratio():
     timed = {name: Singles({n: np.full(9, by * slower[n]) for n in range(10)}, True) for name, by in (("a", 2.0), ("b", 1.0))}
     ratio = log_ratio("a", "b", None, timed)
     assert (ratio.mean, ratio.error) == pytest.approx((math.log(2), 0), abs=1e-12)
-    assert Replicates.of(timed["a"], range(10)).estimate.error > 0.01
+    assert Replicates.of_singles(timed["a"], range(10)).estimate.error > 0.01
 
 
 @pytest.mark.parametrize("busy", [0.0, 0.5])

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import threadpoolctl
 
 from backends.api import weights_dtype
 from backends.numpy_manual import NumpyManual
@@ -45,13 +44,6 @@ def test_a_sabotaged_backend_is_rejected_for_what_is_wrong_with_it(name, ends):
 
 
 SMALL = "7x13x5x3"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Several are slow on a busy machine."""
-    with threadpoolctl.threadpool_limits(1):
-        yield
 
 
 @cache
