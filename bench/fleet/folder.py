@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import zipfile
 import zlib
@@ -29,9 +30,11 @@ NAME = "fleet.jsonl"
 
 
 def append(place: Path, record: Mapping[str, Any]) -> None:
-    """Writes a record to the fleet's journal. Raises `UsageError`."""
+    """Writes a record to the fleet's journal and to the disk. Raises `UsageError`."""
     with writing(place / NAME) as path, path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, separators=(",", ":")) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(place: Path) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
