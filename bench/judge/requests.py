@@ -1,7 +1,7 @@
 """The requests of a judge, which draws fresh problems and states from nonces that workers do not know.
 
-Every question is new, so that a step that remembers answers fails. Given its nonce, a question can be
-drawn again.
+In every pass all questions are new, so that a step that remembers answers fails; the cases of a pass,
+which are processes of their own, share them. Given its nonce, a question can be drawn again.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ class Requests:
 
     def __init__(self, seed: int, problem: str) -> None:
         self.definition, self.seed = Definition.load(Path(problem)), seed
-        self.nonce = ""
+        self.nonce = secrets.token_hex(16)
+        """Of the proofs of a pass."""
         self.asked: list[Question] = []
         """Of the latest proof or turns."""
+        self.proofs: dict[tuple[Any, ...], list[Question]] = {}
         self.rounds: dict[str, Question] = {}
         self._problems: dict[tuple[str, str], Problem] = {}
         self._relative: dict[tuple[str, str, int], Distances] = {}
@@ -61,22 +63,24 @@ class Requests:
         The case's own shape comes first. There it is known from other starts what may differ; at small
         shapes it varies too much.
         """
-        if number == 0:
-            self.nonce = secrets.token_hex(16)
         this, seed = (shape, *self.definition.small)[number], f"{self.nonce} proof {number}"
         calls = max(2, TRAJECTORY // every)
-        known = [None if number else self.relative(this, dtype, n * every) for n in (1, calls)]
-        first = self.fresh(this, dtype, every, every, seed, known[0])
-        states = self._states(first.problem, this, dtype, f"{seed}, others")
-        others = self._moving(states, dtype, calls * every, every, known[1])
-        others.earlier = first.start, every
-        self.asked = [first, others]
+        if (key := (this, dtype, every, number)) not in self.proofs:
+            known = [None if number else self.relative(this, dtype, n * every) for n in (1, calls)]
+            first = self.fresh(this, dtype, every, every, seed, known[0])
+            states = self._states(first.problem, this, dtype, f"{seed}, others")
+            others = self._moving(states, dtype, calls * every, every, known[1])
+            others.earlier = first.start, every
+            self.proofs[key] = [first, others]
+        first, others = self.asked = self.proofs[key]
         return _handed_out(first.problem, *others.given) | {"nonce": self.nonce, "calls": calls}
 
     def turns(self, shape: str, dtype: str, every: int, calls: int = 3) -> Reply:
         """Two small problems whose steps are taken in turns."""
         small, steps, seeds = self.definition.small[0], calls * every, [f"{self.nonce} turn {n}" for n in range(2)]
-        self.asked = [self.fresh(small, dtype, steps, every, seed) for seed in seeds]
+        if (key := ("turns", dtype, every)) not in self.proofs:
+            self.proofs[key] = [self.fresh(small, dtype, steps, every, seed) for seed in seeds]
+        self.asked = self.proofs[key]
         one, other = (question.problem for question in self.asked)
         return _handed_out(one, *_arrays(other)) | {"calls": calls}
 
@@ -101,7 +105,9 @@ class Requests:
         return {"nonces": nonces}
 
     def forget(self) -> Reply:
-        """A pass is over: none of its rounds is asked for again."""
+        """A pass is over: nothing of it is asked again."""
+        self.nonce = secrets.token_hex(16)
+        self.proofs.clear()
         self.rounds.clear()
         return {}
 

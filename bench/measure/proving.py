@@ -14,8 +14,8 @@ from bench.conversation import Reply
 from bench.measure.process import Failed
 from bench.measure.rounds import THROUGHPUT, Round, TimedCase, draw, worst
 
-REHEARSALS, ATTEMPTS = 3, 4
-"""Rounds of a rehearsal, and how often it is repeated: a busy neighbor may spoil three in a row."""
+REHEARSALS, SHORT, ATTEMPTS = 3, 9, 4
+"""Rounds of a rehearsal, and rounds of one call; how often more are taken: a busy neighbor may spoil three in a row."""
 DEFERRED_SHARE, DEFERRED_STEPS = 0.1, 2.0
 """What putting state in and taking it out may take, besides twice what they take without steps: a
 share of the round, and some steps, since an interruption is as long however short the round is."""
@@ -61,11 +61,11 @@ def _compare(timed: TimedCase, do: str, question: Reply, verdict: str) -> Reply:
 
 def _rehearse(timed: TimedCase) -> Any:
     """The errors of rounds like those that are timed; a step that defers work is found here."""
-    place = "rehearsal", THROUGHPUT
-    lengths = (1, timed.calls)
+    place, short, rounds = ("rehearsal", THROUGHPUT), list[Round](), list[Round]()
     for _ in range(ATTEMPTS):
-        draw(timed.judge, [timed.drawn(*place, calls) for calls in lengths])
-        short, rounds = ([timed.round(*place, calls) for _ in range(REHEARSALS)] for calls in lengths)
+        draw(timed.judge, [timed.drawn(*place, calls) for calls in (1, timed.calls)])
+        short += [timed.round(*place, 1) for _ in range(SHORT)]
+        rounds += [timed.round(*place, timed.calls) for _ in range(REHEARSALS)]
         what = _deferred_work(rounds, short, timed.steps)
         if what is None:
             return worst([each.errors for each in rounds])

@@ -1,4 +1,4 @@
-"""The time of each line of a step, by line_profiler, and of what autograd evaluates in it, by torch.profiler.
+"""The time of each line of a step, by line_profiler, and of what autograd evaluates in it, by torch's profiler.
 
 Both make the step slower, so what they measure are shares of a step; `bench.show.code_lines` scales them.
 """
@@ -107,17 +107,15 @@ def _real(value: float) -> Any:
 
 
 def backward(step: TrainStep, device: str) -> dict[str, float]:
-    """What autograd evaluates → seconds per step on the host; empty for a step whose code does not call `backward()`, since
-    torch's profiler takes a second to start."""
+    """What autograd evaluates → seconds per step on the host; empty for a step whose code does not call `backward()`."""
     torch: Any = sys.modules.get("torch")
     if torch is None or is_accelerator(device) or ".backward(" not in inspect.getsource(step_owner(type(step))):
         return {}
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=activities) as seen:
+    with torch.autograd.profiler.profile(use_kineto=False) as seen:  # Kineto takes two seconds to start
         for _ in range(BACKWARD_CALLS):
             step.step()
     times: dict[str, list[float]] = {}
-    for event in seen.events():
+    for event in seen.function_events:
         if event.name.startswith(EVALUATES):
             times.setdefault(event.name.removeprefix(EVALUATES), []).append(event.cpu_time_total)
     found = {

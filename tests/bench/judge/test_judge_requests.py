@@ -122,11 +122,21 @@ def test_every_question_of_a_proof_moves_every_array(number, judge):
     """A third of the problems of one sample and one hidden unit have no gradient."""
     nonces = set()
     for _ in range(10):
+        judge.forget()
         nonces.add(judge.prove(SHAPE, "float32", 1, number)["nonce"])
         for question in judge.asked:
             pairs = zip(question.start, question.exact.state, strict=True)
             assert all(np.any(before != after) for before, after in pairs)
-    assert len(nonces) == (1 if number else 10)
+    assert len(nonces) == 10
+
+
+@pytest.mark.parametrize("ask", [lambda judge: judge.prove(SHAPE, "float32", 1, 0), lambda judge: judge.turns(SHAPE, "float32", 1)])
+def test_the_cases_of_a_pass_share_their_questions_and_the_next_pass_has_others(ask, judge):
+    first, again = ask(judge), ask(judge)
+    judge.forget()
+    for one, same, other in zip(*(asked["arrays"] for asked in (first, again, ask(judge))), strict=True):
+        assert np.array_equal(one, same)
+        assert not np.array_equal(one, other)
 
 
 def test_a_problem_whose_state_never_moves_is_refused(judge):

@@ -122,7 +122,7 @@ def _once(case, request, answer, after=0):
     return change
 
 
-REHEARSED = 6
+REHEARSED = 12
 """Rounds before the first visit: those that a proof in the first pass rehearses."""
 VISIT = REHEARSED + 1
 WRONG = {"status": "wrong", "reason": "changes x"}
