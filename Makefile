@@ -46,8 +46,7 @@ gpu: ## on a machine with CUDA and nothing to install: tests, every way, a sweep
 	PYTHON=$(PYTHON) tools/gpu.sh
 
 test: $(TOOLS) ## prove the project itself; warnings are errors
-	$(RUN) -m pytest -W error -m 'not alone' --numprocesses 2 --dist loadfile
-	$(RUN) -m pytest -W error -m alone
+	$(RUN) -m pytest -W error --numprocesses 2 --dist loadfile
 
 fleet-test: $(TOOLS) ## fleets by commands, Ray and SLURM, every fault tried; minutes; SLURM needs slurm-wlm and munge, which it does not install
 	$(INSTALL) '.[ray,slurm]'

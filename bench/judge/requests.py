@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import count, islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,10 +23,9 @@ from bench.errors import UsageError, Wrong
 from bench.judge.checking import check, check_mistakes
 from bench.judge.comparing import Distances, Errors, Question
 from bench.judge.diagnosis import diagnose
-from bench.problem import NAME, Definition, Float64
+from bench.problem import NAME, Definition
 
 Arrays = Sequence[NDArray[Any]]
-Start = tuple[Problem, tuple[Float64, ...]]
 TRAJECTORY = 10
 CALIBRATIONS = 3
 """Starts, and noisy runs of each, by which it is measured what may differ in timed rounds."""
@@ -67,9 +65,8 @@ class Requests:
         calls = max(2, TRAJECTORY // every)
         if (key := (this, dtype, every, number)) not in self.proofs:
             known = [None if number else self.relative(this, dtype, n * every) for n in (1, calls)]
-            first = self.fresh(this, dtype, every, every, seed, known[0])
-            states = self._states(first.problem, this, dtype, f"{seed}, others")
-            others = self._moving(states, dtype, calls * every, every, known[1])
+            first = self.question(seed, this, dtype, every, every, known[0])
+            others = self.question(f"{seed}, others", this, dtype, calls * every, every, known[1], first.problem)
             others.earlier = first.start, every
             self.proofs[key] = [first, others]
         first, others = self.asked = self.proofs[key]
@@ -79,7 +76,7 @@ class Requests:
         """Two small problems whose steps are taken in turns."""
         small, steps, seeds = self.definition.small[0], calls * every, [f"{self.nonce} turn {n}" for n in range(2)]
         if (key := ("turns", dtype, every)) not in self.proofs:
-            self.proofs[key] = [self.fresh(small, dtype, steps, every, seed) for seed in seeds]
+            self.proofs[key] = [self.question(seed, small, dtype, steps, every) for seed in seeds]
         self.asked = self.proofs[key]
         one, other = (question.problem for question in self.asked)
         return _handed_out(one, *_arrays(other)) | {"calls": calls}
@@ -138,40 +135,30 @@ class Requests:
 
     def round(self, nonce: str, name: str, shape: str, dtype: str, steps: int, every: int, proven: bool) -> Question:
         """Some steps on the problem that is timed, from a state of their own."""
-        problem = self.timed_problem(shape, dtype)
-        states = self._states(problem, shape, dtype, f"{nonce} {name}")
-        if not proven:
-            return Question(self.definition, problem, dtype, next(states)[1], steps, every)
-        return self._moving(states, dtype, steps, every, self.relative(shape, dtype, steps))
-
-    def fresh(
-        self, shape: str, dtype: str, steps: int, every: int, seed: str, relative: Distances | None = None
-    ) -> Question:
-        """Some steps on a fresh problem from its own state."""
-        drawn = (self.definition.draw(shape, dtype, _number(seed, n)) for n in count())
-        starts = ((problem, tuple(problem.state.values())) for problem in drawn)
-        return self._moving(starts, dtype, steps, every, relative)
+        known = self.relative(shape, dtype, steps) if proven else None
+        return self.question(f"{nonce} {name}", shape, dtype, steps, every, known, self.timed_problem(shape, dtype), proven)
 
     def relative(self, shape: str, dtype: str, steps: int) -> Distances:
         """What may differ after so many steps, relative to the right updates, measured once."""
         key = shape, dtype, steps
         if key not in self._relative:
-            asked = [self.fresh(shape, dtype, steps, steps, f"calibration {number}") for number in range(CALIBRATIONS)]
+            asked = [self.question(f"calibration {number}", shape, dtype, steps, steps) for number in range(CALIBRATIONS)]
             each = [one.relative_allowed(CALIBRATIONS) for one in asked]
             self._relative[key] = {name: median(one[name] for one in each) for name in each[0]}
         return self._relative[key]
 
-    def _states(self, problem: Problem, shape: str, dtype: str, seed: str) -> Iterator[Start]:
-        for number in count():
-            yield problem, self.definition.draw_state(shape, dtype, _number(seed, number))
-
-    def _moving(
-        self, starts: Iterable[Start], dtype: str, steps: int, every: int, relative: Distances | None
-    ) -> Question:
-        """The first start from which the steps change every array of the state."""
-        for problem, start in islice(starts, ATTEMPTS):
-            question = Question(self.definition, problem, dtype, start, steps, every, relative)
-            if question.moves():
+    def question(
+        self, seed: str, shape: str, dtype: str, steps: int, every: int, relative: Distances | None = None,
+        problem: Problem | None = None, moving: bool = True,
+    ) -> Question:  # fmt: skip
+        """Some steps on a fresh problem from its own state, or on this problem from another state; if
+        `moving` the first that change every array of the state."""
+        for attempt in range(ATTEMPTS):
+            number = int.from_bytes(hashlib.sha256(f"{seed} {attempt}".encode()).digest()[:16])
+            this = problem or self.definition.draw(shape, dtype, number)
+            start = self.definition.draw_state(shape, dtype, number) if problem else tuple(this.state.values())
+            question = Question(self.definition, this, dtype, start, steps, every, relative)
+            if not moving or question.moves():
                 return question
         raise UsageError(
             f"{self.definition.folder / NAME}: {steps} steps leave an array of the state as it was "
@@ -216,7 +203,3 @@ def _handed_out(problem: Problem, *further: NDArray[Any]) -> Reply:
         "constants": dict(problem.constants),
     }
     return {"arrays": [*_arrays(problem), *further], "problem": about}
-
-
-def _number(seed: str, number: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed} {number}".encode()).digest()[:16])

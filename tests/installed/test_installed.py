@@ -1,5 +1,6 @@
 """An installed stepbench works where there is nothing of ours, and leaves other tests alone."""
 
+import os
 import re
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 from bench.paths import ROOT, SKELETON
 from stepbench_pytest import is_asked_for
 from tests.conftest import SMALL
-from tests.support import clean_environ
+from tests.support import LIGHT, clean_environ
 
 SOURCES = ("backends", "bench", "pyproject.toml", "README.md", "LICENSE", "stepbench_pytest.py")
 BENCHMARK = """
@@ -49,10 +50,10 @@ def python(wheel, tmp_path_factory) -> Path:
 @pytest.fixture
 def run(python, tmp_path):
     """`run("-m", "pytest", ...)` in a folder with nothing of ours."""
-    kept = {name: text for name, text in clean_environ().items() if name != "PYTHONPATH"}
+    light, _ = LIGHT["PYTHONPATH"].split(os.pathsep)
 
     def start(*arguments: str, **variables: str) -> str:
-        environ = kept | {"COLUMNS": "120"} | variables
+        environ = clean_environ() | {"PYTHONPATH": light, "COLUMNS": "120"} | variables
         options = {"cwd": tmp_path, "env": environ, "capture_output": True, "text": True}
         done = subprocess.run([python, *arguments], timeout=300, **options)
         assert done.returncode == 0, f"{arguments}\n{done.stdout}\n{done.stderr}"

@@ -10,7 +10,6 @@ import pytest
 from bench.paths import BACKENDS, ROOT
 from tests.bench.grading.conftest import grades_of
 
-pytestmark = pytest.mark.alone
 CHEATS = Path(__file__).parents[2] / "cheats"
 HONEST = BACKENDS / "numpy_manual.py"
 FILES = sorted(CHEATS.glob("[a-z]*.py"))

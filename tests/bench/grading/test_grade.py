@@ -50,7 +50,6 @@ def grades(tmp_path_factory):
     return grades_of([folder], BENCH_BLOCKS="1", BENCH_TIMEOUT="8")
 
 
-@pytest.mark.alone
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_ends_in_its_row(name, grades):
     _, verdict, sentence = FILES[name]
@@ -59,14 +58,12 @@ def test_a_file_ends_in_its_row(name, grades):
     )
 
 
-@pytest.mark.alone
 def test_a_folder_has_a_row_a_file_and_the_worst_verdicts_exit_code(grades):
     assert [*grades] == sorted(FILES)
     assert grade.exit_code([*grades.values()]) == 2
     assert grade.exit_code([grades["prints.py"], grades["mean.py"]]) == 1
 
 
-@pytest.mark.alone
 def test_links_and_equal_names_are_graded_as_they_are_named(tmp_path):
     paths = []
     for name in ("ada", "bob"):

@@ -130,21 +130,20 @@ def test_every_question_of_a_proof_moves_every_array(number, judge):
     assert len(nonces) == 10
 
 
-@pytest.mark.parametrize("ask", [lambda judge: judge.prove(SHAPE, "float32", 1, 0), lambda judge: judge.turns(SHAPE, "float32", 1)])
+@pytest.mark.parametrize("ask", ["prove", "turns"])
 def test_the_cases_of_a_pass_share_their_questions_and_the_next_pass_has_others(ask, judge):
-    first, again = ask(judge), ask(judge)
+    about = [SHAPE, "float32", 1, *([0] if ask == "prove" else [])]
+    first, again = (getattr(judge, ask)(*about)["arrays"] for _ in range(2))
     judge.forget()
-    for one, same, other in zip(*(asked["arrays"] for asked in (first, again, ask(judge))), strict=True):
+    for one, same, other in zip(first, again, getattr(judge, ask)(*about)["arrays"], strict=True):
         assert np.array_equal(one, same)
         assert not np.array_equal(one, other)
 
 
 def test_a_problem_whose_state_never_moves_is_refused(judge):
-    question = _round(judge, "a")[0]
-    still = replace(question.problem, constants={"learning_rate": 0.0})
-    starts = ((still, question.start) for _ in range(1000))
+    still = replace(judge.timed_problem(SHAPE, "float32"), constants={"learning_rate": 0.0})
     with pytest.raises(UsageError, match="leave an array of the state as it was in 100 problems"):
-        judge._moving(starts, "float32", 1, 1, None)
+        judge.question("seed", SHAPE, "float32", 1, 1, None, still)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

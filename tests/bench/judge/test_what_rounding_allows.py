@@ -82,7 +82,7 @@ def test_infinities_carry_no_noise(tmp_path):
 
 
 def test_a_lone_number_may_be_off_by_its_own_rounding():
-    question = judge_of(SKELETON).fresh("7x5", "float64", 1, 1, "nonce name")
+    question = judge_of(SKELETON).question("nonce name", "7x5", "float64", 1, 1)
     exact = question.exact
     question.run = lambda noise: exact  # all noisy runs end where the exact one does
     assert question.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0], abs=0)
