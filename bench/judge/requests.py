@@ -135,8 +135,9 @@ class Requests:
 
     def round(self, nonce: str, name: str, shape: str, dtype: str, steps: int, every: int, proven: bool) -> Question:
         """Some steps on the problem that is timed, from a state of their own."""
+        problem = self.timed_problem(shape, dtype)
         known = self.relative(shape, dtype, steps) if proven else None
-        return self.question(f"{nonce} {name}", shape, dtype, steps, every, known, self.timed_problem(shape, dtype), proven)
+        return self.question(f"{nonce} {name}", shape, dtype, steps, every, known, problem, proven)
 
     def relative(self, shape: str, dtype: str, steps: int) -> Distances:
         """What may differ after so many steps, relative to the right updates, measured once."""
