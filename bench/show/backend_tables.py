@@ -11,7 +11,7 @@ from bench.plan.sides import Side
 from bench.schema.case import at
 from bench.schema.records import Failure, Open
 from bench.show import grid
-from bench.show.grid import Row
+from bench.show.grid import Row, column
 
 KINDS = "kind: a seed is measured by default, a rung with --backends all; controls, guards and peaks are fixed work."
 MOST = 8
@@ -34,7 +34,7 @@ def show(sides: Sequence[Side], to: Console) -> None:
                 reasons.setdefault((device, reason), []).append(name)
         row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
         rows.append(row)
-    grid.show([grid.plain(title, priority=title == "libraries") for title in rows[0]], rows, to)
+    grid.show([column(title, title == "libraries") for title in rows[0]], rows, to)
     to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
@@ -56,7 +56,7 @@ def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -
             rows.append({**where, **sizes, "of allowed": f"{errors['share']:.0%}"})
     if rows:
         to.print("relative errors of the loss and of the updates, against the float64 reference")
-        grid.show([grid.plain(title, priority=title in ("device", "shape")) for title in rows[0]], rows, to)
+        grid.show([column(title, title in ("device", "shape")) for title in rows[0]], rows, to)
     for hole in plan.holes:
         to.print(f"unavailable: {hole.case} {hole.reason}")
     for proof in proofs.values():

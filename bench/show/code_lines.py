@@ -23,8 +23,7 @@ from bench.errors import UsageError, unknown
 from bench.record import frame
 from bench.record.frame import queues
 from bench.schema.case import at, is_control
-from bench.show.grid import bar
-from bench.show.rows import time_column
+from bench.show.grid import bar, time_column
 from bench.units import seconds
 
 STEP = "step"

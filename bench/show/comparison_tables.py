@@ -1,9 +1,10 @@
-"""Comparisons as people and programs read them: terminal, Markdown, CSV and JSON."""
+"""Comparisons as people and programs read them: terminal, Markdown and JSON."""
 
 from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,26 +14,22 @@ from bench.analyse.comparison import Comparison
 from bench.errors import UsageError
 from bench.schema.case import SIDE
 from bench.show import grid
-from bench.show.grid import Column, Row, number
-from bench.show.rows import DIMENSIONS, common, records
+from bench.show.grid import DIMENSIONS, Column, Row, column, common, records
 from bench.units import seconds, span
 
 _MEASURES = [
-    number("base", 2, seconds, "base_seconds_per_step"),
-    number("head", 2, seconds, "head_seconds_per_step"),
-    number("ratio", 0, "{:.3f}".format, "ratio"),
-    number("95 % interval", 1, span, "ratio_low", "ratio_high"),
-    number("p", 4, "{:.2g}".format, "p"),
-    number("runs", 5, "{}+{}".format, "base_runs", "head_runs"),
-    Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
+    column("base", 2, seconds, "base_seconds_per_step"),
+    column("head", 2, seconds, "head_seconds_per_step"),
+    column("ratio", 0, "{:.3f}".format),
+    column("95 % interval", 1, span, "ratio_low", "ratio_high"),
+    column("p", 4, "{:.2g}".format),
+    column("runs", 5, "{}+{}".format, "base_runs", "head_runs"),
+    Column("verdict", lambda r: r["verdict"] or "–", right=False),
 ]
 
 
-def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) -> None:
-    """Prints all comparisons with one base as `text`, `md`, `csv` or `json`."""
-    if form != "text":
-        print({"md": markdown, "csv": csv, "json": as_json}[form](base, comparisons), end="")
-        return
+def show(base: str, comparisons: Mapping[str, Comparison], to: Console) -> None:
+    """Prints all comparisons with one base."""
     for head, comparison in comparisons.items():
         to.print(f"base {base}, head {head}", style="bold")
         to.print(common(comparison.table))
@@ -43,7 +40,7 @@ def show(form: str, base: str, comparisons: dict[str, Comparison], to: Console) 
             to.print(doubt, style="bold red")
 
 
-def markdown(base: str, comparisons: dict[str, Comparison]) -> str:
+def markdown(base: str, comparisons: Mapping[str, Comparison]) -> str:
     """For an issue, a pull request or GitHub's step summary."""
     parts = []
     for head, comparison in comparisons.items():
@@ -54,13 +51,7 @@ def markdown(base: str, comparisons: dict[str, Comparison]) -> str:
     return "\n\n".join(parts)
 
 
-def csv(base: str, comparisons: dict[str, Comparison]) -> str:
-    """Full precision, seconds; a row per case and head."""
-    named = [comparison.table.assign(base=base, head=head) for head, comparison in comparisons.items()]
-    return str(pd.concat(named, ignore_index=True).to_csv(index=False)) if named else ""
-
-
-def as_json(base: str, comparisons: dict[str, Comparison]) -> str:
+def as_json(base: str, comparisons: Mapping[str, Comparison]) -> str:
     """An object per head with its rows and what limits them; null where there is no number."""
     whole = []
     for head, comparison in comparisons.items():
@@ -71,19 +62,18 @@ def as_json(base: str, comparisons: dict[str, Comparison]) -> str:
     return json.dumps(whole, indent=2) + "\n"
 
 
-def append(path: Path, base: str, comparisons: dict[str, Comparison]) -> None:
-    """Adds the Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
+def append(path: Path, text: str) -> None:
+    """Adds Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
     try:
         with path.open("a", encoding="utf-8") as file:
-            file.write(markdown(base, comparisons))
+            file.write(text)
     except OSError as error:
         raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:
-    names = [name for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
-    varying = [grid.plain(name, right=name == "threads") for name in names]
-    return [grid.plain("backend"), *varying, *_MEASURES], records(table)
+    varying = [name for name in (*DIMENSIONS, SIDE) if table[name].nunique() > 1]
+    return [*map(column, ("backend", *varying)), *_MEASURES], records(table)
 
 
 def _below(comparison: Comparison) -> list[str]:

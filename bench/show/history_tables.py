@@ -11,8 +11,7 @@ from bench.analyse.history import Change, Series
 from bench.analyse.verdicts import UNPROVEN
 from bench.schema.case import SIDE, at
 from bench.show import grid
-from bench.show.grid import Row, plain
-from bench.show.rows import common, records
+from bench.show.grid import Row, column, common
 from bench.units import percent, seconds
 
 LEGEND = (
@@ -20,31 +19,31 @@ LEGEND = (
     "differs; change: a change point"
 )
 _COLUMNS = [
-    *map(plain, ("date", "way", "revision")), plain("runs", right=True), plain("versions", 2), plain("step", right=True),
-    plain("ratio", 1, right=True), *map(plain, ("verdict", "change")),
+    *map(column, ("date", "way", "revision")), column("runs", 0, "{}".format), column("versions", 2),
+    column("step", 0, seconds), column("ratio", 1, "{:.3f}".format), *map(column, ("verdict", "change")),
 ]  # fmt: skip
 
 
-def overview(series: list[Series], to: Console) -> None:
-    """A row for the latest run of each series, those of one machine and place together, and all change points below."""
+def show(series: list[Series], newest: int | None, to: Console) -> None:
+    """A table for each machine and place, and all change points below: a row for each series, or for so many of its newest
+    runs."""
     parts: dict[str, list[Series]] = {}
     for one in series:
-        parts.setdefault(_place(one.rows), []).append(one)
-    for place, own in parts.items():
-        dates = sorted(date(row) for one in own for row in records(one.rows.iloc[[0, -1]]))
-        to.print(f"{place} · {dates[0]} to {dates[-1]}", style="bold")
-        _show([_row(one, len(one.rows) - 1) | {"date": "", "revision": ""} for one in own], own, to)
-    to.print(LEGEND, style="dim")
-
-
-def runs(series: list[Series], newest: int, to: Console) -> None:
-    """A row for each of the newest runs of each series, and all change points below."""
-    for one in series:
-        to.print(f"{_place(one.rows)} · {name(one)}", style="bold")
-        places = range(max(0, len(one.rows) - newest), len(one.rows))
-        if places[0]:
-            to.print(f"{places[0]} earlier runs are not shown; see --runs", style="dim")
-        _show([_row(one, place) | {"way": "", "runs": ""} for place in places], [one], to)
+        heading = f"{one.rows['machine'].iloc[0]}, {one.rows['problem'].iloc[0]}\n{common(one.rows)}"
+        parts.setdefault(heading, []).append(one)
+    for heading, own in parts.items():
+        dates = sorted(date(one.rows.iloc[end]) for one in own for end in (0, -1))
+        to.print(f"{heading} · {dates[0]} to {dates[-1]}", style="bold")
+        rows: list[Row] = []
+        for one in own:
+            shown = min(newest or 1, len(one.rows))
+            rows += [_row(one, place, newest is None) for place in range(len(one.rows) - shown, len(one.rows))]
+            if newest and shown < len(one.rows):
+                to.print(f"{len(one.rows) - shown} earlier runs of {name(one)} are not shown; see --runs", style="dim")
+        grid.show(_COLUMNS, rows, to)
+        for one in own:
+            for change in one.changes:
+                to.print(since(one, change))
     to.print(LEGEND, style="dim")
 
 
@@ -61,38 +60,23 @@ def name(series: Series) -> str:
     return at(*series.rows[["backend", SIDE]].iloc[0])
 
 
-def date(row: Row | pd.Series) -> str:
+def date(row: pd.Series) -> str:
     """When a run began, to the minute; without that, its name."""
     return str(row["time"])[:16].replace("T", " ") or str(row["run"]).rpartition("/")[2]
 
 
-def _show(rows: list[Row], series: list[Series], to: Console) -> None:
-    grid.show(_COLUMNS, rows, to)
-    for one in series:
-        for change in one.changes:
-            to.print(since(one, change))
-
-
-def _row(series: Series, place: int) -> Row:
-    row = series.rows.iloc[place]
-    by = {change.place: percent(math.expm1(change.estimate.mean)) for change in series.changes}
-    ratio, verdict = "", ""
-    if place:
-        found = series.beside(place)
-        ratio = f"{found.table['ratio'].iloc[0]:.3f}"
-        verdict = UNPROVEN if found.doubts else str(found.table["verdict"].iloc[0])
+def _row(series: Series, place: int, alone: bool) -> Row:
+    """One run of a series, `alone` if it stands for all of them."""
+    row, found = series.rows.iloc[place], series.beside(place) if place else None
+    changes = [f"◀ {percent(math.expm1(change.estimate.mean))}" for change in series.changes if change.place == place]
     return {
-        "date": date(row),
+        "date": None if alone else date(row),
         "way": name(series),
-        "revision": row["commit"][:8] + "+" * row["commit"].endswith("+dirty"),
-        "runs": str(len(series.rows)),
+        "revision": None if alone else row["commit"][:8] + "+" * row["commit"].endswith("+dirty"),
+        "runs": len(series.rows) if alone else None,
         "versions": row["versions"].replace("==", " "),
-        "step": seconds(math.exp(row["log"])),
-        "ratio": ratio,
-        "verdict": verdict,
-        "change": f"◀ {by[place]}" if place in by else "",
+        "step": math.exp(row["log"]),
+        "ratio": found and found.table["ratio"].iloc[0],
+        "verdict": found and (UNPROVEN if found.doubts else found.table["verdict"].iloc[0]),
+        "change": "".join(changes),
     }
-
-
-def _place(rows: pd.DataFrame) -> str:
-    return f"{rows['machine'].iloc[0]}, {rows['problem'].iloc[0]}\n{common(rows)}"

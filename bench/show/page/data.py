@@ -16,10 +16,9 @@ from bench.errors import UsageError
 from bench.schema.case import SIDE, is_control
 from bench.schema.summary import COLUMNS
 from bench.show import code_lines, history_tables, sentences
-from bench.show.folder import is_unproven
-from bench.show.grid import Row
+from bench.show.grid import DIMENSIONS, MEAN, UNDISTURBED, Row, place, records, sides, summary_rows
 from bench.show.page import figures
-from bench.show.rows import DIMENSIONS, MEAN, UNDISTURBED, is_baseline, place, records, sides, summary_rows
+from bench.show.sentences import is_unproven
 
 RUNS = 20
 """The newest of more runs are shown; the foot of the page gives the number of the others."""
@@ -64,13 +63,13 @@ def view(run: Run, steps: list[Row], here: Place, parts: list[Json]) -> Json:
     group, (first, *later) = [row for row in steps if place(row) == here], sides(run.table)
     timed = [row for row in group if row["time"] and row[SIDE] == first]
     unproven = is_unproven(run.doubts)
-    said = sentences.answer(timed, sentences.beside_baseline(timed), unproven)
+    said = sentences.answer(timed, unproven)
     sweep = [row for row in steps if place(row)[:3] == here[:3] and row[SIDE] == first]
     if len({row["shape"] for row in sweep}) > 1:
         parts = [*parts, part("heat", sentences.sweep(sweep, unproven), figures.heat_map(sweep))]
         said = said if unproven else f"At {here[3]}: {said}"
+    base = {row["backend"]: row["time"] for row in timed}
     for side in later:
-        base = {row["backend"]: row["time"] for row in timed}
         both = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in group if row[SIDE] == side]
         parts = [*parts, part("dots", sentences.changes(both, first, unproven), figures.pairs(both, [first, side]))]
     ways = [row for row in group if row["time"] and row["source_hash"] in run.story.header["sources"]]
@@ -94,15 +93,14 @@ def _code(run: Run, row: Row) -> Json:
 
 def open_pair(ways: list[Row]) -> list[int]:
     """The places of the two ways whose code is open at first: the first whose code differs between
-    sides, else the baseline and `sentences.beside_baseline`; empty without two ways."""
+    sides, else `sentences.opened` of the baseline's side; empty without two ways."""
     at = {row["key"]: number for number, row in enumerate(ways)}
     for number, row in enumerate(ways):
         before = ways[at.get(row["baseline"], number)]
         if row["backend"] == before["backend"] and row["source_hash"] != before["source_hash"]:
             return [at[before["key"]], number]
-    base = next((n for n, row in enumerate(ways) if is_baseline(row)), 0)
-    other = sentences.beside_baseline([row for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]])
-    return [base, at[other["key"]]] if other else []
+    pair = sentences.opened([row for row in ways if row[SIDE] == sentences.opened(ways)[0][SIDE]])
+    return [at[row["key"]] for row in pair] if len(pair) == 2 else []
 
 
 def over_time(files: Sequence[Path]) -> dict[Place, Json]:
@@ -137,19 +135,19 @@ def compare(base: Run, head: Run, results: Path) -> tuple[list[Row], list[str]]:
 def between(base: Run, head: Run, compared: list[Row], limits: list[str], here: Place) -> Json:
     """A sentence and a figure about a place in two runs; those of different machines are not judged."""
     headers = [run.story.header for run in (base, head)]
-    machines, unproven = [header["machine_name"] for header in headers], is_unproven(limits)
+    names, unproven = [header["machine_name"] for header in headers], is_unproven(limits)
     own = [row for row in compared if place(row) == here and row["ratio"]]
     for row in own:
         row["times"] = [row["base_seconds_per_step"], row["head_seconds_per_step"]]
         row["verdict"] = UNPROVEN if unproven else row["verdict"]
-    if machines[0] != machines[1]:
-        unjudged = [row | {"verdict": "", "ratio_low": None} for row in own]
-        said = sentences.machines(own, *machines)
-        return part("dots", said, figures.pairs(unjudged, machines), [] if compared else limits)
-    names = [f"run {header['run']}" for header in headers]
-    reasons = filter(None, "; ".join(row["reason"] for row in own).split("; "))
-    told = [*limits, *dict.fromkeys(reasons)]
-    return part("dots", sentences.changes(own, names[0], unproven), figures.pairs(own, names), told)
+    if names[0] != names[1]:
+        own = [row | {"verdict": "", "ratio_low": None} for row in own]
+        said, notes = sentences.machines(own, *names), [] if compared else limits
+    else:
+        names = [f"run {header['run']}" for header in headers]
+        reasons = filter(None, "; ".join(row["reason"] for row in own).split("; "))
+        said, notes = sentences.changes(own, names[0], unproven), [*limits, *dict.fromkeys(reasons)]
+    return part("dots", said, figures.pairs(own, names), notes)
 
 
 def part(kind: str, sentence: str, figure: Json | None, notes: Sequence[str] = ()) -> Json:

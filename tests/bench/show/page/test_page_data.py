@@ -9,10 +9,10 @@ import pytest
 
 from bench.analyse import history
 from bench.analyse.verdicts import Estimate
-from bench.cli import main, writing
+from bench.cli import main, stored
 from bench.errors import UsageError
 from bench.show import sentences
-from bench.show.rows import MEAN, UNDISTURBED
+from bench.show.grid import MEAN, UNDISTURBED
 from tests.bench.show.page.made import HOSTILE, SHAPE, SOURCES, TIMES, journal
 
 APART = "are the fastest of 3 ways, not told apart"
@@ -74,7 +74,7 @@ def test_the_axis_reaches_the_last_whisker_and_is_logarithmic_where_times_are_fa
     [
         ("slow", {}, "fast is the fastest of 3 ways; slow costs 170 µs more a step than base."),
         ("slow", {"fast": 301e-6}, f"base and fast {APART}; slow costs 170 µs more a step than base."),
-        ("base", {"slow": 140.05e-6}, f"fast and slow {APART}."),
+        ("slow", {"slow": 140.05e-6}, f"fast and slow {APART}; slow takes 160 µs less a step than base."),
         ("slow", {"fast": None}, "base is the fastest of 2 ways; slow costs 170 µs more a step."),
         ("slow", {"fast": None, "queued": "slow"}, "base is the fastest of 2 ways; slow costs 345 µs more a step as it ran."),
     ],
@@ -84,7 +84,8 @@ def test_the_sentence_names_leaders_and_what_the_open_way_costs(tmp_path, other,
     queued = [changes.pop("queued", "")]
     times = {name: time for name, time in (TIMES | changes).items() if time}
     rows = _ways(journal(tmp_path / "r", times=times, queued=queued))
-    assert sentences.answer(rows, next(row for row in rows if row["label"] == other), False) == said
+    rows = [row | {"kind": "seed" if row["label"] == other else "rung"} for row in rows]
+    assert sentences.answer(rows, False) == said
 
 
 def test_a_way_without_an_undisturbed_time_is_marked_and_so_is_its_ratio(tmp_path):
@@ -242,4 +243,4 @@ def test_a_missing_library_is_named_with_what_to_install(monkeypatch):
     monkeypatch.delitem(sys.modules, "bench.show.page")
     monkeypatch.delattr("bench.show.page")
     with pytest.raises(UsageError, match=r"needs jinja2 of the extra `report`"):
-        writing.report(None)
+        stored.report(None)
