@@ -8,12 +8,13 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyse.run import Run
-from bench.cli import showing
+from bench.cli import stored
 from bench.paths import ROOT
 from bench.record import journal
-from bench.show import folder, pages
+from bench.show import folder
 from tests.made import story, write
 from tests.support import read_csv
+from tools import pages
 
 COMMITTED = [path.parent for path in pages.committed(ROOT) if path.name == journal.NAME]
 
@@ -63,7 +64,9 @@ def test_show_as_markdown_says_what_is_doubtful(killed, capsys):
     out = capsys.readouterr().out
     assert f"**{INCOMPLETE}" in out
     assert "| base (incomplete) |" in out
-    assert re.search(r"\n    (BENCH_[A-Z]+=\S+ )+python -m bench run\n", out)
+    assert re.search(r"\n    (BENCH_[A-Z]+=\S+ )+python -m bench run\n$", out)
+    assert main(["summary", str(killed)]) == 0
+    assert (killed / "summary.md").read_text() == out
 
 
 @pytest.mark.parametrize("folder", ["a", "a,b", "2026, again"])
@@ -72,4 +75,4 @@ def test_a_comma_in_a_path_is_a_part_of_it(folder, tmp_path):
     for run in runs:
         run.mkdir(parents=True)
     paths = [*map(str, runs), "absent", ""]
-    assert showing._paths(",".join(paths)) == paths
+    assert stored._paths(",".join(paths)) == paths
