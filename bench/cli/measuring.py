@@ -64,11 +64,9 @@ def run(arguments: argparse.Namespace) -> int:
     if revision is None and fail_on is not None and not wanted.pythons:
         raise UsageError("--fail-on: needs two sides to compare; give --against REVISION, or BENCH_PYTHONS.")
     console = grid.console()
-    codes: list[int] = []
     with nullcontext(()) if revision is None else against(revision, wanted) as sides:
         plan = _plan(wanted, sides)
-        if any(hole.asked_for for hole in plan.holes):
-            codes.append(ExitCode.WRONG)
+        codes = [ExitCode.WRONG for hole in plan.holes if hole.asked_for]
 
         def publish(measured: Run) -> None:
             folder.show(measured, console, arguments.controls)

@@ -66,15 +66,15 @@ def view(run: Run, steps: list[Row], here: Place, parts: list[Json]) -> Json:
     said = sentences.answer(timed, unproven)
     sweep = [row for row in steps if place(row)[:3] == here[:3] and row[SIDE] == first]
     if len({row["shape"] for row in sweep}) > 1:
-        parts = [*parts, part("heat", sentences.sweep(sweep, unproven), figures.heat_map(sweep))]
+        parts = [*parts, _part("heat", sentences.sweep(sweep, unproven), figures.heat_map(sweep))]
         said = said if unproven else f"At {here[3]}: {said}"
     base = {row["backend"]: row["time"] for row in timed}
     for side in later:
-        both = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in group if row[SIDE] == side]
-        parts = [*parts, part("dots", sentences.changes(both, first, unproven), figures.pairs(both, [first, side]))]
+        own = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in group if row[SIDE] == side]
+        parts = [*parts, _part("dots", sentences.changes(own, first, unproven), figures.pairs(own, [first, side]))]
     ways = [row for row in group if row["time"] and row["source_hash"] in run.story.header["sources"]]
-    shown = [part("bars", said, figures.bars(timed))]
-    return {"parts": [*parts, *shown], "ways": [_code(run, row) for row in ways], "pair": open_pair(ways)}
+    parts = [*parts, _part("bars", said, figures.bars(timed))]
+    return {"parts": parts, "ways": [_code(run, row) for row in ways], "pair": open_pair(ways)}
 
 
 def _code(run: Run, row: Row) -> Json:
@@ -119,7 +119,7 @@ def over_time(files: Sequence[Path]) -> dict[Place, Json]:
         runs = len({run for one in series for run in one.rows["run"]})
         said = sentences.over_time([history_tables.name(one) for one in changed], runs)
         told = [history_tables.since(one, change) for one in series for change in one.changes]
-        parts[here] = part("history", said, figures.over_time(series), [*told, *found.left_out])
+        parts[here] = _part("history", said, figures.over_time(series), [*told, *found.left_out])
     return parts
 
 
@@ -129,28 +129,28 @@ def compare(base: Run, head: Run, results: Path) -> tuple[list[Row], list[str]]:
         found = comparison.of_files([base.story.path], [head.story.path], results)
     except UsageError as error:
         return [], [str(error)]
-    return records(found.table), [*found.doubts, *found.left_out, *found.lost]
+    rows, limits = records(found.table), [*found.doubts, *found.left_out, *found.lost]
+    for row in rows:
+        row["times"] = [row["base_seconds_per_step"], row["head_seconds_per_step"]]
+        row["verdict"] = UNPROVEN if is_unproven(limits) else row["verdict"]
+    return rows, limits
 
 
 def between(base: Run, head: Run, compared: list[Row], limits: list[str], here: Place) -> Json:
     """A sentence and a figure about a place in two runs; those of different machines are not judged."""
     headers = [run.story.header for run in (base, head)]
-    names, unproven = [header["machine_name"] for header in headers], is_unproven(limits)
     own = [row for row in compared if place(row) == here and row["ratio"]]
-    for row in own:
-        row["times"] = [row["base_seconds_per_step"], row["head_seconds_per_step"]]
-        row["verdict"] = UNPROVEN if unproven else row["verdict"]
+    names = [header["machine_name"] for header in headers]
     if names[0] != names[1]:
         own = [row | {"verdict": "", "ratio_low": None} for row in own]
-        said, notes = sentences.machines(own, *names), [] if compared else limits
-    else:
-        names = [f"run {header['run']}" for header in headers]
-        reasons = filter(None, "; ".join(row["reason"] for row in own).split("; "))
-        said, notes = sentences.changes(own, names[0], unproven), [*limits, *dict.fromkeys(reasons)]
-    return part("dots", said, figures.pairs(own, names), notes)
+        return _part("dots", sentences.machines(own, *names), figures.pairs(own, names), [] if compared else limits)
+    names = [f"run {header['run']}" for header in headers]
+    reasons = filter(None, "; ".join(row["reason"] for row in own).split("; "))
+    said = sentences.changes(own, names[0], is_unproven(limits))
+    return _part("dots", said, figures.pairs(own, names), [*limits, *dict.fromkeys(reasons)])
 
 
-def part(kind: str, sentence: str, figure: Json | None, notes: Sequence[str] = ()) -> Json:
+def _part(kind: str, sentence: str, figure: Json | None, notes: Sequence[str] = ()) -> Json:
     return {"kind": kind, "sentence": sentence, "figure": figure, "notes": notes}
 
 

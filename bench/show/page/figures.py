@@ -28,6 +28,7 @@ SCALE = ("#4a9fdc", "#86c0ea", "#c0ddf2", "#e6e9ec", "#f7d9bb", "#f2b27a", "#e88
 """Below, between and above the ratios `EDGES`: blue is faster; all are legible under dark text."""
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#9467bd", "#7f7f7f")
 """Of the ways that are named over time; the others are pale."""
+LOGARITHMIC = "time of a step, logarithmic"
 BEHIND = "rgba(127, 127, 127, 0.25)"
 BEST = 3
 NAME = 36
@@ -46,7 +47,7 @@ def bars(rows: Sequence[Row]) -> Json | None:
         {"x": times, "error_x": _errors(times, low, high), "mode": "markers", "marker": {"size": 1}},
     ]
     told = [f"{'' if row['mean'] else seconds(row['time']) + ' · '}{seconds(row[MEAN])} {AS_IT_RAN}" for row in rows]
-    return _line_by_line(traces, rows, told, [*map(_words, rows)], [*ran, *times], [*ran, *high])
+    return _line_by_line(traces, rows, told, [*ran, *times, *high])
 
 
 def pairs(rows: Sequence[Row], names: Sequence[str]) -> Json | None:
@@ -56,9 +57,7 @@ def pairs(rows: Sequence[Row], names: Sequence[str]) -> Json | None:
         marker = {"color": color, "size": 12, "symbol": symbol, "line": {"width": 2}}
         traces.append({"x": [row["times"][side] for row in rows], "name": _text(name), "mode": "markers", "marker": marker})
     told = [" → ".join(seconds(time) if time else "no time" for time in row["times"]) for row in rows]
-    words = [_words(row, as_change=True) for row in rows]
-    known = [time for row in rows for time in row["times"] if time]
-    return _line_by_line(traces, rows, told, words, known, known, 0.9 * min(known, default=0), LEGEND)
+    return _line_by_line(traces, rows, told, [time for row in rows for time in row["times"] if time], dots=True)
 
 
 def over_time(series: Sequence[Series]) -> Json:
@@ -87,7 +86,7 @@ def over_time(series: Sequence[Series]) -> Json:
                       "text": _text(", ".join(what)), "bgcolor": BEHIND})  # fmt: skip
     decades = {math.floor(log / math.log(10)) for one in series for log in one.rows["log"]}
     ticks = [digit * 10.0**decade for decade in sorted(decades) for digit in (1, 1.5, 2, 3, 4, 5, 7)]
-    scale = {"type": "log", "tickvals": ticks, "ticktext": [*map(seconds, ticks)], **_title("time of a step, logarithmic")}
+    scale = {"type": "log", "tickvals": ticks, "ticktext": [*map(seconds, ticks)], "title": {"text": LOGARITHMIC}}
     margin = {"l": 72, "r": 12, "t": 40, "b": AXIS}
     return _figure(traces, 460, margin, {"type": "date", "showgrid": False}, scale, notes, shapes=shapes)
 
@@ -137,28 +136,29 @@ def _errors(times: Iterable[float], low: Iterable[float], high: Iterable[float])
 
 
 def _line_by_line(
-    traces: Sequence[Json], rows: Sequence[Row], told: list[str], words: list[list[str]],
-    times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4,
-) -> Json | None:  # fmt: skip
-    """A way's name and times above what is drawn, ratio and verdict at the right, and an axis that reaches the last whisker,
-    logarithmic where times are far apart; None without a way."""
+    traces: Sequence[Json], rows: Sequence[Row], told: list[str], times: Sequence[float], dots: bool = False
+) -> Json | None:
+    """A way's name and times above what is drawn, ratio and verdict at the right, and an axis that reaches all `times`,
+    logarithmic where they are far apart; dots have a legend and need no zero. None without a way."""
     if not rows:
         return None
     notes = []
     for number, row in enumerate(rows):
         above = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(row['backend'])}   {told[number]}"}
-        right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words[number])}
+        right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(_words(row, dots))}
         notes += [{"xref": "paper", "y": number, "xanchor": "left", **note} for note in (above, right)]
+    scale: Json = {"zeroline": False, "tickformat": "~s", "ticksuffix": "s"}
     if is_wide(times):
-        low, high = math.floor(math.log10(min(times))), math.log10(1.1 * max(ends))
-        scale: Json = {"type": "log", "range": [low, high], "dtick": 1, **_title("time of a step, logarithmic")}
+        ends = [math.floor(math.log10(min(times))), math.log10(1.1 * max(times))]
+        scale |= {"type": "log", "range": ends, "dtick": 1, "title": {"text": LOGARITHMIC}}
     else:
-        scale = {"range": [start, 1.03 * max(ends, default=1)], "nticks": 5, **_title("time of a step")}
-    scale |= {"zeroline": False, "tickformat": "~s", "ticksuffix": "s"}
+        ends = [0.9 * min(times, default=0) if dots else 0, 1.03 * max(times, default=1)]
+        scale |= {"range": ends, "nticks": 5, "title": {"text": "time of a step"}}
     lines = {"visible": False, "range": [len(rows) - 0.45, -0.55]}
     traces = [{**trace, "y": [*range(len(rows))], "hoverinfo": "skip"} for trace in traces]
+    top = LEGEND if dots else 4
     margin = {"l": 4, "r": RIGHT, "t": top, "b": AXIS}
-    return _figure(traces, top + AXIS + ROW * len(rows), margin, scale, lines, notes, showlegend=top == LEGEND)
+    return _figure(traces, top + AXIS + ROW * len(rows), margin, scale, lines, notes, showlegend=dots)
 
 
 def _figure(
@@ -170,10 +170,6 @@ def _figure(
     layout |= {"legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}}
     layout["annotations"] = [{"showarrow": False} | note for note in notes]
     return {"data": [{"type": "scatter"} | trace for trace in traces], "layout": layout}
-
-
-def _title(text: str) -> Json:
-    return {"title": {"text": text}}
 
 
 def _text(text: str) -> str:
