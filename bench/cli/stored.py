@@ -76,7 +76,7 @@ def show(arguments: argparse.Namespace) -> int:
 def history(arguments: argparse.Namespace) -> int:
     """Shows stored runs in time order, and since when a way is slower or faster."""
     from bench.analyse import history, reading
-    from bench.show import history_tables
+    from bench.show import runs
 
     place = arguments.results or Settings.from_env().results
     stored = reading.stored(sorted({file.parts[-3] for file in place.glob(f"*/*/{reading.SUMMARY}")}), place)
@@ -89,14 +89,14 @@ def history(arguments: argparse.Namespace) -> int:
         if way not in ways:
             raise unknown("way", way, ways, str(place))
     series = history.of_rows(stored.table, arguments.way)
-    history_tables.show(series, arguments.runs if arguments.way else None, grid.console())
+    runs.show_history(series, arguments.runs if arguments.way else None, grid.console())
     return ExitCode.FINE
 
 
 def compare(arguments: argparse.Namespace) -> int:
     """Compares runs and says which differences are real; exit code 1 for what --fail-on asks, 3 if nothing is proven."""
     from bench.analyse import comparison
-    from bench.show import comparison_tables as tables
+    from bench.show import runs
     from bench.show.sentences import show_gate
 
     results, base = Settings.from_env().results, arguments.base
@@ -115,12 +115,12 @@ def compare(arguments: argparse.Namespace) -> int:
         for sentence in (*sentences, *(versus.doubts if arguments.format == "json" else [])):
             print(f"bench: {sentence}", file=sys.stderr)
     if arguments.format == "text":
-        tables.show(base, compared, grid.console())
+        runs.show_comparisons(base, compared, grid.console())
     else:
-        print({"md": tables.markdown, "json": tables.as_json}[arguments.format](base, compared), end="")
+        print({"md": runs.markdown, "json": runs.as_json}[arguments.format](base, compared), end="")
     print(end="", flush=True)
     if arguments.github_summary:
-        tables.append(arguments.github_summary, tables.markdown(base, compared))
+        runs.append(arguments.github_summary, runs.markdown(base, compared))
     for versus in compared.values():
         show_gate(arguments.fail_on, versus.named, grid.console(sys.stderr), versus.doubts, "name")
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)

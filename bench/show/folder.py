@@ -30,8 +30,6 @@ from bench.units import span
 
 PLACES = 3
 """A run of more places than these has no sentence about each."""
-QUICK = 3
-"""A run of so few passes has wide intervals."""
 
 
 def write(run: Run) -> None:
@@ -86,8 +84,7 @@ def show(run: Run, to: Console, controls: bool = False) -> None:
 def measured(run: Run) -> str:
     """What was measured, on what and how often."""
     settings = run.story.header["settings"]
-    quick = "quick, " if settings["processes"] <= QUICK else ""
-    return f"{common(run.table)} on {host(run)}; {quick}{settings['processes']} passes of {settings['blocks']} blocks"
+    return f"{common(run.table)} on {host(run)}; {settings['processes']} passes of {settings['blocks']} blocks"
 
 
 def host(run: Run) -> str:

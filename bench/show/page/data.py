@@ -15,7 +15,7 @@ from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
 from bench.schema.case import SIDE, is_control
 from bench.schema.summary import COLUMNS
-from bench.show import code_lines, history_tables, sentences
+from bench.show import code_lines, runs, sentences
 from bench.show.grid import DIMENSIONS, MEAN, UNDISTURBED, Row, place, records, sides, summary_rows
 from bench.show.page import figures
 from bench.show.sentences import is_unproven
@@ -32,21 +32,21 @@ Place = tuple[Any, ...]
 def gather(files: Sequence[Path], results: Path) -> Json:
     """Runs with their rows, the views that the page can show (one for each device, dtype, thread
     count and shape of a run) and the sources of the steps."""
-    runs = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
+    read = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
     past = over_time(files) if len(files) >= LEAST else {}
-    newest = {run.story.header["machine_name"]: number for number, (run, _) in enumerate(runs)}
+    newest = {run.story.header["machine_name"]: number for number, (run, _) in enumerate(read)}
     views: list[Json] = []
-    for number, (run, own) in enumerate(runs):
+    for number, (run, own) in enumerate(read):
         machine, usual = run.story.header["machine_name"], run.story.header["problem"]["default"]
-        before = compare(runs[0][0], run, results) if number else None
+        before = compare(read[0][0], run, results) if number else None
         steps = [row for row in own if not is_control(row["kind"])]
         for here in dict.fromkeys(map(place, steps)):
             trend = past.get((machine, *here)) if newest[machine] == number else None
-            first = [trend] if trend else [between(runs[0][0], run, *before, here)] if before else []
+            first = [trend] if trend else [between(read[0][0], run, *before, here)] if before else []
             names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, here), strict=True))}
             views.append({"place": names, "usual": here[-1] == usual, **view(run, steps, here, first)})
-    sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
-    return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
+    sources = {key: text for run, _ in read for key, text in run.story.header["sources"].items()}
+    return {"runs": read, "views": views, "sources": sources, "older": len(files) - len(read)}
 
 
 def rows(run: Run) -> list[Row]:
@@ -116,9 +116,9 @@ def over_time(files: Sequence[Path]) -> dict[Place, Json]:
     parts = {}
     for here, series in places.items():
         changed = [one for one in series if any(change.verdict != UNPROVEN for change in one.changes)]
-        runs = len({run for one in series for run in one.rows["run"]})
-        said = sentences.over_time([history_tables.name(one) for one in changed], runs)
-        told = [history_tables.since(one, change) for one in series for change in one.changes]
+        number = len({run for one in series for run in one.rows["run"]})
+        said = sentences.over_time([runs.name(one) for one in changed], number)
+        told = [runs.since(one, change) for one in series for change in one.changes]
         parts[here] = _part("history", said, figures.over_time(series), [*told, *found.left_out])
     return parts
 

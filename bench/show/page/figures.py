@@ -14,7 +14,7 @@ from typing import Any
 from bench.analyse.history import Series
 from bench.analyse.verdicts import FASTER, SLOWER
 from bench.show.grid import MEAN, UNDISTURBED, Row, is_baseline, is_wide
-from bench.show.history_tables import name as name_of
+from bench.show.runs import name as name_of
 from bench.show.sentences import AS_IT_RAN
 from bench.units import percent, seconds, span
 
