@@ -203,8 +203,8 @@ def accept(arguments: argparse.Namespace) -> int:
     results, code = Settings.from_env().results, ExitCode.FINE
     for file in arguments.file:
         try:
-            target, disturbed = contributing.accept(file, results)
-            grid.console().print(f"{file}: accepted as {target}" + (f"; {disturbed}" if disturbed else ""), soft_wrap=True)
+            found = "; ".join(filter(None, map(str, contributing.accept(file, results))))
+            grid.console().print(f"{file}: accepted as {found}", soft_wrap=True)
         except UsageError as error:
             print(f"bench: {error}", file=sys.stderr)
             code = ExitCode.USAGE

@@ -115,7 +115,7 @@ def _columns(varying: list[str]) -> list[Column]:
         column("latency", 4, seconds, "latency_seconds_per_step"),
         column("device", 6, seconds, "device_seconds_per_step"),
         column("GF/s", 5, giga, "flop_per_second"),
-        Column("of bound", _of_bound, 4),
+        column("of bound", 4, _of_bound, "bound_share", "bound_by", "mean"),
         column("first", 7, seconds, "first_step_seconds"),
         column("pays after", 8, _count, "break_even_steps"),
         column("kernels", 8, _count, "kernels_per_step"),
@@ -124,9 +124,9 @@ def _columns(varying: list[str]) -> list[Column]:
     ]
 
 
-def _of_bound(row: Row) -> str:
+def _of_bound(share: float, by: str, mean: bool) -> str:
     """Empty where no peak was measured: relative to the fastest step, `ratio` says as much."""
-    return f"{row['bound_share']:.0%}" if row["bound_by"] == roofline.MEASURED and not row["mean"] else ""
+    return f"{share:.0%}" if by == roofline.MEASURED and not mean else ""
 
 
 def _count(value: float) -> str:

@@ -37,12 +37,8 @@ def build(files: Sequence[Path], results: Path) -> str:
     loader = FileSystemLoader(HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
-        data.gather(files, results),
-        folder=folder,
-        notes=tables.notes,
-        what=common,
+        data.gather(files, results) | {"folder": folder, "notes": tables.notes, "what": common, "columns": data.columns},
         dimensions=DIMENSIONS,
-        columns=data.columns,
         controls=CONTROLS,
         blocks=blocks,
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
