@@ -91,10 +91,8 @@ def _refusals(config: pytest.Config, task: Task) -> Iterator[str]:
         yield "--benchmark-cprofile sees no step, since workers run them; use `python -m bench show --lines WAY`."
     if target := option.benchmark_json:
         path = Path(target if isinstance(target, str | Path) else target.name)  # an open file before pytest-benchmark 5.3
-        if path.is_dir():
-            yield f"--benchmark-json={path}: is a folder; name a file."
-        if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-            yield f"--benchmark-json={path}: cannot be written to; name another file."
+        if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+            yield f"--benchmark-json={path}: no file can be written there; name another one."
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

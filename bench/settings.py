@@ -64,8 +64,7 @@ _node = parser("up to 16 small letters and digits, and no name of a host", str, 
 
 def _path(text: str) -> Path:
     """Raises `ValueError` if `~` stands for an unknown home folder."""
-    path = os.path.expanduser(text)
-    if path.startswith("~"):
+    if (path := os.path.expanduser(text)).startswith("~"):
         raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")
     return Path(path)
 
@@ -159,12 +158,12 @@ class Settings:
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
         """The variables that repeat settings as a journal's header keeps them, but where results go, and of which node."""
         usual: Mapping[str, Any] = cls().as_json()
-        variables = {}
-        for name, value in plain.items():
-            if name not in ("results", "node") and name in usual and value != usual[name]:
-                comma = os.pathsep if name == "path" else ","
-                variables[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
-        return variables
+        commas = dict.fromkeys(plain, ",") | {"path": os.pathsep}
+        return {
+            f"BENCH_{name.upper()}": commas[name].join(map(str, value)) if isinstance(value, list) else str(value)
+            for name, value in plain.items()
+            if name not in ("results", "node") and name in usual and value != usual[name]
+        }
 
 
 def _plain(value: Any) -> Any:

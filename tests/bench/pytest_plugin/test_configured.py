@@ -64,8 +64,8 @@ MEASURING = {"benchmark_only": True}
     [
         ({"benchmark_json": "x.json"}, "--benchmark-json needs measurements; add --benchmark-only to measure."),
         ({"benchmark_compare_fail": "min:5%"}, "--benchmark-compare-fail needs measurements; add --benchmark-only"),
-        (MEASURING | {"benchmark_json": "/nowhere/x.json"}, "cannot be written to; name another file."),
-        (MEASURING | {"benchmark_json": "/tmp"}, "--benchmark-json=/tmp: is a folder; name a file."),
+        (MEASURING | {"benchmark_json": "/nowhere/x.json"}, "=/nowhere/x.json: no file can be written there; name"),
+        (MEASURING | {"benchmark_json": "/tmp"}, "--benchmark-json=/tmp: no file can be written there; name"),
         (MEASURING | {"benchmark_histogram": True}, "--benchmark-histogram needs pygal; install"),
         (MEASURING | {"benchmark_cprofile": "tottime"}, "--benchmark-cprofile sees no step, since workers run them; use"),
         (MEASURING | {"benchmark_compare_fail": "min:5%"}, "needs a run to compare with; add --benchmark-compare."),
