@@ -67,7 +67,7 @@ mutants: $(TOOLS) ## break what times, judges and compares in thousands of place
 
 results: $(TOOLS) ## the files of stored runs, and what the pages show of those that git knows: tables, the index
 	$(RUN) -m bench summary results > /dev/null
-	$(RUN) -m bench results
+	$(RUN) -m tools.pages
 
 lint: $(TOOLS) ## style, types, who may import whom, and the page's scripts
 	$(RUN) -m ruff check .

@@ -6,7 +6,7 @@ A plain `pytest` proves each case once and times nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
@@ -41,10 +41,6 @@ PROOFS = pytest.StashKey[dict[str, Open | Failure]]()
 COLUMNS = ["min", "median", "rounds"]
 """Of pytest-benchmark's table, unless --benchmark-columns says otherwise."""
 NEEDS_MEASURING = ("json", "save", "autosave", "compare", "compare_fail", "histogram")
-IGNORED = (
-    "--benchmark-cprofile is ignored, since workers ran the steps; "
-    "`python -m bench show --lines WAY` shows the time of each line."
-)
 Task = Enum("Task", "NOTHING PROVE MEASURE")
 
 
@@ -69,33 +65,34 @@ def pytest_configure(config: pytest.Config) -> None:
             "install pytest-benchmark or leave out `-p no:benchmark`."
         )
     config.stash[SETTINGS] = _usage(Settings.from_env)
-    task = _task(config)
-    if task is Task.PROVE:
+    for reason in _refusals(config, _task(config)):
+        raise pytest.UsageError(reason)
+    if _task(config) is Task.PROVE:
         option.benchmark_disable = True
-        for name in NEEDS_MEASURING:
-            if config.getoption(f"benchmark_{name}"):
-                given = name.replace("_", "-")
-                raise pytest.UsageError(f"--benchmark-{given} needs measurements; add --benchmark-only to measure.")
-    elif task is Task.MEASURE:
-        _refuse(config)
     if len(option.benchmark_columns or ()) in (0, 10):  # not given: none, or all before pytest-benchmark 5.3
         option.benchmark_columns = COLUMNS  # our own table follows; the JSON stays whole
 
 
-def _refuse(config: pytest.Config) -> None:
-    """Refuses what would spoil the measurements, or end pytest-benchmark after them."""
+def _refusals(config: pytest.Config, task: Task) -> Iterator[str]:
+    """Why options do not go together: they lack measurements, would spoil them, or end pytest-benchmark after them."""
+    option = config.option
+    if task is Task.PROVE:
+        for name in (name for name in NEEDS_MEASURING if config.getoption(f"benchmark_{name}")):
+            yield f"--benchmark-{name.replace('_', '-')} needs measurements; add --benchmark-only to measure."
+    if task is not Task.MEASURE:
+        return
     if config.getoption("dist", "no") != "no":
-        raise pytest.UsageError("pytest-xdist would measure several cases at once on the same cores; give -n 0 to measure.")
-    if config.option.benchmark_compare_fail and not config.option.benchmark_compare:
-        raise pytest.UsageError("--benchmark-compare-fail needs a run to compare with; add --benchmark-compare.")
-    if config.option.benchmark_histogram and find_spec("pygal") is None:
-        raise pytest.UsageError("--benchmark-histogram needs pygal; install pytest-benchmark[histogram] or leave it out.")
-    if target := config.option.benchmark_json:
+        yield "pytest-xdist would measure several cases at once on the same cores; give -n 0 to measure."
+    if option.benchmark_compare_fail and not option.benchmark_compare:
+        yield "--benchmark-compare-fail needs a run to compare with; add --benchmark-compare."
+    if option.benchmark_histogram and find_spec("pygal") is None:
+        yield "--benchmark-histogram needs pygal; install pytest-benchmark[histogram] or leave it out."
+    if option.benchmark_cprofile:
+        yield "--benchmark-cprofile sees no step, since workers run them; use `python -m bench show --lines WAY`."
+    if target := option.benchmark_json:
         path = Path(target if isinstance(target, str | Path) else target.name)  # an open file before pytest-benchmark 5.3
-        if path.is_dir():
-            raise pytest.UsageError(f"--benchmark-json={path}: is a folder; name a file.")
-        if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
-            raise pytest.UsageError(f"--benchmark-json={path}: cannot be written to; name another file.")
+        if path.is_dir() or not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+            yield f"--benchmark-json={path}: no file can be written there; name another one."
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -126,8 +123,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     """Measures (or, without `--benchmark-only`, proves) the cases of the selected tests, then lets them run."""
     config, task = session.config, _task(session.config)
     goes_on = config.option.continue_on_collection_errors or hasattr(config, "workerinput")  # as workers of xdist do
-    stopped = session.testsfailed and not goes_on
-    if task is Task.NOTHING or stopped or PLAN not in config.stash:
+    if task is Task.NOTHING or PLAN not in config.stash or (session.testsfailed and not goes_on):
         return
     ours = [item for item in session.items if isinstance(item, pytest.Function) and _is_ours(item)]
     plan = config.stash[PLAN].narrowed({Case.from_json(item.callspec.params).key for item in ours})
@@ -148,8 +144,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
             terminalreporter.section("stepbench")
             terminalreporter.write_line("Above: whole rounds as they ran. Below: steps that nothing disturbed.")
             folder.show(run, grid.console())
-            if config.option.benchmark_cprofile:
-                terminalreporter.write_line(IGNORED)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -182,8 +176,7 @@ def outcome(
         return Outcome(facts=row, failure=str(row["reason"]))
     rounds = samples(run.story)
     mine = rounds[(rounds["case"] == case.key) & (rounds["mode"] == "throughput")]
-    one_group = len({(c.dtype, c.threads, c.shape) for c in plan.cases}) == 1
-    group = None if one_group else f"{dtype}, {threads} threads, {shape}"
+    group = f"{dtype}, {threads} threads, {shape}"
     return Outcome(mine["seconds_per_step"].tolist(), row | {"run": str(run.folder)}, group)
 
 

@@ -26,7 +26,7 @@ from bench.plan.sides import Side
 from bench.schema.case import TWIN, Case
 from bench.session import run_plan
 from bench.settings import Settings
-from bench.show import gates
+from bench.show import sentences
 from bench.units import percent, span
 
 PROCESSES, BLOCKS = 4, 6
@@ -51,7 +51,7 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
     if fail_on is None or not decided_rows:
         return code
     rows = pd.DataFrame(decided_rows)
-    gates.show(fail_on, rows, console)
+    sentences.show_gate(fail_on, rows, console)
     return ExitCode.WRONG if len(slower_by(rows, fail_on)) else code
 
 
@@ -177,4 +177,4 @@ def _raced(way: str, sides: tuple[Side, ...], settings: Settings, runs: int, min
 
 
 def _shown(way: str, raced: Raced) -> str:
-    return gates.changed(way, *map(math.exp, (raced[1].mean, *raced[1].interval())))
+    return sentences.changed(way, *map(math.exp, (raced[1].mean, *raced[1].interval())))

@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -20,34 +21,29 @@ from bench.schema.records import SettingsRecord
 
 MAX_STEPS = 100
 """float32 and float64 part ways after about this many steps, so nothing longer can be proven."""
-
-
 Parse = Callable[[str], Any]
 """From a text to a value; raises `ValueError` with what was expected."""
 
 
-def _parser(expected: str, convert: Parse, holds: Callable[[Any], object]) -> Parse:
+def parser(expected: str, convert: Parse, holds: Callable[[Any], object]) -> Parse:
     """Expects a text that can be converted to a value of which `holds` is true."""
 
     def parse(text: str) -> Any:
-        try:
-            value = convert(text)
-        except ValueError:
-            raise ValueError(expected) from None
-        if not holds(value):
-            raise ValueError(expected)
-        return value
+        with suppress(ValueError):
+            if holds(value := convert(text)):
+                return value
+        raise ValueError(expected)
 
     return parse
 
 
 def whole_number(low: int, high: float = math.inf) -> Parse:
     expected = f"a whole number of at least {low}" if high == math.inf else f"a whole number from {low} to {high}"
-    return _parser(expected, int, lambda value: low <= value <= high)
+    return parser(expected, int, lambda value: low <= value <= high)
 
 
 def above_0(unit: str) -> Parse:
-    return _parser(f"a number of {unit} above 0", float, lambda value: 0 < value < math.inf)
+    return parser(f"a number of {unit} above 0", float, lambda value: 0 < value < math.inf)
 
 
 def _each(convert: Parse) -> Parse:
@@ -55,21 +51,20 @@ def _each(convert: Parse) -> Parse:
     return lambda text: tuple(dict.fromkeys(convert(part.strip()) for part in text.split(",")))
 
 
-names = _parser("names separated by commas", _each(str), all)
-_counts = _parser("whole numbers of at least 1, separated by commas", _each(int), lambda counts: min(counts) >= 1)
-share = _parser(
+names = parser("names separated by commas", _each(str), all)
+_counts = parser("whole numbers of at least 1, separated by commas", _each(int), lambda counts: min(counts) >= 1)
+share = parser(
     "a share above 0 and below 1, such as 1% or 0.01",
     lambda text: float(text.removesuffix("%")) / (100 if text.endswith("%") else 1),
     lambda value: 0 < value < 1,
 )
-_allocator = _parser("pinned or system", str, ("pinned", "system").__contains__)
-_node = _parser("up to 16 small letters and digits, and no name of a host", str, re.compile("[a-z0-9]{0,16}").fullmatch)
+_allocator = parser("pinned or system", str, ("pinned", "system").__contains__)
+_node = parser("up to 16 small letters and digits, and no name of a host", str, re.compile("[a-z0-9]{0,16}").fullmatch)
 
 
 def _path(text: str) -> Path:
     """Raises `ValueError` if `~` stands for an unknown home folder."""
-    path = os.path.expanduser(text)
-    if path.startswith("~"):
+    if (path := os.path.expanduser(text)).startswith("~"):
         raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")
     return Path(path)
 
@@ -143,21 +138,15 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Reads `BENCH_*`; an empty variable counts as unset. Raises `UsageError` for unknown names and bad values."""
-        environ = os.environ if environ is None else environ
-        variables = cls.variables()
-        values: dict[str, Any] = {}
-        for name, text in environ.items():
-            if not name.startswith("BENCH_"):
-                continue
-            if name not in variables:
+        variables, values = cls.variables(), {}
+        for name, text in (os.environ if environ is None else environ).items():
+            if name.startswith("BENCH_") and name not in variables:
                 raise unknown("setting", name, list(variables), "environment")
-            if not text.strip():
-                continue
-            setting = variables[name]
-            try:
-                values[setting.name] = setting.metadata["parse"](text.strip())
-            except ValueError as error:
-                raise UsageError(f"{name}={text}: expected {error}.") from None
+            if name in variables and text.strip():
+                try:
+                    values[variables[name].name] = variables[name].metadata["parse"](text.strip())
+                except ValueError as error:
+                    raise UsageError(f"{name}={text}: expected {error}.") from None
         return cls(**values)
 
     def as_json(self) -> SettingsRecord:
@@ -169,12 +158,12 @@ class Settings:
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:
         """The variables that repeat settings as a journal's header keeps them, but where results go, and of which node."""
         usual: Mapping[str, Any] = cls().as_json()
-        variables = {}
-        for name, value in plain.items():
-            if name not in ("results", "node") and name in usual and value != usual[name]:
-                comma = os.pathsep if name == "path" else ","
-                variables[f"BENCH_{name.upper()}"] = comma.join(map(str, value)) if isinstance(value, list) else str(value)
-        return variables
+        commas = dict.fromkeys(plain, ",") | {"path": os.pathsep}
+        return {
+            f"BENCH_{name.upper()}": commas[name].join(map(str, value)) if isinstance(value, list) else str(value)
+            for name, value in plain.items()
+            if name not in ("results", "node") and name in usual and value != usual[name]
+        }
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ Nothing is timed here. `bench.pytest_plugin` gives the parameters and has measur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -22,13 +22,10 @@ class ReplayClock:
 
     now = 0.0
     rounds: Iterator[float]
+    """Seconds of each round to come, in measured order."""
 
     def __repr__(self) -> str:
         return "stepbench worker (time.perf_counter)"
-
-    def load(self, rounds: Sequence[float]) -> None:
-        """The seconds of each round to come, in measured order."""
-        self.rounds = iter(rounds)
 
     def step(self) -> None:
         self.now = next(self.rounds)
@@ -52,8 +49,7 @@ def test_train_step(outcome: Outcome, benchmark: BenchmarkFixture) -> None:
     if outcome.failure:
         benchmark.disabled = True  # nothing to time, nothing to save; the fixture warns if it goes unused
         benchmark(pytest.fail, outcome.failure, pytrace=False)
-    benchmark.cprofile = False  # it would profile the replay
-    clock.load(outcome.rounds)
+    clock.rounds = iter(outcome.rounds)
     benchmark.group = outcome.group
     benchmark.extra_info.update(outcome.facts)
     benchmark.pedantic(clock.step, rounds=len(outcome.rounds))

@@ -1,22 +1,21 @@
 """The command line: parsing and exit codes, and calls into the floors below that do the work.
 
-A module here is a group of commands and declares them in `add(parsers)`; they are offered in the order of the modules'
-names. A command imports what it works with when it is called, so that `--help` and `list` need not wait for pandas.
+A module here is a group of commands and declares them in `add(parsers)`. A command imports what it works with when it is
+called, so that `--help` and `list` need not wait for pandas.
 """
 
 from __future__ import annotations
 
 import argparse
 import errno
-import importlib
 import os
-import pkgutil
 import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from bench import __version__
+from bench.cli import backends, measuring, nodes, stored
 from bench.errors import ExitCode, UsageError, unknown
 from bench.streams import write_replacements
 
@@ -63,7 +62,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stepbench {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="command")
-    for module in pkgutil.iter_modules(__path__):
-        if not module.name.startswith("_"):
-            importlib.import_module(f"{__name__}.{module.name}").add(parsers)
+    for module in (backends, measuring, nodes, stored):
+        module.add(parsers)
     return parser

@@ -6,43 +6,30 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
-from bench.settings import Settings, above_0, share, whole_number
+from bench.settings import Parse, Settings, above_0, parser, share, whole_number
 
 QUICK = {"BENCH_PROCESSES": "3", "BENCH_BLOCKS": "3"}
 """What `--quick` sets, unless an option says otherwise."""
 
-T = TypeVar("T")
-
 
 def command(parsers: Any, name: str, function: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
     """A command that calls `function`, whose docstring is its help; `parsers` is what `add_subparsers` returns."""
-    parser: argparse.ArgumentParser = parsers.add_parser(name, help=function.__doc__, description=function.__doc__)
-    parser.set_defaults(command=function, parser=parser)
-    return parser
+    added: argparse.ArgumentParser = parsers.add_parser(name, help=function.__doc__, description=function.__doc__)
+    added.set_defaults(command=function, parser=added)
+    return added
 
 
-def slower(text: str) -> float:
-    """`slower` or `slower:5%` → the share from which on a SLOWER row fails."""
-    name, _, least = text.partition(":")
-    try:
-        value = float(least.removesuffix("%") or 0) / 100
-    except ValueError:
-        value = -1.0
-    if name != "slower" or not 0 <= value < math.inf or text.endswith(":"):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected slower, or slower:5% for a slowdown of at least 5 %")
-    return value
+def parsed(parse: Parse, keep: bool = False) -> Callable[[str], Any]:
+    """What a setting is parsed by, for an option; `keep` the text, which only has to be such that it could be parsed."""
 
-
-def parsed(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """What a setting is parsed by, for an option."""
-
-    def option(text: str) -> T:
+    def option(text: str) -> Any:
         try:
-            return parse(text)
+            value = parse(text.strip())
         except ValueError as error:
             raise argparse.ArgumentTypeError(f"{text!r}: expected {error}") from None
+        return text if keep else value
 
     return option
 
@@ -52,13 +39,25 @@ def number(low: int) -> Callable[[str], int]:
     return parsed(whole_number(low))
 
 
-def settings_options(parser: argparse.ArgumentParser, quick: bool = False) -> None:
+def _slowdown(text: str) -> float:
+    name, colon, least = text.partition(":")
+    if name != "slower":
+        raise ValueError
+    return float(least.removesuffix("%")) / 100 if colon else 0.0
+
+
+slower = parsed(parser("slower, or slower:5% for a slowdown of at least 5 %", _slowdown, lambda value: 0 <= value < math.inf))
+"""`slower` or `slower:5%` → the share from which on a SLOWER row fails."""
+margin, minutes = parsed(share), parsed(above_0("minutes"))
+
+
+def settings_options(to: argparse.ArgumentParser, quick: bool = False) -> None:
     """Adds an option for every setting; `settings_environ` reads them."""
-    group = parser.add_argument_group("settings", "each is the variable BENCH_NAME as well; an option wins")
+    group = to.add_argument_group("settings", "each is the variable BENCH_NAME as well; an option wins")
     for variable, setting in Settings.variables().items():
         text = f"{setting.metadata['help']}; {setting.metadata['default'] or 'none'}".replace("%", "%%").replace("`", "")
-        option = "--" + setting.name
-        group.add_argument(option, dest=variable, metavar="X", type=_checked(setting.metadata["parse"]), help=text)
+        check = parsed(setting.metadata["parse"], keep=True)
+        group.add_argument("--" + setting.name, dest=variable, metavar="X", type=check, help=text)
     if quick:
         quickly = "3 passes of 3 blocks: wide intervals, in about 15 s for the first five ways"
         group.add_argument("--quick", action="store_true", help=quickly)
@@ -74,16 +73,3 @@ def settings(arguments: argparse.Namespace) -> Settings:
     """Raises `UsageError`."""
     return Settings.from_env(settings_environ(arguments))
 
-
-def _checked(parse: Callable[[str], object]) -> Callable[[str], str]:
-    """The text itself, if a setting could be parsed from it."""
-
-    def option(text: str) -> str:
-        parsed(parse)(text.strip())
-        return text
-
-    return option
-
-
-margin = parsed(share)
-minutes = parsed(above_0("minutes"))

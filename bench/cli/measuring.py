@@ -58,22 +58,20 @@ def add(parsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measures as `pytest --benchmark-only` does, without pytest's reports."""
     from bench.session import run_plan
-    from bench.show import folder, gates
+    from bench.show import folder, sentences
 
     wanted, revision, fail_on = settings(arguments), arguments.against, arguments.fail_on
     if revision is None and fail_on is not None and not wanted.pythons:
         raise UsageError("--fail-on: needs two sides to compare; give --against REVISION, or BENCH_PYTHONS.")
     console = grid.console()
-    codes: list[int] = []
     with nullcontext(()) if revision is None else against(revision, wanted) as sides:
         plan = _plan(wanted, sides)
-        if any(hole.asked_for for hole in plan.holes):
-            codes.append(ExitCode.WRONG)
+        codes = [ExitCode.WRONG for hole in plan.holes if hole.asked_for]
 
         def publish(measured: Run) -> None:
             folder.show(measured, console, arguments.controls)
             codes.append(measured.exit_code(fail_on))
-            gates.show(fail_on, measured.later, console, measured.doubts)
+            sentences.show_gate(fail_on, measured.later, console, measured.doubts)
 
         run_plan(plan, console, publish)
     return next(filter(None, codes), ExitCode.FINE)

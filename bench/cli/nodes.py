@@ -44,7 +44,7 @@ def add(parsers: Any) -> None:
 def fleet(arguments: argparse.Namespace) -> int:
     """Measures the same run on many machines; shows which are slower than equal ones or missing."""
     from bench.fleet import folder, home
-    from bench.show import fleet_tables, gates, grid
+    from bench.show import fleet_tables, grid, sentences
 
     place = arguments.show
     if place is None:
@@ -63,7 +63,7 @@ def fleet(arguments: argparse.Namespace) -> int:
         with folder.writing(place / name) as path:
             path.write_text(text, encoding="utf-8")
         console.print(f"written: {path}", style="dim")
-    gates.show(arguments.fail_on, found.judged, console, name="node")
+    sentences.show_gate(arguments.fail_on, found.judged, console, name="node")
     return found.outcome(arguments.fail_on)
 
 

@@ -11,7 +11,7 @@ from bench.plan.sides import Side
 from bench.schema.case import at
 from bench.schema.records import Failure, Open
 from bench.show import grid
-from bench.show.grid import Row
+from bench.show.grid import Row, column
 
 KINDS = "kind: a seed is measured by default, a rung with --backends all; controls, guards and peaks are fixed work."
 MOST = 8
@@ -25,21 +25,21 @@ def show(sides: Sequence[Side], to: Console) -> None:
     rows: list[Row] = []
     reasons: dict[tuple[str, str], list[str]] = {}
     for name, backend in backends.items():
-        row = {"backend": name, "kind": backend.kind}
+        rows.append({"backend": name, "kind": backend.kind})
         for device in devices:
             runnable = [dtype for dtype in backend.dtypes if backend.reason(device, dtype) is None]
-            row[device] = ", ".join(runnable) or "no"
+            rows[-1][device] = ", ".join(runnable) or "no"
             if not runnable:
                 reason = str(backend.reason(device, (*backend.dtypes, "float32")[0]))
                 reasons.setdefault((device, reason), []).append(name)
-        row["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
-        rows.append(row)
-    grid.show([grid.plain(title, priority=title == "libraries") for title in rows[0]], rows, to)
+        rows[-1]["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
+    grid.show([column(title, title == "libraries") for title in rows[0]], rows, to)
     to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
-    for name, why in {at(name, side.label): why for side in sides for name, why in side.strays.items()}.items():
-        to.print(f"unavailable: {name} cannot be used: {why}")
+    for side in sides:
+        for name, why in side.strays.items():
+            to.print(f"unavailable: {at(name, side.label)} cannot be used: {why}")
 
 
 def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -> None:
@@ -56,7 +56,7 @@ def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -
             rows.append({**where, **sizes, "of allowed": f"{errors['share']:.0%}"})
     if rows:
         to.print("relative errors of the loss and of the updates, against the float64 reference")
-        grid.show([grid.plain(title, priority=title in ("device", "shape")) for title in rows[0]], rows, to)
+        grid.show([column(title, title in ("device", "shape")) for title in rows[0]], rows, to)
     for hole in plan.holes:
         to.print(f"unavailable: {hole.case} {hole.reason}")
     for proof in proofs.values():

@@ -23,8 +23,7 @@ from bench.errors import UsageError, unknown
 from bench.record import frame
 from bench.record.frame import queues
 from bench.schema.case import at, is_control
-from bench.show.grid import bar
-from bench.show.rows import time_column
+from bench.show.grid import bar, time_column
 from bench.units import seconds
 
 STEP = "step"
@@ -179,8 +178,7 @@ def _texts(step: StepLines, phase: str, most: float) -> list[str]:
     """A phase's lines without the indentation that they share, each after its time and a bar."""
     lines, texts = step.table[step.table["phase"] == phase], list[str]()
     for took, text in zip(lines["seconds"], dedent("\n".join(lines["code"])).split("\n"), strict=False):
-        share = bar(took / most, CELLS) if most > 0 else ""
-        texts.append(f"{seconds(took):>7} {share:{CELLS}} {text}")
+        texts.append(f"{seconds(took):>7} {bar(took / most, CELLS):{CELLS}} {text}")
         if "backward(" in text:
             named = list(step.backward.items())[:OPERATORS]
             texts += [f"{'':{9 + CELLS}}  {name} {seconds(each)}" for name, each in named]

@@ -12,9 +12,8 @@ from bench.analyse.between_runs import KEY, UNDISTURBED
 from bench.analyse.verdicts import SLOWER
 from bench.schema.case import CASE_COLUMNS, SIDE, at, is_control
 from bench.show import grid
-from bench.show.gates import changed
-from bench.show.grid import Column, Row
-from bench.show.rows import DIMENSIONS, place_of, records, time_column
+from bench.show.grid import DIMENSIONS, Column, Row, place_of, records, time_column
+from bench.show.sentences import changed
 from bench.units import seconds, span
 
 FIRST_CASE = 5
@@ -88,12 +87,12 @@ def _tables(rows: pd.DataFrame, judged: pd.DataFrame) -> Iterator[tuple[str, lis
 def _columns(cases: Sequence[str], several: bool) -> list[Column]:
     """Of a table with these cases, on several devices or one."""
     return [
-        *map(grid.plain, ("node", "device") if several else ("node",)),
+        *map(grid.column, ("node", "device") if several else ("node",)),
         Column("fastest", lambda r: min(r["times"], key=r["times"].__getitem__), 4, right=False),
         Column("step", lambda r: seconds(min(r["times"].values())), 3),
         *(_time(case, FIRST_CASE + number) for number, case in enumerate(cases) if len(cases) > 1),
-        grid.number("ratio", 0, "{:.3f}".format, "ratio"),
-        grid.number("95 % interval", 1, span, "ratio_low", "ratio_high"),
+        grid.column("ratio", 0, "{:.3f}".format, "ratio"),
+        grid.column("95 % interval", 1, span, "ratio_low", "ratio_high"),
         Column("equals", lambda r: str(r["equals"]), 2),
         Column("verdict", lambda r: r["verdict"] or "–", 0, right=False),
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -16,23 +17,19 @@ from rich.console import Console
 
 from bench.analyse import summaries
 from bench.analyse.run import Run
-from bench.analyse.summaries import noise_floor
-from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
+from bench.plan.revisions import HERE
 from bench.record import frame
 from bench.record.journal import NAME, Story
 from bench.schema.case import SIDE, TWIN, is_control
 from bench.schema.records import UNREAD
 from bench.settings import Settings
 from bench.show import sentences, tables
-from bench.show.grid import Row
-from bench.show.rows import arranged, common, is_baseline, place_of, records, sides
+from bench.show.grid import Row, arranged, common, place_of, records, sides
 from bench.units import span
 
 PLACES = 3
 """A run of more places than these has no sentence about each."""
-QUICK = 3
-"""A run of so few passes has wide intervals."""
 
 
 def write(run: Run) -> None:
@@ -41,12 +38,11 @@ def write(run: Run) -> None:
     Raises `UsageError` if there is no room for them; the journal is not touched.
     """
     header = run.story.header
-    above = filter(None, [measured(run), disturbed(run.story), *findings(run), *run.doubts])
     texts = {
         "summary.csv": summaries.only_ok_times(run.table).to_csv(index=False),
         "samples.csv": frame.samples(run.story).to_csv(index=False),
         "environment.json": json.dumps({**header["machine"], "settings": header["settings"]}, indent=2) + "\n",
-        "summary.md": "\n\n".join([f"# {header['run']}", *above, tables.markdown(run.table)]),
+        "summary.md": markdown(run),
     }
     try:
         for name, text in texts.items():
@@ -58,6 +54,14 @@ def write(run: Run) -> None:
             f"{run.folder}: its tables cannot be written: {error.strerror}; the journal is safe, so make room and run "
             f"`python -m bench summary {run.folder}`."
         ) from None
+
+
+def markdown(run: Run) -> str:
+    """The run as `summary.md` and as a text for an issue: what the terminal shows, the software, and how to repeat it."""
+    doubts = [f"**{doubt}**" for doubt in run.doubts]
+    above = filter(None, [measured(run), f"{software(run)}.", disturbed(run.story), *findings(run), *doubts])
+    parts = [f"# {run.story.header['run']}", *above, tables.markdown(run.table).rstrip(), "Again:", f"    {again(run)}\n"]
+    return "\n\n".join(parts)
 
 
 def show(run: Run, to: Console, controls: bool = False) -> None:
@@ -79,11 +83,36 @@ def show(run: Run, to: Console, controls: bool = False) -> None:
 
 def measured(run: Run) -> str:
     """What was measured, on what and how often."""
-    machine, settings = run.story.header["machine"], run.story.header["settings"]
-    devices = [gpu["name"] for gpu in machine["gpus"]]
-    host = ", ".join([machine["cpu"], f"{len(machine['cores'])} cores", *devices])
-    quick = "quick, " if settings["processes"] <= QUICK else ""
-    return f"{common(run.table)} on {host}; {quick}{settings['processes']} passes of {settings['blocks']} blocks"
+    settings = run.story.header["settings"]
+    return f"{common(run.table)} on {host(run)}; {settings['processes']} passes of {settings['blocks']} blocks"
+
+
+def host(run: Run) -> str:
+    """`AMD EPYC 9755, 2 cores, NVIDIA H200`."""
+    machine = run.story.header["machine"]
+    return ", ".join([machine["cpu"], f"{len(machine['cores'])} cores", *(gpu["name"] for gpu in machine["gpus"])])
+
+
+def software(run: Run) -> str:
+    """Python, each library that a step was measured with, controls aside, and the commit."""
+    facts = run.story.header["machine"]
+    pairs = {pair for case in run.story.header["cases"] if case["proven"] for pair in case["versions"].items()}
+    commit = str(facts.get("commit") or "")
+    at = [f"commit {commit[:10]}{' and changes' if commit.endswith('+dirty') else ''}"] if commit else []
+    return ", ".join([f"Python {facts['python']}", *(f"{name} {version}" for name, version in sorted(pairs)), *at])
+
+
+def again(run: Run) -> str:
+    """The command that measures the same once more."""
+    header = run.story.header
+    variables = Settings.assignments(header["settings"])
+    sides = {} if "BENCH_PYTHONS" in variables else header["machine"].get("sides", {})
+    named = []
+    for facts in (facts for label, facts in sides.items() if label != HERE):
+        chosen = ",".join(f"{name}={value}" for name, value in facts.get("variables", {}).items())
+        named.append(shlex.quote(chosen or str(facts.get("commit"))))
+    command = f"run --against {named[0]}" if len(named) == 1 else " ".join(["race" if named else "run", *named])
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench {command}"])
 
 
 def disturbed(story: Story) -> str:
@@ -105,7 +134,7 @@ def findings(run: Run) -> list[str]:
 
 def answers(run: Run) -> list[str]:
     """Which way is the fastest, and what the slowest costs; of a run with sides, which ways changed."""
-    unproven = is_unproven(run.doubts)
+    unproven = sentences.is_unproven(run.doubts)
     rows, varying = arranged(run.table[run.table["status"] == "ok"])
     ways = [row for row in rows if not is_control(row["kind"])]
     first, *later = sides(run.table)
@@ -114,12 +143,8 @@ def answers(run: Run) -> list[str]:
     places: dict[str, list[Row]] = {}
     for row in ways:
         places.setdefault(place_of(row, varying), []).append(row)
-    found = {place: sentences.answer(some, sentences.beside_baseline(some), unproven) for place, some in places.items()}
+    found = {place: sentences.answer(some, unproven) for place, some in places.items()}
     return [f"{place}: {text}" if place else text for place, text in found.items()] if len(found) <= PLACES else []
-
-
-def is_unproven(doubts: list[str]) -> bool:
-    return any(doubt.startswith(UNPROVEN) for doubt in doubts)
 
 
 def proven(run: Run) -> str:
@@ -139,7 +164,7 @@ def control(run: Run) -> str:
     if not twins:
         return ""
     worst = max(twins, key=lambda row: abs(math.log(row["ratio"])))
-    floor = noise_floor(run.table)
+    floor = summaries.noise_floor(run.table)
     below = f"; this run cannot show differences below {floor:.1%}" if math.isfinite(floor) else ""
     interval = span(*(worst[end] or math.nan for end in ("ratio_low", "ratio_high")))
     return f"A/A control: the baseline against itself is {worst['ratio']:.3f} ({interval}), {worst['verdict']}{below}."
@@ -150,11 +175,9 @@ def next_commands(run: Run) -> list[str]:
     ours = shutil.which("stepbench") == str(Path(sys.executable).with_name("stepbench"))
     command = "stepbench" if ours else f"{os.path.relpath(sys.executable)} -m bench"
     rows = [row for row in arranged(run.table)[0] if not is_control(row["kind"])]
-    ways = [row["backend"] for row in rows if is_baseline(row)] or [row["backend"] for row in rows]
-    other = sentences.beside_baseline(rows)
+    pair = dict.fromkeys(row["backend"] for row in sentences.opened(rows))
     results = Settings.from_env().results
     latest = max(results.rglob(NAME), key=lambda file: file.parent.name, default=results).parent
     folder = "" if latest.resolve() == run.folder.resolve() else f" {os.path.relpath(run.folder)}"
-    pair = dict.fromkeys([*ways[:1], *([other["backend"]] if other else [])])
     lines = [f"{command} show --lines {' '.join(pair)}{folder}"] if pair else []
     return [*lines, f"{command} report --open{folder}", f"{command} show --controls{folder}"]

@@ -1,16 +1,22 @@
-"""What a run found, in a sentence that says no more than the verdicts do.
+"""What was found, in a sentence that says no more than the verdicts do.
 
-Rows are those of `bench.show.rows.summary_rows`, or of a comparison: None where there is no number.
+Rows are those of `bench.show.grid.summary_rows`, or of a comparison: None where there is no number.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED
-from bench.show.grid import Row
-from bench.show.rows import MEAN, is_baseline
-from bench.units import seconds
+from rich.console import Console
+
+from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, UNPROVEN, slower_by
+from bench.show.grid import MEAN, Row, is_baseline
+from bench.units import percent, seconds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 AS_IT_RAN = "as it ran"
 CANNOT = "Unproven: the A/A control differs from its baseline, so no difference counts."
@@ -18,8 +24,12 @@ MANY = 5
 """More names than these are counted, not listed."""
 
 
-def answer(rows: Sequence[Row], other: Row | None, unproven: bool) -> str:
-    """Which way is the fastest, and what `other` costs compared with the baseline."""
+def is_unproven(doubts: Sequence[str]) -> bool:
+    return any(doubt.startswith(UNPROVEN) for doubt in doubts)
+
+
+def answer(rows: Sequence[Row], unproven: bool) -> str:
+    """Which way is the fastest, and what the other one of `opened` costs compared with the baseline."""
     timed = [row for row in rows if row["time"]]
     if not timed:
         return "No way of writing the step got a time here."
@@ -36,9 +46,8 @@ def answer(rows: Sequence[Row], other: Row | None, unproven: bool) -> str:
     else:
         listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= MANY else len(names)
         found = f"{listed} are the fastest {ways}, not told apart"
-    base = next((row for row in timed if is_baseline(row)), None)
-    costs = _cost(other, base, leaders) if other and base else ""
-    return f"{found}{costs}."
+    base, *others = opened(timed)
+    return f"{found}{_cost(others[0], base, leaders) if others and is_baseline(base) else ''}."
 
 
 def fastest(timed: Sequence[Row]) -> list[Row]:
@@ -63,11 +72,13 @@ def sweep(rows: Sequence[Row], unproven: bool) -> str:
     return f"Proven the fastest: {', '.join(listed)} of {len(shapes)} shapes."
 
 
-def beside_baseline(rows: Sequence[Row]) -> Row | None:
-    """The way that is shown beside the baseline: of the kind `seed` the first by name, else the slowest; rows are in order."""
-    others = [row for row in rows if not is_baseline(row)]
-    seeds = [row for row in others if row["kind"] == "seed"]
-    return min(seeds, key=lambda row: str(row["backend"])) if seeds else others[-1] if others else None
+def opened(rows: Sequence[Row]) -> list[Row]:
+    """The two ways that are shown together, of rows in order: the baseline, else the first; and of the others the first by name
+    of the kind `seed`, else the slowest. Fewer if there are fewer."""
+    base = ([row for row in rows if is_baseline(row)] or [*rows])[:1]
+    others = [row for row in rows if not is_baseline(row) and row not in base]
+    seeds = sorted((row for row in others if row["kind"] == "seed"), key=lambda row: str(row["backend"]))
+    return [*base, *(seeds[:1] or others[-1:])]
 
 
 def _apart(row: Row, best: Row) -> bool:
@@ -125,3 +136,32 @@ def machines(rows: Sequence[Row], base: str, head: str) -> str:
         return f"No way has a time both on {base} and on {head}."
     ends = " to ".join(dict.fromkeys(f"{ratio:.2f}" for ratio in (ratios[0], ratios[-1])))
     return f"On {head} a step takes {ends} times as long as on {base}; times of different machines are shown, not judged."
+
+
+def changed(name: str, ratio: float, low: float, high: float) -> str:
+    """`torch_autograd +3.2 % (2.6–3.8 %)`."""
+    return f"{name} {percent(ratio - 1)} ({100 * (low - 1):.1f}–{100 * (high - 1):.1f} %)"
+
+
+def show_gate(least: float | None, rows: pd.DataFrame, to: Console, doubts: Sequence[str] = (), name: str = "backend") -> None:
+    """Prints which rows `--fail-on` stops, since they are SLOWER by `least`, or the doubt that leaves it unproven; on GitHub as
+    an annotation too.
+
+    `rows` have the columns `name`, `verdict`, `ratio`, `ratio_low` and `ratio_high`. Rows that are UNDECIDED and may be slower
+    by `least` pass, and are named.
+    """
+    if least is None:
+        return
+    gate = f"--fail-on slower{f':{100 * least:g}%' if least else ''}"
+    open_ = rows[(rows["verdict"] == UNDECIDED) & (rows["ratio_high"] >= 1 + least)]
+    stopped, passed = (
+        ", ".join(map(changed, *(some[column] for column in (name, "ratio", "ratio_low", "ratio_high"))))
+        for some in (slower_by(rows, least), open_)
+    )
+    if doubts or stopped:
+        line = f"{gate} proves nothing: {' '.join(doubts)}" if doubts else f"FAILED {gate}: {stopped}"
+        if os.environ.get("GITHUB_ACTIONS"):
+            to.print(f"::error::{line}")
+        to.print(line, style="bold red")
+    elif passed:
+        to.print(f"UNDECIDED, so not stopped by {gate}: {passed}; measure more (--processes)", style="yellow")

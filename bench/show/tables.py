@@ -1,7 +1,4 @@
-"""Summaries as tables: in the terminal, as wide as it is, and as Markdown.
-
-The last formatter: here seconds get their unit.
-"""
+"""Summaries as tables: in the terminal, as wide as it is, and as Markdown. Here seconds get their unit."""
 
 from __future__ import annotations
 
@@ -13,8 +10,7 @@ from rich.console import Console
 from bench.analyse import roofline
 from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
-from bench.show.grid import Column, Row, number
-from bench.show.rows import arranged, is_baseline, place_of, sides, summary_rows
+from bench.show.grid import MEAN, Column, Row, arranged, column, is_baseline, place_of, sides, summary_rows
 from bench.units import giga, seconds, size, span
 
 MANY = 1000
@@ -84,11 +80,9 @@ def _legend(table: pd.DataFrame, rows: list[Row], columns: list[Column]) -> list
     lines += [f"ratio of a {own} row: to the baseline in {other}." for own, other in dtypes if own != other]
     if later:
         lines.append(f"ratio and verdict on {', '.join(later)}: to the same backend on {first}.")
-    meanings = {
-        "of bound": "the least time for a step's arithmetic at the peak measured in this run, over the step",
-        "of best": "the fastest step of this run over this one; with Numba installed, runs measure peaks instead",
-    }
-    return lines + [f"{column.title}: {meanings[column.title]}." for column in columns if column.title in meanings]
+    if any(column.title == "of bound" for column in columns):
+        lines.append("of bound: the least time for a step's arithmetic at the peak measured in this run, over the step.")
+    return lines
 
 
 def _bars(rows: list[Row], varying: list[str], cells: int) -> Column:
@@ -107,47 +101,33 @@ def _bars(rows: list[Row], varying: list[str], cells: int) -> Column:
         share = math.log(row["time"] / start) / math.log(slowest / start) if wide else row["time"] / slowest
         return grid.bar(share, cells)
 
-    return Column("log scale" if wide else "", text, 0, right=False)
+    return Column("log scale" if wide else "", text, right=False)
 
 
 def _columns(varying: list[str]) -> list[Column]:
-    return [_NAME, *(grid.plain(name, right=name == "threads") for name in varying), *_MEASURES]
+    return [
+        Column("way", lambda r: f"{r['backend']}{' (incomplete)' * (r['status'] == 'incomplete')}", right=False),
+        *map(column, varying),
+        column("step", 0, lambda time, mean: seconds(time) + "*" * mean, "time", "mean"),
+        column("ratio", 0, lambda ratio, means: f"{ratio:.3f}" + "*" * means, "ratio", "of_means"),
+        column("95 % interval", 2, lambda low, high: span(low, high) if low != high else "", "ratio_low", "ratio_high"),
+        Column("verdict", lambda r: r["verdict"] or ("baseline" if is_baseline(r) else ""), right=False),
+        column("latency", 4, seconds, "latency_seconds_per_step"),
+        column("device", 6, seconds, "device_seconds_per_step"),
+        column("GF/s", 5, giga, "flop_per_second"),
+        column("of bound", 4, _of_bound, "bound_share", "bound_by", "mean"),
+        column("first", 7, seconds, "first_step_seconds"),
+        column("pays after", 8, _count, "break_even_steps"),
+        column("kernels", 8, _count, "kernels_per_step"),
+        column("peak", 8, size, "peak_bytes_per_step"),
+        column("as it ran", 1, seconds, MEAN),
+    ]
 
 
-def _bound(row: Row, by: str) -> str:
-    return f"{row['bound_share']:.0%}" if row["bound_by"] == by and not row["mean"] else ""
+def _of_bound(share: float, by: str, mean: bool) -> str:
+    """Empty where no peak was measured: relative to the fastest step, `ratio` says as much."""
+    return f"{share:.0%}" if by == roofline.MEASURED and not mean else ""
 
 
 def _count(value: float) -> str:
     return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else "∞"
-
-
-def _ratio(row: Row) -> str:
-    return f"{row['ratio']:.3f}{'*' * row['of_means']}" if row["ratio"] is not None else ""
-
-
-_NAME = Column("way", lambda r: f"{r['backend']}{' (incomplete)' * (r['status'] == 'incomplete')}", 0, right=False)
-_MEASURES = [
-    Column("step", lambda r: seconds(r["time"]) + "*" * r["mean"], 0),
-    Column("ratio", _ratio, 0),
-    number("95 % interval", 2, lambda low, high: span(low, high) if low != high else "", "ratio_low", "ratio_high"),
-    Column("verdict", lambda r: r["verdict"] or ("baseline" if is_baseline(r) else ""), 0, right=False),
-    number("latency", 4, seconds, "latency_seconds_per_step"),
-    number("host", 9, lambda host, queued: seconds(host) if queued else "", "dispatch_seconds_per_step", "mean"),
-    number("device", 6, seconds, "device_seconds_per_step"),
-    number("GF/s", 5, giga, "flop_per_second"),
-    Column("of bound", lambda r: _bound(r, roofline.MEASURED), 4),
-    Column("of best", lambda r: _bound(r, roofline.SEEN), 4),
-    number("GB/s", 11, giga, "byte_per_second"),
-    number("first", 7, seconds, "first_step_seconds"),
-    number(
-        "pays after", 8, lambda steps, low, high: f"{_count(steps)} ({_count(low)}–{_count(high)})",
-        "break_even_steps", "break_even_steps_low", "break_even_steps_high",
-    ),
-    number("kernels", 8, _count, "kernels_per_step"),
-    number("peak", 8, size, "peak_bytes_per_step"),
-    number("allocates", 10, size, "allocated_bytes_per_step"),
-    number("faults/step", 11, "{:.1f}".format, "minor_faults_per_step"),
-    number("of allowed error", 12, "{:.0%}".format, "error_share"),
-    number("as it ran", 1, seconds, "seconds_per_step"),
-]  # fmt: skip

@@ -18,51 +18,51 @@ def test_defaults():
     assert (settings.processes, settings.blocks, settings.margin) == (10, 8, 0.01)
 
 
-def test_every_setting_is_read():
-    texts = {
-        "BENCH_DEVICES": "cpu, cuda:1", "BENCH_SHAPES": "64x1000x100x10,1x2x3x4", "BENCH_THREADS": "1,2",
-        "BENCH_TIMEOUT": "1.5", "BENCH_ALLOCATOR": "system", "BENCH_MARGIN": "2.5%",
-        "BENCH_PYTHONS": "old=venv/bin/python, new=python3", "BENCH_BACKENDS": " ", "HOME": "/",
-    }  # fmt: skip
+def test_texts_become_values():
+    texts = {"BENCH_DEVICES": "cpu, cuda:1", "BENCH_THREADS": "1,2", "BENCH_MARGIN": "2.5%",
+             "BENCH_PYTHONS": "old=venv/bin/python, new=python3", "BENCH_BACKENDS": " ", "HOME": "/"}  # fmt: skip
     settings = Settings.from_env(texts)
-    plain = {
-        "devices": ["cpu", "cuda:1"], "shapes": ["64x1000x100x10", "1x2x3x4"], "threads": [1, 2], "timeout": 1.5,
-        "allocator": "system", "margin": pytest.approx(0.025), "pythons": ["old=venv/bin/python", "new=python3"],
-        "backends": ["seed"],  # an empty variable counts as unset
-        "results": "results",
-    }  # fmt: skip
-    assert {name: value for name, value in settings.as_json().items() if name in plain} == plain
+    assert (settings.devices, settings.threads, settings.margin) == (("cpu", "cuda:1"), (1, 2), pytest.approx(0.025))
     assert settings.pythons == (("old", "venv/bin/python"), ("new", "python3"))
-    assert Settings.from_env({"BENCH_MARGIN": "0.03"}).margin == 0.03
+    assert settings.backends == ("seed",), "an empty variable counts as unset"
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "says"),
+    ("given", "says"),
     [
-        ("BENCH_DEVICE", "cpu", "unknown setting 'BENCH_DEVICE'; did you mean BENCH_DEVICES?"),
-        ("BENCH_STEPS", "101", "BENCH_STEPS=101: expected a whole number from 1 to 100."),
-        ("BENCH_STEPS", "0", "BENCH_STEPS=0: expected a whole number from 1 to 100."),
-        ("BENCH_PROCESSES", "-3", "BENCH_PROCESSES=-3: expected a whole number of at least 2."),
-        ("BENCH_BLOCKS", "two", "BENCH_BLOCKS=two: expected a whole number of at least 1."),
-        ("BENCH_THREADS", "1,0", "BENCH_THREADS=1,0: expected whole numbers of at least 1"),
-        ("BENCH_TIMEOUT", "nan", "BENCH_TIMEOUT=nan: expected a number of seconds above 0."),
-        ("BENCH_TIMEOUT", "0", "expected a number of seconds above 0."),
-        ("BENCH_MARGIN", "0%", "BENCH_MARGIN=0%: expected a share above 0 and below 1, such as 1% or 0.01."),
-        ("BENCH_MARGIN", "1", "BENCH_MARGIN=1: expected a share above 0 and below 1"),
-        ("BENCH_MARGIN", "little", "BENCH_MARGIN=little: expected a share above 0 and below 1"),
-        ("BENCH_ALLOCATOR", "jemalloc", "BENCH_ALLOCATOR=jemalloc: expected pinned or system."),
-        ("BENCH_DEVICES", "cpu,,cuda", "expected names separated by commas"),
-        ("BENCH_PYTHONS", "old=python3", "BENCH_PYTHONS=old=python3: expected two or more label=path pairs"),
-        ("BENCH_PYTHONS", "a=x,a=y", "expected two or more label=path pairs separated by commas, each with a label of its own"),
-        ("BENCH_PYTHONS", "a b=x,c=y", "made of letters, digits, `.`, `_` and `-`, such as old=venv-old/bin/python"),
-        ("BENCH_PYTHONS", "a=x,c", "expected two or more label=path pairs"),
-        ("BENCH_PATH", "/nowhere", "'/nowhere' is not a folder"),
+        ("DEVICE=cpu", "unknown setting 'BENCH_DEVICE'; did you mean BENCH_DEVICES?"),
+        ("STEPS=101", "BENCH_STEPS=101: expected a whole number from 1 to 100."),
+        ("STEPS=0", "BENCH_STEPS=0: expected a whole number from 1 to 100."),
+        ("BLOCKS=two", "BENCH_BLOCKS=two: expected a whole number of at least 1."),
+        ("THREADS=1,0", "BENCH_THREADS=1,0: expected whole numbers of at least 1"),
+        ("TIMEOUT=nan", "BENCH_TIMEOUT=nan: expected a number of seconds above 0."),
+        ("MARGIN=0%", "BENCH_MARGIN=0%: expected a share above 0 and below 1, such as 1% or 0.01."),
+        ("MARGIN=1", "BENCH_MARGIN=1: expected a share above 0 and below 1"),
+        ("DEVICES=cpu,,cuda", "expected names separated by commas"),
+        ("PYTHONS=old=python3", "BENCH_PYTHONS=old=python3: expected two or more label=path pairs"),
+        ("PYTHONS=a=x,a=y", "expected two or more label=path pairs separated by commas, each with a label of its own"),
+        ("PYTHONS=a b=x,c=y", "made of letters, digits, `.`, `_` and `-`, such as old=venv-old/bin/python"),
+        ("PYTHONS=a=x,c", "expected two or more label=path pairs"),
+        ("PATH=/nowhere", "'/nowhere' is not a folder"),
     ],
 )
-def test_a_bad_value_is_one_sentence(name, text, says):
+def test_a_bad_value_is_one_sentence(given, says):
+    name, _, text = given.partition("=")
     with pytest.raises(UsageError, match=re.escape(says)) as caught:
-        Settings.from_env({name: text})
+        Settings.from_env({f"BENCH_{name}": text})
     assert "\n" not in str(caught.value)
+
+
+def test_what_repeats_a_run_is_read_back_as_its_settings():
+    """Every setting survives the way into a header and back into variables."""
+    chosen = {
+        "BENCH_DEVICES": "cpu", "BENCH_BACKENDS": "all", "BENCH_DTYPES": "float64", "BENCH_SHAPES": "1x2x3x4,5x6x7x8",
+        "BENCH_THREADS": "1,2", "BENCH_BASELINE": "null", "BENCH_PROCESSES": "3", "BENCH_BLOCKS": "2", "BENCH_STEPS": "7",
+        "BENCH_SEED": "9", "BENCH_ALLOCATOR": "system", "BENCH_PATH": "/:/etc", "BENCH_PYTHONS": "a=x,b=y",
+        "BENCH_TIMEOUT": "5.5", "BENCH_MARGIN": "0.02", "BENCH_PROBLEM": "examples/x",
+    }  # fmt: skip
+    assert set(chosen) == set(Settings.variables()) - {"BENCH_RESULTS", "BENCH_NODE"}
+    assert Settings.assignments(Settings.from_env(chosen).as_json()) == chosen
 
 
 def test_a_home_folder_is_written_with_a_tilde_in_every_path(monkeypatch, tmp_path):

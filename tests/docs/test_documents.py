@@ -6,7 +6,7 @@ import pytest
 
 from bench.analyse.run import Run
 from bench.paths import ROOT
-from bench.show import pages
+from tools import pages
 
 README = (ROOT / "README.md").read_text()
 TOP = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "results/README.md")
@@ -33,7 +33,7 @@ def test_the_readme_shows_a_sound_run():
     [("settings.md", pages.settings_table()), ("files.md", pages.summary_columns())],
 )
 def test_tables_of_settings_and_columns_are_fresh(page, table):
-    """`python -m bench results` writes them, like the parts below."""
+    """`make results` writes them, like the parts below."""
     assert f" -->\n{table}<!-- end of " in (ROOT / "docs" / page).read_text()
 
 

@@ -21,9 +21,9 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 from bench.schema.case import CONTROLS
-from bench.show import code_lines, folder, pages, tables
+from bench.show import code_lines, folder, tables
+from bench.show.grid import DIMENSIONS, common
 from bench.show.page import data
-from bench.show.rows import DIMENSIONS, common
 
 HERE = Path(__file__).parent
 
@@ -37,11 +37,8 @@ def build(files: Sequence[Path], results: Path) -> str:
     loader = FileSystemLoader(HERE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.get_template("page.html.jinja").render(
-        data.gather(files, results),
-        about={"command": pages.again, "machine": pages.machine, "notes": tables.notes, "what": common},
-        found=lambda run: [text for text in (folder.disturbed(run.story), folder.control(run)) if text],
+        data.gather(files, results) | {"folder": folder, "notes": tables.notes, "what": common, "columns": data.columns},
         dimensions=DIMENSIONS,
-        columns=data.columns,
         controls=CONTROLS,
         blocks=blocks,
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),

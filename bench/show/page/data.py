@@ -15,11 +15,10 @@ from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
 from bench.schema.case import SIDE, is_control
 from bench.schema.summary import COLUMNS
-from bench.show import code_lines, history_tables, sentences
-from bench.show.folder import is_unproven
-from bench.show.grid import Row
+from bench.show import code_lines, runs, sentences
+from bench.show.grid import DIMENSIONS, MEAN, UNDISTURBED, Row, place, records, sides, summary_rows
 from bench.show.page import figures
-from bench.show.rows import DIMENSIONS, MEAN, UNDISTURBED, is_baseline, place, records, sides, summary_rows
+from bench.show.sentences import is_unproven
 
 RUNS = 20
 """The newest of more runs are shown; the foot of the page gives the number of the others."""
@@ -33,21 +32,21 @@ Place = tuple[Any, ...]
 def gather(files: Sequence[Path], results: Path) -> Json:
     """Runs with their rows, the views that the page can show (one for each device, dtype, thread
     count and shape of a run) and the sources of the steps."""
-    runs = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
+    read = [(run, rows(run)) for run in map(Run.read, files[-RUNS:])]
     past = over_time(files) if len(files) >= LEAST else {}
-    newest = {run.story.header["machine_name"]: number for number, (run, _) in enumerate(runs)}
+    newest = {run.story.header["machine_name"]: number for number, (run, _) in enumerate(read)}
     views: list[Json] = []
-    for number, (run, own) in enumerate(runs):
+    for number, (run, own) in enumerate(read):
         machine, usual = run.story.header["machine_name"], run.story.header["problem"]["default"]
-        before = compare(runs[0][0], run, results) if number else None
+        before = compare(read[0][0], run, results) if number else None
         steps = [row for row in own if not is_control(row["kind"])]
         for here in dict.fromkeys(map(place, steps)):
             trend = past.get((machine, *here)) if newest[machine] == number else None
-            first = [trend] if trend else [between(runs[0][0], run, *before, here)] if before else []
+            first = [trend] if trend else [between(read[0][0], run, *before, here)] if before else []
             names = {"run": str(number), **dict(zip(DIMENSIONS, map(str, here), strict=True))}
             views.append({"place": names, "usual": here[-1] == usual, **view(run, steps, here, first)})
-    sources = {key: text for run, _ in runs for key, text in run.story.header["sources"].items()}
-    return {"runs": runs, "views": views, "sources": sources, "older": len(files) - len(runs)}
+    sources = {key: text for run, _ in read for key, text in run.story.header["sources"].items()}
+    return {"runs": read, "views": views, "sources": sources, "older": len(files) - len(read)}
 
 
 def rows(run: Run) -> list[Row]:
@@ -64,18 +63,18 @@ def view(run: Run, steps: list[Row], here: Place, parts: list[Json]) -> Json:
     group, (first, *later) = [row for row in steps if place(row) == here], sides(run.table)
     timed = [row for row in group if row["time"] and row[SIDE] == first]
     unproven = is_unproven(run.doubts)
-    said = sentences.answer(timed, sentences.beside_baseline(timed), unproven)
+    said = sentences.answer(timed, unproven)
     sweep = [row for row in steps if place(row)[:3] == here[:3] and row[SIDE] == first]
     if len({row["shape"] for row in sweep}) > 1:
-        parts = [*parts, part("heat", sentences.sweep(sweep, unproven), figures.heat_map(sweep))]
+        parts = [*parts, _part("heat", sentences.sweep(sweep, unproven), figures.heat_map(sweep))]
         said = said if unproven else f"At {here[3]}: {said}"
+    base = {row["backend"]: row["time"] for row in timed}
     for side in later:
-        base = {row["backend"]: row["time"] for row in timed}
-        both = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in group if row[SIDE] == side]
-        parts = [*parts, part("dots", sentences.changes(both, first, unproven), figures.pairs(both, [first, side]))]
+        own = [row | {"times": [base.get(row["backend"]), row["time"]]} for row in group if row[SIDE] == side]
+        parts = [*parts, _part("dots", sentences.changes(own, first, unproven), figures.pairs(own, [first, side]))]
     ways = [row for row in group if row["time"] and row["source_hash"] in run.story.header["sources"]]
-    shown = [part("bars", said, figures.bars(timed))]
-    return {"parts": [*parts, *shown], "ways": [_code(run, row) for row in ways], "pair": open_pair(ways)}
+    parts = [*parts, _part("bars", said, figures.bars(timed))]
+    return {"parts": parts, "ways": [_code(run, row) for row in ways], "pair": open_pair(ways)}
 
 
 def _code(run: Run, row: Row) -> Json:
@@ -94,15 +93,14 @@ def _code(run: Run, row: Row) -> Json:
 
 def open_pair(ways: list[Row]) -> list[int]:
     """The places of the two ways whose code is open at first: the first whose code differs between
-    sides, else the baseline and `sentences.beside_baseline`; empty without two ways."""
+    sides, else `sentences.opened` of the baseline's side; empty without two ways."""
     at = {row["key"]: number for number, row in enumerate(ways)}
     for number, row in enumerate(ways):
         before = ways[at.get(row["baseline"], number)]
         if row["backend"] == before["backend"] and row["source_hash"] != before["source_hash"]:
             return [at[before["key"]], number]
-    base = next((n for n, row in enumerate(ways) if is_baseline(row)), 0)
-    other = sentences.beside_baseline([row for n, row in enumerate(ways) if n != base and row[SIDE] == ways[base][SIDE]])
-    return [base, at[other["key"]]] if other else []
+    pair = sentences.opened([row for row in ways if row[SIDE] == sentences.opened(ways)[0][SIDE]])
+    return [at[row["key"]] for row in pair] if len(pair) == 2 else []
 
 
 def over_time(files: Sequence[Path]) -> dict[Place, Json]:
@@ -118,10 +116,10 @@ def over_time(files: Sequence[Path]) -> dict[Place, Json]:
     parts = {}
     for here, series in places.items():
         changed = [one for one in series if any(change.verdict != UNPROVEN for change in one.changes)]
-        runs = len({run for one in series for run in one.rows["run"]})
-        said = sentences.over_time([history_tables.name(one) for one in changed], runs)
-        told = [history_tables.since(one, change) for one in series for change in one.changes]
-        parts[here] = part("history", said, figures.over_time(series), [*told, *found.left_out])
+        number = len({run for one in series for run in one.rows["run"]})
+        said = sentences.over_time([runs.name(one) for one in changed], number)
+        told = [runs.since(one, change) for one in series for change in one.changes]
+        parts[here] = _part("history", said, figures.over_time(series), [*told, *found.left_out])
     return parts
 
 
@@ -131,28 +129,28 @@ def compare(base: Run, head: Run, results: Path) -> tuple[list[Row], list[str]]:
         found = comparison.of_files([base.story.path], [head.story.path], results)
     except UsageError as error:
         return [], [str(error)]
-    return records(found.table), [*found.doubts, *found.left_out, *found.lost]
+    rows, limits = records(found.table), [*found.doubts, *found.left_out, *found.lost]
+    for row in rows:
+        row["times"] = [row["base_seconds_per_step"], row["head_seconds_per_step"]]
+        row["verdict"] = UNPROVEN if is_unproven(limits) else row["verdict"]
+    return rows, limits
 
 
 def between(base: Run, head: Run, compared: list[Row], limits: list[str], here: Place) -> Json:
     """A sentence and a figure about a place in two runs; those of different machines are not judged."""
     headers = [run.story.header for run in (base, head)]
-    machines, unproven = [header["machine_name"] for header in headers], is_unproven(limits)
     own = [row for row in compared if place(row) == here and row["ratio"]]
-    for row in own:
-        row["times"] = [row["base_seconds_per_step"], row["head_seconds_per_step"]]
-        row["verdict"] = UNPROVEN if unproven else row["verdict"]
-    if machines[0] != machines[1]:
-        unjudged = [row | {"verdict": "", "ratio_low": None} for row in own]
-        said = sentences.machines(own, *machines)
-        return part("dots", said, figures.pairs(unjudged, machines), [] if compared else limits)
+    names = [header["machine_name"] for header in headers]
+    if names[0] != names[1]:
+        own = [row | {"verdict": "", "ratio_low": None} for row in own]
+        return _part("dots", sentences.machines(own, *names), figures.pairs(own, names), [] if compared else limits)
     names = [f"run {header['run']}" for header in headers]
     reasons = filter(None, "; ".join(row["reason"] for row in own).split("; "))
-    told = [*limits, *dict.fromkeys(reasons)]
-    return part("dots", sentences.changes(own, names[0], unproven), figures.pairs(own, names), told)
+    said = sentences.changes(own, names[0], is_unproven(limits))
+    return _part("dots", said, figures.pairs(own, names), [*limits, *dict.fromkeys(reasons)])
 
 
-def part(kind: str, sentence: str, figure: Json | None, notes: Sequence[str] = ()) -> Json:
+def _part(kind: str, sentence: str, figure: Json | None, notes: Sequence[str] = ()) -> Json:
     return {"kind": kind, "sentence": sentence, "figure": figure, "notes": notes}
 
 

@@ -7,17 +7,14 @@ are visible on both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import Any
 
-import plotly.graph_objects as go
-
 from bench.analyse.history import Series
 from bench.analyse.verdicts import FASTER, SLOWER
-from bench.show.grid import Row, is_wide
-from bench.show.history_tables import name as name_of
-from bench.show.rows import MEAN, UNDISTURBED, is_baseline
+from bench.show.grid import MEAN, UNDISTURBED, Row, is_baseline, is_wide
+from bench.show.runs import name as name_of
 from bench.show.sentences import AS_IT_RAN
 from bench.units import percent, seconds, span
 
@@ -31,6 +28,7 @@ SCALE = ("#4a9fdc", "#86c0ea", "#c0ddf2", "#e6e9ec", "#f7d9bb", "#f2b27a", "#e88
 """Below, between and above the ratios `EDGES`: blue is faster; all are legible under dark text."""
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#9467bd", "#7f7f7f")
 """Of the ways that are named over time; the others are pale."""
+LOGARITHMIC = "time of a step, logarithmic"
 BEHIND = "rgba(127, 127, 127, 0.25)"
 BEST = 3
 NAME = 36
@@ -39,64 +37,58 @@ NAME = 36
 
 def bars(rows: Sequence[Row]) -> Json | None:
     """A way per line: solid the undisturbed time, pale the time as it ran, whiskers 95 %."""
-    if not rows:
-        return None
     colors = [BASE if is_baseline(row) else COLORS.get(row["verdict"], OTHER) for row in rows]
     ran, times = ([row[name] for row in rows] for name in (MEAN, "time"))
     low, high = ([row[end] or row["time"] for row in rows] for end in ("low", "high"))
-    shape: Json = {"orientation": "h", "y": [*range(len(rows))], "width": 0.36, "hoverinfo": "skip"}
-    figure = go.Figure()
-    figure.add_bar(x=ran, marker={"color": colors, "opacity": 0.35}, name=AS_IT_RAN, **shape)
-    figure.add_bar(x=[row[UNDISTURBED] for row in rows], marker={"color": colors}, name="undisturbed", **shape)
-    errors = _errors(times, low, high)
-    figure.add_scatter(x=times, y=shape["y"], error_x=errors, mode="markers", marker_size=1, hoverinfo="skip")
+    shape = {"type": "bar", "orientation": "h", "width": 0.36}
+    traces: list[Json] = [
+        {"x": ran, "marker": {"color": colors, "opacity": 0.35}, "name": AS_IT_RAN, **shape},
+        {"x": [row[UNDISTURBED] for row in rows], "marker": {"color": colors}, "name": "undisturbed", **shape},
+        {"x": times, "error_x": _errors(times, low, high), "mode": "markers", "marker": {"size": 1}},
+    ]
     told = [f"{'' if row['mean'] else seconds(row['time']) + ' · '}{seconds(row[MEAN])} {AS_IT_RAN}" for row in rows]
-    return _line_by_line(figure, rows, told, [*map(_words, rows)], [*ran, *times], [*ran, *high])
+    return _line_by_line(traces, rows, told, [*ran, *times, *high])
 
 
 def pairs(rows: Sequence[Row], names: Sequence[str]) -> Json | None:
     """A way per line with the two times `row["times"]` as dots."""
-    if not rows:
-        return None
-    figure = go.Figure()
+    traces = []
     for side, (name, color, symbol) in enumerate(zip(names, (BASE, HEAD), ("circle-open", "circle"), strict=True)):
         marker = {"color": color, "size": 12, "symbol": symbol, "line": {"width": 2}}
-        times, lines = [row["times"][side] for row in rows], [*range(len(rows))]
-        figure.add_scatter(x=times, y=lines, name=_text(name), mode="markers", hoverinfo="skip", marker=marker)
+        traces.append({"x": [row["times"][side] for row in rows], "name": _text(name), "mode": "markers", "marker": marker})
     told = [" → ".join(seconds(time) if time else "no time" for time in row["times"]) for row in rows]
-    words = [_words(row, as_change=True) for row in rows]
-    known = [time for row in rows for time in row["times"] if time]
-    return _line_by_line(figure, rows, told, words, known, known, 0.9 * min(known, default=0), LEGEND)
+    return _line_by_line(traces, rows, told, [time for row in rows for time in row["times"] if time], dots=True)
 
 
 def over_time(series: Sequence[Series]) -> Json:
     """A line per way over time, those that changed and the quickest by name; change points are vertical."""
-    figure = go.Figure()
+    traces: list[Json] = []
     marks: dict[str, list[str]] = {}
     order = sorted(series, key=lambda one: (not one.changes, one.rows["log"].iloc[-1]))
     for number, one in reversed([*enumerate(order)]):
         named, label, times = number < len(LINES), _text(name_of(one)), one.rows["log"].map(math.exp)
         color = LINES[number] if named else OTHER
         errors = _errors(times, *(one.rows[f"{UNDISTURBED}{end}"].fillna(times) for end in ("_low", "_high")))
-        figure.add_scatter(
-            x=[*one.rows["time"]], y=[*times], error_y={**errors, "visible": named, "color": color, "thickness": 1, "width": 0},
-            mode="lines+markers", marker_size=5, name=label, showlegend=named, legendrank=number,
-            line={"color": color, "width": 2 if named else 1}, opacity=1 if named else 0.35,
-            hovertemplate=f"{label}<br>%{{y:.3s}}s<br>%{{x}}<extra></extra>",
-        )  # fmt: skip
+        traces.append({
+            "x": [*one.rows["time"]], "y": [*times],
+            "error_y": {**errors, "visible": named, "color": color, "thickness": 1, "width": 0},
+            "mode": "lines+markers", "marker": {"size": 5}, "name": label, "showlegend": named, "legendrank": number,
+            "line": {"color": color, "width": 2 if named else 1}, "opacity": 1 if named else 0.35,
+            "hovertemplate": f"{label}<br>%{{y:.3s}}s<br>%{{x}}<extra></extra>",
+        })  # fmt: skip
         for change in one.changes:
             by = f"{name_of(one)} {percent(math.expm1(change.estimate.mean))}"
             marks.setdefault(one.rows["time"].iloc[change.place], change.what or [by])
+    line, shapes, notes = {"color": OTHER, "dash": "dot", "width": 1.5}, [], []
     for time, what in marks.items():
-        figure.add_vline(x=time, line={"color": OTHER, "dash": "dot", "width": 1.5})
-        note = {"text": _text(", ".join(what)), "textangle": -90, "yref": "paper", "yanchor": "top", "xanchor": "right"}
-        figure.add_annotation(x=time, y=1, showarrow=False, bgcolor=BEHIND, **note)
+        shapes.append({"type": "line", "x0": time, "x1": time, "y0": 0, "y1": 1, "yref": "paper", "line": line})
+        notes.append({"x": time, "y": 1, "yref": "paper", "xanchor": "right", "yanchor": "top", "textangle": -90,
+                      "text": _text(", ".join(what)), "bgcolor": BEHIND})  # fmt: skip
     decades = {math.floor(log / math.log(10)) for one in series for log in one.rows["log"]}
     ticks = [digit * 10.0**decade for decade in sorted(decades) for digit in (1, 1.5, 2, 3, 4, 5, 7)]
-    scale = {"type": "log", "tickvals": ticks, "ticktext": [*map(seconds, ticks)], "fixedrange": True}
-    figure.update_yaxes(title="time of a step, logarithmic", **scale)
-    figure.update_xaxes(type="date", fixedrange=True, showgrid=False)
-    return _finished(figure, 460, {"l": 72, "r": 12, "t": 40, "b": AXIS})
+    scale = {"type": "log", "tickvals": ticks, "ticktext": [*map(seconds, ticks)], "title": {"text": LOGARITHMIC}}
+    margin = {"l": 72, "r": 12, "t": 40, "b": AXIS}
+    return _figure(traces, 460, margin, {"type": "date", "showgrid": False}, scale, notes, shapes=shapes)
 
 
 def heat_map(rows: Sequence[Row]) -> Json:
@@ -109,72 +101,75 @@ def heat_map(rows: Sequence[Row]) -> Json:
         own = [row for (_, other), row in at.items() if other == shape]
         best |= {row["key"] for row in sorted(own, key=lambda row: row["ratio"])[:BEST]}
 
-    def cells(value: Any) -> list[list[Any]]:
+    def cells(value: Callable[[Row], Any]) -> list[list[Any]]:
         grid = [[at.get((name, shape)) for shape in shapes] for name in names]
         return [[row and value(row) for row in line] for line in grid]
 
-    figure = go.Figure()
-    figure.add_heatmap(
-        z=cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
-        text=cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""),
-        customdata=cells(lambda row: "<br>".join([_text(row["backend"]), seconds(row["time"]), *_words(row)])),
-        texttemplate="%{text}", hovertemplate="%{customdata}<extra></extra>", hoverongaps=False, xgap=2, ygap=2,
-        zmin=-0.5, zmax=len(SCALE) - 0.5, showscale=False,  # Plotly styles a scale inline, which the page's policy forbids
-        colorscale=[[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)],
-    )  # fmt: skip
+    traces: list[Json] = [{
+        "type": "heatmap", "z": cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
+        "text": cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""), "texttemplate": "%{text}",
+        "customdata": cells(lambda row: "<br>".join([_text(row["backend"]), seconds(row["time"]), *_words(row)])),
+        "hovertemplate": "%{customdata}<extra></extra>", "hoverongaps": False, "xgap": 2, "ygap": 2,
+        "zmin": -0.5, "zmax": len(SCALE) - 0.5,
+        "showscale": False,  # Plotly styles a scale inline, which the page's policy forbids
+        "colorscale": [[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)],
+    }]  # fmt: skip
     for low, high, color in zip((0, *EDGES), (*EDGES, 0), SCALE, strict=True):
         name = f"{low:g}–{high:g}" if low and high else f"above {low:g}" if low else f"to {high:g}"
         square = {"symbol": "square", "size": 12, "color": color}
-        figure.add_scatter(x=[None], y=[None], mode="markers", marker=square, name=name)
-    ticks = {"automargin": True, "fixedrange": True, "showgrid": False, "zeroline": False}
-    ways = {"tickvals": [*range(len(names))], "ticktext": [*map(_text, names)]}
-    figure.update_yaxes(range=[len(names) - 0.5, -0.5], **ways, **ticks)
-    places = {"tickvals": [*range(len(shapes))], "ticktext": _sizes(shapes)}
-    figure.update_xaxes(range=[-0.5, len(shapes) - 0.5], **places, **ticks)
-    return _finished(figure, 140 + 30 * len(names), {"l": 8, "r": 8, "t": 80, "b": 40})
-
-
-def _sizes(shapes: Sequence[str]) -> list[str]:
-    """What differs between shapes: `64` of `64x1000x100x10` where the other sizes are the same."""
-    parts = [shape.split("x") for shape in shapes]
-    varies = [len(set(sizes)) > 1 for sizes in zip(*parts, strict=True)]
-    return ["x".join(size for size, differs in zip(part, varies, strict=True) if differs) for part in parts]
+        traces.append({"x": [None], "y": [None], "mode": "markers", "marker": square, "name": name})
+    sizes = [shape.split("x") for shape in shapes]
+    varies = [len(set(each)) > 1 for each in zip(*sizes, strict=True)]
+    places = ["x".join(size for size, differs in zip(each, varies, strict=True) if differs) for each in sizes]
+    across, down = (
+        {"tickvals": [*range(len(texts))], "ticktext": texts, "automargin": True, "showgrid": False, "zeroline": False}
+        for texts in (places, [*map(_text, names)])
+    )
+    across["range"], down["range"] = [-0.5, len(shapes) - 0.5], [len(names) - 0.5, -0.5]
+    return _figure(traces, 140 + 30 * len(names), {"l": 8, "r": 8, "t": 80, "b": 40}, across, down)
 
 
 def _errors(times: Iterable[float], low: Iterable[float], high: Iterable[float]) -> Json:
     """Whiskers from `low` to `high`."""
     up, down = ([abs(end - time) for time, end in zip(times, ends, strict=True)] for ends in (high, low))
-    return {"array": up, "arrayminus": down, "symmetric": False}
+    return {"type": "data", "array": up, "arrayminus": down, "symmetric": False}
 
 
 def _line_by_line(
-    figure: go.Figure, rows: Sequence[Row], told: list[str], words: list[list[str]],
-    times: Sequence[float], ends: Sequence[float], start: float = 0, top: int = 4,
-) -> Json:  # fmt: skip
-    """A way's name and times above what is drawn, ratio and verdict at the right, and an axis that reaches the last whisker,
-    logarithmic where times are far apart."""
+    traces: Sequence[Json], rows: Sequence[Row], told: list[str], times: Sequence[float], dots: bool = False
+) -> Json | None:
+    """A way's name and times above what is drawn, ratio and verdict at the right, and an axis that reaches all `times`,
+    logarithmic where they are far apart; dots have a legend and need no zero. None without a way."""
+    if not rows:
+        return None
+    notes = []
     for number, row in enumerate(rows):
         above = {"x": 0, "yanchor": "bottom", "yshift": 9, "text": f"{_text(row['backend'])}   {told[number]}"}
-        right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(words[number])}
-        for note in (above, right):
-            figure.add_annotation(xref="paper", y=number, xanchor="left", showarrow=False, **note)
+        right = {"x": 1, "xshift": 8, "yanchor": "top", "yshift": 8, "align": "left", "text": "<br>".join(_words(row, dots))}
+        notes += [{"xref": "paper", "y": number, "xanchor": "left", **note} for note in (above, right)]
+    scale: Json = {"zeroline": False, "tickformat": "~s", "ticksuffix": "s"}
     if is_wide(times):
-        low, high = math.floor(math.log10(min(times))), math.log10(1.1 * max(ends))
-        figure.update_xaxes(type="log", range=[low, high], dtick=1, title="time of a step, logarithmic")
+        ends = [math.floor(math.log10(min(times))), math.log10(1.1 * max(times))]
+        scale |= {"type": "log", "range": ends, "dtick": 1, "title": {"text": LOGARITHMIC}}
     else:
-        figure.update_xaxes(range=[start, 1.03 * max(ends, default=1)], nticks=5, title="time of a step")
-    figure.update_xaxes(zeroline=False, tickformat="~s", ticksuffix="s", fixedrange=True)
-    figure.update_layout(showlegend=top == LEGEND)
-    figure.update_yaxes(visible=False, range=[len(rows) - 0.45, -0.55], fixedrange=True)
-    return _finished(figure, top + AXIS + ROW * len(rows), {"l": 4, "r": RIGHT, "t": top, "b": AXIS})
+        ends = [0.9 * min(times, default=0) if dots else 0, 1.03 * max(times, default=1)]
+        scale |= {"range": ends, "nticks": 5, "title": {"text": "time of a step"}}
+    lines = {"visible": False, "range": [len(rows) - 0.45, -0.55]}
+    traces = [{**trace, "y": [*range(len(rows))], "hoverinfo": "skip"} for trace in traces]
+    top = LEGEND if dots else 4
+    margin = {"l": 4, "r": RIGHT, "t": top, "b": AXIS}
+    return _figure(traces, top + AXIS + ROW * len(rows), margin, scale, lines, notes, showlegend=dots)
 
 
-def _finished(figure: go.Figure, height: int, margin: Json) -> Json:
-    clear = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "template": {}}
-    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}
-    figure.update_layout(barmode="overlay", dragmode=False, height=height, margin=margin, **clear)
-    figure.update_layout(font={"family": "system-ui, sans-serif", "size": 12}, legend=legend)
-    return dict(figure.to_plotly_json())
+def _figure(
+    traces: Sequence[Json], height: int, margin: Json, x: Json, y: Json, notes: Sequence[Json] = (), **layout: Any
+) -> Json:
+    layout |= {"xaxis": {"fixedrange": True, **x}, "yaxis": {"fixedrange": True, **y}, "height": height, "margin": margin}
+    layout |= {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "barmode": "overlay", "dragmode": False}
+    layout |= {"font": {"family": "system-ui, sans-serif", "size": 12}}
+    layout |= {"legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"}}
+    layout["annotations"] = [{"showarrow": False} | note for note in notes]
+    return {"data": [{"type": "scatter"} | trace for trace in traces], "layout": layout}
 
 
 def _text(text: str) -> str:

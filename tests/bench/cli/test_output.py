@@ -10,10 +10,10 @@ from bench.__main__ import main
 from tests.made import story, write
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
     made = story(lambda name, p, b: 1e-6 * (1 + p / 1000), 5, 1, singly=True)
-    return str(write(made, tmp_path / "m" / "größe").parent)
+    return str(write(made, tmp_path_factory.mktemp("m") / "größe").parent)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ import pytest
 
 from bench.__main__ import main
 from bench.analyse.run import Run
-from bench.cli import showing
+from bench.cli import stored
 from bench.paths import ROOT
 from bench.record import journal
-from bench.show import folder, pages
+from bench.show import folder
 from tests.made import story, write
 from tests.support import read_csv
+from tools import pages
 
 COMMITTED = [path.parent for path in pages.committed(ROOT) if path.name == journal.NAME]
 
@@ -42,28 +43,27 @@ def killed(tmp_path):
 INCOMPLETE = "INCOMPLETE: the run ended in pass 4 of 20"
 
 
-def test_show_prints_tables_and_bars_and_writes_nothing(killed, capsys):
-    assert main(["show", str(killed)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert next(line[:17] for line in lines if "(incomplete)" in line) == "base (incomplete)"
-    assert any(line.startswith(INCOMPLETE) for line in lines)
-    assert any(line.startswith("base") and "█" in line for line in lines)
-    assert [path.name for path in killed.iterdir()] == [journal.NAME]
-
-
-def test_show_takes_the_latest_run_below_a_folder(killed, tmp_path, capsys):
+def test_show_takes_the_latest_run_prints_its_table_and_writes_nothing(killed, tmp_path, capsys):
     later = tmp_path / "another" / "2999"
     shutil.copytree(killed, later)
     assert main(["show", str(tmp_path)]) == 0
-    assert f"saved in {later}" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert f"saved in {later}" in lines
+    assert next(line[:17] for line in lines if "(incomplete)" in line) == "base (incomplete)"
+    assert any(line.startswith(INCOMPLETE) for line in lines)
+    assert any(line.startswith("base") and "█" in line for line in lines)
+    assert [path.name for path in later.iterdir()] == [journal.NAME]
 
 
-def test_show_as_markdown_says_what_is_doubtful(killed, capsys):
+def test_show_as_markdown_is_the_runs_file_says_what_is_doubtful_and_how_to_repeat_it(killed, capsys):
     assert main(["show", str(killed), "--format", "md"]) == 0
     out = capsys.readouterr().out
     assert f"**{INCOMPLETE}" in out
+    assert "Python 3.11.7, numpy 2.0." in out
     assert "| base (incomplete) |" in out
-    assert re.search(r"\n    (BENCH_[A-Z]+=\S+ )+python -m bench run\n", out)
+    assert re.search(r"\n    (BENCH_[A-Z]+=\S+ )+python -m bench run\n$", out)
+    assert main(["summary", str(killed)]) == 0
+    assert (killed / "summary.md").read_text() == out
 
 
 @pytest.mark.parametrize("folder", ["a", "a,b", "2026, again"])
@@ -72,4 +72,4 @@ def test_a_comma_in_a_path_is_a_part_of_it(folder, tmp_path):
     for run in runs:
         run.mkdir(parents=True)
     paths = [*map(str, runs), "absent", ""]
-    assert showing._paths(",".join(paths)) == paths
+    assert stored._paths(",".join(paths)) == paths

@@ -73,7 +73,7 @@ def test_the_report_of_a_made_run_has_its_rounds_groups_and_rows(made):
     assert "hz_actual" not in report["machine_info"]["cpu"]
 
 
-def test_a_measured_run_has_one_benchmark_per_case_and_every_file(measured):
+def test_a_measured_run_has_one_benchmark_per_case_every_file_and_our_table_last(measured):
     (printed, report, run), _ = measured
     passed = re.search(r"^=+ 5 passed in [\d.]+s( \([\d:]+\))? =+$", printed, re.M)
     assert passed, "own tests are not even collected"
@@ -83,20 +83,15 @@ def test_a_measured_run_has_one_benchmark_per_case_and_every_file(measured):
     samples = bench_package.load(run)
     for one in report["benchmarks"]:
         mine = samples[samples["backend"] == one["params"]["backend"]]
-        mine = mine[mine["mode"] == "throughput"]
-        assert one["stats"]["data"] == mine["seconds_per_step"].tolist()
+        assert one["stats"]["data"] == mine[mine["mode"] == "throughput"]["seconds_per_step"].tolist()
         assert 0 < one["extra_info"]["error_share"] <= 1
     assert {path.name for path in run.iterdir()} == FILES
     summary = read_csv(run / "summary.csv")
     assert [*summary.columns] == SUMMARY
     assert set(summary["kind"]) - {"peak"} == {"seed", "twin", "control", "guard"}
     assert len(read_csv(run / "samples.csv")) == len(summary) * 2 * 1 * 3  # passes, blocks, modes
-
-
-def test_our_table_comes_last_and_fits(measured):
-    (printed, _, _), _ = measured
-    ours = printed[printed.index("= stepbench =") :].splitlines()[1:]
     assert printed.index(" benchmark 'device=cpu'") < printed.rindex(" stepbench ")
+    ours = printed[printed.index("= stepbench =") :].splitlines()[1:]
     start = next(place for place, line in enumerate(ours) if line.startswith("way "))
     assert max(len(line) for line in ours[start : start + 6]) <= 80
     assert "verdict" in ours[start]
@@ -157,9 +152,7 @@ def test_a_missing_library_is_a_skip_unless_it_was_asked_for_by_name(run_pytest,
     both = {"BENCH_PATH": str(tmp_path), "BENCH_BACKENDS": "seed,needs_it"}
     done = run_pytest("bench", "-rsf", "-k", "needs_it", **both)
     assert (done.returncode, "1 failed, 1 skipped" in done.stdout) == (1, True), done.stdout
-    for name in ("needs_it", "also_needs_it"):
-        says = rf"\b{name}\[cpu, float32\] needs the library no_such_library, which is not installed\."
-        assert re.search(says, done.stdout), done.stdout
+    assert done.stdout.count("needs_it[cpu, float32] needs the library no_such_library, which is not installed.") >= 2
 
 
 @pytest.mark.parametrize(

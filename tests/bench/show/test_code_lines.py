@@ -22,8 +22,8 @@ SOURCE = """class Other:
 WHOLE = "class Slow:\n    def step(self):\n        return self.compiled(self.x)\n\n\ndef whole(x):\n    # update\n    x += 1\n"
 
 
-@pytest.fixture
-def run(tmp_path):
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
     """A step of 300 µs whose lines took 360 under the profiler, in a file that inherits its step."""
     first = OWN.count("\n") + 2
     timed = {str(first + 4): 100e-6, str(first + 6): 258e-6, str(first + 7): 2e-6}
@@ -36,7 +36,7 @@ def run(tmp_path):
     slower = {"slow": 4e-4}
     made = story(lambda name, *_: slower.get(name, 3e-4), 3, cases=cases, singly=True, extra=profiles,
                  sources=sources, settings={"processes": 3})  # fmt: skip
-    return write(made, tmp_path / "m" / "r").parent
+    return write(made, tmp_path_factory.mktemp("runs") / "m" / "r").parent
 
 
 def test_lines_are_found_in_the_inherited_source_and_scaled_to_the_step(run):
@@ -99,14 +99,9 @@ def test_the_example_for_notebooks_works(run, monkeypatch):
     exec("\n".join(example), names)
     assert [*names["slowest"].dropna()["code"].str.strip()] == ["return self.compiled(self.x)"]
     assert set(names["rounds"]["run"]) == {"r"}
-
-
-def test_a_notebook_has_the_table_the_rounds_and_the_lines(run):
-    """Eight columns, every round, a time at each line."""
-    table = bench.table(run)
+    table = names["table"]
     assert [*table.columns] == ["way", "step", "undisturbed", "ratio", "low", "high", "verdict", "as_it_ran"]
     assert [*table["way"]] == ["base", "slow"]
     assert [*table["step"]] == pytest.approx([3e-4, 4e-4])
     assert table["undisturbed"].all()
-    assert len(bench.load(run).query("case == @table.index[0] and mode == 'throughput'")) == 9
-    assert bench.lines(run, "base")["seconds"].sum() == pytest.approx(3e-4)
+    assert len(names["rounds"].query("case == @table.index[0] and mode == 'throughput'")) == 9

@@ -1,4 +1,4 @@
-"""If these fail, a run says in words what its verdicts do not, or a gate stops the wrong rows."""
+"""If these fail, a run says in words what its verdicts do not, a gate stops the wrong rows, or what repeats a run does not."""
 
 import io
 
@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from bench.analyse.run import Run
-from bench.show import folder, gates, grid
+from bench.settings import Settings
+from bench.show import folder, grid, sentences
 from tests.made import NAMES, a_case, story
 
 
@@ -19,6 +20,12 @@ def run_of(times, **options):
     return Run.of(made)
 
 
+@pytest.fixture(scope="module")
+def equal():
+    """A run of three equal ways."""
+    return run_of({})
+
+
 @pytest.mark.parametrize(
     ("times", "says"),
     [
@@ -26,12 +33,19 @@ def run_of(times, **options):
         ({"slow": 4e-4, "quick": 2e-4}, "quick is the fastest of 3 ways; it takes 100 µs less a step than base."),
         ({"slow": 3e-4, "quick": 6e-4}, "are the fastest of 3 ways, not told apart; quick costs 300 µs more a step than base."),
         ({"slow": 2e-4, "quick": 2e-4}, "quick and slow are the fastest of 3 ways, not told apart; quick takes 100 µs less"),
-        ({}, "None of 3 ways is proven faster than all others; quick equals base within 1.0%."),
     ],
 )
 def test_only_a_verdict_makes_a_way_the_fastest(times, says):
     (answer,) = folder.answers(run_of(times))
     assert says in answer
+
+
+def test_equal_ways_proofs_and_the_control_are_a_sentence_each(equal):
+    answer, proven, control = folder.findings(equal)
+    assert answer == "None of 3 ways is proven faster than all others; quick equals base within 1.0%."
+    assert proven.startswith("All 3 were proven")
+    assert control.startswith("A/A control: the baseline against itself is 1.000 (")
+    assert len(folder.next_commands(equal)) == 3
 
 
 def test_of_two_sides_the_ways_that_changed_are_counted_and_named():
@@ -42,21 +56,34 @@ def test_of_two_sides_the_ways_that_changed_are_counted_and_named():
     assert folder.answers(run) == ["1 of 2 ways is slower than main: slow +4.0 %; 1 equal."]
 
 
-def test_what_disturbed_a_run_is_one_line_from_its_journal():
-    quiet = run_of({}).story
-    assert folder.disturbed(quiet) == ""
-    quiet.header["doctor"] = ["load: 5 on 2 CPUs; end it.", "cannot be read here: x."]
-    quiet.passes[3]["other_runs"] = 2
-    assert folder.disturbed(quiet) == (
+def test_what_disturbed_a_run_is_one_line_from_its_journal(equal):
+    assert folder.disturbed(equal.story) == ""
+    equal.story.header["doctor"] = ["load: 5 on 2 CPUs; end it.", "cannot be read here: x."]
+    equal.story.passes[3]["other_runs"] = 2
+    assert folder.disturbed(equal.story) == (
         "disturbed: load: 5 on 2 CPUs; another run of stepbench measured here in 1 of 20 passes"
     )
 
 
-def test_proofs_and_the_control_are_a_sentence_each():
-    run = run_of({})
-    assert folder.proven(run).startswith("All 3 were proven")
-    assert folder.control(run).startswith("A/A control: the baseline against itself is 1.000 (")
-    assert len(folder.next_commands(run)) == 3
+OTHER = {"threads": [1, 2], "shapes": ["1x2x3x4", "5x6x7x8"], "timeout": 5.0, "results": "/somewhere", "path": ["a b"]}
+AGAIN = "BENCH_SHAPES=1x2x3x4,5x6x7x8 BENCH_THREADS=1,2 BENCH_PATH='a b' BENCH_TIMEOUT=5.0 python -m bench run"
+VARIABLES = {"commit": "abc", "variables": {"NAME": "a b", "OTHER": "c"}}
+
+
+@pytest.mark.parametrize(
+    ("changed", "sides", "command"),
+    [
+        ({}, {}, "python -m bench run"),
+        (OTHER, {}, AGAIN),
+        ({}, {"main": {"commit": "abc"}, "here": {"commit": "def"}}, "python -m bench run --against abc"),
+        ({}, {"x": VARIABLES, "v2": {"commit": "def"}}, "python -m bench race 'NAME=a b,OTHER=c' def"),
+        ({}, {"x": VARIABLES, "here": {}}, "python -m bench run --against 'NAME=a b,OTHER=c'"),
+    ],
+)
+def test_the_command_that_repeats_a_run_sets_what_differs_from_the_defaults(changed, sides, command, equal):
+    equal.story.header["settings"] = Settings().as_json() | changed
+    equal.story.header["machine"] = equal.story.header["machine"] | {"sides": sides}
+    assert folder.again(equal) == command
 
 
 ROWS = pd.DataFrame({"backend": ["a", "b"], "ratio": [1.032, 1.0], "ratio_low": [1.026, 0.9], "ratio_high": [1.038, 1.01]})
@@ -64,7 +91,7 @@ ROWS = pd.DataFrame({"backend": ["a", "b"], "ratio": [1.032, 1.0], "ratio_low": 
 
 def _gated(verdict, least=0.02, doubts=()):
     out = io.StringIO()
-    gates.show(least, ROWS.assign(verdict=verdict), grid.console(out, 200), doubts)
+    sentences.show_gate(least, ROWS.assign(verdict=verdict), grid.console(out, 200), doubts)
     return out.getvalue().splitlines()
 
 

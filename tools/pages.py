@@ -1,14 +1,13 @@
-"""Stored runs as Markdown: one to paste into an issue, and the generated parts of a checkout: the README's run, the index of
-runs, the tables of settings and of columns.
+"""Writes the generated parts of this checkout's pages: the README's run, the index of runs, the tables of settings and columns.
 
-No number is written that is not in a journal, no word is changed that people wrote, and no run is read that git does not know.
+`make results` runs it. No number is written that is not in a journal, no word is changed that people wrote, and no run is read
+that git does not know.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,13 +15,12 @@ from pathlib import Path
 from bench.analyse.run import Run
 from bench.errors import UsageError
 from bench.machine import git
-from bench.plan.revisions import HERE
+from bench.paths import ROOT
 from bench.record import journal
 from bench.schema.case import is_control
 from bench.schema.summary import COLUMNS
 from bench.settings import Settings
 from bench.show import folder, grid, tables
-from bench.show.rows import common
 
 WIDTH = 80
 """Characters of the README's table: the columns that matter most."""
@@ -30,44 +28,8 @@ RESULTS = "results"
 RUN = re.compile(r"<!-- results: (\S+) -->\n")
 
 
-def issue(run: Run) -> str:
-    """A run to paste into an issue: where and with what it was measured, its doubts, its table, and how to repeat it."""
-    facts = run.story.header["machine"]
-    at = f", at commit {commit.replace('+dirty', ' with changes')}" if (commit := facts.get("commit")) else ""
-    doubts, table = [f"**{doubt}**" for doubt in run.doubts], tables.markdown(run.table).rstrip()
-    parts = [f"{machine(run)}, {facts['time'][:10]}:", *doubts, common(run.table), table, f"Again{at}:", f"    {again(run)}\n"]
-    return "\n\n".join(parts)
-
-
-def again(run: Run) -> str:
-    """The command that measures the same once more."""
-    header = run.story.header
-    variables = Settings.assignments(header["settings"])
-    sides = {} if "BENCH_PYTHONS" in variables else header["machine"].get("sides", {})
-    named = []
-    for facts in (facts for label, facts in sides.items() if label != HERE):
-        chosen = ",".join(f"{name}={value}" for name, value in facts.get("variables", {}).items())
-        named.append(shlex.quote(chosen or str(facts.get("commit"))))
-    command = f"run --against {named[0]}" if len(named) == 1 else " ".join(["race" if named else "run", *named])
-    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), f"python -m bench {command}"])
-
-
-def machine(run: Run) -> str:
-    """What a run was measured on, and with which libraries: `AMD EPYC 9755, 2 cores, Linux, numpy 2.4.6`."""
-    return ", ".join([_host(run), *_libraries(run)])
-
-
-def refresh(root: Path) -> list[Path]:
-    """Writes what is stale in the checkout at `root`; returns what was written. Raises `UsageError`."""
-    wanted = {path: text.encode() for path, text in texts(root).items()}
-    stale = [path for path, content in wanted.items() if not path.exists() or path.read_bytes() != content]
-    for path in stale:
-        path.write_bytes(wanted[path])
-    return stale
-
-
 def texts(root: Path) -> dict[Path, str]:
-    """Page → what it should say."""
+    """Page → what it should say. Raises `UsageError`."""
     shown, files = readme_run(root), committed(root)
     runs = [Run.read(path) for path in files if path.name == journal.NAME]
     others = [path for path in files if path.suffix == ".csv"]
@@ -109,7 +71,8 @@ def _between(page: Path, mark: str, text: str) -> dict[Path, str]:
 def readme(run: Run, folder_name: str) -> str:
     """What the README shows of a run, whose folder is seen from the top of the checkout, without controls."""
     found, ways = "\n".join(folder.findings(run)), run.table[~run.table["kind"].map(is_control)]
-    return f"""{machine(run)}; {common(run.table)}; [complete run]({folder_name}), [all ways, all runs](results/README.md):
+    links = f"[complete run]({folder_name}), [all ways, all runs](results/README.md)"
+    return f"""{folder.host(run)}, {folder.software(run)}; {grid.common(run.table)}; {links}:
 
 {tables.markdown(ways, WIDTH)}
 {found}
@@ -118,13 +81,13 @@ def readme(run: Run, folder_name: str) -> str:
 
 def index(results: Path, runs: Iterable[Run], others: Iterable[Path]) -> str:
     """The page of all runs below `results`: a part for each folder, in it a table for each run, and the other files there."""
-    lines = ["# Results", "", "Made by `python -m bench results` from the journals that git knows: change nothing here.", ""]
+    lines = ["# Results", "", "Made by `make results` from the journals that git knows: change nothing here.", ""]
     for above, group in itertools.groupby(sorted(runs, key=lambda run: run.folder), key=lambda run: run.folder.parent):
         newest_first = list(group)[::-1]
-        lines += [f"## {above.relative_to(results)}", "", f"{_host(newest_first[0])}.", ""]
+        lines += [f"## {above.relative_to(results)}", "", f"{folder.host(newest_first[0])}.", ""]
         for run in newest_first:
             link = f'<a href="{run.folder.relative_to(results)}">{run.folder.name}</a>'
-            about = ", ".join(filter(None, [link, common(run.table), *_software(run), *run.doubts]))
+            about = ", ".join([link, grid.common(run.table), folder.software(run), *run.doubts])
             lines += [f"<details open><summary>{about}</summary>", "", tables.markdown(run.table), "</details>", ""]
         beside = [f"[{path.name}]({path.relative_to(results)})" for path in sorted(others) if path.parent == above]
         lines += [f"Other files: {', '.join(beside)}.", ""] if beside else []
@@ -147,25 +110,17 @@ def summary_columns() -> str:
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    columns = [grid.plain(title) for title in titles]
+    columns = [*map(grid.column, titles)]
     return "\n".join([*grid.pipes(columns, [dict(zip(titles, row, strict=True)) for row in rows], sys.maxsize), ""])
 
 
-def _host(run: Run) -> str:
-    facts = run.story.header["machine"]
-    gpus = [gpu["name"] for gpu in facts["gpus"]]
-    return ", ".join([facts["cpu"], f"{len(facts['cores'])} cores", *gpus, facts["system"].partition(" ")[0]])
+def main() -> None:
+    """Writes the stale pages."""
+    for path, text in texts(ROOT).items():
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(f"written: {path}")
 
 
-def _libraries(run: Run) -> list[str]:
-    """Each library that a step was measured with, controls aside, and its version."""
-    pairs = {pair for case in run.story.header["cases"] if case["proven"] for pair in case["versions"].items()}
-    return [f"{name} {version}" for name, version in sorted(pairs)]
-
-
-def _software(run: Run) -> list[str]:
-    """Python, libraries and the commit of a run."""
-    facts = run.story.header["machine"]
-    commit = str(facts.get("commit") or "")
-    at = [f"commit {commit[:10]}{' and changes' if commit.endswith('+dirty') else ''}"] if commit else []
-    return [f"Python {facts['python']}", *_libraries(run), *at]
+if __name__ == "__main__":
+    main()
