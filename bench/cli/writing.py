@@ -38,7 +38,7 @@ def add(parsers: Any) -> None:
 
 def summary(arguments: argparse.Namespace) -> int:
     """Rebuilds the tables of stored runs from their journals."""
-    from bench.analyse.run import Run
+    from bench.analyse.summaries import Run
     from bench.record import frame
     from bench.show import folder
 

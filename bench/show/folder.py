@@ -15,8 +15,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.analyse import summaries
-from bench.analyse.run import Run
-from bench.analyse.summaries import noise_floor
+from bench.analyse.summaries import Run, noise_floor
 from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
 from bench.record import frame

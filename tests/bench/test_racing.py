@@ -60,8 +60,8 @@ def test_it_ends_when_every_row_is_decided(race):
     code, said, seeds = race({"base": 1.0, "slow": 1.2, "twin": 1.0})
     assert code == ExitCode.FINE
     *_, last_run, last = said.splitlines()
-    assert "slow 1.2" in last_run
-    assert re.fullmatch(rf"Of 2 ways after {len(seeds)} runs: 1 SLOWER \(slow \+20.\d %\), 1 EQUAL \(base .*\)\.", last)
+    assert "1 SLOWER (slow +2" in last_run
+    assert re.fullmatch(rf"Of 2 ways after {len(seeds)} runs: 1 SLOWER \(slow \+20.\d % \(.*\)\), 1 EQUAL \(base .*\)\.", last)
     assert 3 <= len(seeds) < 12
     assert seeds == list(range(8, 8 + len(seeds))), "each run has an order of its own"
 

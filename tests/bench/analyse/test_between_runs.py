@@ -9,7 +9,6 @@ import pytest
 from bench.analyse.between_runs import (
     FLOOR,
     KAPPA,
-    KEY,
     LEAST,
     PRIOR_FREEDOM,
     SETS,
@@ -38,7 +37,9 @@ def _runs(times, prefix="r", other_set=(), **changes):
 
 
 def _base(*tables):
-    return [table[table["backend"] == "base"] for table in prepared(*tables)]
+    """The case `base` in each of the tables."""
+    rows = prepared(pd.concat([table.assign(part=number) for number, table in enumerate(tables)]))
+    return [rows[(rows["backend"] == "base") & (rows["part"] == number)] for number in range(len(tables))]
 
 
 def test_units_are_runs_or_the_means_of_sets():
@@ -64,7 +65,7 @@ def test_undisturbed_times_are_compared_and_the_others_only_without_them():
 def test_rows_that_are_not_ok_have_no_time_and_unavailable_ones_are_in_no_set():
     table = _runs([0, 0], other_set=[1])
     table.loc[table["backend"].isin(["base", "more 1"]), "status"] = "unavailable"
-    (rows,) = prepared(table)
+    rows = prepared(table)
     assert rows.loc[rows["backend"] == "base", "log"].isna().all()
     assert rows["set"].nunique() == 1
 
@@ -204,11 +205,12 @@ def _moved(**changes):
     """Guards of two runs, of which those in the second took 1.3 times as long and have these changes."""
     random = np.random.default_rng(0)
     head = run_rows("b", random, dict.fromkeys(("arithmetic", "peak_arithmetic", "peak_traffic"), 1.3), spread=0)
-    return _guards(prepared(run_rows("a", random, spread=0), head.assign(**changes)))
+    return _guards(run_rows("a", random, spread=0), head.assign(**changes))
 
 
-def _guards(tables):
-    return {key[0]: moved for key, moved in guards_moved(*(dict(iter(table.groupby(KEY))) for table in tables)).items()}
+def _guards(base, head):
+    moved = guards_moved(prepared(pd.concat([base.assign(part="base"), head.assign(part="head")])))
+    return {key[0]: change for key, change in moved.items()}
 
 
 def test_guards_are_controls_that_compute():
@@ -227,4 +229,4 @@ def test_a_guard_that_did_other_work_does_not_guard(other):
 
 
 def test_a_guard_of_unknown_source_does_not_guard():
-    assert _guards(table.assign(source_hash="") for table in prepared(_runs([0]), _runs([0]))) == {}
+    assert _guards(_runs([0], source_hash=""), _runs([0], "b", source_hash="")) == {}

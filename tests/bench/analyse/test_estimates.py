@@ -13,7 +13,6 @@ from bench.analyse import estimates, summaries
 from bench.analyse.estimates import Replicates, log_ratio, undisturbed
 from bench.analyse.verdicts import Estimate
 from bench.record import frame
-from bench.record.frame import Singles
 from tests.made import key_of, story
 
 NAN = math.nan
@@ -93,7 +92,7 @@ def _steps(random, processes=10, steps=150, busy=0.5):
         slow = np.repeat(random.random(steps // 10) < busy, 10)
         factor = np.exp(random.normal(0, 0.003, steps) + random.normal(0, 0.004))
         by_pass[number] = np.where(slow, BUSY, CALM) * factor
-    return Singles(by_pass, True)
+    return by_pass
 
 
 def test_a_neighbour_does_not_move_the_undisturbed_time():
@@ -102,7 +101,7 @@ def test_a_neighbour_does_not_move_the_undisturbed_time():
 
 
 def test_the_jackknife_by_hand():
-    singles = Singles({number: np.full(3, seconds) for number, seconds in enumerate((2.0, 5.0, 3.0, 7.0))}, True)
+    singles = {number: np.full(3, seconds) for number, seconds in enumerate((2.0, 5.0, 3.0, 7.0))}
     found = Replicates.of_singles(singles, [0, 1, 2, 3])
     assert np.exp([found.whole, *found.without]) == pytest.approx([math.sqrt(2 * 3), 3, 2, 2, 2])
     logs = np.log([3, 2, 2, 2])
@@ -121,7 +120,7 @@ def test_undisturbed_by_hand():
 
 def test_what_slows_both_in_a_process_alike_is_no_error_of_their_ratio():
     slower = np.exp(np.random.default_rng(6).normal(0, 0.1, 10))
-    timed = {name: Singles({n: np.full(9, by * slower[n]) for n in range(10)}, True) for name, by in (("a", 2.0), ("b", 1.0))}
+    timed = {name: {n: np.full(9, by * slower[n]) for n in range(10)} for name, by in (("a", 2.0), ("b", 1.0))}
     ratio = log_ratio("a", "b", None, timed)
     assert (ratio.mean, ratio.error) == pytest.approx((math.log(2), 0), abs=1e-12)
     assert Replicates.of_singles(timed["a"], range(10)).estimate.error > 0.01
@@ -164,14 +163,14 @@ def test_a_queue_is_timed_by_its_rounds():
     """A call only takes the time that queueing takes."""
     run = story(lambda *_: 0.001, 4, steps=8, singly=True)
     queued = _visits(run, throughput_seconds=0.02)
-    assert not frame.singles(queued)[key_of("base")].singly
+    assert frame.singles(queued) == {}
     slow = summaries.summarise(queued).loc[key_of("slow")]
     assert slow[TIMES].tolist() == pytest.approx([0.02 / 8, NAN], nan_ok=True)
 
 
 def test_a_call_of_several_steps_is_divided_by_them():
     tenfold = _visits(story(lambda *_: 0.001, 4, steps=8, singly=True), steps=80)
-    steps = frame.singles(tenfold)[key_of("base")].by_pass[0]
+    steps = frame.singles(tenfold)[key_of("base")][0]
     assert steps == pytest.approx(np.full(18, 0.0001))
 
 

@@ -5,7 +5,7 @@ import io
 import pandas as pd
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.show import folder, gates, grid
 from tests.made import NAMES, a_case, story
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bench import settings
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.show import pages
 from bench.show.rows import common
