@@ -92,7 +92,7 @@ def summarise(story: Story) -> pd.DataFrame:
     for case in header["cases"]:
         key, baseline = case["key"], case["baseline"]
         mine, opens = rounds[rounds["case"] == key], [record for record in story.opens if record["case"] == key]
-        row = rows[key] = _described(case) | _status(case, mine, settings, failures.get(key))
+        row = rows[key] = _described(case, mine, settings, failures.get(key))
         if mine.empty or key in failures:
             continue
         row |= times(mine) | worst_errors(case, mine, opens) | _counted(opens, story.profiles.get(key))
@@ -104,7 +104,10 @@ def summarise(story: Story) -> pd.DataFrame:
                 ratios[key] = ratio
     for twins in (True, False):  # the twins are a table of their own
         own = {key: ratio for key, ratio in ratios.items() if (rows[key]["kind"] == TWIN) == twins}
-        _judge(rows, own, settings["margin"])
+        for (key, ratio), (verdict, _) in zip(own.items(), verdicts([*own.values()], settings["margin"]), strict=True):
+            rows[key]["verdict"] = verdict
+            if verdict == UNDECIDED and math.isfinite(more := more_data(ratio, settings["margin"], len(own))):
+                rows[key]["processes_to_decide"] = float(np.ceil(more * rows[key]["processes"]))
     for hole in header["holes"]:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
         rows[hole["key"]] = Case.from_json(hole).columns | how
@@ -157,18 +160,9 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _described(case: CaseRecord) -> Row:
-    """What is known of a case before it is measured, with what is for the roofline alone."""
+def _described(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
+    """A case, how much of what was planned it has, and what its numbers are worth; with what is for the roofline alone."""
     fields: Mapping[str, Any] = case
-    return {
-        **Case.from_json(case).columns,
-        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
-        "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
-    }
-
-
-def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
-    """How much of what was planned a case has, and what its numbers are worth."""
     throughput = mine[mine["mode"] == "throughput"]
     blocks = throughput.groupby("pass").size()
     passes, planned = int((blocks == settings["blocks"]).sum()), passes_of(case["kind"], settings["processes"])
@@ -177,7 +171,12 @@ def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, fail
         status, reason = failure["status"], failure["reason"]
     elif passes < planned:
         status, reason = "incomplete", f"{passes} of {planned} passes were finished"
-    return {"processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason}
+    return {
+        **Case.from_json(case).columns,
+        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
+        "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
+        "processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason,
+    }  # fmt: skip
 
 
 def _counted(opens: Sequence[Open], profile: Profile | None) -> Row:
@@ -192,11 +191,3 @@ def _kernels(machine: MachineFacts, side: str) -> str:
     """The variables that choose a library's kernels, as the column `kernels` has them."""
     chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
     return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
-
-
-def _judge(rows: Mapping[str, Row], ratios: Mapping[str, Estimate], margin: float) -> None:
-    """Adds the verdicts of a table, and about how many passes would decide an undecided row, where any number would."""
-    for (key, ratio), (verdict, _) in zip(ratios.items(), verdicts([*ratios.values()], margin), strict=True):
-        rows[key]["verdict"] = verdict
-        if verdict == UNDECIDED and math.isfinite(more := more_data(ratio, margin, len(ratios))):
-            rows[key]["processes_to_decide"] = float(np.ceil(more * rows[key]["processes"]))

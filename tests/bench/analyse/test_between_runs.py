@@ -19,7 +19,6 @@ from bench.analyse.between_runs import (
     guards_moved,
     learn,
     prepared,
-    units,
 )
 from tests.support import run_rows
 
@@ -42,17 +41,6 @@ def _base(*tables):
     return [rows[(rows["backend"] == "base") & (rows["part"] == number)] for number in range(len(tables))]
 
 
-def test_units_are_runs_or_the_means_of_sets():
-    (rows,) = _base(_runs([0.01, 0.03, 0.05], other_set=[2]))
-    assert units(rows, by_set=False) - math.log(1e-4) == pytest.approx([0.01, 0.03, 0.05])
-    assert units(rows, by_set=True) - math.log(1e-4) == pytest.approx([0.02, 0.05])
-
-
-def test_the_spread_is_around_the_mean_of_each_group():
-    """Squares 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
-    found = Spread.of([np.array([0.01, 0.03]), np.array([0.03, 0.05, 0.07])])
-    assert found == Spread(pytest.approx(0.0010), 3)
-    assert Spread.of([]) == Spread()
 
 
 def test_undisturbed_times_are_compared_and_the_others_only_without_them():
@@ -153,20 +141,14 @@ def test_fewer_than_three_runs_of_one_code_are_provisional(runs, provisional):
     assert _difference(base, head)[1] == provisional
 
 
-def test_without_history_the_prior_of_other_machines():
-    base, head = _runs([0]).assign(relative_error=0.003), _runs([0.05]).assign(relative_error=0.004)
-    estimate, provisional = _difference(base, head)
+@pytest.mark.parametrize(("runs", "by_set"), [(1, False), (2, True)])
+def test_without_history_the_prior_of_other_machines(runs, by_set):
+    """Different sets are known less well, and more runs do not help."""
+    base, head = _runs([0] * runs).assign(relative_error=0.003), _runs([0.05] * runs).assign(relative_error=0.004)
+    estimate, provisional = _difference(base, head, by_set=by_set)
     assert (estimate.freedom, provisional) == (PRIOR_FREEDOM, True)
     within = (0.003**2 + 0.004**2) / 2
-    assert estimate.error == pytest.approx(math.sqrt(2 * (KAPPA**2 * within + FLOOR**2)))
-
-
-def test_without_history_different_sets_are_known_less_well_and_more_runs_do_not_help():
-    same, _ = _difference(_runs([0] * 2), _runs([0] * 2))
-    sets, provisional = _difference(_runs([0] * 2), _runs([0] * 2), by_set=True)
-    assert provisional
-    assert sets.error == pytest.approx(math.sqrt(2 * (expected(0.001**2) + SETS**2)))
-    assert sets.error > 3 * same.error
+    assert estimate.error == pytest.approx(math.sqrt(2 * (KAPPA**2 * within + FLOOR**2 + by_set * SETS**2)))
 
 
 def test_processes_that_spread_more_than_runs_decide():
