@@ -43,15 +43,13 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
     if code == ExitCode.UNPROVEN:
         return code
     console.print(f"Of {len(verdicts)} ways after {number} runs: {_found(verdicts)}.")
-    rows = pd.DataFrame(
-        [
-            {"backend": Case.parse(key).name, "verdict": verdict, **with_interval("ratio", estimate)}
-            for key, (verdict, estimate, _) in verdicts.items()
-            if verdict != UNDECIDED
-        ]
-    )
-    if fail_on is None or rows.empty:
+    called = {key: (verdict, estimate) for key, (verdict, estimate, _) in verdicts.items() if verdict != UNDECIDED}
+    if fail_on is None or not called:
         return code
+    rows = pd.DataFrame(
+        {"backend": Case.parse(key).name, "verdict": verdict, **with_interval("ratio", estimate)}
+        for key, (verdict, estimate) in called.items()
+    )
     gates.show(fail_on, rows, console)
     return ExitCode.WRONG if len(slower_by(rows, fail_on)) else code
 

@@ -68,13 +68,11 @@ class Comparison:
         if a row could not be judged.
         """
         if slower is None:
-            sentences, unproven, stopped = [], self.doubts, False
-        else:
-            unjudged = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
-            sentences, unproven = [*self.lost, *unjudged], [*self.doubts, *unjudged]
-            stopped = bool(self.lost) or len(slower_by(self.table, slower)) > 0
-        code = ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if unproven else ExitCode(stopped)
-        return [*self.left_out, *sentences], code
+            return self.left_out, ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
+        unjudged = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
+        code = ExitCode.WRONG if self.lost or len(slower_by(self.table, slower)) else ExitCode.FINE
+        code = ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts or unjudged else code
+        return [*self.left_out, *self.lost, *unjudged], code
 
     @property
     def named(self) -> pd.DataFrame:

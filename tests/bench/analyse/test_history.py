@@ -90,12 +90,6 @@ def test_what_changed_is_named_and_so_is_the_clock():
     assert clock.startswith("the machine's clock: arithmetic takes 1.05")
 
 
-def test_a_replaced_machine_is_another_series():
-    before, after = _made(runs=12), _made(lambda number: {"slow": 1.2}, runs=12, seed=1)
-    rows = pd.concat([before, after.assign(machine="n", run="n/" + after["run"])], ignore_index=True)
-    found = history.of_rows(rows, ["slow"])
-    assert [(len(series.rows), series.changes) for series in found] == [(12, []), (12, [])]
-
 
 @pytest.mark.parametrize(("column", "value"), [("machine", "n"), ("problem", "q 2"), ("undisturbed_seconds_per_step", np.nan)])
 def test_what_is_never_judged_is_another_series(column, value):
