@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bench.analyse.comparison import compare
-    from bench.analyse.run import table
+    from bench.analyse.summaries import table
     from bench.record.frame import load
     from bench.show.code_lines import lines
 
@@ -28,7 +28,7 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "compare", "lines", "load", "table"]
 _MODULES = {
     "compare": "bench.analyse.comparison", "lines": "bench.show.code_lines", "load": "bench.record.frame",
-    "table": "bench.analyse.run",
+    "table": "bench.analyse.summaries",
 }  # fmt: skip
 
 

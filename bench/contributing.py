@@ -18,8 +18,9 @@ from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
+from bench.fleet.folder import writing
 from bench.fleet.home import without_names
 from bench.machine import git
 from bench.paths import BACKENDS, CONTROLS, ROOT
@@ -33,8 +34,11 @@ MAX_BYTES = 200_000_000
 PATH = re.compile(r"(?<![\w.:/+-])~?(?:/[\w.@+~-]+)+/?")
 NAMES = {"machine_name": r"[a-z0-9][a-z0-9+-]*", "run": r"\d{8}T\d{6}Z(-[a-z0-9]+)*"}
 """Of the folders that a run is filed in."""
-BEST = 1.05
-"""The share of the bound that a step may reach; more would be quicker than the machine's peak, which has noise too."""
+LIMITS = (
+    ("bound_share", 1.05, "of the least time that the peaks of the run allow it"),  # the peak has noise too
+    ("error_share", 1, "of the error that rounding may cause"),
+)
+"""Columns, what a step's value may be at most, and of what that is a share."""
 
 
 def submit(story: journal.Story) -> bytes:
@@ -69,21 +73,18 @@ def accept(archive: Path, results: Path) -> tuple[Path, str]:
             if len(text) > MAX_BYTES:
                 raise UsageError(f"it unpacks to more than {MAX_BYTES / 1e6:g} MB, which no run has.")
             (place / journal.NAME).write_bytes(text)
-            run = _checked(place)
+            story = _checked(place).story
+            target = results / story.header["machine_name"] / story.header["run"]
+            if target.exists():
+                raise UsageError(f"{target} is there already.")
         except UsageError as error:
             raise UsageError(f"{archive}: refused: {str(error).replace(f'{name}/', '')}") from None
         except (OSError, EOFError, zlib.error) as error:
             raise UsageError(f"{archive}: refused: it is damaged, or no file of `submit`: {error}.") from None
-        target = results / run.story.header["machine_name"] / run.story.header["run"]
-        if target.exists():
-            raise UsageError(f"{archive}: refused: {target} is there already.")
-        try:
-            target.mkdir(parents=True)
+        with writing(target / journal.NAME):
             for each in place.iterdir():
                 shutil.copyfile(each, target / each.name)
-        except OSError as error:
-            raise UsageError(f"{target}: cannot be written: {error.strerror}; name another folder in BENCH_RESULTS.") from None
-    return target, folder.disturbed(run.story)
+    return target, folder.disturbed(story)
 
 
 def _public(value: Any) -> Any:
@@ -116,8 +117,7 @@ def _checked(place: Path) -> Run:
     if run.doubts:
         raise UsageError(run.doubts[0])
     rows = run.table[run.table["status"] == "ok"]
-    for column, most, what in (("bound_share", BEST, "of the least time that the peaks of the run allow it"),
-                               ("error_share", 1, "of the error that rounding may cause")):  # fmt: skip
+    for column, most, what in LIMITS:
         if len(wrong := rows[rows[column] > most]):
             raise UsageError(f"{wrong.index[0]} has {wrong[column].iloc[0]:.2f} {what}, so it cannot be right.")
     return run
@@ -127,13 +127,13 @@ def _check_times(story: journal.Story) -> None:
     """Calls make up their round, and rounds fit between the records."""
     before = 0.0
     for number, record in enumerate(story.records, 2):
-        room, before = record["at_seconds"] - before, record["at_seconds"]
-        sums: list[tuple[list[float] | None, float]] = []
+        room, before, fits = record["at_seconds"] - before, record["at_seconds"], True
         if record["record"] == "visit":
             queued, whole, latency = record["dispatch_seconds"] or 0.0, record["throughput_seconds"], record["latency_seconds"]
-            sums = [(record["throughput_call_seconds"], queued), (record["latency_call_seconds"], latency)]
             room = min(room - whole - latency, whole + GRAIN - queued)
-        if room < 0 or any(calls and abs(sum(calls) - total) > GRAIN * len(calls) for calls, total in sums):
+            rounds = ((record["throughput_call_seconds"], queued), (record["latency_call_seconds"], latency))
+            fits = all(not calls or abs(sum(calls) - total) <= GRAIN * len(calls) for calls, total in rounds)
+        if room < 0 or not fits:
             raise UsageError(f"{journal.NAME}:{number}: its times contradict each other or those of the line above.")
 
 
@@ -166,6 +166,5 @@ def _hashes(way: str, known: Mapping[str, str]) -> Iterator[str]:
     for each in family:  # which grows by what they import
         words = re.findall(r"\w+", " ".join(re.findall(r"^(?:from|import) .*", known[each], re.M)))
         family += sorted({*words} & {*known} - {*family, "api", "problem"})
-    for number in range(len(family)):
-        for some in itertools.permutations(family[1:], number):
-            yield hash_of(known[way], *(known[each] for each in some))
+    for some in (some for number in range(len(family)) for some in itertools.permutations(family[1:], number)):
+        yield hash_of(known[way], *map(known.__getitem__, some))

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.machine import environment
 from bench.machine.devices import gpus

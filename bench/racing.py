@@ -17,7 +17,7 @@ import pandas as pd
 from rich.console import Console
 
 from bench.analyse.estimates import with_interval
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, decided, slower_by
 from bench.errors import ExitCode, UsageError
 from bench.measure.catalogue import catalogue
@@ -27,7 +27,7 @@ from bench.schema.case import TWIN, Case
 from bench.session import run_plan
 from bench.settings import Settings
 from bench.show import sentences
-from bench.units import percent, span
+from bench.units import percent
 
 PROCESSES, BLOCKS = 4, 6
 """Of a run of a race: the spread between runs counts, which short runs show as well as long ones."""
@@ -42,15 +42,14 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
     verdicts, number, code = decide(plan, runs, minutes, console)
     if code == ExitCode.UNPROVEN:
         return code
-    console.print(_ending(verdicts, number))
-    decided_rows = [
-        {"backend": Case.parse(key).name, "verdict": verdict, **with_interval("ratio", estimate)}
-        for key, (verdict, estimate, _) in verdicts.items()
-        if verdict != UNDECIDED
-    ]
-    if fail_on is None or not decided_rows:
+    console.print(f"Of {len(verdicts)} ways after {number} runs: {_found(verdicts)}.")
+    called = {key: (verdict, estimate) for key, (verdict, estimate, _) in verdicts.items() if verdict != UNDECIDED}
+    if fail_on is None or not called:
         return code
-    rows = pd.DataFrame(decided_rows)
+    rows = pd.DataFrame(
+        {"backend": Case.parse(key).name, "verdict": verdict, **with_interval("ratio", estimate)}
+        for key, (verdict, estimate) in called.items()
+    )
     sentences.show_gate(fail_on, rows, console)
     return ExitCode.WRONG if len(slower_by(rows, fail_on)) else code
 
@@ -61,29 +60,26 @@ def decide(plan: Plan, runs: int, minutes: float, console: Console) -> tuple[Ver
     WRONG if a step is wrong or fails, which ends it; UNPROVEN if the A/A control is called different. Raises `UsageError`, as a
     run does.
     """
-    plan = replace(plan, settings=replace(plan.settings, processes=PROCESSES, blocks=BLOCKS))
-    margin, first = plan.settings.margin, plan.sides[0].label
+    settings, first = replace(plan.settings, processes=PROCESSES, blocks=BLOCKS), plan.sides[0].label
     logs: dict[bool, dict[str, list[float]]] = {True: {}, False: {}}
     end, longest, code = time.monotonic() + 60 * minutes, 0.0, ExitCode.FINE
     verdicts: Verdicts = {}
     for number in range(1, runs + 1):
         start = time.monotonic()
         if number > 1 and start + longest > end:
-            number -= 1
-            console.print(f"{minutes:g} minutes are over after {number} runs (--minutes).")
-            break
+            console.print(f"{minutes:g} minutes are over after {number - 1} runs (--minutes).")
+            return verdicts, number - 1, code
         measured: list[Run] = []
-        seed = plan.settings.seed + number
-        run_plan(replace(plan, settings=replace(plan.settings, seed=seed)), console, measured.append)
+        run_plan(replace(plan, settings=replace(settings, seed=settings.seed + number)), console, measured.append)
         (run,) = measured
-        code = max(code, ExitCode.WRONG if run.exit_code() == ExitCode.WRONG else ExitCode.FINE)
+        code = ExitCode.WRONG if run.exit_code() == ExitCode.WRONG else code
         for key, ratio in run.table["ratio"].dropna().items():
-            twin, case = bool(run.table.at[key, "kind"] == TWIN), Case.parse(str(key))
-            if case.side != first or twin:
-                logs[twin].setdefault(case.key, []).append(math.log(ratio))
+            twin = bool(run.table.at[key, "kind"] == TWIN)
+            if twin or Case.parse(str(key)).side != first:
+                logs[twin].setdefault(str(key), []).append(math.log(ratio))
         longest = max(longest, time.monotonic() - start)
-        verdicts, controls = (decided(logs[twin], runs, margin) for twin in (False, True))
-        console.print(f"run {number} of {runs} at most: {_progress(verdicts)}")
+        verdicts, controls = (decided(logs[twin], runs, settings.margin) for twin in (False, True))
+        console.print(f"run {number} of {runs} at most: {_found(verdicts)}")
         if apart := [verdict for verdict, *_ in controls.values() if verdict not in (UNDECIDED, EQUAL)]:
             console.print(f"UNPROVEN: the A/A control is {apart[0]} than its baseline; measure again.", style="bold red")
             return verdicts, number, ExitCode.UNPROVEN
@@ -92,24 +88,19 @@ def decide(plan: Plan, runs: int, minutes: float, console: Console) -> tuple[Ver
     return verdicts, number, code
 
 
-def _ending(verdicts: Verdicts, runs: int) -> str:
-    """What a race found: `Of 5 ways after 4 runs: 1 SLOWER (torch_autograd +4.1 %), ...`"""
+def _found(verdicts: Verdicts) -> str:
+    """`1 SLOWER (torch_autograd +4.1 % (3.8–4.4 %)), 1 UNDECIDED (...)`, with plain 95 % intervals."""
     parts = []
     for verdict in (SLOWER, FASTER, EQUAL, UNDECIDED):
-        rows = {Case.parse(key).name: estimate.mean for key, (called, estimate, _) in verdicts.items() if called == verdict}
-        named = [f"{name} {percent(math.expm1(mean))}" for name, mean in rows.items()]
+        rows = {Case.parse(key).name: estimate for key, (called, estimate, _) in verdicts.items() if called == verdict}
         if rows:
-            parts.append(f"{len(rows)} {verdict} ({', '.join(named)})")
-    return f"Of {len(verdicts)} ways after {runs} runs: {', '.join(parts) or 'nothing has a ratio'}."
+            parts.append(f"{len(rows)} {verdict} ({', '.join(_shown(*row) for row in rows.items())})")
+    return ", ".join(parts) or "nothing has a ratio"
 
 
-def _progress(verdicts: Verdicts) -> str:
-    """Each row's ratio with its plain 95 % interval, and its verdict once it has one."""
-    return "; ".join(
-        f"{Case.parse(key).name} {math.exp(estimate.mean):.3f} ({span(*map(math.exp, estimate.interval()))}) "
-        f"{verdict if verdict != UNDECIDED else 'open'}"
-        for key, (verdict, estimate, _) in verdicts.items()
-    )
+def _shown(way: str, estimate: Estimate) -> str:
+    ratio, low, high = map(math.exp, (estimate.mean, *estimate.interval()))
+    return sentences.changed(way, ratio, low, high) if low > 0 else f"{way} {percent(ratio - 1)}"  # one run has no interval
 
 
 def bisect(
@@ -128,9 +119,9 @@ def bisect(
         with sides(names[base], names[head]) as both:
             return _raced(way, tuple(both), replace(settings, margin=margin), runs, minutes, console)
 
-    whole = raced(good, bad, settings.margin)
+    whole = last = raced(good, bad, settings.margin)
     if whole[0] != SLOWER:
-        found = f"{_shown(way, whole)} at {names[bad]} over {names[good]} is {whole[0]}"
+        found = f"{_shown(way, whole[1])} at {names[bad]} over {names[good]} is {whole[0]}"
         console.print(f"Nothing to find: {found}; name others, or give more --runs.")
         return ExitCode.UNPROVEN
     half = math.expm1(whole[1].mean / 2)
@@ -147,11 +138,12 @@ def bisect(
             bad = middle
         else:
             good = middle
-    last = whole if (good, bad) == (0, len(names) - 1) else raced(good, bad, settings.margin)
+    if (good, bad) != (0, len(names) - 1):
+        last = raced(good, bad, settings.margin)
     suspects = [f"{name} ({subjects[name]})" if subjects[name] else name for name in names[good + 1 : bad + 1]]
     proven, found = len(suspects) == 1 and last[0] == SLOWER, " or ".join(suspects)
     found += "" if proven else " (no race could decide between these)" if suspects[1:] else f", but the last race is {last[0]}"
-    console.print(f"Slower since {found}: {_shown(way, last)}{last[2]} over {names[good]}; {_shown(way, whole)} in all.")
+    console.print(f"Slower since {found}: {_shown(way, last[1])}{last[2]} over {names[good]}; {_shown(way, whole[1])} in all.")
     if proven:
         console.print("The last race is independent of the search: of 100 equal pairs it calls at most one SLOWER, on average.")
     return ExitCode.FINE if proven else ExitCode.UNPROVEN
@@ -163,18 +155,13 @@ def _raced(way: str, sides: tuple[Side, ...], settings: Settings, runs: int, min
     if holes := [hole for hole in plan.holes if hole.case.backend == way]:
         raise UsageError("; ".join(f"{hole.case} {hole.reason}" for hole in holes) + ".")
     if len(plan.cases) != 2:
-        cases = ", ".join(case.path for case in plan.cases[::2])
+        cases = ", ".join(case.label for case in plan.cases[::2])
         raise UsageError(f"bisect --way {way}: has the cases {cases}; name one by --devices, --dtypes, --threads and --shapes.")
     verdicts, _, code = decide(plan, runs, minutes, console)
-    labels = " or ".join(side.label for side in plan.sides)
     if code == ExitCode.WRONG or not verdicts:
         what = "is wrong or fails" if code == ExitCode.WRONG else "has no time"
-        raise UsageError(f"{way} {what} at {labels}; see the run above.")
+        raise UsageError(f"{way} {what} at {' or '.join(side.label for side in sides)}; see the run above.")
     ((verdict, estimate, _),) = verdicts.values()
     before, after = (side.backends[way].versions for side in plan.sides)
-    versions = (f"{name} {before.get(name)} → {after[name]}" for name in after if after[name] != before.get(name))
-    return UNDECIDED if code else verdict, estimate, "".join(f", {each}" for each in versions)
-
-
-def _shown(way: str, raced: Raced) -> str:
-    return sentences.changed(way, *map(math.exp, (raced[1].mean, *raced[1].interval())))
+    versions = (f", {name} {before.get(name)} → {after[name]}" for name in after if after[name] != before.get(name))
+    return UNDECIDED if code else verdict, estimate, "".join(versions)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.doctor import examination
 from bench.errors import UsageError
 from bench.machine import environment, presence

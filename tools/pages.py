@@ -12,7 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.machine import git
 from bench.paths import ROOT

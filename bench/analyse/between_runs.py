@@ -19,6 +19,9 @@ from bench.analyse.verdicts import Estimate
 from bench.schema.case import CASE_COLUMNS, GUARD, PEAK, SIDE
 
 KEY = [*CASE_COLUMNS, SIDE]
+SIDES = ["base", "head"]
+PARTS = [*SIDES, "history"]
+"""Values of the column `part` of a table that is compared."""
 UNDISTURBED = "undisturbed_seconds_per_step"
 SERIES = ["machine", "problem", "singly"]
 """Columns, besides `KEY`, whose values runs share where their times are judged: runs that share them are one series."""
@@ -46,22 +49,17 @@ def expected(within: float) -> float:
     return KAPPA**2 * within + FLOOR**2
 
 
-def prepared(*tables: pd.DataFrame) -> list[pd.DataFrame]:
-    """The tables with three more columns: `log`, that of the time to compare, NaN in a row that is not `ok`; `singly`, whether
+def prepared(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with three more columns: `log`, that of the time to compare, NaN in a row that is not `ok`; `singly`, whether
     this is the undisturbed time of single steps; and `set`, a number for the set of cases that the row's run measured."""
+    singly = table[UNDISTURBED].notna()
+    time = table[UNDISTURBED].where(singly, table["seconds_per_step"]).where(table["status"] == "ok")
+    members: dict[str, set[tuple[object, ...]]] = {}
+    for run, *key in zip(*(table.loc[table["status"] != "unavailable", name] for name in ("run", *KEY)), strict=True):
+        members.setdefault(run, set()).add(tuple(key))
     numbers: dict[frozenset[tuple[object, ...]], int] = {}
-    found = []
-    for table in tables:
-        singly = table[UNDISTURBED].notna()
-        time = table[UNDISTURBED].where(singly, table["seconds_per_step"]).where(table["status"] == "ok")
-        logs = pd.Series(np.log(time.astype(float)), table.index)
-        members: dict[str, set[tuple[object, ...]]] = {}
-        measured = table[table["status"] != "unavailable"]
-        for run, *key in zip(*(measured[name] for name in ("run", *KEY)), strict=True):
-            members.setdefault(run, set()).add(tuple(key))
-        sets = {run: numbers.setdefault(frozenset(keys), len(numbers)) for run, keys in members.items()}
-        found.append(table.assign(log=logs, singly=singly, set=table["run"].map(sets)))
-    return found
+    sets = {run: numbers.setdefault(frozenset(keys), len(numbers)) for run, keys in members.items()}
+    return table.assign(log=np.log(time.astype(float)), singly=singly, set=table["run"].map(sets))
 
 
 @dataclass(frozen=True)
@@ -147,17 +145,16 @@ def _values(column: str, texts: Iterable[object]) -> dict[str, set[str]]:
     return values
 
 
-def guards_moved(base: dict[Any, pd.DataFrame], head: dict[Any, pd.DataFrame]) -> dict[Any, float]:
-    """Each guard that did the same work on both sides → by how much its log time moved.
+def guards_moved(table: pd.DataFrame) -> dict[Any, float]:
+    """Key of each guard that did the same work in base and head → by how much its log time moved.
 
     Guards are controls that only compute, so that their times follow the clock: calibration workloads, and peaks that count
     operations. A peak of memory traffic moves with the neighbours, by 2 % in calm runs.
     """
     moved = {}
-    for key in base.keys() & head.keys():
-        rows = pd.concat([base[key], head[key]])
-        computes = (rows["kind"] == GUARD) | ((rows["kind"] == PEAK) & (rows["flop_per_second"] > 0))
+    for key, rows in table[table["kind"].isin([GUARD, PEAK]) & table["part"].isin(SIDES)].groupby(KEY, sort=False):
         work = rows[["source_hash", "versions", "kernels", "singly"]].drop_duplicates()
-        if computes.all() and len(work) == 1 and work["source_hash"].iloc[0]:
-            moved[key] = float(head[key]["log"].mean() - base[key]["log"].mean())
+        if ((rows["kind"] == GUARD) | (rows["flop_per_second"] > 0)).all() and len(work) == 1 and work["source_hash"].iloc[0]:
+            logs = rows.groupby("part")["log"].mean().reindex(SIDES)
+            moved[key] = float(logs["head"] - logs["base"])
     return {key: change for key, change in moved.items() if math.isfinite(change)}

@@ -15,10 +15,11 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import reading
-from bench.analyse.between_runs import KEY, Spread, difference, differences, guards_moved, learn, prepared
-from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
+from bench.analyse.between_runs import KEY, PARTS, SIDES, Spread, difference, differences, guards_moved, learn, prepared
+from bench.analyse.estimates import with_interval
+from bench.analyse.verdicts import FASTER, MARGIN, SLOWER, UNDECIDED, more_data, slower_by, verdicts
 from bench.errors import ExitCode, UsageError
-from bench.schema.case import CASE_COLUMNS, SIDE, TWIN, Case, is_control
+from bench.schema.case import CASE_COLUMNS, CONTROLS, SIDE, TWIN, Case
 
 MANY = 50
 """So many more runs are not worth advising."""
@@ -66,21 +67,12 @@ class Comparison:
         A gate (`slower`: the share from which on a SLOWER row fails) also stops rows that head lost, and is itself unproven
         if a row could not be judged.
         """
-        stopped, open_ = [], []
-        if slower is not None:
-            stopped = self.lost
-            open_ = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
-        sentences = [*self.left_out, *stopped, *open_]
-        if self.left_out:
-            return sentences, ExitCode.USAGE
-        if self.doubts or open_:
-            return sentences, ExitCode.UNPROVEN
-        gated = slower is not None and len(self.slower(slower))
-        return sentences, ExitCode.WRONG if stopped or gated else ExitCode.FINE
-
-    def slower(self, share: float) -> pd.DataFrame:
-        """The rows that are SLOWER by this share, with the column `name`."""
-        return slower_by(self.named, share)
+        if slower is None:
+            return self.left_out, ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
+        unjudged = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
+        code = ExitCode.WRONG if self.lost or len(slower_by(self.table, slower)) else ExitCode.FINE
+        code = ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts or unjudged else code
+        return [*self.left_out, *self.lost, *unjudged], code
 
     @property
     def named(self) -> pd.DataFrame:
@@ -116,72 +108,67 @@ def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None =
     """Compares rows as `reading.read` returns them. Runs of base and head that `history` holds as well are left out of it."""
     history = base.iloc[:0] if history is None else history
     history = history[(history["status"] == "ok") & ~history["run"].isin({*base["run"], *head["run"]})]
-    return judge_prepared(prepared(base, head, history), margin)
+    parts = [rows.assign(part=part) for part, rows in zip(PARTS, (base, head, history), strict=True) if len(rows)]
+    return judge_prepared(prepared(pd.concat(parts, ignore_index=True)), margin)
 
 
-def judge_prepared(tables: Sequence[pd.DataFrame], margin: float = MARGIN) -> Comparison:
-    """Compares base and head, the first two of the tables that `prepared` returned; the third is history."""
-    cases = [dict(iter(table.groupby(KEY, sort=False))) for table in tables]
-    keys = dict.fromkeys(key for side in cases[:2] for key, rows in side.items() if not is_control(rows["kind"].iloc[0]))
-    known = {key: [of.get(key, table.iloc[:0]) for of, table in zip(cases, tables, strict=True)] for key in keys}
-    timed = {key: [rows[rows["status"] == "ok"] for rows in tables] for key, tables in known.items()}
-    runs = [table["run"].nunique() for table in tables[:2]]
-    rows = {key: _shown(key, known[key], timed[key], runs) for key in keys}
-    by_set = {*tables[0]["set"]} != {*tables[1]["set"]}
-    estimates = _estimates({key: timed[key] for key, row in rows.items() if row["verdict"] is None}, by_set)
-    guards = guards_moved(*cases[:2])
-    doubts, guarded = [*_doubts(tables[:2], guards, margin)], {(key[1], key[3]) for key in guards}
-    called = verdicts([estimate for estimate, _ in estimates.values()], margin)
-    for (key, (estimate, provisional)), (verdict, p) in zip(estimates.items(), called, strict=True):
-        row, (low, high), unknown = rows[key], map(math.exp, estimate.interval()), math.isinf(estimate.error)
-        row |= {"ratio": math.exp(estimate.mean), "ratio_low": low, "ratio_high": high, "p": p, "provisional": provisional}
-        row["verdict"] = UNDECIDED if doubts else verdict
-        more = max(row["base_runs"], row["head_runs"]) * (more_data(estimate, margin, len(called)) - 1)
+def judge_prepared(table: pd.DataFrame, margin: float = MARGIN) -> Comparison:
+    """Compares rows as `prepared` returns them, each with its `part`: base, head or history."""
+    base, head = (table[table["part"] == part] for part in SIDES)
+    by_set, runs = {*base["set"]} != {*head["set"]}, [side["run"].nunique() for side in (base, head)]
+    guards = guards_moved(table)
+    doubts, guarded = [*_doubts(base, head, guards, margin)], {(device, threads) for _, device, _, threads, *_ in guards}
+    cases = table[~table["kind"].isin(CONTROLS)].groupby(KEY, sort=False)
+    rows = [_shown(key, own, runs) for key, own in cases if own["part"].isin(SIDES).any()]
+    judged = [row for row in rows if row["verdict"] is None]
+    for row in judged:
+        row["spread"] = learn(row["timed"]["history"], pd.concat([row["timed"][side] for side in SIDES]), by_set)
+    for row in judged:
+        others = [other["spread"] for other in judged if other is not row and other["device"] == row["device"]]
+        sides = [row["timed"][side] for side in SIDES]
+        row["estimate"], row["provisional"] = difference(sides, row["spread"], sum(others, Spread()), by_set)
+    for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
+        estimate, unknown = row["estimate"], math.isinf(row["estimate"].error)
+        row |= with_interval("ratio", estimate) | {"p": p, "verdict": UNDECIDED if doubts else verdict}
+        more = max(row["base_runs"], row["head_runs"]) * (more_data(estimate, margin, len(judged)) - 1)
         notes = {
-            UNKNOWN if unknown else PROVISIONAL: provisional,
+            UNKNOWN if unknown else PROVISIONAL: row["provisional"],
             SETS_DIFFER: by_set,
             NO_GUARD: (row["device"], row["threads"]) not in guarded,
             NO_VERDICT: bool(doubts),
             _undecided(margin, more, by_set): verdict == UNDECIDED and not doubts and not unknown,
         }
         row["reasons"] += [note for note, holds in notes.items() if holds]
-    for row in rows.values():
-        row["reason"] = "; ".join(row["reasons"])
-    unjudged = [_name(row) for row in rows.values() if "ratio" in row and not row.get("ratio_low", math.nan) > 0]
-    lost = [row for row in rows.values() if row["base_runs"] and row["head_runs"] < runs[1]]
-    sentences = [f"{_name(row)} lacks a time in head: {row['reason']}." for row in lost]
-    return Comparison(pd.DataFrame([*rows.values()]).reindex(columns=COLUMNS), margin, doubts, sentences, unjudged)
+    for row in rows:
+        row |= {"reason": "; ".join(row["reasons"]), "name": _name(row)}
+    unjudged = [row["name"] for row in rows if "ratio" in row and not row.get("ratio_low", math.nan) > 0]
+    lost = [row for row in rows if row["base_runs"] and row["head_runs"] < runs[1]]
+    sentences = [f"{row['name']} lacks a time in head: {row['reason']}." for row in lost]
+    return Comparison(pd.DataFrame(rows, columns=COLUMNS), margin, doubts, sentences, unjudged)
 
 
-def _shown(key: Any, known: Sequence[pd.DataFrame], timed: Sequence[pd.DataFrame], runs: Sequence[int]) -> Row:
-    """A case's times in base and head, and `reasons` for what they lack and for how they differ.
+def _shown(key: Any, rows: pd.DataFrame, runs: Sequence[int]) -> Row:
+    """A case's times in base and head, and `reasons` for what they lack and for how they differ; `timed` has its rows with a
+    time by part.
 
     `verdict` is None if they can be judged, UNDECIDED if they are only shown, and empty if a side has none.
     """
-    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": []}
-    for name, of, rows, ok in zip(("base", "head"), runs, known, timed, strict=False):
-        failed = rows[rows["status"] != "ok"].to_dict("records")[:1]
-        row["reasons"] += [f"{first['status']} in {name}: {first['reason']}" for first in failed]
-        if absent := of - len(rows):
-            row["reasons"].append(f"not in {name}" if absent == of else f"not in {absent} runs of {name}")
-        row[f"{name}_runs"] = len(ok)
-        row[f"{name}_seconds_per_step"] = math.exp(ok["log"].mean()) if len(ok) else math.nan
+    timed = {part: rows[(rows["part"] == part) & (rows["status"] == "ok")] for part in PARTS}
+    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "timed": timed}
+    for side, of in zip(SIDES, runs, strict=True):
+        known, ok = rows[rows["part"] == side], timed[side]
+        failed = known[known["status"] != "ok"].to_dict("records")[:1]
+        row["reasons"] += [f"{first['status']} in {side}: {first['reason']}" for first in failed]
+        if absent := of - len(known):
+            row["reasons"].append(f"not in {side}" if absent == of else f"not in {absent} runs of {side}")
+        row[f"{side}_runs"] = len(ok)
+        row[f"{side}_seconds_per_step"] = math.exp(ok["log"].mean()) if len(ok) else math.nan
     if row["base_runs"] and row["head_runs"]:
-        why_not = _why_not_judged(pd.concat(timed[:2]))
+        why_not = _why_not_judged(pd.concat([timed[side] for side in SIDES]))
         row["ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
-        row["reasons"] += filter(None, [*differences(*timed[:2]), why_not])
+        row["reasons"] += filter(None, [*differences(timed["base"], timed["head"]), why_not])
         row["verdict"] = UNDECIDED if why_not else None
     return row
-
-
-def _estimates(timed: dict[Any, list[pd.DataFrame]], by_set: bool) -> dict[Any, tuple[Estimate, bool]]:
-    """Of each case in base, head and history what `difference` returns, from its history and that of its device's others."""
-    spreads = {key: learn(history, pd.concat([base, head]), by_set) for key, (base, head, history) in timed.items()}
-    found = {}
-    for key, (base, head, _) in timed.items():
-        others = sum((spread for other, spread in spreads.items() if other != key and other[1] == key[1]), Spread())
-        found[key] = difference([base, head], spreads[key], others, by_set)
-    return found
 
 
 def _undecided(margin: float, more: float, by_set: bool) -> str:
@@ -209,10 +196,10 @@ def _why_not_judged(rows: pd.DataFrame) -> str:
     return ""
 
 
-def _doubts(sides: Sequence[pd.DataFrame], guards: dict[Any, float], margin: float) -> Iterator[str]:
+def _doubts(base: pd.DataFrame, head: pd.DataFrame, guards: dict[Any, float], margin: float) -> Iterator[str]:
     """Of each run whose A/A control found a difference between equal steps, and of each guard that took more or less time in
     head by more than the margin."""
-    for name, side in zip(("base", "head"), sides, strict=False):
+    for name, side in zip(SIDES, (base, head), strict=True):
         twins = side[(side["kind"] == TWIN) & side["verdict"].isin([FASTER, SLOWER])]
         for run in dict.fromkeys(twins["run"]):
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."

@@ -42,7 +42,7 @@ def judge(rows: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
     makes it no equal of the most of its model.
     """
     rows = rows.assign(apart=rows["node"].map(_apart(rows)))
-    (steps,) = prepared(rows[~rows["kind"].map(is_control).astype(bool)])
+    steps = prepared(rows[~rows["kind"].map(is_control).astype(bool)])
     steps = steps[steps["log"].notna()]
     found: list[dict[str, Any]] = []
     for (device, machine, apart), part in steps.groupby(["device", "machine", "apart"], sort=False):

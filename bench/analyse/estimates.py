@@ -88,7 +88,7 @@ class Replicates:
     @classmethod
     def of_singles(cls, singles: Singles, passes: Sequence[int]) -> Replicates:
         """Of the single steps of these passes."""
-        return cls.of(lambda some: undisturbed([singles.by_pass[number] for number in some]), passes)
+        return cls.of(lambda some: undisturbed([singles[number] for number in some]), passes)
 
     def __sub__(self, other: Replicates) -> Replicates:
         return Replicates(self.whole - other.whole, self.without - other.without)
@@ -103,8 +103,8 @@ class Replicates:
 
 
 def undisturbed_time(singles: Singles) -> dict[str, float]:
-    """The columns of the undisturbed time of single steps; rounds have none, for a round averages over what disturbs it."""
-    estimate = Replicates.of_singles(singles, [*singles.by_pass]).estimate
+    """The columns of the undisturbed time of single steps."""
+    estimate = Replicates.of_singles(singles, [*singles]).estimate
     return with_interval("undisturbed_seconds_per_step", estimate) | {"relative_error": estimate.error}
 
 
@@ -119,7 +119,7 @@ def log_ratio(case: str, baseline: str, logs: pd.DataFrame, singly: Mapping[str,
     """Of undisturbed single steps over the passes that both have, where both are in `singly`; else of the rounds within each
     block, `logs`, with their median per process. None without a block that has both."""
     if case in singly and baseline in singly:
-        passes = [number for number in singly[case].by_pass if number in singly[baseline].by_pass]
+        passes = [number for number in singly[case] if number in singly[baseline]]
         mine, base = (Replicates.of_singles(singly[name], passes) for name in (case, baseline))
         return (mine - base).estimate
     if baseline not in logs:

@@ -8,11 +8,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -62,10 +62,9 @@ class Series:
 
     def beside(self, place: int) -> Comparison:
         """A run compared with the one before it, by what was known then."""
-        runs = [self.rows.iloc[at : at + 1] for at in (place - 1, place)]
-        controls = [self.controls[self.controls["run"].isin(run["run"])] for run in runs]
-        base, head = (pd.concat(both) for both in zip(runs, controls, strict=True))
-        return judge_prepared([base, head, self.rows.iloc[: place - 1]])
+        before, run = self.rows["run"].iloc[place - 1 : place + 1]
+        rows = pd.concat([self.rows.iloc[: place + 1], self.controls[self.controls["run"].isin([before, run])]])
+        return judge_prepared(rows.assign(part=rows["run"].map({before: "base", run: "head"}).fillna("history")))
 
 
 def of_rows(rows: pd.DataFrame, ways: Sequence[str] = ()) -> list[Series]:
@@ -80,28 +79,24 @@ def of_rows(rows: pd.DataFrame, ways: Sequence[str] = ()) -> list[Series]:
 
 def in_time(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows that have a time to compare, as `prepared` returns them, oldest run first, with what `environment.json` says."""
-    (table,) = prepared(rows)
+    table = prepared(rows)
     known = {(file, side): _facts(file, side) for file, side in {*zip(table["file"], table[SIDE], strict=True)}}
     facts = [known[key] for key in zip(table["file"], table[SIDE], strict=True)]
     table = table.assign(**{name: [each[name] for each in facts] for name in ("time", "commit", *FACTS)})
     return table[table["log"].notna()].sort_values(["time", "run"], kind="stable")
 
 
-def _facts(file: str, side: str) -> dict[str, Any]:
+def _facts(file: str, side: str) -> dict[str, str]:
     """When a run began, by its record or its folder's name, and on what; empty where it is not known."""
     folder = Path(file).parent
-    try:
+    named = re.match(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", folder.name)
+    time = "{}-{}-{}T{}:{}:{}+00:00".format(*named.groups()) if named else ""
+    found = {"time": time, **dict.fromkeys(("commit", *FACTS), "")}
+    with suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
         facts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-        time = str(facts["time"])
-        commit = facts.get("sides", {}).get(side, facts).get("commit")
-    except (OSError, ValueError, LookupError, AttributeError, TypeError):
-        facts, time, commit = {}, "", None
-    if not time:
-        try:
-            time = datetime.strptime(folder.name[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).isoformat()
-        except ValueError:
-            time = ""
-    return {"time": time, "commit": str(commit or ""), **{name: str(facts.get(name) or "") for name in FACTS}}
+        known = facts | {"commit": facts.get("sides", {}).get(side, facts).get("commit")}
+        found |= {name: str(known[name]) for name in found if known.get(name)}
+    return found
 
 
 def changes(rows: pd.DataFrame, controls: pd.DataFrame) -> list[Change]:
@@ -174,7 +169,8 @@ def _change(parts: Sequence[pd.DataFrame], place: int, verdict: str, estimate: E
     far = abs(medians[1] - medians[0]) / 2
     nearer = np.diff([np.minimum(abs(around["log"] - median), far) for median in medians], axis=0)[0]  # below 0: to the later
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
-    moved = guards_moved(*(dict(iter(controls[controls["run"].isin(part["run"])].groupby(KEY))) for part in parts))
+    part = controls["run"].map(dict.fromkeys(before["run"], "base") | dict.fromkeys(after["run"], "head"))
+    moved = guards_moved(controls.assign(part=part))
     clock = [
         f"the machine's clock: {key[0]} takes {math.exp(change):.3f} times as long"
         for key, change in moved.items()

@@ -1,4 +1,4 @@
-"""Reads result files of any kind into rows like those of `summary.csv`, and checks each row with pandera.
+"""Reads result files of any kind into rows like those of `summary.csv`, and checks each row.
 
 A file with a damaged row is named and left out; no value is changed or guessed.
 """
@@ -8,43 +8,48 @@ from __future__ import annotations
 import csv
 import math
 import re
-import sys
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from bench.analyse import summaries
-from bench.errors import UsageError, missing
+from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE
 from bench.schema.summary import CHECKS
 
 SUMMARY = "summary.csv"
 STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
-RULES: dict[str, tuple[str, type, dict[str, Any]]] = {
-    "name": ("a name", str, {"ne": ""}),
-    "status": (f"one of {', '.join(STATUSES)}", str, {"isin": STATUSES}),
-    "count": ("a whole number of at least 1", int, {"ge": 1}),
-    "time": ("a number between 1e-12 and 1e9, with a decimal point", float, {"gt": 1e-12, "lt": 1e9}),
-    "end": ("a number above 0, with a decimal point", float, {"gt": 0, "lt": math.inf}),
-    "amount": ("a number of at least 0, with a decimal point", float, {"ge": 0}),
-    "text": ("a text", str, {}),
-    "machine": ("a machine's name of letters, digits, dots, pluses and dashes", str, {"str_matches": r"^[\w.+-]{0,200}$"}),
-    "version": ("a version such as 3.11.7", str, {"str_matches": r"^([1-9]\.\d{1,2}\.\d{1,2}(\D.*)?)?$"}),
-    "hash": ("a hash of letters and digits", str, {"str_matches": r"^\w*$"}),
+
+
+def _like(pattern: str) -> Callable[[pd.Series], pd.Series]:
+    return lambda texts: texts.map(lambda text: re.fullmatch(pattern, text) is not None)
+
+
+RULES: dict[str, tuple[str, type, Callable[[pd.Series], pd.Series]]] = {
+    "name": ("a name", str, lambda texts: texts != ""),
+    "status": (f"one of {', '.join(STATUSES)}", str, lambda texts: texts.isin(STATUSES)),
+    "count": ("a whole number of at least 1", int, lambda n: n.between(1, 2**53) & (n % 1 == 0)),
+    "time": ("a number between 1e-12 and 1e9, with a decimal point", float, lambda n: n.isna() | ((n > 1e-12) & (n < 1e9))),
+    "end": ("a number above 0, with a decimal point", float, lambda n: n.isna() | ((n > 0) & (n < math.inf))),
+    "amount": ("a number of at least 0, with a decimal point", float, lambda n: n.isna() | (n >= 0)),
+    "text": ("a text", str, lambda texts: texts.notna()),
+    "machine": ("a machine's name of letters, digits, dots, pluses and dashes", str, _like(r"[\w.+-]{0,200}")),
+    "version": ("a version such as 3.11.7", str, _like(r"([1-9]\.\d{1,2}\.\d{1,2}(\D.*)?)?")),
+    "hash": ("a hash of letters and digits", str, _like(r"\w*")),
 }
-"""Check of a column → what its values have to be, their type, and pandera's checks with their limits."""
-TEXTS = [name for name, check in CHECKS.items() if check in ("text", "machine", "version", "hash")]
+"""Check of a column → what its values have to be, their type, and which of a column are so."""
 COLUMNS = [*CHECKS, "file"]
 DIGITS = 11
 """Some time of a run has as many significant digits or more, at most 17; spreadsheets show 3 to 10."""
-Fields = tuple[Any, ...]
-"""Of a row: its values of `CHECKS`, its line and its file."""
+Row = dict[Any, Any]
+"""A file's values by their columns, with `file` and `place`, the file and the line; a journal's rows stand in no line."""
+Faults = Iterator[tuple[int, str]]
+"""A row's label in the index, and what is wrong there."""
 
 
 @dataclass
@@ -70,7 +75,7 @@ def read(paths: Sequence[str | Path]) -> Rows:
             return []
 
     files = [file for path in paths for file in usable(_files, path)]
-    rows = pd.DataFrame([row for file in files for row in usable(_rows, file)], columns=[*CHECKS, "line", "file"], dtype=object)
+    rows = pd.DataFrame([row for file in files for row in usable(_rows, file)], columns=[*COLUMNS, "place"], dtype=object)
     machine, run = (rows[name].fillna("") for name in ("machine", "run"))
     table, damaged = _checked(rows.assign(run=(machine + "/" + run).where(run != "", rows["file"])))
     left_out += damaged
@@ -111,117 +116,93 @@ def _files(given: str | Path) -> list[Path]:
     return [folder / (SUMMARY if (folder / SUMMARY).exists() else journal.NAME) for folder in sorted(folders)]
 
 
-def _rows(file: Path) -> list[Fields]:
-    if file.suffix != ".jsonl":
-        return _csv(file)
-    rows = summaries.summarise(journal.read(file)).reindex(columns=[*CHECKS]).assign(line=None, file=str(file))
-    return list(rows.astype(object).itertuples(index=False, name=None))
-
-
-def _csv(file: Path) -> list[Fields]:
-    """Of every line below the header that has any text."""
-    rows: list[Fields] = []
+def _rows(file: Path) -> list[Row]:
+    if file.suffix == ".jsonl":
+        table = summaries.summarise(journal.read(file)).assign(file=str(file), place=str(file))
+        return [dict(row) for row in table.to_dict("records")]
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             names = next(reader, [])
             _check_header(file, names)
-            fields = itemgetter(*(names.index(name) if name in names else -1 for name in CHECKS))
-            for row in reader:
-                if not any(map(str.strip, row)):
-                    continue
-                while len(row) > len(names) and not row[-1]:
-                    row.pop()
-                if len(row) != len(names):
-                    few = "fewer" if len(row) < len(names) else "more"
-                    raise UsageError(
-                        f"{file}:{reader.line_num}: has {few} fields than its header; the file is damaged or was cut off."
-                    )
-                values = [*map(sys.intern, row), None]  # most of what a thousand files say is the same
-                rows.append((*fields(values), reader.line_num, str(file)))
+            lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
     except csv.Error as error:
         raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
     except UnicodeDecodeError:
         raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
-    if not rows:
+    if not lines:
         raise UsageError(f"{file}: holds no row; give a finished run.")
-    _refuse_cut(file, rows)
+    for line, row in lines:
+        if len(row) < len(names) or any(row[len(names) :]):
+            few = "fewer" if len(row) < len(names) else "more"
+            raise UsageError(f"{file}:{line}: has {few} fields than its header; the file is damaged or was cut off.")
+    rows = [{**dict(zip(names, row, strict=False)), "file": str(file), "place": f"{file}:{line}"} for line, row in lines]
+    _refuse_cut(rows)
     return rows
 
 
 def _check_header(file: Path, names: list[str]) -> None:
-    if lacking := [name for name in (*CASE_COLUMNS, "seconds_per_step", "status") if names and name not in names]:
+    needed = (*CASE_COLUMNS, "seconds_per_step", "status") if names else ()
+    if wrong := [name for name in CHECKS if names.count(name) > 1 or (name in needed and name not in names)]:
         raise UsageError(
-            f"{file}:1: has no column {lacking[0]}, so it is no {SUMMARY} of a run with commas between fields and points for "
-            f"decimals; it begins {','.join(names)[:60]!r}."
+            f"{file}:1: has {'two columns' if wrong[0] in names else 'no column'} {wrong[0]}, so it is no {SUMMARY} of a run "
+            f"with commas between fields and points for decimals; it begins {','.join(names)[:60]!r}."
         )
-    if repeated := [name for name in names if name in CHECKS and names.count(name) > 1]:
-        raise UsageError(f"{file}:1: names the column {repeated[0]} twice; keep one of them.")
 
 
-def _refuse_cut(file: Path, rows: list[Fields]) -> None:
+def _refuse_cut(rows: list[Row]) -> None:
     """Refuses times without the digits that a run writes, as spreadsheets save what they display."""
     for name in ("seconds_per_step", "undisturbed_seconds_per_step"):
-        place = [*CHECKS].index(name)
-        times = [(row[-2], row[place]) for row in rows if row[place]]
+        times = [(row["place"], row[name]) for row in rows if row.get(name)]
         if times and all(len(re.sub(r"[eE].*|\D", "", time).strip("0")) < DIGITS for _, time in times):
-            line, time = times[0]
+            place, time = times[0]
             raise UsageError(
-                f"{file}:{line}: {name} is {time!r}, and no row has all its digits; "
+                f"{place}: {name} is {time!r}, and no row has all its digits; "
                 "a spreadsheet or a script cut them, so give the file as the run wrote it."
             )
 
 
 def _checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """The rows of every file that is right as a whole, as numbers, and the first sentence about each of the others."""
-    schema = _schema()
-    from pandera.errors import SchemaErrors
-
-    others = [name for name in CHECKS if name not in TEXTS]
-    rows = rows.assign(**{name: rows[name].fillna("").astype(str) for name in TEXTS})
-    rows[others] = rows[others].replace("", None)
-    sentences: list[str] = []
-    while len(rows):
-        try:
-            rows = schema.validate(rows, lazy=True)
-            within, across = (rows.duplicated([*where, "run", *CASE_COLUMNS, SIDE]) for where in (["file"], []))
-            twice = rows.index[within if within.any() else across]
-            faults = [(int(row), "holds a case of this run once more; a run has one row for each") for row in twice]
-        except SchemaErrors as errors:
-            faults = [_fault(case, rows) for case in errors.failure_cases.dropna(subset=["index"]).to_dict("records")]
-        if not faults:
-            break
+    kinds = {name: RULES[check][1] for name, check in CHECKS.items()}
+    texts = {name: rows[name].fillna("").astype(str) for name, kind in kinds.items() if kind is str}
+    table = rows.assign(**texts, **{name: rows[name].map(_number).astype(float) for name in kinds if name not in texts})
+    left_out: list[str] = []
+    while faults := [*_faults(rows, table)] or [*_twice(table)]:
         bad: dict[str, str] = {}
         for row, text in sorted(faults):
-            file, line = rows["file"].iloc[row], rows["line"].iloc[row]
-            place = file if pd.isna(line) else f"{file}:{line}"  # a journal's rows stand in no line
+            file, place = (str(table.at[row, name]) for name in ("file", "place"))
             bad.setdefault(file, f"{place}: {text}; fix the line or leave the file out.")
-        sentences += bad.values()
-        rows = rows[~rows["file"].isin([*bad])].reset_index(drop=True)
-    return rows.drop(columns="line"), sentences
+        left_out += bad.values()
+        table = table[~table["file"].isin([*bad])]
+    counts = {name: int for name, kind in kinds.items() if kind is int}
+    return table.drop(columns="place").astype(counts).reset_index(drop=True), left_out
 
 
-def _fault(case: dict[Hashable, Any], rows: pd.DataFrame) -> tuple[int, str]:
-    row, column = int(case["index"]), str(case["column"])
-    if case["schema_context"] != "Column":
-        return row, "status is ok, so it needs a time, in seconds_per_step"
-    value = rows[column].iloc[row]
-    return row, f"{column} is {'missing' if value is None else repr(str(value))}, expected {RULES[CHECKS[column]][0]}"
-
-
-def _schema() -> Any:
-    """The rules as pandera takes them."""
+def _number(value: Any) -> float:
+    """NaN for none; minus infinity, which no column may have, for a text that is no number."""
     try:
-        import pandera.pandas as pa
-    except ModuleNotFoundError:
-        raise missing("pandera", "reading results", extra="compare") from None
+        return float("nan" if value in ("", None) else value)
+    except (TypeError, ValueError):
+        return -math.inf
 
-    columns = {}
+
+def _faults(rows: pd.DataFrame, table: pd.DataFrame) -> Faults:
+    """Values that break their column's rule; `rows` has them as they were read."""
     for name, check in CHECKS.items():
-        _, kind, tests = RULES[check]
-        checks = [getattr(pa.Check, test)(limit) for test, limit in tests.items()]
-        columns[name] = pa.Column(kind, checks, nullable=kind is float, coerce=kind is not str)
-    timed = pa.Check(lambda t: (t["status"] != "ok") | t["seconds_per_step"].notna())
-    return pa.DataFrameSchema(columns, checks=timed)
+        expected, _, right = RULES[check]
+        for row in table.index[~right(table[name]).astype(bool)]:
+            value = rows.at[row, name]
+            yield row, f"{name} is {'missing' if value in ('', None) else repr(str(value))}, expected {expected}"
+    for row in table.index[(table["status"] == "ok") & table["seconds_per_step"].isna()]:
+        yield row, "status is ok, so it needs a time, in seconds_per_step"
+
+
+def _twice(table: pd.DataFrame) -> Faults:
+    """Second rows of a case in a run: of one file, or else of several."""
+    same = ["run", *CASE_COLUMNS, SIDE]
+    within = table.duplicated(["file", *same])
+    for row in table.index[within if within.any() else table.duplicated(same)]:
+        yield row, "holds a case of this run once more; a run has one row for each"

@@ -1,12 +1,11 @@
-"""A run's summary: from its journal to a row per case.
-
-Pure functions of a journal.
-"""
+"""A run and its summary, a row per case: computed from its journal alone."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,10 +13,11 @@ import pandas as pd
 
 from bench.analyse import roofline
 from bench.analyse.estimates import add_break_even, log_blocks, log_ratio, times, undisturbed_time, with_interval, worst_errors
-from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, verdicts
-from bench.record.frame import samples, singles
+from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
+from bench.errors import ExitCode
+from bench.record import frame, journal
 from bench.record.journal import Story
-from bench.schema.case import SIDE, TWIN, Case, passes_of
+from bench.schema.case import SIDE, TWIN, Case, is_control, passes_of
 from bench.schema.records import CaseRecord, Failure, MachineFacts, Open, Profile, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
@@ -28,21 +28,71 @@ FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
 """Of a case's step, and no columns of the summary."""
 
 
+@dataclass(frozen=True)
+class Run:
+    """A run, computed from its journal alone."""
+
+    folder: Path
+    story: journal.Story
+    table: pd.DataFrame
+    doubts: list[str]
+
+    @classmethod
+    def read(cls, path: Path) -> Run:
+        return cls.of(journal.read(path))
+
+    @classmethod
+    def of(cls, story: journal.Story) -> Run:
+        table = summarise(story)
+        return cls(story.path.parent, story, table, doubts(story, table))
+
+    def row(self, key: str) -> dict[str, Any]:
+        """The summary row of a case as plain JSON values; None where there is no number."""
+        row = self.table.astype(object).loc[key]  # astype turns NumPy's numbers into Python's
+        return {str(name): None if pd.isna(value) else value for name, value in row.items()}
+
+    def exit_code(self, fail_on: float | None = None) -> ExitCode:
+        """WRONG if a step is wrong or failed, or one of a later side SLOWER by the share `fail_on`; UNPROVEN if that is."""
+        if self.table["status"].isin(["wrong", "failed"]).any():
+            return ExitCode.WRONG
+        if fail_on is None:
+            return ExitCode.FINE
+        return ExitCode.UNPROVEN if self.doubts else ExitCode.WRONG if len(slower_by(self.later, fail_on)) else ExitCode.FINE
+
+    @property
+    def later(self) -> pd.DataFrame:
+        """The rows of all sides but the first."""
+        first = {Case.parse(key).side for key in self.table["baseline"].dropna().unique()}
+        return self.table[~self.table["side"].isin(first)]
+
+
+def table(run: str | Path = "results") -> pd.DataFrame:
+    """The ways of the latest run at or below a path, fastest first, by the case's key: `way`, `step` (seconds; undisturbed
+    where `undisturbed` says so), `ratio` with `low` and `high`, the ends of its 95 % interval, `verdict`, and `as_it_ran`,
+    the mean of loops in seconds. Raises `UsageError`."""
+    rows = Run.of(frame.latest(run)).table
+    rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
+    undisturbed = rows["undisturbed_seconds_per_step"].astype(float)
+    step = undisturbed.fillna(rows["seconds_per_step"])
+    names = {"backend": "way", "step": "step", "undisturbed": "undisturbed", "ratio": "ratio", "ratio_low": "low"}
+    names |= {"ratio_high": "high", "verdict": "verdict", "seconds_per_step": "as_it_ran"}
+    return rows.assign(step=step, undisturbed=undisturbed.notna())[[*names]].rename(columns=names).sort_values("step")
+
+
 def summarise(story: Story) -> pd.DataFrame:
     """One row per case, controls included, and per hole, with the columns `SUMMARY`; the index is the case's key.
 
     `status` says what a row's numbers are worth: `ok`, `incomplete` (planned passes are missing), or for `wrong`,
     `failed` and `unavailable`, which have none, `reason` says why.
     """
-    header, rounds, failures = story.header, samples(story), story.failures
-    settings, logs = header["settings"], log_blocks(rounds)
-    singly = {case: timed for case, timed in singles(story).items() if timed.singly}
+    header, rounds, failures = story.header, frame.samples(story), story.failures
+    settings, logs, singly = header["settings"], log_blocks(rounds), frame.singles(story)
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
     for case in header["cases"]:
         key, baseline = case["key"], case["baseline"]
         mine, opens = rounds[rounds["case"] == key], [record for record in story.opens if record["case"] == key]
-        row = rows[key] = _described(case) | _status(case, mine, settings, failures.get(key))
+        row = rows[key] = _described(case, mine, settings, failures.get(key))
         if mine.empty or key in failures:
             continue
         row |= times(mine) | worst_errors(case, mine, opens) | _counted(opens, story.profiles.get(key))
@@ -54,7 +104,10 @@ def summarise(story: Story) -> pd.DataFrame:
                 ratios[key] = ratio
     for twins in (True, False):  # the twins are a table of their own
         own = {key: ratio for key, ratio in ratios.items() if (rows[key]["kind"] == TWIN) == twins}
-        _judge(rows, own, settings["margin"])
+        for (key, ratio), (verdict, _) in zip(own.items(), verdicts([*own.values()], settings["margin"]), strict=True):
+            rows[key]["verdict"] = verdict
+            if verdict == UNDECIDED and math.isfinite(more := more_data(ratio, settings["margin"], len(own))):
+                rows[key]["processes_to_decide"] = float(np.ceil(more * rows[key]["processes"]))
     for hole in header["holes"]:
         how = {"kind": hole["kind"], "status": "unavailable", "reason": hole["reason"]}
         rows[hole["key"]] = Case.from_json(hole).columns | how
@@ -107,18 +160,9 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
     return sentences
 
 
-def _described(case: CaseRecord) -> Row:
-    """What is known of a case before it is measured, with what is for the roofline alone."""
+def _described(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
+    """A case, how much of what was planned it has, and what its numbers are worth; with what is for the roofline alone."""
     fields: Mapping[str, Any] = case
-    return {
-        **Case.from_json(case).columns,
-        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
-        "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
-    }
-
-
-def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
-    """How much of what was planned a case has, and what its numbers are worth."""
     throughput = mine[mine["mode"] == "throughput"]
     blocks = throughput.groupby("pass").size()
     passes, planned = int((blocks == settings["blocks"]).sum()), passes_of(case["kind"], settings["processes"])
@@ -127,7 +171,12 @@ def _status(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, fail
         status, reason = failure["status"], failure["reason"]
     elif passes < planned:
         status, reason = "incomplete", f"{passes} of {planned} passes were finished"
-    return {"processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason}
+    return {
+        **Case.from_json(case).columns,
+        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
+        "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
+        "processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason,
+    }  # fmt: skip
 
 
 def _counted(opens: Sequence[Open], profile: Profile | None) -> Row:
@@ -142,11 +191,3 @@ def _kernels(machine: MachineFacts, side: str) -> str:
     """The variables that choose a library's kernels, as the column `kernels` has them."""
     chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
     return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
-
-
-def _judge(rows: Mapping[str, Row], ratios: Mapping[str, Estimate], margin: float) -> None:
-    """Adds the verdicts of a table, and about how many passes would decide an undecided row, where any number would."""
-    for (key, ratio), (verdict, _) in zip(ratios.items(), verdicts([*ratios.values()], margin), strict=True):
-        rows[key]["verdict"] = verdict
-        if verdict == UNDECIDED and math.isfinite(more := more_data(ratio, margin, len(ratios))):
-            rows[key]["processes_to_decide"] = float(np.ceil(more * rows[key]["processes"]))

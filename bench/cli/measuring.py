@@ -21,7 +21,7 @@ from bench.settings import Settings
 from bench.show import grid
 
 if TYPE_CHECKING:
-    from bench.analyse.run import Run
+    from bench.analyse.summaries import Run
 
 
 def add(parsers: Any) -> None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.cli._arguments import command, minutes, parsed, settings, settings_options, slower
-from bench.errors import ExitCode, UsageError, missing
+from bench.errors import ExitCode, UsageError
 from bench.settings import names
 
 if TYPE_CHECKING:
@@ -89,8 +88,6 @@ def _start(arguments: argparse.Namespace) -> tuple[Start, Engine]:
     from bench.fleet.engines import ENGINES
 
     wanted = settings(arguments)
-    if not find_spec("pandera"):
-        raise missing("pandera", "fleet", extra="compare")
     if arguments.resume is not None:
         start = home.recall(arguments.resume)
         return start, ENGINES[start.engine](start.where, start.nodes)

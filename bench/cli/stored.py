@@ -55,7 +55,7 @@ def add(parsers: Any) -> None:
 
 def show(arguments: argparse.Namespace) -> int:
     """Shows a stored run and writes nothing: its table and what it found, the time of each line, or Markdown."""
-    from bench.analyse.run import Run
+    from bench.analyse.summaries import Run
     from bench.record import frame
     from bench.show import code_lines, folder
 
@@ -158,7 +158,7 @@ def report(arguments: argparse.Namespace) -> int:
 
 def summary(arguments: argparse.Namespace) -> int:
     """Rebuilds the tables of stored runs from their journals."""
-    from bench.analyse.run import Run
+    from bench.analyse.summaries import Run
     from bench.record import frame
     from bench.show import folder
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -47,18 +48,14 @@ def find(paths: Sequence[Path]) -> list[Path]:
     begin with an underscore. Raises `UsageError`."""
     files: list[Path] = []
     for path in paths:
-        if path.is_dir():
-            found = sorted(each for each in path.glob("*.py") if not each.name.startswith("_"))
-            if not found:
-                raise UsageError(f"grade {path}: holds no Python file; name a file or a folder.")
-            files += found
-        elif path.is_file() and path.suffix == ".py":
-            files.append(path)
-        else:
+        folder = path.is_dir()
+        found = sorted(path.glob("[!_]*.py")) if folder else [path] if path.is_file() and path.suffix == ".py" else []
+        if not found:
+            what = "holds no Python file" if folder else "no Python file there"
             raise UsageError(
-                f"grade {path}: no Python file there; name a file with one backend, such as "
-                "submissions/ada.py, or a folder of them."
+                f"grade {path}: {what}; name a file with one backend, such as submissions/ada.py, or a folder of them."
             )
+        files += found
     return [Path(os.path.abspath(file)) for file in files]
 
 
@@ -152,7 +149,7 @@ def as_text(grades: Sequence[Grade]) -> str:
     if len(grades) == 1:
         return "".join(f"{grade['verdict']}: {grade['sentence']}\n" for grade in grades)
     width = max(len(grade["file"]) for grade in grades)
-    times = [units.seconds(grade["seconds_per_step"]) if "seconds_per_step" in grade else "–" for grade in grades]
+    times = [units.seconds(grade.get("seconds_per_step", math.nan)) or "–" for grade in grades]
     return "".join(
         f"{grade['file']:{width}}  {grade['verdict']:8}  {time:>7}  {grade['sentence']}\n"
         for grade, time in zip(grades, times, strict=True)
@@ -165,23 +162,18 @@ def as_csv(grades: Sequence[Grade]) -> str:
 
 def as_json(grades: Sequence[Grade]) -> str:
     """An object for one file, a list for several; null for what was not measured."""
-    table = pd.DataFrame([*grades], columns=[*COLUMNS]).astype(object)
-    rows = table.where(table.notna(), None).to_dict("records")
+    known = [{name: value for name, value in grade.items() if value == value} for grade in grades]  # NaN differs from itself
+    rows = [dict.fromkeys(COLUMNS) | grade for grade in known]
     return json.dumps(rows[0] if len(rows) == 1 else rows, indent=2) + "\n"
 
 
 def as_gradescope(grades: Sequence[Grade]) -> str:
     """The `results.json` of Gradescope's autograder: a test a file, worth a point if the step is right."""
-    tests = [
-        {
-            "name": grade["file"],
-            "score": float(grade["verdict"] == "right"),
-            "max_score": 1.0,
-            "status": "passed" if grade["verdict"] == "right" else "failed",
-            "output": grade["sentence"],
-        }
-        for grade in grades
-    ]
+    tests: list[Grade] = []
+    for grade in grades:
+        right = grade["verdict"] == "right"
+        score = {"score": float(right), "max_score": 1.0, "status": "passed" if right else "failed"}
+        tests.append({"name": grade["file"], **score, "output": grade["sentence"]})
     return json.dumps({"tests": tests, "visibility": "visible"}, indent=2) + "\n"
 
 

@@ -65,8 +65,7 @@ class SandboxedProcess(Process):
                 break
             before |= now
             if time.monotonic() > deadline:
-                what = "starts processes that do not stop while the baseline is timed"
-                raise Failed("wrong", what)
+                raise Failed("wrong", "starts processes that do not stop while the baseline is timed")
         self._clocks = self._cpu_clocks() | dict.fromkeys(before - now, math.inf)
 
     def resume(self) -> None:
@@ -81,8 +80,7 @@ class SandboxedProcess(Process):
         self._clocks = {}
         super().resume()
         if self._took and (took := sum(self._took) - max(self._took)) > STOPPED_CPU:
-            what = "while it is stopped and the baseline is timed"
-            raise Failed("wrong", f"computes for {units.seconds(took)} {what}")
+            raise Failed("wrong", f"computes for {units.seconds(took)} while it is stopped and the baseline is timed")
 
     def _cpu_clocks(self) -> dict[int, float]:
         clocks = {}

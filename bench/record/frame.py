@@ -6,7 +6,6 @@ No round is dropped, sorted away or averaged.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, chain
 from pathlib import Path
 from statistics import median
@@ -29,6 +28,8 @@ COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, "readback_seconds", *ERRORS, SIDE,
 ]  # fmt: skip
+Singles = dict[int, NDArray[np.float64]]
+"""Pass → seconds per step of its single steps, or of its single calls of several, in measured order."""
 GRAIN = 1e-9
 """Seconds that the clock counts in: a time below it is none."""
 WARM_UP = 4
@@ -93,37 +94,21 @@ def samples(story: journal.Story) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-@dataclass(frozen=True)
-class Singles:
-    """What was timed of a case by itself: its steps one by one, or what it has instead."""
-
-    by_pass: Mapping[int, NDArray[np.float64]]
-    """Pass → seconds per step of all that was timed in it, in measured order."""
-    singly: bool
-    """Whether these are single steps, or single calls of several; otherwise throughput rounds, since the step is queued or its
-    calls do not add up."""
-
-
 def singles(story: journal.Story) -> dict[str, Singles]:
-    """Case → its steps, without those that warm up."""
+    """Case → its single steps without those that warm up, of cases whose calls are their steps' own times."""
     visits: dict[str, list[Visit]] = {}
     for visit in story.visits:
         visits.setdefault(visit["case"], []).append(visit)
     threads = {case["key"]: case["threads"] for case in story.header["cases"]}
-    return {case: _singles(some, threads[case]) for case, some in visits.items()}
-
-
-def _singles(visits: Sequence[Visit], threads: int) -> Singles:
-    singly = timed_singly(visits, threads)
-    by_pass: dict[int, list[float]] = {}
-    for visit in visits:
-        calls = visit["throughput_call_seconds"] if singly else None
-        own = by_pass.setdefault(visit["pass"], [])
-        if calls:
+    found: dict[str, Singles] = {}
+    for case in (case for case, some in visits.items() if timed_singly(some, threads[case])):
+        steps: dict[int, list[float]] = {}
+        for visit in visits[case]:
+            calls = visit["throughput_call_seconds"] or []
+            own = steps.setdefault(visit["pass"], [])
             own += [seconds * len(calls) / visit["steps"] for seconds in calls[warm_up(calls) :]]
-        else:
-            own.append(visit["throughput_seconds"] / visit["steps"])
-    return Singles({number: np.maximum(own, GRAIN) for number, own in by_pass.items()}, singly)
+        found[case] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
+    return found
 
 
 def error_columns(record: Open | Visit) -> dict[str, float]:
@@ -159,33 +144,23 @@ def seconds_per_step(visit: Visit, mode: str) -> float:
 def timed_singly(visits: Sequence[Visit], threads: int = 1) -> bool:
     """Whether the calls of a case are its steps' own times.
 
-    Each was timed, most rounds were not queued, and on several threads calls add up to rounds: with
-    several threads, a slow call may mean that another thread was descheduled.
+    Each was timed, most rounds were not queued, and on several threads calls add up to rounds: with several threads, a slow
+    call may mean that another thread was descheduled. Next to a busy neighbor most rounds hold more than their own, so that
+    those that hold the quickest calls decide, and of these the first tenth.
     """
-    if not all(visit["throughput_call_seconds"] for visit in visits) or 2 * sum(map(queues, visits)) >= len(visits):
+    calls = [visit["throughput_call_seconds"] or [] for visit in visits]
+    if not all(calls) or 2 * sum(map(queues, visits)) >= len(visits):
         return False
-    if threads == 1 or not visits:
+    if threads == 1:
         return True
-    overhead, step = round_overhead(visits, [visit["throughput_seconds"] for visit in visits])
-    return overhead <= EVEN_STEPS * step
-
-
-def round_overhead(visits: Sequence[Visit], seconds: Sequence[float]) -> tuple[float, float]:
-    """Seconds of a round besides its calls at their median, and of a step in the quickest calls.
-
-    `seconds`: of each round. The result is that of the rounds that hold the quickest calls, and of
-    these the first tenth: next to a busy neighbor most rounds hold more than their own.
-    """
-    calls: list[Sequence[float]] = [visit["throughput_call_seconds"] or () for visit in visits]
     counted = [each[warm_up(each) :] for each in calls]
     quickest = sorted(chain.from_iterable(counted))
     quick = quickest[len(quickest) // 50]
     rounds = sorted(
-        (each - len(late) * median(counts), sum(one <= quick for one in counts))
-        for each, late, counts in zip(seconds, calls, counted, strict=True)
+        (visit["throughput_seconds"] - len(late) * median(counts), sum(one <= quick for one in counts))
+        for visit, late, counts in zip(visits, calls, counted, strict=True)
     )
-    held = accumulate(number for _, number in rounds)
     least = EVEN_IN * sum(number for _, number in rounds)
-    pairs = zip(rounds, held, strict=True)
-    overhead = next(overhead for (overhead, _), number in pairs if number >= least)
-    return overhead, quick * len(calls[0]) / visits[0]["steps"]
+    held = accumulate(number for _, number in rounds)
+    overhead = next(overhead for (overhead, _), number in zip(rounds, held, strict=True) if number >= least)
+    return overhead <= EVEN_STEPS * quick * len(calls[0]) / visits[0]["steps"]

@@ -18,7 +18,7 @@ import pandas as pd
 from rich.console import Console
 
 from backends.api import TrainStep
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError, unknown
 from bench.record import frame
 from bench.record.frame import queues

@@ -16,7 +16,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.analyse import summaries
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.plan.revisions import HERE
 from bench.record import frame

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.paths import ROOT
 from tools import pages
 

@@ -10,7 +10,7 @@ import textwrap
 
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.paths import ROOT
 from bench.show import folder
 from tests.conftest import SMALL

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.show.grid import common
 from tests.made import NAMES, a_case, story, write

@@ -10,7 +10,7 @@ from typing import Any
 from bench import units
 from bench.analyse import comparison, history, reading, summaries
 from bench.analyse.between_runs import LEAST
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.analyse.verdicts import UNPROVEN
 from bench.errors import UsageError
 from bench.schema.case import SIDE, is_control

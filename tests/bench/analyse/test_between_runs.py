@@ -9,7 +9,6 @@ import pytest
 from bench.analyse.between_runs import (
     FLOOR,
     KAPPA,
-    KEY,
     LEAST,
     PRIOR_FREEDOM,
     SETS,
@@ -20,7 +19,6 @@ from bench.analyse.between_runs import (
     guards_moved,
     learn,
     prepared,
-    units,
 )
 from tests.support import run_rows
 
@@ -38,20 +36,11 @@ def _runs(times, prefix="r", other_set=(), **changes):
 
 
 def _base(*tables):
-    return [table[table["backend"] == "base"] for table in prepared(*tables)]
+    """The case `base` in each of the tables."""
+    rows = prepared(pd.concat([table.assign(part=number) for number, table in enumerate(tables)]))
+    return [rows[(rows["backend"] == "base") & (rows["part"] == number)] for number in range(len(tables))]
 
 
-def test_units_are_runs_or_the_means_of_sets():
-    (rows,) = _base(_runs([0.01, 0.03, 0.05], other_set=[2]))
-    assert units(rows, by_set=False) - math.log(1e-4) == pytest.approx([0.01, 0.03, 0.05])
-    assert units(rows, by_set=True) - math.log(1e-4) == pytest.approx([0.02, 0.05])
-
-
-def test_the_spread_is_around_the_mean_of_each_group():
-    """Squares 0.0002 and 0.0008 over 1 + 2 degrees of freedom."""
-    found = Spread.of([np.array([0.01, 0.03]), np.array([0.03, 0.05, 0.07])])
-    assert found == Spread(pytest.approx(0.0010), 3)
-    assert Spread.of([]) == Spread()
 
 
 def test_undisturbed_times_are_compared_and_the_others_only_without_them():
@@ -64,7 +53,7 @@ def test_undisturbed_times_are_compared_and_the_others_only_without_them():
 def test_rows_that_are_not_ok_have_no_time_and_unavailable_ones_are_in_no_set():
     table = _runs([0, 0], other_set=[1])
     table.loc[table["backend"].isin(["base", "more 1"]), "status"] = "unavailable"
-    (rows,) = prepared(table)
+    rows = prepared(table)
     assert rows.loc[rows["backend"] == "base", "log"].isna().all()
     assert rows["set"].nunique() == 1
 
@@ -152,20 +141,14 @@ def test_fewer_than_three_runs_of_one_code_are_provisional(runs, provisional):
     assert _difference(base, head)[1] == provisional
 
 
-def test_without_history_the_prior_of_other_machines():
-    base, head = _runs([0]).assign(relative_error=0.003), _runs([0.05]).assign(relative_error=0.004)
-    estimate, provisional = _difference(base, head)
+@pytest.mark.parametrize(("runs", "by_set"), [(1, False), (2, True)])
+def test_without_history_the_prior_of_other_machines(runs, by_set):
+    """Different sets are known less well, and more runs do not help."""
+    base, head = _runs([0] * runs).assign(relative_error=0.003), _runs([0.05] * runs).assign(relative_error=0.004)
+    estimate, provisional = _difference(base, head, by_set=by_set)
     assert (estimate.freedom, provisional) == (PRIOR_FREEDOM, True)
     within = (0.003**2 + 0.004**2) / 2
-    assert estimate.error == pytest.approx(math.sqrt(2 * (KAPPA**2 * within + FLOOR**2)))
-
-
-def test_without_history_different_sets_are_known_less_well_and_more_runs_do_not_help():
-    same, _ = _difference(_runs([0] * 2), _runs([0] * 2))
-    sets, provisional = _difference(_runs([0] * 2), _runs([0] * 2), by_set=True)
-    assert provisional
-    assert sets.error == pytest.approx(math.sqrt(2 * (expected(0.001**2) + SETS**2)))
-    assert sets.error > 3 * same.error
+    assert estimate.error == pytest.approx(math.sqrt(2 * (KAPPA**2 * within + FLOOR**2 + by_set * SETS**2)))
 
 
 def test_processes_that_spread_more_than_runs_decide():
@@ -204,11 +187,12 @@ def _moved(**changes):
     """Guards of two runs, of which those in the second took 1.3 times as long and have these changes."""
     random = np.random.default_rng(0)
     head = run_rows("b", random, dict.fromkeys(("arithmetic", "peak_arithmetic", "peak_traffic"), 1.3), spread=0)
-    return _guards(prepared(run_rows("a", random, spread=0), head.assign(**changes)))
+    return _guards(run_rows("a", random, spread=0), head.assign(**changes))
 
 
-def _guards(tables):
-    return {key[0]: moved for key, moved in guards_moved(*(dict(iter(table.groupby(KEY))) for table in tables)).items()}
+def _guards(base, head):
+    moved = guards_moved(prepared(pd.concat([base.assign(part="base"), head.assign(part="head")])))
+    return {key[0]: change for key, change in moved.items()}
 
 
 def test_guards_are_controls_that_compute():
@@ -227,4 +211,4 @@ def test_a_guard_that_did_other_work_does_not_guard(other):
 
 
 def test_a_guard_of_unknown_source_does_not_guard():
-    assert _guards(table.assign(source_hash="") for table in prepared(_runs([0]), _runs([0]))) == {}
+    assert _guards(_runs([0], source_hash=""), _runs([0], "b", source_hash="")) == {}

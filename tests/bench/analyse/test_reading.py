@@ -6,7 +6,6 @@ import io
 import json
 import math
 import re
-import sys
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from bench import __main__
 from bench.analyse import reading
 from bench.analyse.comparison import judge
 from bench.analyse.estimates import with_interval
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.analyse.verdicts import Estimate
 from bench.errors import UsageError
 from bench.record import frame
@@ -54,7 +53,7 @@ DAMAGE = {
     "a path for a machine": (lambda t: _cell(t, "machine", "../../etc"), r"bad\.csv:3: machine is '../../etc', expected a m"),
     "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
     "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
-    "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: names the column ratio twice"),
+    "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: has two columns ratio, so it"),
     "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
     "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is no summary"),
     "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
@@ -147,13 +146,6 @@ def test_what_spreadsheets_save_without_changing_a_value_is_no_damage(fine, save
     saved.write_bytes(save(_text(fine)).encode())
     tables = [reading.read([path]).table.drop(columns="file") for path in (fine, saved)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-14)
-
-
-def test_without_pandera_one_sentence_says_so(fine, monkeypatch):
-    """A machine with CUDA on which nothing can be installed measures all the same."""
-    monkeypatch.setitem(sys.modules, "pandera.pandas", None)
-    with pytest.raises(UsageError, match="needs pandera of the extra `compare`, which is not installed; run `python -m pip"):
-        reading.read([fine])
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

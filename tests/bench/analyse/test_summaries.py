@@ -31,16 +31,6 @@ def test_a_ratio_pairs_visits_of_one_block_only():
     assert _table(_without(run, lambda each: lost.items() <= each.items())).loc["slow", "ratio"] == pytest.approx(1.5)
 
 
-def test_a_row_has_the_variables_of_its_side_over_those_of_the_run():
-    cases = [a_case("base", side="then"), a_case("slow", side="now")]
-    sides = {"then": {"variables": {"A": "1", "C": "3"}}, "now": {"commit": None}}
-    for machine, kernels in (
-        ({"kernel_choices": {"A": "0"}, "sides": sides}, ["A=1 C=3", "A=0"]),
-        ({}, ["default", "default"]),
-    ):
-        table = _table(story(lambda *_: 0.001, 2, cases=cases, machine=machine))
-        assert [*table["kernels"]] == kernels
-
 
 def test_missing_passes_are_incomplete_and_said():
     run = story(lambda *_: 0.001, passes=7, end=False)

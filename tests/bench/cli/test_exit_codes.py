@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bench.__main__ import main
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.cli import measuring
 from bench.doctor import examination
 from bench.doctor.checks import bad, ok

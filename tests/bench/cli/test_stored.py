@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from bench.__main__ import main
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.cli import stored
 from bench.paths import ROOT
 from bench.record import journal

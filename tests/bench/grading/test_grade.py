@@ -99,33 +99,25 @@ GOOD = {
 BAD = {"file": "bob, jr.py", "verdict": "wrong", "sentence": 'bob, jr.py raised "E".'}
 
 
-def test_text_of_one_file_is_its_verdict_and_sentence_and_of_several_a_line_each():
+def test_every_format_says_what_was_measured_and_leaves_out_what_was_not():
+    text, table, several, course = (grade.FORMATS[form]([GOOD, BAD]) for form in ("text", "csv", "json", "gradescope"))
     assert grade.FORMATS["text"]([BAD]) == 'wrong: bob, jr.py raised "E".\n'
-    assert grade.FORMATS["text"]([GOOD, BAD]).splitlines() == [
+    assert text.splitlines() == [
         "ada.py      right      330 µs  330 µs a step.",
         'bob, jr.py  wrong           –  bob, jr.py raised "E".',
     ]
-
-
-def test_csv_has_every_column_and_nothing_for_what_was_not_measured():
-    rows = [*csv.DictReader(io.StringIO(grade.FORMATS["csv"]([GOOD, BAD])))]
-    assert [*rows[0]] == [*grade.COLUMNS]
-    assert (rows[0]["seconds_per_step"], rows[0]["seconds_per_step_low"]) == ("0.00033", "")
-    found = [rows[1][name] for name in ("file", "sentence", "ratio")]
-    assert found == [BAD["file"], BAD["sentence"], ""]
-
-
-def test_json_is_an_object_for_one_file_and_a_list_for_several():
-    one, several = (json.loads(grade.FORMATS["json"](grades)) for grades in ([GOOD], [GOOD, BAD]))
-    assert several[0] == one == dict.fromkeys(grade.COLUMNS) | GOOD | {"seconds_per_step_low": None}
-    assert several[1] == dict.fromkeys(grade.COLUMNS) | BAD
-
-
-def test_gradescope_gets_a_test_a_file_worth_a_point():
-    results = json.loads(grade.FORMATS["gradescope"]([GOOD, BAD]))
-    assert results["visibility"] == "visible"
-    assert [(t["name"], t["score"], t["max_score"], t["status"]) for t in results["tests"]] == [
-        ("ada.py", 1.0, 1.0, "passed"),
-        ("bob, jr.py", 0.0, 1.0, "failed"),
-    ]
-    assert results["tests"][1]["output"] == BAD["sentence"]
+    first, second = csv.DictReader(io.StringIO(table))
+    assert [*first] == [*grade.COLUMNS]
+    assert (first["seconds_per_step"], first["seconds_per_step_low"]) == ("0.00033", "")
+    assert [second[name] for name in ("file", "sentence", "ratio")] == [BAD["file"], BAD["sentence"], ""]
+    one = json.loads(grade.FORMATS["json"]([GOOD]))
+    assert one == dict.fromkeys(grade.COLUMNS) | GOOD | {"seconds_per_step_low": None}
+    assert json.loads(several) == [one, dict.fromkeys(grade.COLUMNS) | BAD]
+    worth = {"max_score": 1.0}
+    assert json.loads(course) == {
+        "visibility": "visible",
+        "tests": [
+            {"name": "ada.py", "score": 1.0, "status": "passed", "output": GOOD["sentence"], **worth},
+            {"name": "bob, jr.py", "score": 0.0, "status": "failed", "output": BAD["sentence"], **worth},
+        ],
+    }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.measure.catalogue import catalogue
 from bench.settings import Settings

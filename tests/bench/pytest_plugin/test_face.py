@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bench as bench_package
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.schema.case import FIXED_WORK
 from bench.schema.summary import SUMMARY
 from tests.bench.pytest_plugin.made_run import seconds

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bench
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.errors import UsageError
 from bench.show import code_lines, grid
 from tests.bench.show.page.made import HOSTILE, SOURCES

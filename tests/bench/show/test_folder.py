@@ -5,7 +5,7 @@ import io
 import pandas as pd
 import pytest
 
-from bench.analyse.run import Run
+from bench.analyse.summaries import Run
 from bench.settings import Settings
 from bench.show import folder, grid, sentences
 from tests.made import NAMES, a_case, story
