@@ -151,7 +151,8 @@ def merge(place: Path, margin: float = MARGIN) -> tuple[pd.DataFrame, list[str],
 def show(place: Path, judged: pd.DataFrame, notes: list[str], to: Console) -> None:
     """Prints the table and the sentences below it, and writes them as `fleet.md`. Raises `UsageError`."""
     rows, lines = records(judged), [LEGEND, *notes]
-    grid.show(COLUMNS, rows, to)
+    if rows:
+        grid.show(COLUMNS, rows, to)
     for line in lines:
         to.print(line, style="bold red" if line.startswith(SLOWER) else None)
     with writing(place / "fleet.md") as path:
