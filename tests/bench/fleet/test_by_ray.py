@@ -3,13 +3,14 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
 from bench.errors import UsageError
 from bench.fleet import home
-from tests.bench.fleet.conftest import ended, needs, runs
+from tests.bench.fleet.conftest import ended, measuring, needs, states
 from tests.support import LIGHT, ROOT, clean_environ
 
 pytestmark = needs("ray")
@@ -40,43 +41,35 @@ def cluster(tmp_path_factory):
     process.communicate(timeout=60)
 
 
-@pytest.fixture
-def on_ray(begin, cluster):
-    return lambda nodes=(), **changes: begin("ray", cluster["address"], nodes, kept=cluster["kept"], **changes)
-
-
 def test_without_a_cluster_it_is_one_sentence():
     """The first test: no cluster runs here yet."""
     with pytest.raises(UsageError, match="^--ray auto: no cluster: .+$"):
         home.Ray("auto", [])
 
 
-def test_every_node_measures_with_the_threads_of_home(on_ray):
-    running = on_ray(["one", "two", "nowhere"])
-    states = running.states()
-    assert states.pop("nowhere").startswith("is no living node of the Ray cluster, which has ")
-    assert states == {"one": "done", "two": "done"}
-    for node in states:
-        (name,) = runs(running.place, node)
-        (journal,) = running.place.rglob(f"{name}/journal.jsonl")
-        assert json.loads(journal.read_text().partition("\n")[0])["settings"]["threads"] == [1]
+def test_every_node_measures_with_the_threads_of_home(begin, cluster, environ):
+    found = states(begin("--ray", cluster["address"], "--nodes", "one,two,nowhere"))
+    assert found.pop("nowhere").startswith("is no living node of the Ray cluster, which has ")
+    assert found == {"one": "done", "two": "done"}
+    journals = [path.read_text().partition("\n")[0] for path in Path(environ["BENCH_RESULTS"]).rglob("journal.jsonl")]
+    assert [json.loads(header)["settings"]["threads"] for header in journals] == [[1], [1]]
 
 
-def test_a_task_that_is_killed_is_said_and_not_begun_again(on_ray):
-    running = on_ray(["one"], BENCH_BLOCKS="200")
-    worker = running.measuring()
+def test_a_task_that_is_killed_is_said_and_not_begun_again(begin, cluster):
+    fleet = begin("--ray", cluster["address"], "--nodes", "one", BENCH_BLOCKS="200")
+    worker = measuring(cluster["kept"])
     below = worker.children(recursive=True)
     worker.kill()
-    assert running.states()["one"].startswith("WorkerCrashedError: The worker died unexpectedly")
+    assert states(fleet)["one"].startswith("WorkerCrashedError: The worker died unexpectedly")
     assert ended(below)
 
 
-def test_a_raylet_that_is_killed_is_said_and_the_other_node_comes_home(on_ray, cluster):
+def test_a_raylet_that_is_killed_is_said_and_the_other_node_comes_home(begin, cluster):
     """The last test: one node less."""
-    running = on_ray(BENCH_BLOCKS="60")
-    raylet = running.measuring().ppid()
+    fleet = begin("--ray", cluster["address"], BENCH_BLOCKS="60")
+    raylet = measuring(cluster["kept"]).ppid()
     psutil.Process(raylet).kill()
-    states = running.states()
-    died = states.pop(next(name for name, pid in cluster["raylets"].items() if pid == raylet))
+    found = states(fleet)
+    died = found.pop(next(name for name, pid in cluster["raylets"].items() if pid == raylet))
     assert "Error: " in died
-    assert [*states.values()] == ["done"]
+    assert [*found.values()] == ["done"]

@@ -1,7 +1,5 @@
 """If these fail, a fleet started by commands does not measure, or a fault on a node or at home is not said."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -9,8 +7,7 @@ import pytest
 from bench.__main__ import main
 from bench.errors import ExitCode
 from bench.fleet import folder, home
-from tests.bench.fleet.conftest import NODE, ended, needs, runs, wait_for
-from tests.support import ROOT
+from tests.bench.fleet.conftest import NODE, ended, measuring, needs, states
 
 
 def place(environ):
@@ -42,11 +39,13 @@ def test_two_nodes_become_one_table(bench, environ):
         ("touch $TMPDIR/ended; trap '' TERM; sleep 60; : {node}", "no answer in "),
     ],
 )
-def test_a_node_that_cannot_be_reached_is_one_sentence(begin, tmp_path, monkeypatch, template, says):
+def test_a_node_that_cannot_be_reached_is_one_sentence(environ, tmp_path, monkeypatch, capsys, template, says):
     """srun cancels its job if it may end in order."""
     monkeypatch.setattr(home, "ENDING", 1.0)
-    running = begin(where=template, wait=0.5, seconds=0.5)
-    assert running.states()["alpha"].startswith(says.replace("ID", *home.ids(["alpha"]).values()))
+    limits = ["--wait", "0.01", "--minutes", "0.01"]
+    assert main(["fleet", "--command", template, "--nodes", "alpha", *limits]) == ExitCode.WRONG
+    (id_,) = home.ids(["alpha"]).values()
+    assert f"\n{id_} (alpha): missing: {says.replace('ID', id_)}" in capsys.readouterr().err
     assert (tmp_path / "ended").exists() == ("TERM" in template)
 
 
@@ -59,34 +58,29 @@ def test_a_node_that_cannot_be_reached_is_one_sentence(begin, tmp_path, monkeypa
         ("--show /nowhere", "bench: /nowhere/fleet.jsonl: is no fleet's journal"),
     ],
 )
-def test_what_cannot_be_begun_is_one_sentence(arguments, says, environ, monkeypatch, capsys):
-    monkeypatch.setenv("BENCH_RESULTS", environ["BENCH_RESULTS"])
+def test_what_cannot_be_begun_is_one_sentence(arguments, says, environ, capsys):
     assert main(["fleet", *arguments.split()]) == ExitCode.USAGE
     assert says in capsys.readouterr().err
     assert not Path(environ["BENCH_RESULTS"]).exists()
 
 
 @needs()
-def test_when_home_is_killed_the_node_goes_on_and_resume_fetches_its_run(bench, environ):
-    command = [sys.executable, "-m", "bench", "fleet", "--command", NODE, "--nodes", "alpha"]
-    killed = subprocess.Popen(command, env=environ, cwd=ROOT, stderr=subprocess.DEVNULL)
+def test_when_home_is_killed_the_node_goes_on_and_resume_fetches_its_run(begin, environ):
     kept = Path(environ["XDG_CACHE_HOME"])
-    wait_for(lambda: any(kept.rglob("journal.jsonl")))
-    killed.kill()
-    killed.wait()
-    wait_for(lambda: any('"end"' in path.read_text() for path in kept.rglob("journal.jsonl")))
-    done = bench("fleet", "--resume", **environ)
-    assert done.returncode == 0, done.stderr
+    with begin("--command", NODE, "--nodes", "alpha", BENCH_BLOCKS="20") as killed:
+        measuring(kept)
+        killed.kill()
+    assert states(begin("--resume")) == {"alpha": "done"}
     assert [len([*at.rglob("journal.jsonl")]) for at in (kept, place(environ))] == [1, 1]
 
 
 @needs()
-def test_a_node_that_is_killed_leaves_no_process_and_resume_measures_again(begin):
-    running = begin(BENCH_BLOCKS="200")
-    process = running.measuring()
+def test_a_node_that_is_killed_leaves_no_process_and_resume_measures_again(begin, environ):
+    fleet = begin("--command", NODE, "--nodes", "alpha", BENCH_BLOCKS="100")
+    process = measuring(environ["XDG_CACHE_HOME"])
     below = process.children(recursive=True)
     process.kill()
-    assert running.states() == {"alpha": "its command died of SIGKILL and said: nothing"}
+    assert states(fleet) == {"alpha": "its command died of SIGKILL and said: nothing"}
     assert ended(below)
-    assert begin(place=running.place).states() == {"alpha": "done"}
-    assert len(runs(running.place, "alpha")) == 2, "the run that was cut off came too"
+    assert states(begin("--resume")) == {"alpha": "done"}
+    assert len([*place(environ).rglob("journal.jsonl")]) == 2, "the run that was cut off came too"

@@ -1,31 +1,79 @@
 """If these fail, a node that dies or is late takes others along, or what it measured is lost."""
 
+import io
+import json
 import os
 import re
+import zipfile
+from concurrent.futures import Future
 
 import pytest
 
 from bench.errors import UsageError
 from bench.fleet import folder, home
+from bench.fleet.node import FACTS
 from bench.record import journal
-from tests.bench.fleet.conftest import Engine, archive, delivery, journal_bytes, runs, start_of, states
+from tests.support import a_header
 
 pytestmark = pytest.mark.usefixtures("environ")
 
 
+class Engine:
+    """Maps a node to its answer: bytes, an exception, or None for one that never comes."""
+
+    def __init__(self, answers):
+        self.answers, self.nodes, self.requests, self.closed = answers, [*answers], {}, False
+
+    def submit(self, request, node):
+        self.requests[node], future = request, Future()
+        if isinstance(answer := self.answers[node], Exception):
+            future.set_exception(answer)
+        elif answer is not None:
+            future.set_result(answer)
+        return future
+
+    def close(self):
+        self.closed = True
+
+
+def journal_bytes(end=True):
+    records = [a_header(), {"record": "pass", "pass": 0}, {"record": "end", "pass": 0}]
+    return "".join(json.dumps(record) + "\n" for record in records[: 3 if end else 2]).encode()
+
+
+def archive(files=(), reason="", printed=""):
+    out, facts = io.BytesIO(), {"stepbench": "0", "reason": reason, "printed": printed}
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for name, content in {FACTS: json.dumps(facts), **dict(files)}.items():
+            zipped.writestr(name, content)
+    return out.getvalue()
+
+
+def delivery(run="r", **facts):
+    return archive({f"m/{run}/journal.jsonl": journal_bytes()}, **facts)
+
+
 @pytest.fixture
 def fleet(tmp_path):
-    """`fleet(node=answer)` runs a fleet; returns its engine and name → "done", or why the node is missing."""
+    """`fleet({node: answer})` runs a fleet; returns its engine and name → "done", or why the node is missing."""
 
     def run(answers):
-        engine, start = Engine(answers), start_of(answers, tmp_path / "fleet", {"BENCH_BLOCKS": "2"})
+        engine, place, named = Engine(answers), tmp_path / "fleet", home.ids(answers)
+        if not (place / folder.NAME).exists():
+            folder.append(place, {"nodes": [*named.values()], "stepbench": "0"})
         try:
-            home.run(start, engine, 0.1, 0.1, lambda text: None)
+            home.run(home.Start("made", "", [*named], {"BENCH_BLOCKS": "2"}, str(place)), engine, 0.1, 0.1, print)
         finally:
             assert engine.closed
-        return engine, states(start)
+        records = folder.read(place)[1]
+        return engine, {name: records[id_]["reason"] or "done" for name, id_ in named.items()}
 
     return run
+
+
+def runs(place, node):
+    """The names of the runs of a node that came home."""
+    return [path.name for path in (place / home.ids([node])[node]).glob("*/*")]
 
 
 def test_every_node_gets_the_same_request_and_a_resumed_fleet_submits_missing_nodes_only(fleet, tmp_path):
