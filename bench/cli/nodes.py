@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from bench.cli._arguments import command, minutes, parsed, settings, settings_options, slower
-from bench.errors import ExitCode, UsageError, missing
+from bench.errors import ExitCode, UsageError
 from bench.settings import names
 
 
@@ -54,8 +53,6 @@ def _measure(arguments: argparse.Namespace) -> Path:
     from bench.fleet import home
 
     wanted = settings(arguments)
-    if not find_spec("pandera"):
-        raise missing("pandera", "fleet", extra="compare")
     if arguments.resume is None:
         name, where = ("ray", arguments.ray) if arguments.template is None else ("command", arguments.template)
         engine = home.ENGINES[name](where, arguments.nodes)
@@ -63,13 +60,9 @@ def _measure(arguments: argparse.Namespace) -> Path:
     else:
         start = home.recall(arguments.resume)
         engine = home.ENGINES[start.engine](start.where, start.nodes)
-    place = Path(start.folder)
-    print(f"fleet {place.name}: {len(start.nodes)} nodes", file=sys.stderr)
-    try:
-        home.run(start, engine, 60 * arguments.wait, 60 * arguments.minutes, lambda text: print(text, file=sys.stderr))
-    except KeyboardInterrupt:
-        print("stopped; these runs are at home:", file=sys.stderr)
-    return place
+    print(f"{start.folder}: {len(start.nodes)} nodes", file=sys.stderr)
+    home.run(start, engine, 60 * arguments.wait, 60 * arguments.minutes)
+    return Path(start.folder)
 
 
 def node(_: argparse.Namespace) -> int:

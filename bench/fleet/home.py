@@ -14,9 +14,10 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -81,10 +82,10 @@ class Ray:
     def __init__(self, address: str, nodes: Sequence[str]) -> None:
         try:
             import ray
+
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except ModuleNotFoundError:
             raise missing("ray", "--ray", extra="ray") from None
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise UsageError(f"--ray {address}: no cluster: {str(error).splitlines()[0]}") from None
         self._ray: Any = ray
@@ -94,16 +95,13 @@ class Ray:
 
     def submit(self, request: Request, node: str) -> Future[bytes]:
         if node not in self._alive:
-            unknown = Future[bytes]()
-            unknown.set_exception(UsageError(f"is no living node of the Ray cluster, which has {', '.join(self._alive)}"))
-            return unknown
-        has = self._alive[node]["Resources"]
+            answer = Future[bytes]()
+            answer.set_exception(UsageError(f"is no living node of the Ray cluster, which has {', '.join(self._alive)}"))
+            return answer
+        has, where = self._alive[node]["Resources"], {"ray.io/node-id": self._alive[node]["NodeID"]}
+        own = {"stepbench": has["stepbench"]} if "stepbench" in has else {}
         task = self._ray.remote(measure).options(
-            num_cpus=has["CPU"],
-            num_gpus=has.get("GPU", 0),
-            resources={name: amount for name, amount in has.items() if name == "stepbench"},
-            label_selector={"ray.io/node-id": self._alive[node]["NodeID"]},
-            max_retries=0,
+            num_cpus=has["CPU"], num_gpus=has.get("GPU", 0), resources=own, label_selector=where, max_retries=0
         )
         return task.remote(request).future()  # type: ignore[no-any-return]
 
@@ -130,8 +128,8 @@ def new(engine: str, where: str, nodes: Sequence[str], settings: Settings) -> St
     named, now = ids(nodes), datetime.now(UTC)
     fleet, variables = now.strftime("%Y%m%dT%H%M%SZ"), settings.assignments(settings.as_json())
     place = Path(os.path.abspath(settings.results / "fleet" / fleet))
-    header = {"fleet": fleet, "engine": engine, "nodes": [*named.values()], "settings": variables}
-    folder.append(place, header | {"stepbench": version(), "time": str(now)})
+    header = {"fleet": fleet, "engine": engine, "nodes": [*named.values()], "settings": variables, "stepbench": version()}
+    folder.append(place, header | {"time": str(now)})
     start = Start(engine, where, [*named], variables, str(place))
     _write_privately(f"{fleet}.json", json.dumps(asdict(start)))
     return start
@@ -146,10 +144,10 @@ def recall(fleet: str = "") -> Start:
         raise UsageError(f"--resume {fleet}: {path} does not say how it was started; resume where you began it.") from None
 
 
-def run(start: Start, engine: Commands | Ray, waiting: float, seconds: float, report: Callable[[str], None]) -> None:
-    """Measures on all nodes that have no complete run at home. Raises `UsageError`.
+def run(start: Start, engine: Commands | Ray, waiting: float, seconds: float) -> None:
+    """Measures on all nodes that have no complete run at home, and prints how each ends. Raises `UsageError`.
 
-    A node that does not answer before the deadline keeps its folder, and `--resume` fetches it.
+    A node that does not answer before the deadline, or Ctrl-C, keeps its folder, and `--resume` fetches it.
     """
     named, place, begun = ids(start.nodes), Path(start.folder), time.monotonic()
     answers: dict[Future[bytes], str] = {}
@@ -158,7 +156,7 @@ def run(start: Start, engine: Commands | Ray, waiting: float, seconds: float, re
         facts = {name: without_names(text, named) for name, text in facts.items()}
         folder.append(place, {"node": named[node], **facts})
         outcome = "done" if folder.complete(place / named[node]) else f"missing: {facts.get('reason')}"
-        report(f"{named[node]} ({node}): {outcome}")
+        print(f"{named[node]} ({node}): {outcome}", file=sys.stderr)
 
     try:
         for node in start.nodes:
@@ -174,14 +172,13 @@ def run(start: Start, engine: Commands | Ray, waiting: float, seconds: float, re
                 kind = "" if isinstance(error, UsageError) else f"{type(error).__name__}: "
                 facts = {"reason": kind + last.strip()}
             store(node, facts)
-    except TimeoutError:
+    except (TimeoutError, KeyboardInterrupt):
         pass
     finally:
         engine.close()
-        passed = (time.monotonic() - begun) / 60
+        passed = f"{(time.monotonic() - begun) / 60:.3g} minutes (--wait, --minutes)"
         for node in answers.values():
-            reason = f"no answer in {passed:.3g} minutes (--wait, --minutes); --resume fetches what it has by then"
-            store(node, {"reason": reason})
+            store(node, {"reason": f"no answer in {passed}; --resume fetches what it has by then"})
 
 
 def ids(names: Iterable[str]) -> dict[str, str]:

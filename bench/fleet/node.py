@@ -35,13 +35,13 @@ HIDDEN = ("BENCH_", "RAY_", "OMP_NUM_THREADS")
 
 @dataclass(frozen=True)
 class Request:
+    """`wait` is how long another fleet may hold this machine, `seconds` the run's time limit."""
+
     fleet: str
     node: str
     settings: dict[str, str]
     wait: float
-    """Seconds for which another fleet may hold this machine."""
     seconds: float
-    """The run's time limit."""
 
 
 def measure(request: Request) -> bytes:
