@@ -16,13 +16,11 @@ def fleet(tmp_path):
     def build(**nodes):
         folder.append(tmp_path, {"nodes": [*nodes], "stepbench": "abc"})
         for node, what in nodes.items():
-            what = dict(what) if isinstance(what, dict) else what if isinstance(what, str) else {"factor": what}
-            record = {"node": node, "stepbench": "abc", "reason": ""}
-            if isinstance(what, str):
-                record["reason"] = what
-            else:
-                record["stepbench"] = what.pop("stepbench", "abc")
-                put(tmp_path / node, node, **what)
+            record = {"node": node, "stepbench": "abc", "reason": what if isinstance(what, str) else ""}
+            if not isinstance(what, str):
+                given = dict(what) if isinstance(what, dict) else {"factor": what}
+                record["stepbench"] = given.pop("stepbench", "abc")
+                put(tmp_path / node, node, **given)
             folder.append(tmp_path, record)
         judged, notes, wrong = folder.merge(tmp_path)
         return judged.set_index("node", drop=False), notes, wrong
