@@ -48,8 +48,8 @@ gpu: ## on a machine with CUDA and nothing to install: tests, every way, a sweep
 test: $(TOOLS) ## prove the project itself; warnings are errors
 	$(RUN) -m pytest -W error --numprocesses 2 --dist loadfile
 
-fleet-test: $(TOOLS) ## fleets by commands, Ray and SLURM, every fault tried; minutes; SLURM needs slurm-wlm and munge, which it does not install
-	$(INSTALL) '.[ray,slurm]'
+fleet-test: $(TOOLS) ## fleets by commands and Ray, every fault tried; minutes
+	$(INSTALL) '.[ray]'
 	STEPBENCH_FLEET=1 $(RUN) -m pytest -W error tests/bench/fleet
 
 lab: $(READY) ## measure how often verdicts are wrong on this machine, calm and disturbed; hours, continues where it stopped

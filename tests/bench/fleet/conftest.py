@@ -1,9 +1,10 @@
 """Fleets whose nodes are processes of this machine, with a short run each."""
 
 import os
+import re
 import shlex
+import subprocess
 import sys
-import threading
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,85 +12,79 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bench.fleet import folder, home
-from bench.fleet.engines import ENGINES
-from tests.bench.fleet import made
-from tests.conftest import SMALL
-from tests.support import LIGHT
+from bench.fleet import home
+from tests.support import LIGHT, ROOT
 
 NODE = f": {{node}}; exec {shlex.quote(sys.executable)} -m bench node"
 
 
 @pytest.fixture
-def environ(environ, tmp_path):
-    folders = {"XDG_STATE_HOME": "state", "XDG_CACHE_HOME": "cache", "TMPDIR": "."}
-    places = {name: str(tmp_path / folder) for name, folder in folders.items()}
-    return environ | places | LIGHT | {"BENCH_BACKENDS": "numpy_manual"}
-
-
-class RunningFleet(threading.Thread):
-    """A fleet that a thread measures, and what its nodes do meanwhile."""
-
-    def __init__(self, start, engine, wait, seconds, kept):
-        super().__init__(daemon=True)
-        self.place, self.ids, self.kept = Path(start.folder), home.ids(start.nodes), kept
-        self.arguments = start, engine, wait, seconds, lambda text: None
-        self.kept_by = [kept / "stepbench" / "made" / id_ for id_ in self.ids.values()]
-        self.before = self.visits()
-        self.start()
-
-    def run(self):
-        home.run(*self.arguments)
-
-    def visits(self):
-        journals = [path for kept in self.kept_by for path in kept.rglob("*.jsonl")]
-        return sum(path.read_text().count('"visit"') for path in journals)
-
-    def measuring(self):
-        """Waits until a node has measured something; returns the process that called its run."""
-        wait_for(lambda: self.visits() > self.before)
-        for process in psutil.process_iter(["cmdline"]):
-            command = process.info["cmdline"] or []
-            if command[-3:] == ["-m", "bench", "run"] and Path(process.cwd()) in self.kept_by:
-                return process.parent()
-        raise AssertionError("no run was found")
-
-    def states(self):
-        """Name → "done", or why the node is missing, once the fleet has ended."""
-        self.join(240)
-        records = folder.read(self.place)[1]
-        return {name: records[id_]["reason"] or "done" for name, id_ in self.ids.items()}
-
-    def runs(self, node):
-        return folder.runs(self.place / self.ids[node])
+def environ(environ, tmp_path, monkeypatch):
+    places = {"XDG_STATE_HOME": "state", "XDG_CACHE_HOME": "cache", "TMPDIR": "."}
+    more = {name: str(tmp_path / place) for name, place in places.items()} | LIGHT
+    for name, text in {**more, "BENCH_RESULTS": environ["BENCH_RESULTS"]}.items():
+        monkeypatch.setenv(name, text)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr(home, "GRACE", 0.1)
+    return environ | more | {"BENCH_BACKENDS": "numpy_manual"}
 
 
 @pytest.fixture
-def begin(environ, tmp_path, monkeypatch):
-    """`begin("ray", "auto", (), BENCH_BLOCKS="9")` begins a fleet."""
-    for name in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR", "PYTHONPATH"):
-        monkeypatch.setenv(name, environ[name])
-    monkeypatch.setattr(home, "GRACE", 1.0)
+def begin(environ):
+    """`begin("--ray", BENCH_BLOCKS="9")` begins `python -m bench fleet --ray`."""
 
-    def build(name="command", where=NODE, nodes=("alpha",), wait=60, seconds=60, kept=None, **more):
-        engine = ENGINES[name](where, nodes)
-        start = made.start(engine, tmp_path / "fleet", SMALL | {"BENCH_BACKENDS": "numpy_manual"} | more)
-        return RunningFleet(start, engine, wait, seconds, kept or tmp_path / "cache")
+    def start(*arguments, **settings):
+        command = [sys.executable, "-m", "bench", "fleet", *arguments]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        return subprocess.Popen(command, env=environ | settings, cwd=ROOT, text=True, **quiet)
 
-    return build
+    return start
 
 
-def place(environ):
-    """The folder of the only fleet."""
-    (found,) = (Path(environ["BENCH_RESULTS"]) / "fleet").iterdir()
-    return found
+def states(fleet):
+    """Name → "done", or why the node is missing, once the fleet that began has ended."""
+    return dict(re.findall(r"^\w+ \((\S+)\): (?:missing: )?(.*)$", fleet.communicate(timeout=240)[1], re.M))
+
+
+def measuring(kept):
+    """Waits until a run below this folder has measured something; returns the process that called it."""
+
+    def found():
+        for process in psutil.process_iter(["cmdline", "cwd"]):
+            place, is_run = Path(process.info["cwd"] or "/"), (process.info["cmdline"] or [])[-3:] == ["-m", "bench", "run"]
+            journals = place.rglob("*.jsonl") if is_run and place.is_relative_to(kept) else []
+            if any('"visit"' in path.read_text() for path in journals):
+                return process.parent()
+        return None
+
+    return wait_for(found)
 
 
 def wait_for(true, seconds=90.0):
     end = time.monotonic() + seconds
-    while not true():
+    while not (found := true()):
         assert time.monotonic() < end, "never came true"
         time.sleep(0.05)
+    return found
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """`small_disk("cache", "12m")` makes a folder a file system of this size, or changes its size."""
+    mounted = []
+
+    def mount(name, size):
+        place, change = tmp_path / name, ",remount" * bool(mounted)
+        place.mkdir(exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}{change}", "none", place]
+        if subprocess.run(command, capture_output=True).returncode:
+            pytest.skip("a small file system cannot be made here")
+        mounted.append(place)
+        return place
+
+    yield mount
+    for place in {*mounted}:
+        subprocess.run(["umount", "-l", place], check=True)
 
 
 def ended(processes):

@@ -1,90 +1,75 @@
-"""If these fail, a fleet on Ray does not measure, measures twice, or waits as long as Ray does."""
+"""If these fail, a fleet on Ray does not measure, or measures twice."""
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import psutil
 import pytest
 
 from bench.errors import UsageError
-from bench.fleet.engines import Ray
-from tests.bench.fleet.conftest import ended, needs
+from bench.fleet import home
+from tests.bench.fleet.conftest import ended, measuring, needs, states
 from tests.support import LIGHT, ROOT, clean_environ
 
 pytestmark = needs("ray")
-PIPES = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+CLUSTER = """
+import json, sys
+from ray.cluster_utils import Cluster
+small = {"object_store_memory": 80_000_000, "include_dashboard": False}
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, **small})
+raylets = {}
+for name in ("one", "two"):
+    node = cluster.add_node(num_cpus=1, resources={"stepbench": 1}, node_name=name, **small)
+    raylets[name] = node.all_processes["raylet"][0].process.pid
+cluster.wait_for_nodes()
+print(json.dumps({"address": cluster.address, "raylets": raylets}), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Where Ray answers, each node's raylet, and where nodes keep their runs."""
+    """Where Ray answers, each node's raylet, and where nodes keep their runs; it ends with its standard input."""
     kept = tmp_path_factory.mktemp("kept")
-    environ = clean_environ() | LIGHT | {"XDG_CACHE_HOME": str(kept), "TMPDIR": str(kept)}
-    command = [sys.executable, ROOT / "tests" / "bench" / "fleet" / "ray_cluster.py"]
-    process = subprocess.Popen(command, env=environ, cwd=ROOT, text=True, **PIPES)
+    environ = clean_environ() | LIGHT | {"XDG_CACHE_HOME": str(kept), "TMPDIR": str(kept), "RAY_USAGE_STATS_ENABLED": "0"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen([sys.executable, "-c", CLUSTER], env=environ, cwd=ROOT, text=True, **pipes)
     yield json.loads(process.stdout.readline()) | {"kept": kept}
     process.communicate(timeout=60)
-
-
-@pytest.fixture
-def on_ray(begin, cluster):
-    where, kept = cluster["address"], cluster["kept"]
-    return lambda nodes=(), **changes: begin("ray", where, nodes, kept=kept, **changes)
 
 
 def test_without_a_cluster_it_is_one_sentence():
     """The first test: no cluster runs here yet."""
     with pytest.raises(UsageError, match="^--ray auto: no cluster: .+$"):
-        Ray("auto", [])
+        home.Ray("auto", [])
 
 
-def test_every_node_measures_with_the_threads_of_home(on_ray):
-    running = on_ray(["one", "two", "nowhere"])
-    says = "is no living node of the Ray cluster, which has "
-    states = running.states()
-    assert states.pop("nowhere").startswith(says)
-    assert states == {"one": "done", "two": "done"}
-    for node in ("one", "two"):
-        (run,) = running.runs(node)
-        header = json.loads((run / "journal.jsonl").read_text().partition("\n")[0])
-        assert header["settings"]["threads"] == [1]
+def test_every_node_measures_with_the_threads_of_home(begin, cluster, environ):
+    found = states(begin("--ray", cluster["address"], "--nodes", "one,two,nowhere"))
+    assert found.pop("nowhere").startswith("is no living node of the Ray cluster, which has ")
+    assert found == {"one": "done", "two": "done"}
+    journals = [path.read_text().partition("\n")[0] for path in Path(environ["BENCH_RESULTS"]).rglob("journal.jsonl")]
+    assert [json.loads(header)["settings"]["threads"] for header in journals] == [[1], [1]]
 
 
-def test_a_task_that_is_killed_is_said_and_not_begun_again(on_ray):
-    running = on_ray(["one"], BENCH_BLOCKS="200")
-    worker = running.measuring()
+def test_a_task_that_is_killed_is_said_and_not_begun_again(begin, cluster):
+    fleet = begin("--ray", cluster["address"], "--nodes", "one", BENCH_BLOCKS="200")
+    worker = measuring(cluster["kept"])
     below = worker.children(recursive=True)
     worker.kill()
-    assert running.states()["one"].startswith("WorkerCrashedError: The worker died unexpectedly")
+    assert states(fleet)["one"].startswith("WorkerCrashedError: The worker died unexpectedly")
     assert ended(below)
 
 
-def test_a_node_whose_cpus_are_taken_is_late(on_ray, cluster):
-    """Ray itself waits for ever."""
-    code = f"""import ray
-ray.init(address={cluster["address"]!r}, log_to_driver=False)
-class Holder:
-    ready = lambda self: True
-holders = [ray.remote(Holder).options(num_cpus=1).remote() for _ in range(2)]
-ray.get([holder.ready.remote() for holder in holders])
-print("held", flush=True)
-input()
-"""
-    with subprocess.Popen([sys.executable, "-c", code], text=True, **PIPES) as other:
-        assert any("held" in line for line in other.stdout)
-        states = on_ray(wait=2, seconds=4).states()
-        other.communicate("\n")
-    says = "no answer within 0.1 minutes (--wait, --minutes); --resume fetches what it has by then"
-    assert states == {"one": says, "two": says}
-
-
-def test_a_raylet_that_is_killed_is_said_and_the_other_node_comes_home(on_ray, cluster):
+def test_a_raylet_that_is_killed_is_said_and_the_other_node_comes_home(begin, cluster):
     """The last test: one node less."""
-    running = on_ray(BENCH_BLOCKS="20")
-    raylet = running.measuring().ppid()
+    fleet = begin("--ray", cluster["address"], BENCH_BLOCKS="60")
+    raylet = measuring(cluster["kept"]).ppid()
     psutil.Process(raylet).kill()
-    states = running.states()
-    died = states.pop(next(name for name, pid in cluster["raylets"].items() if pid == raylet))
+    found = states(fleet)
+    died = found.pop(next(name for name, pid in cluster["raylets"].items() if pid == raylet))
     assert "Error: " in died
-    assert [*states.values()] == ["done"]
+    assert [*found.values()] == ["done"]
