@@ -137,8 +137,8 @@ def merge(place: Path, margin: float = MARGIN) -> tuple[pd.DataFrame, list[str],
     fastest = steps.drop_duplicates(["node", "device"])[["node", "device", "fastest", "step"]]
     judged = equals.judge(rows, margin).astype(object).merge(fastest, on=["node", "device"])
     judged = judged.sort_values(["machine", "device", "step"])
-    for column, before in (("reason", ""), ("apart", "judged apart: ")):
-        for text, some in judged[judged[column] != ""].groupby(column, sort=False):
+    for name, before in (("reason", ""), ("apart", "judged apart: ")):
+        for text, some in judged[judged[name] != ""].groupby(name, sort=False):
             said[f"{before}{text}"].extend(some["node"].unique())
     notes = [*missing, *notes, *(f"{', '.join(some)}: {text}" for text, some in said.items())]
     usual = set.intersection(*map(set, doctor.values())) if doctor else set()
