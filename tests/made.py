@@ -69,7 +69,7 @@ def a_hole(reason: str, backend: str = "absent") -> Record:
 
 def a_header(**changes: Any) -> Record:
     """A journal's first line; `settings` and `machine` are added to the usual ones."""
-    settings = {"baseline": "base", "processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "margin": 0.01}
+    settings = {"baseline": "base", "processes": 20, "blocks": 3, "steps": 10, "margin": 0.01}
     first = {
         "record": "header",
         "schema": journal.SCHEMA,

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from bench.paths import ROOT
 
-KEEP_MEMORY = str(256 * 1024 * 1024)
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS")
-ALLOCATOR = ("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
+KEEP_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(256 * 1024 * 1024))
+"""Keeps freed memory in the process, unless a variable says otherwise. Both: one alone switches off glibc's dynamic threshold."""
 LIBRARY = (
     "AOCL|ARMPL|ATEN|BLIS|CUBLAS|CUDA|CUDNN|CUPY|DNNL|GOMP|GOTO|JAX|KMP|MALLOC|MKL|NCCL|NPY|NUMBA"
     "|NVPL|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH|TORCHDYNAMO|TORCHINDUCTOR|TRITON|XLA"
@@ -39,22 +39,18 @@ RECORDED = re.compile(
 """Variables that change how libraries compute, but not those that only say where files lie."""
 
 
-def worker_environment(
-    threads: int, allocator: str, environ: Mapping[str, str] = os.environ, folder: Path = ROOT
-) -> dict[str, str]:
+def worker_environment(threads: int, environ: Mapping[str, str] = os.environ, folder: Path = ROOT) -> dict[str, str]:
     """`environ` with what the run sets: libraries read thread counts once, on import.
 
     `folder` holds the `backends` package that workers import; `bench` is always this one.
     """
-    kept = {name: value for name, value in environ.items() if not (REMOVED.fullmatch(name) or name in ALLOCATOR)}
-    env = kept | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
+    kept = {name: value for name, value in environ.items() if not REMOVED.fullmatch(name)}
+    env = KEEP_MEMORY | kept | dict.fromkeys(THREADS, str(threads)) | {"OMP_DYNAMIC": "FALSE", "MKL_DYNAMIC": "FALSE"}
     eigen = "true" if threads > 1 else "false"
     env["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={eigen} intra_op_parallelism_threads={threads}"
     env["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     paths = [*dict.fromkeys(map(str, (folder, ROOT))), environ.get("PYTHONPATH")]
     env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    if allocator == "pinned":  # both: setting one alone switches off glibc's dynamic threshold
-        env |= dict.fromkeys(ALLOCATOR, KEEP_MEMORY)
     if not os.access(os.path.expanduser("~"), os.W_OK):  # libraries keep there what they compiled
         env |= {"HOME": _home(), "PYTHONUSERBASE": site.getuserbase()}
     return env
@@ -70,7 +66,7 @@ def _home() -> str:
 
 def is_kept(name: str) -> bool:
     """Whether workers get a variable as it is."""
-    return worker_environment(1, "pinned", {name: "kept"}).get(name) == "kept"
+    return worker_environment(1, {name: "kept"}).get(name) == "kept"
 
 
 def recorded(environ: Mapping[str, str] = os.environ) -> dict[str, str]:

@@ -99,7 +99,6 @@ class SettingsRecord(TypedDict):
     processes: Number
     blocks: Number
     steps: Number
-    allocator: str
     margin: Above0
     """Steps that differ by less count as equal."""
 

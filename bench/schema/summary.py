@@ -79,7 +79,6 @@ COLUMNS = (
     Columns(("steps_per_round",), "training steps a round", "analyse/summaries", check="amount"),
     Columns(("problem",), "the folder of the problem, and a hash of its `problem.py`; runs of different problems are not"
             " compared", "problem", check="text"),
-    Columns(("allocator",), "`pinned` or `system`", "settings", check="text"),
     Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="hash"),
     Columns(("versions",), "of the libraries that the step uses: `numpy==2.4.6`, separated by spaces",
             "plan/discovery", check="text"),

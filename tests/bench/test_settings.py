@@ -21,13 +21,13 @@ def test_defaults():
 def test_every_setting_is_read():
     texts = {
         "BENCH_DEVICES": "cpu, cuda:1", "BENCH_SHAPES": "64x1000x100x10,1x2x3x4", "BENCH_THREADS": "1,2",
-        "BENCH_TIMEOUT": "1.5", "BENCH_ALLOCATOR": "system", "BENCH_MARGIN": "2.5%",
+        "BENCH_TIMEOUT": "1.5", "BENCH_MARGIN": "2.5%",
         "BENCH_PYTHONS": "old=venv/bin/python, new=python3", "BENCH_BACKENDS": " ", "HOME": "/",
     }  # fmt: skip
     settings = Settings.from_env(texts)
     plain = {
         "devices": ["cpu", "cuda:1"], "shapes": ["64x1000x100x10", "1x2x3x4"], "threads": [1, 2], "timeout": 1.5,
-        "allocator": "system", "margin": pytest.approx(0.025), "pythons": ["old=venv/bin/python", "new=python3"],
+        "margin": pytest.approx(0.025), "pythons": ["old=venv/bin/python", "new=python3"],
         "backends": ["seed"],  # an empty variable counts as unset
         "results": "results",
     }  # fmt: skip
@@ -50,7 +50,6 @@ def test_every_setting_is_read():
         ("BENCH_MARGIN", "0%", "BENCH_MARGIN=0%: expected a share above 0 and below 1, such as 1% or 0.01."),
         ("BENCH_MARGIN", "1", "BENCH_MARGIN=1: expected a share above 0 and below 1"),
         ("BENCH_MARGIN", "little", "BENCH_MARGIN=little: expected a share above 0 and below 1"),
-        ("BENCH_ALLOCATOR", "jemalloc", "BENCH_ALLOCATOR=jemalloc: expected pinned or system."),
         ("BENCH_DEVICES", "cpu,,cuda", "expected names separated by commas"),
         ("BENCH_PYTHONS", "old=python3", "BENCH_PYTHONS=old=python3: expected two or more label=path pairs"),
         ("BENCH_PYTHONS", "a=x,a=y", "expected two or more label=path pairs separated by commas, each with a label of its own"),

@@ -19,7 +19,7 @@ def parse(monkeypatch):
 
 
 def test_every_setting_is_an_option_and_wins_over_its_variable(parse):
-    usual = {"margin": "5%", "results": "/r", "path": "/tmp", "pythons": "a=/a,b=/b", "allocator": "system"}
+    usual = {"margin": "5%", "results": "/r", "path": "/tmp", "pythons": "a=/a,b=/b"}
     numbers = dict.fromkeys(("processes", "blocks", "steps", "seed", "timeout"), "3")
     for variable, field in Settings.variables().items():
         text = {**usual, **numbers}.get(field.name, "4")
