@@ -15,7 +15,7 @@ from bench.paths import ROOT
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS")
 KEEP_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(256 * 1024 * 1024))
-"""Keeps freed memory in the process, unless a variable says otherwise. Both: one alone switches off glibc's dynamic threshold."""
+"""Keeps freed memory in the process, unless a variable says otherwise. Both: one alone ends glibc's dynamic threshold."""
 LIBRARY = (
     "AOCL|ARMPL|ATEN|BLIS|CUBLAS|CUDA|CUDNN|CUPY|DNNL|GOMP|GOTO|JAX|KMP|MALLOC|MKL|NCCL|NPY|NUMBA"
     "|NVPL|OMP|ONEDNN|OPENBLAS|PYTORCH|TORCH|TORCHDYNAMO|TORCHINDUCTOR|TRITON|XLA"

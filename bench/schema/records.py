@@ -179,7 +179,6 @@ class Visit(Timed):
 
     record: Literal["visit"]
     block: Count
-    position: Count
     case: str
     steps: Number
     throughput_seconds: Above0
@@ -192,8 +191,6 @@ class Visit(Timed):
     """Of each call of the latency round, its loss fetched."""
     device_seconds: Above0 | None
     minor_faults: Count
-    readback_seconds: float
-    """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
 
 
@@ -212,9 +209,6 @@ class Profile(Timed):
 
     record: Literal["profile"]
     case: str
-    losses: NotRequired[list[Any]]
-    expected_losses: NotRequired[list[Any]]
-    """Of ten epochs, and the reference's."""
     kernels: NotRequired[float]
     allocated_bytes: NotRequired[float]
     peak_bytes: NotRequired[float]
@@ -262,9 +256,3 @@ class RunReply(TypedDict):
     """Until its last step was queued."""
     calls: NotRequired[list[AtLeast0] | None]
     """Of each call."""
-
-
-class TakeReply(TypedDict):
-    """A worker's reply to `take`, besides the arrays."""
-
-    readback_seconds: AtLeast0
