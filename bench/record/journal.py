@@ -57,7 +57,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "problem": plan.definition.as_record(),
         "machine": {**machine, "sides": sides} if sides else machine,
         "cases": [_case_record(plan, case) for case in measured],
-        "holes": [{**hole.case.as_json(), "kind": hole.kind, "reason": hole.reason} for hole in plan.holes],
+        "holes": [{**hole.case.as_json(), "kind": plan.kind(hole.case), "reason": hole.reason} for hole in plan.holes],
         "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
     }

@@ -60,28 +60,12 @@ class Case:
 
     @property
     def key(self) -> str:
-        return self._joined("-")
-
-    @property
-    def path(self) -> str:
-        """For tools that split names at slashes: `backend/device/dtype/threads/shape@side`."""
-        return self._joined("/")
-
-    def _joined(self, by: str) -> str:
         *parts, side = self.columns.values()
-        return at(by.join(map(str, parts)), side)
+        return at("-".join(map(str, parts)), side)
 
     def __str__(self) -> str:
-        """For a sentence about a run whose shape and threads the reader knows."""
-        return self._described(self.device, self.dtype, self.side)
-
-    @property
-    def label(self) -> str:
-        """For a sentence that has to name the case in full."""
-        return self._described(self.device, self.dtype, f"threads {self.threads}", self.shape, self.side)
-
-    def _described(self, *parts: str) -> str:
-        return f"{self.name}[{', '.join(filter(None, parts))}]"
+        """For a sentence about a run whose shape and threads the reader knows; elsewhere the key names a case."""
+        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "name": self.name, "key": self.key}

@@ -154,7 +154,7 @@ class Pass(Timed, Load):
 
     record: Literal["pass"]
     other_runs: NotRequired[int]
-    """Runs that measure here at the same time."""
+    """1 if another run measured here at the same time."""
 
 
 class Open(Timed):

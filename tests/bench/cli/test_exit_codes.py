@@ -97,7 +97,7 @@ BASE = Backend(
     "base", "/base.py", "code", "hash", "seed", None, ("numpy",), ("float32",), {"numpy": "2"},
     {"cpu": {"float32": None}},
 )  # fmt: skip
-MISSING = replace(BASE, name="needy", kind="rung", missing="needed")
+MISSING = replace(BASE, name="needy", kind="rung", unusable="needs the library needed, which is not installed")
 
 
 @pytest.fixture

@@ -72,7 +72,7 @@ def test_a_missing_library_makes_a_backend_unavailable_and_keeps_its_kind(tmp_pa
     with pytest.raises(discovery.MissingLibrary, match="no_such_library"):
         discovery.load(path)
     facts = discovery.describe(path, ["cpu"])
-    assert (facts["missing"], facts["kind"]) == ("no_such_library", "seed")
+    assert (facts["unusable"][:33], facts["kind"]) == ("needs the library no_such_library", "seed")
 
 
 @pytest.mark.parametrize(

@@ -22,9 +22,10 @@ PLAIN = Backend(
 )  # fmt: skip
 PEAK = replace(PLAIN, name="peak", kind="peak", work={"cpu": {"float32": (7, 9)}})
 CASE = Case("plain", "cpu", "float32", 1, PROBLEM.default)
-HOLE = Hole(replace(CASE, backend="utils"), "rung", "cannot be used: it is empty", asked_for=False)
+STRAY = Backend("utils", "/utils.py", "", "", "rung", "cannot be used: it is empty")
+HOLE = Hole(replace(CASE, backend="utils"), STRAY.unusable, asked_for=False)
 SETTINGS = replace(Settings.from_env({}), baseline="plain")
-PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK}),), (CASE,), (HOLE,), PROBLEM)
+PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK, "utils": STRAY}),), (CASE,), (HOLE,), PROBLEM)
 PASS = {"record": "pass", "pass": 0, "at_seconds": 0.0}
 
 
