@@ -16,8 +16,7 @@ from backends.api import TrainStep
 from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine.devices import explained
-from bench.machine.environment import PACKAGES
-from bench.machine.variables import is_kept
+from bench.machine.environment import PACKAGES, is_kept
 from bench.measure.executor import worker_launch
 from bench.measure.process import Failed, Process
 from bench.paths import CONTROLS

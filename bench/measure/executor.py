@@ -18,7 +18,7 @@ from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine import resources
 from bench.machine.devices import is_accelerator
-from bench.machine.variables import worker_environment
+from bench.machine.environment import worker_environment
 from bench.measure.process import DIED, Failed, Launch, Process, Wait
 from bench.plan.cases import Plan
 from bench.plan.sides import Side

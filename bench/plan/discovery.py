@@ -16,8 +16,8 @@ from typing import Any
 
 import backends
 from backends import api
-from bench import modules
 from bench.errors import UsageError, unknown
+from bench.paths import load_module
 from bench.plan import controls
 from bench.schema.case import CONTROLS
 
@@ -153,7 +153,7 @@ def _import(path: Path) -> Any:
         return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
     _put_last(path.parent)
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
-    return sys.modules.get(name) or modules.load(name, path)
+    return sys.modules.get(name) or load_module(name, path)
 
 
 def _put_last(folder: Path) -> None:

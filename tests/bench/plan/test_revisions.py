@@ -126,8 +126,8 @@ def test_a_revision_is_named_in_safe_letters(revision, shown):
 @pytest.mark.parametrize(
     ("text", "shown", "variables"),
     [
-        ("OPENBLAS_CORETYPE=Haswell", "CORETYPE-Haswell", {"OPENBLAS_CORETYPE": "Haswell"}),
-        ("label=+avx2,-avx512f,B_2=", "avx2--avx512f-B_2", {"label": "+avx2,-avx512f", "B_2": ""}),
+        ("OPENBLAS_CORETYPE=Haswell", "LAS_CORETYPE-Haswell", {"OPENBLAS_CORETYPE": "Haswell"}),
+        ("label=+avx2,-avx512f,B_2=", "el-avx2--avx512f-B_2", {"label": "+avx2,-avx512f", "B_2": ""}),
         ("A=abcdefghijklmnopqrstuvwxyz", "ghijklmnopqrstuvwxyz", {"A": "abcdefghijklmnopqrstuvwxyz"}),
         ("LD_PRELOAD=/usr/lib/libjemalloc.so.2", "lib-libjemalloc.so.2", {"LD_PRELOAD": "/usr/lib/libjemalloc.so.2"}),
     ],

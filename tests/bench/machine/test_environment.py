@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from bench.machine import environment, variables
-from bench.machine.variables import worker_environment
+from bench.machine import environment
+from bench.machine.environment import worker_environment
 from tests.support import EVERYTHING, clean_environ
 
 
@@ -42,7 +42,7 @@ def test_thread_and_allocator_settings_are_in_the_environment_before_start():
 def test_what_changes_how_libraries_compute_reaches_workers_and_is_recorded(name, value, record):
     """Else two runs could differ twofold in every product, and neither would say why."""
     assert worker_environment(1, {name: value})[name] == value
-    assert variables.recorded({name: value}) == ({name: record} if record else {})
+    assert environment.recorded({name: value}) == ({name: record} if record else {})
 
 
 @pytest.mark.parametrize(
@@ -55,14 +55,14 @@ def test_what_changes_how_libraries_compute_reaches_workers_and_is_recorded(name
 )  # fmt: skip
 def test_what_disturbs_a_step_reaches_no_worker_and_is_not_recorded(name):
     assert name not in worker_environment(1, {name: "1"})
-    assert variables.recorded({name: "1"}) == {}
-    assert not variables.is_kept(name)
+    assert environment.recorded({name: "1"}) == {}
+    assert not environment.is_kept(name)
 
 
 def test_the_facts_of_a_run_hold_variables_priority_scheduler_and_fixed_addresses(machine):
     code = "from bench.machine import environment; print(environment.facts()['kernel_choices'])"
     command = ["nice", "-n", "5", "setarch", "-R", sys.executable, "-c", code]
-    left = {name: text for name, text in clean_environ().items() if not variables.RECORDED.fullmatch(name)}
+    left = {name: text for name, text in clean_environ().items() if not environment.RECORDED.fullmatch(name)}
     environ = left | EVERYTHING | {"KMP_BLOCKTIME": "0"}
     done = subprocess.run(command, env=environ, capture_output=True, text=True)
     expected = {"KMP_BLOCKTIME": "0", "nice": str(os.getpriority(os.PRIO_PROCESS, 0) + 5)}
