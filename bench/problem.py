@@ -63,11 +63,11 @@ class Definition:
         return tuple(self.module.SMALL)
 
     def check_shape(self, text: str) -> str:
-        """The shape, if it has the problem's sizes. Raises `ValueError`."""
+        """The shape, if it has the problem's sizes. Raises `ValueError` with what was expected."""
         names = self.module.SIZES
         match = re.fullmatch("x".join([" *0*([1-9][0-9]*) *"] * len(names)), text)
         if not match:
-            raise ValueError(f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}")
+            raise ValueError(f"{'x'.join(names)} of whole numbers of at least 1, such as {self.default}")
         return "x".join(match.groups())
 
     def sizes(self, shape: str) -> dict[str, int]:

@@ -6,7 +6,7 @@ A plan is a value, made before anything runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from backends.api import weights_dtype
@@ -39,18 +39,12 @@ class Plan:
 
     @property
     def controls(self) -> tuple[Case, ...]:
-        """What is measured with the cases: baselines and, on the first side alone, their twins and
-        all fixed work."""
-        first = self.sides[0].label
-        opposite = self._baselines(case for case in self.cases if case.side != first)
-        baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
-        twins = [replace(base, twin=True) for base in baselines]
-        others = (*opposite, *baselines, *twins, *self._fixed_work())
-        return tuple(dict.fromkeys(case for case in others if case not in self.cases))
-
-    def _baselines(self, cases: Iterable[Case]) -> list[Case]:
-        """The cases that the ratios of these cases refer to, each once."""
-        return [base for base in dict.fromkeys(map(self.baseline_of, cases)) if base]
+        """What is measured with the cases: what their ratios refer to, and what that refers to; on the first side alone the
+        twins of baselines and all fixed work."""
+        bases = [base for case in self.cases if (base := self.baseline_of(case))]
+        bases += [base for case in bases if (base := self.baseline_of(case))]
+        twins = [replace(base, twin=True) for base in bases if self.baseline_of(base) == base]
+        return tuple(dict.fromkeys(case for case in (*bases, *twins, *self._fixed_work()) if case not in self.cases))
 
     def _fixed_work(self) -> Iterator[Case]:
         """Of the first side: peaks in every dtype that is measured, others in their first dtype."""
@@ -90,8 +84,7 @@ class Plan:
     @property
     def visits(self) -> int:
         """Of all cases, in all passes."""
-        measured = (*self.cases, *self.controls)
-        passes = (passes_of(self.kind(case), self.settings.processes) for case in measured)
+        passes = (passes_of(self.kind(case), self.settings.processes) for case in (*self.cases, *self.controls))
         return self.settings.blocks * sum(passes)
 
     def kind(self, case: Case) -> str:
@@ -173,7 +166,7 @@ def _shapes(settings: Settings, definition: Definition, selected: int) -> list[s
         asked = settings.shapes or (definition.default,)
         shapes = list(dict.fromkeys(map(definition.check_shape, asked)))
     except ValueError as error:
-        raise UsageError(f"BENCH_SHAPES={','.join(settings.shapes)}: expected {error}, separated by commas.") from None
+        raise UsageError(f"BENCH_SHAPES={','.join(settings.shapes)}: expected shapes {error}, separated by commas.") from None
     available = resources.available_memory()
     steps = selected + 3  # each has its own data; so do the baseline, its twin and the reference
     for shape in shapes:
