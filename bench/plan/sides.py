@@ -56,8 +56,8 @@ class Backend:
             raise UsageError(f"{path}: its {what}; fix the file or move it away.")
         if facts["kind"] in CONTROLS and path.parent.resolve() != CONTROLS_FOLDER.resolve():
             raise UsageError(f"{path}: kind is {facts['kind']!r}, that of a control; a way of writing the step needs another.")
-        fields = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()})
+        fields: dict[str, Any] = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
+        return cls(**fields | {name: tuple(value) for name, value in fields.items() if isinstance(value, list)})
 
     @property
     def proven(self) -> bool:
