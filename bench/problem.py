@@ -45,8 +45,7 @@ class Definition:
 
     folder: Path
     module: ModuleType
-    hash: str
-    """Of the text of `problem.py`: runs of different problems are not compared."""
+    hash: str  # of the text of `problem.py`: runs of different problems are not compared
 
     @classmethod
     def load(cls, folder: Path) -> Definition:

@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 DTYPES = ("float32", "float64")
 ALIGNED = 64
-DIMENSIONS = 64
-"""NumPy's most; a product of millions of sizes would take the reader minutes."""
+DIMENSIONS = 64  # NumPy's most; a product of millions of sizes would take the reader minutes
 ArrayLayout = list[Any]
 
 

@@ -25,10 +25,8 @@ from bench.record import journal
 from bench.schema.records import Record
 from bench.show import folder as run_folder
 
-BYTES_PER_VISIT = 2400
-"""Of journal and samples together; used to see before measuring that the results will fit."""
-SILENCE = 30
-"""Seconds between two lines where no bar is drawn."""
+BYTES_PER_VISIT = 2400  # of journal and samples together; used to see before measuring that the results will fit
+SILENCE = 30  # seconds between two lines where no bar is drawn
 BUSY = "busy: another run of stepbench is measuring on this machine; both will be noisy."
 
 

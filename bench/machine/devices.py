@@ -13,8 +13,7 @@ from typing import Any
 from bench.errors import UsageError
 
 PROCESSOR = "cpu"
-KINDS = (PROCESSOR, "cuda")
-"""Accelerators are called as torch calls them; a new kind is one entry."""
+KINDS = (PROCESSOR, "cuda")  # accelerators are called as torch calls them; a new kind is one entry
 
 
 def kind_of(device: str) -> str:

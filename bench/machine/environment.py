@@ -26,8 +26,7 @@ from bench.paths import ROOT
 from bench.schema.records import Load, MachineFacts
 
 PACKAGES = ("numpy", "torch", "pandas", "scipy", "pytest", "pytest-benchmark", "threadpoolctl", "psutil", "rich")
-NO_RANDOMIZE = 0x0040000
-"""ADDR_NO_RANDOMIZE of <linux/personality.h>."""
+NO_RANDOMIZE = 0x0040000  # ADDR_NO_RANDOMIZE of <linux/personality.h>
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "NUMBA_NUM_THREADS")
 KEEP_MEMORY = dict.fromkeys(("MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"), str(256 * 1024 * 1024))
 """Keeps freed memory in the process, unless a variable says otherwise. Both: one alone ends glibc's dynamic threshold."""

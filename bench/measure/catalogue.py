@@ -25,8 +25,7 @@ from bench.plan.sides import Backend, Side, chosen
 from bench.schema.records import SideFacts
 from bench.settings import Settings
 
-NEEDED = ("numpy", "threadpoolctl")
-"""What every worker imports besides its backend's libraries."""
+NEEDED = ("numpy", "threadpoolctl")  # what every worker imports besides its backend's libraries
 
 
 def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[Side, ...], tuple[str, ...]]:

@@ -25,8 +25,7 @@ class Hole:
 
     case: Case
     reason: str
-    asked_for: bool
-    """Its backend was named and can run nowhere that was asked for."""
+    asked_for: bool  # its backend was named and can run nowhere that was asked for
 
 
 @dataclass(frozen=True)

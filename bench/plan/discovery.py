@@ -23,10 +23,8 @@ from bench.schema.case import CONTROLS
 
 RESERVED = ("all", "seed", "rung", *CONTROLS)
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
-INHERITED = "\n\n"
-"""Stands between a backend's source and that of the step it inherits."""
-_FOLDERS: set[str] = set()
-"""Folders that were on `sys.path` while their files were imported, besides those of `_PACKAGES`."""
+INHERITED = "\n\n"  # stands between a backend's source and that of the step it inherits
+_FOLDERS: set[str] = set()  # folders that were on `sys.path` while their files were imported, besides those of `_PACKAGES`
 NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
 
 

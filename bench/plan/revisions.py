@@ -22,12 +22,10 @@ from bench.plan.sides import Side
 from bench.settings import Settings
 
 HERE = "here"
-NAME = "[A-Za-z_][A-Za-z0-9_]*="
-"""How a variable begins; a value may hold commas."""
+NAME = "[A-Za-z_][A-Za-z0-9_]*="  # how a variable begins; a value may hold commas
 UNSAFE, LONGEST = re.compile(r"[^A-Za-z0-9._-]+"), 20
 """What no label has, and how many characters it has at most: of a revision the first ones, of variables the last."""
-SHARED = ("__init__.py", "api.py", "problem.py")
-"""What both sides take from here: one contract and one reference prove both."""
+SHARED = ("__init__.py", "api.py", "problem.py")  # what both sides take from here: one contract and one reference prove both
 
 
 @contextmanager

@@ -84,13 +84,10 @@ class Side:
 
     label: str = ""
     python: str = sys.executable
-    folder: Path = ROOT
-    """Holds the `backends` package."""
-    problem: Path | None = None
-    """The problem folder, if it is not the settings'."""
+    folder: Path = ROOT  # holds the `backends` package
+    problem: Path | None = None  # the problem folder, if it is not the settings'
     variables: dict[str, str] = field(default_factory=dict)
-    facts: SideFacts = field(default_factory=SideFacts)
-    """For the journal's header."""
+    facts: SideFacts = field(default_factory=SideFacts)  # for the journal's header
     backends: dict[str, Backend] = field(default_factory=dict)
     """By name; also files in folders of `BENCH_PATH` that are no backends."""
 

@@ -8,16 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 TWIN, CONTROL, GUARD, PEAK = "twin", "control", "guard", "peak"
-FIXED_WORK = (CONTROL, GUARD, PEAK)
-"""Kinds of backends that do no training step: measured with every plan, never proven."""
+FIXED_WORK = (CONTROL, GUARD, PEAK)  # kinds of backends that do no training step: measured with every plan, never proven
 CONTROLS = (TWIN, *FIXED_WORK)
 """Kinds of rows that support the other rows. Every other kind is a way of writing the step."""
-EVERY = 3
-"""Peaks are measured in every third pass and in the last one: they serve only for bounds."""
-SIDE = "side"
-"""The label of an interpreter, revision or variables; empty in a run without sides."""
-CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]
-"""The columns that name a case in a table, besides its side."""
+EVERY = 3  # peaks are measured in every third pass and in the last one: they serve only for bounds
+SIDE = "side"  # the label of an interpreter, revision or variables; empty in a run without sides
+CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]  # the columns that name a case in a table, besides its side
 _KEY = re.compile(r"([^-]+)-([^-]+)-(\w+)-(\d+)-(\d+(?:x\d+)*)(?:@(.+))?")
 
 
@@ -29,11 +25,9 @@ class Case:
     device: str
     dtype: str
     threads: int
-    shape: str
-    """The problem's sizes, such as `64x1000x100x10`."""
+    shape: str  # the problem's sizes, such as `64x1000x100x10`
     twin: bool = False
-    side: str = ""
-    """Label of the `Side` it runs on."""
+    side: str = ""  # label of the `Side` it runs on
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Case:

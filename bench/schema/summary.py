@@ -17,11 +17,9 @@ class Columns:
 
     names: tuple[str, ...]
     meaning: str
-    filled_by: str
-    """The module below `bench/` that computes them."""
+    filled_by: str  # the module below `bench/` that computes them
     unit: str = ""
-    only_ok: bool = False
-    """Whether files leave them empty in a row that is not `ok`."""
+    only_ok: bool = False  # whether files leave them empty in a row that is not `ok`
     check: Literal["", "name", "status", "count", "time", "amount", "text", "machine", "version", "hash"] = ""
     """What `bench.analyse.reading` asks of them in files that are compared; it does not read those without."""
 

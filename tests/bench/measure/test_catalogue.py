@@ -13,6 +13,7 @@ RIGHT = (BACKENDS / "numpy_manual.py").read_text()
 FILES = {
     "good.py": RIGHT,
     "all.py": RIGHT,
+    "twin.py": RIGHT,
     "my-way.py": RIGHT,
     "numpy_manual.py": RIGHT,
     "broken.py": "def f(:\n",
@@ -21,6 +22,7 @@ FILES = {
     "_shared.py": "",
 }
 STRAYS = {
+    "twin_": "twin.py: 'twin' has a meaning of its own in settings or tables; rename the file",
     "all_": "all.py: 'all' has a meaning of its own in settings or tables; rename the file",
     "my_way": "my-way.py: a backend's file name must be a Python identifier; rename it",
     "numpy_manual_": f"numpy_manual.py: a backend named 'numpy_manual' is already in {BACKENDS}/numpy_manual.py; rename one",

@@ -5,10 +5,7 @@ Each side has its own ways; today's problem.py and api.py judge both.
 
 import json
 import shutil
-import signal
 import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,11 +111,8 @@ def test_each_side_of_a_problem_has_its_ways_and_todays_problem_judges_both(sett
 
 @pytest.mark.parametrize(
     ("revision", "shown"),
-    [
-        ("origin/main", "origin-main"), ("HEAD~3", "HEAD-3"), ("v1.0", "v1.0"), ("HEAD^", "HEAD"), ("here", "0123456789"),
-        (":/", "0123456789"), ("f" * 40, "f" * 20),
-    ],
-)  # fmt: skip
+    [("origin/main", "origin-main"), ("HEAD^", "HEAD"), ("here", "0123456789"), (":/", "0123456789"), ("f" * 40, "f" * 20)],
+)
 def test_a_revision_is_named_in_safe_letters(revision, shown):
     assert label(revision, "0123456789abcdef") == shown
 
@@ -182,20 +176,3 @@ def test_a_race_of_two_revisions(bench, environ):
     refused = bench("run", "--against", "no-such-revision")
     assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
     assert refused.stderr.startswith("bench: revision no-such-revision: git has no")
-
-
-@NEEDS_GIT
-def test_ctrl_c_leaves_no_file_behind(environ, tmp_path):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    running = subprocess.Popen(
-        [sys.executable, "-m", "bench", "run", "--against", "HEAD"], cwd=ROOT, stdout=subprocess.DEVNULL,
-        env=environ | {"TMPDIR": str(scratch), "BENCH_BACKENDS": "numpy_manual", "BENCH_PROCESSES": "50"},
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not list(Path(environ["BENCH_RESULTS"]).rglob("journal.jsonl")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert list(scratch.glob("stepbench-against-*"))
-    running.send_signal(signal.SIGINT)
-    assert running.wait(timeout=60) == 130
-    assert not list(scratch.glob("stepbench-against-*"))
