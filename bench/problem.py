@@ -27,7 +27,7 @@ from bench.paths import load_module
 from bench.schema.records import ProblemRecord
 
 NAME, HELP = "problem.py", "docs/your-own-problem.md"
-FUNCTIONS = ("draw_data", "draw_state", "constants", "step", "operations", "numbers_moved")
+NEEDED = ("SIZES", "DEFAULT", "SMALL", "draw_data", "draw_state", "constants", "step", "operations", "numbers_moved")
 Float64 = NDArray[np.float64]
 
 
@@ -155,7 +155,7 @@ def _load(folder: Path) -> Definition:
         module = load_module(f"bench_problem_{digest}", file)
     except Exception as error:
         raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
-    for wanted in ("SIZES", "DEFAULT", "SMALL", *FUNCTIONS):
+    for wanted in NEEDED:
         if not hasattr(module, wanted):
             raise UsageError(f"{file}: has no {wanted}; {HELP} says what a problem needs.")
     definition = Definition(folder, module, digest)

@@ -109,26 +109,20 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
+    facts: dict[str, Any] = {"source": source, "idea": idea(source)}
     try:
         step = load(path)
     except MissingLibrary as error:
         declared = re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
-        return {
-            "source": source, "hash": hash_of(source), "idea": idea(source), "libraries": [str(error)],
-            "kind": declared[1] if declared else api.TrainStep.kind,
-            "unusable": f"needs the library {error}, which is not installed",
-        }  # fmt: skip
+        facts["kind"] = declared[1] if declared else api.TrainStep.kind
+        why = f"needs the library {error}, which is not installed"
+        return facts | {"hash": hash_of(source), "libraries": [str(error)], "unusable": why}
     owner = step_owner(step)
-    inherited = INHERITED + inspect.getsource(sys.modules[owner.__module__]) if owner is not step else ""
-    return {
-        "source": source + inherited,  # readers of the file want to see the step that it inherits
-        "idea": idea(source),
-        "kind": step.kind,
-        "steps_per_call": step.steps_per_call,
-        "least_threads": step.least_threads,
+    if owner is not step:  # readers of the file want to see the step that it inherits
+        facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
+    return facts | {
+        **{name: getattr(step, name) for name in ("kind", "steps_per_call", "least_threads", "dtypes", "libraries")},
         "hash": hash_of(*map(inspect.getsource, _modules(step))),
-        "dtypes": list(step.dtypes),
-        "libraries": list(step.libraries),
         "versions": {name: _version(name) for name in step.libraries},
         "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
         "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},

@@ -121,7 +121,7 @@ NOT = "not a journal record"
         *((_text([HEADER]) + f"{line}\n", 2, NOT) for line in ("{", "[]", "null", "{}", '""')),
         (_text([HEADER, {"record": 5}]), 2, NOT),
         (_text([HEADER, PASS, {"record": "weather"}]), 3, f"{NOT}: unknown kind 'weather'"),
-        (_text([HEADER, PASS, HEADER]), 3, f"{NOT}: a header stands in the first line alone"),
+        (_text([HEADER, PASS, HEADER]), 3, f"{NOT}: unknown kind 'header'"),
     ],
 )
 def test_a_line_that_is_no_record_is_refused_with_its_number(tmp_path, text, number, what):
