@@ -170,7 +170,7 @@ def _parsed(line: str) -> Any:
     return record
 
 
-def _keys(record: Any) -> list[str]:
+def _keys(record: Any) -> set[str]:
     """The keys of the cases of a header. Raises `ValueError` if it cannot be used."""
     if record["record"] != "header":
         raise ValueError(f"a journal begins with its header; {DAMAGED}")
@@ -183,7 +183,7 @@ def _keys(record: Any) -> list[str]:
     keys = [] if what else [named["key"] for named in (*record["cases"], *record["holes"])]
     if what or (twice := [key for key in keys if keys.count(key) > 1]):
         raise ValueError(f"the header is not a run's: {what or f'it names {twice[0]} twice'}; {DAMAGED}")
-    return [case["key"] for case in record["cases"]]
+    return {case["key"] for case in record["cases"]}
 
 
 def _check(record: dict[str, Any], keys: Container[str], seen: set[tuple[Any, ...]]) -> None:

@@ -102,12 +102,6 @@ def test_a_way_whose_compiler_is_switched_off_says_so(name, variable, value):
     assert done.returncode == (10 if value == "1" else 11), done.stderr
 
 
-def test_no_backend_imports_the_harness():
-    for name, path in FILES.items():
-        if path.parent == BACKENDS:
-            assert "bench" not in path.read_text().replace("benchmark", ""), name
-
-
 @pytest.mark.parametrize("name", [name for name in STEPS if name.startswith(("torch", "triton"))])
 def test_cuda_steps_never_wait_inside_step(name):
     """A synchronisation inside step() would make throughput a second latency."""

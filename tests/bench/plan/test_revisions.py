@@ -173,6 +173,3 @@ def test_a_race_of_two_revisions(bench, environ):
     assert len({facts["commit"] for facts in sides.values()}) == 1
     refused = bench("race", BENCH_BACKENDS="numpy_manual")
     assert (refused.returncode, "needs two sides" in refused.stderr) == (2, True)
-    refused = bench("run", "--against", "no-such-revision")
-    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
-    assert refused.stderr.startswith("bench: revision no-such-revision: git has no")
