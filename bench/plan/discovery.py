@@ -43,7 +43,7 @@ def find(folders: Iterable[Path]) -> dict[str, Path]:
 
 def files(folders: Iterable[Path]) -> list[Path]:
     """The Python files in folders without a leading underscore, except `NOT_BACKENDS`; a folder may be a single file."""
-    places = [folder.resolve() for folder in folders]
+    places = dict.fromkeys(folder.resolve() for folder in folders)
     paths = (path for place in places for path in ([place] if place.is_file() else sorted(place.glob("*.py"))))
     return [path for path in paths if not path.name.startswith("_") and path.name not in NOT_BACKENDS]
 
@@ -91,11 +91,12 @@ def load(path: Path) -> type[api.TrainStep]:
 
 def runnable(name: str, device: str, dtype: str, folders: Iterable[Path], place: str) -> type[api.TrainStep]:
     """The backend of that name in these folders. Raises `UsageError` if there is none, or if it cannot run there."""
-    paths = {path.stem: path for path in reversed(files(folders))}
-    if name not in paths:
-        raise unknown("backend", name, [*reversed(paths)], place)
+    paths = files(folders)
+    path = next((path for path in paths if path.stem == name), None)
+    if not path:
+        raise unknown("backend", name, [path.stem for path in paths], place)
     try:
-        step = load(paths[name])
+        step = load(path)
     except MissingLibrary as missing:
         raise UsageError(f"{name}: needs the library {missing}, which is not installed.") from None
     if reason := step.why_not(device, dtype):

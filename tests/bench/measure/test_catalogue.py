@@ -38,7 +38,7 @@ def test_each_stray_file_in_a_folder_is_an_unavailable_row_and_blocks_no_other(t
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "dangling.py").symlink_to("/nowhere")
-    texts = {"BENCH_PATH": str(tmp_path), "BENCH_BACKENDS": "good,utils", "BENCH_DEVICES": "cpu"}
+    texts = {"BENCH_PATH": f"{BACKENDS}:{tmp_path}", "BENCH_BACKENDS": "good,utils", "BENCH_DEVICES": "cpu"}
     settings = Settings.from_env(texts)
     with mock.patch.dict(os.environ, LIGHT):
         plan = make_plan(settings, *catalogue(settings))
