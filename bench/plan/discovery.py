@@ -110,18 +110,19 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
-    facts: dict[str, Any] = {"source": source, "idea": idea(source)}
+    facts: dict[str, Any] = {"source": source}
     try:
         step = load(path)
     except MissingLibrary as error:
         declared = re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
         facts["kind"] = declared[1] if declared else api.TrainStep.kind
         why = f"needs the library {error}, which is not installed"
-        return facts | {"hash": hash_of(source), "libraries": [str(error)], "unusable": why}
+        return facts | {"idea": idea(source), "hash": hash_of(source), "libraries": [str(error)], "unusable": why}
     owner = step_owner(step)
     if owner is not step:  # readers of the file want to see the step that it inherits
         facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
     return facts | {
+        "idea": idea(source),
         **{name: getattr(step, name) for name in ("kind", "steps_per_call", "least_threads", "dtypes", "libraries")},
         "hash": hash_of(*map(inspect.getsource, _modules(step))),
         "versions": {name: _version(name) for name in step.libraries},
