@@ -80,12 +80,9 @@ def answer(method: Callable[..., Reply], request: dict[str, Any], region: Any = 
 def describe_error(error: BaseException) -> str:
     """What was raised, with the backend's line rather than that of a library or the harness."""
     lines = str(error).strip().splitlines()
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [
-        frame
-        for frame in frames
-        if not frame.filename.startswith(OURS)
-        and not INSTALLED.intersection(Path(frame.filename).parts)
-    ]
-    place = f" at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else ""
+    place = ""
+    for frame in traceback.extract_tb(error.__traceback__):
+        file = Path(frame.filename)
+        if not frame.filename.startswith(OURS) and not INSTALLED.intersection(file.parts):
+            place = f" at {file.name}:{frame.lineno}"
     return f"raised {type(error).__name__}{': ' + lines[0] if lines else ''}{place}"

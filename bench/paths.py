@@ -1,6 +1,9 @@
-"""Where things stand in this checkout."""
+"""Where things stand in this checkout, and Python files that stand in no package."""
 
+import importlib.util
+import sys
 from pathlib import Path
+from types import ModuleType
 
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ROOT / "backends"
@@ -8,3 +11,17 @@ CONTROLS = ROOT / "bench" / "plan" / "controls"
 SKELETON = ROOT / "bench" / "skeleton"
 """The problem folder that `python -m bench new` copies."""
 TESTS = ROOT / "tests"
+
+
+def load_module(name: str, file: Path) -> ModuleType:
+    """Runs a file as the module `name`; what the file raises passes, and the module is forgotten."""
+    spec = importlib.util.spec_from_file_location(name, file)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

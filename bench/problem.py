@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
-from bench import modules
 from bench.errors import UsageError
+from bench.paths import load_module
 from bench.schema.records import ProblemRecord
 
-NAME = "problem.py"
-FUNCTIONS = ("draw_data", "draw_state", "constants", "step", "operations", "numbers_moved")
+NAME, HELP = "problem.py", "docs/your-own-problem.md"
+NEEDED = ("SIZES", "DEFAULT", "SMALL", "draw_data", "draw_state", "constants", "step", "operations", "numbers_moved")
 Float64 = NDArray[np.float64]
 
 
@@ -44,8 +45,7 @@ class Definition:
 
     folder: Path
     module: ModuleType
-    hash: str
-    """Of the text of `problem.py`: runs of different problems are not compared."""
+    hash: str  # of the text of `problem.py`: runs of different problems are not compared
 
     @classmethod
     def load(cls, folder: Path) -> Definition:
@@ -62,22 +62,18 @@ class Definition:
         return tuple(self.module.SMALL)
 
     def check_shape(self, text: str) -> str:
-        """The shape, if it has the problem's sizes. Raises `ValueError`."""
+        """The shape, if it has the problem's sizes. Raises `ValueError` with what was expected."""
         names = self.module.SIZES
-        try:
-            sizes = [int(size) for size in text.split("x")]
-        except ValueError:
-            sizes = []
-        if len(sizes) != len(names) or min(sizes) < 1:
-            raise ValueError(f"shapes {'x'.join(names)} of whole numbers of at least 1, such as {self.default}")
-        return "x".join(map(str, sizes))
+        match = re.fullmatch("x".join([" *0*([1-9][0-9]*) *"] * len(names)), text)
+        if not match:
+            raise ValueError(f"{'x'.join(names)} of whole numbers of at least 1, such as {self.default}")
+        return "x".join(match.groups())
 
     def sizes(self, shape: str) -> dict[str, int]:
         return dict(zip(self.module.SIZES, map(int, shape.split("x")), strict=True))
 
     def constants(self, shape: str) -> dict[str, float]:
-        values = self._call("constants", **self.sizes(shape))
-        return {name: float(value) for name, value in values.items()}
+        return {name: float(value) for name, value in self._call("constants", **self.sizes(shape)).items()}
 
     def _call(self, function: str, *arguments: Any, **sizes: int) -> Any:
         """What a function of `problem.py` returns. Raises `UsageError`."""
@@ -86,11 +82,8 @@ class Definition:
             if function.startswith("draw"):
                 result = {name: np.array(array, np.float64) for name, array in result.items()}
         except Exception as error:
-            shape = "x".join(map(str, sizes.values()))
-            raise UsageError(
-                f"{self.folder / NAME}: {function} raises {type(error).__name__}: {error} (shape "
-                f"{shape}); docs/your-own-problem.md says what it returns."
-            ) from None
+            what = f"raises {type(error).__name__}: {error} (shape {'x'.join(map(str, sizes.values()))})"
+            raise UsageError(f"{self.folder / NAME}: {function} {what}; {HELP} says what it returns.") from None
         return result
 
     def as_record(self) -> ProblemRecord:
@@ -159,21 +152,19 @@ def _load(folder: Path) -> Definition:
         raise UsageError(f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends.")
     digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
     try:
-        module = modules.load(f"bench_problem_{digest}", file)
+        module = load_module(f"bench_problem_{digest}", file)
     except Exception as error:
         raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
-    for wanted in ("SIZES", "DEFAULT", "SMALL", *FUNCTIONS):
+    for wanted in NEEDED:
         if not hasattr(module, wanted):
-            raise UsageError(f"{file}: has no {wanted}; docs/your-own-problem.md says what a problem needs.")
+            raise UsageError(f"{file}: has no {wanted}; {HELP} says what a problem needs.")
     definition = Definition(folder, module, digest)
     if not definition.small:
         raise UsageError(f"{file}: SMALL is empty; add shapes to prove steps at, such as ('7x5',).")
-    for shape in (definition.default, *definition.small):
-        try:
+    try:
+        for shape in (definition.default, *definition.small):
             definition.check_shape(shape)
-        except ValueError:
-            names = "x".join(module.SIZES)
-            raise UsageError(
-                f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {names}, whole numbers of at least 1."
-            ) from None
+    except ValueError as error:
+        expected = str(error).partition(", such as")[0]
+        raise UsageError(f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {expected}.") from None
     return definition

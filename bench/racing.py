@@ -155,7 +155,7 @@ def _raced(way: str, sides: tuple[Side, ...], settings: Settings, runs: int, min
     if holes := [hole for hole in plan.holes if hole.case.backend == way]:
         raise UsageError("; ".join(f"{hole.case} {hole.reason}" for hole in holes) + ".")
     if len(plan.cases) != 2:
-        cases = ", ".join(case.label for case in plan.cases[::2])
+        cases = ", ".join(case.key for case in plan.cases[::2])
         raise UsageError(f"bisect --way {way}: has the cases {cases}; name one by --devices, --dtypes, --threads and --shapes.")
     verdicts, _, code = decide(plan, runs, minutes, console)
     if code == ExitCode.WRONG or not verdicts:

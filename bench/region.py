@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 DTYPES = ("float32", "float64")
 ALIGNED = 64
-DIMENSIONS = 64
-"""NumPy's most; a product of millions of sizes would take the reader minutes."""
+DIMENSIONS = 64  # NumPy's most; a product of millions of sizes would take the reader minutes
 ArrayLayout = list[Any]
 
 
@@ -42,24 +41,20 @@ class Region:
     def write(self, arrays: Sequence[NDArray[Any]]) -> ArrayLayout:
         """Copies arrays into the memory and returns their layout."""
         layout = [[array.dtype.name, list(array.shape)] for array in arrays]
-        for (dtype, shape, place), array in zip(self._places(layout), arrays, strict=True):
-            np.frombuffer(self._memory, dtype, array.size, place).reshape(shape)[...] = array
+        for (dtype, place, _), array in zip(self._places(layout), arrays, strict=True):
+            np.frombuffer(self._memory, dtype, array.size, place).reshape(array.shape)[...] = array
         return layout
 
     def read(self, layout: ArrayLayout) -> list[NDArray[Any]]:
         """Copies of the arrays. Raises `ValueError` for a layout that does not fit."""
         return [
             np.frombuffer(self._memory, dtype, math.prod(shape), place).reshape(shape).copy()
-            for dtype, shape, place in self._places(layout)
+            for (dtype, place, _), (_, shape) in zip(self._places(layout), layout, strict=True)
         ]
 
     def copy_from(self, other: Region, layout: ArrayLayout) -> None:
         """Copies the bytes of arrays from another region. Raises `ValueError` as `read` does."""
-        ends = [
-            place + math.prod(shape) * np.dtype(dtype).itemsize
-            for dtype, shape, place in other._places(layout)
-        ]
-        end = max(ends, default=0)
+        end = max((end for _, _, end in other._places(layout)), default=0)
         if end > len(self._memory):
             raise ValueError(f"arrays of more than {len(self._memory)} bytes")
         self._memory[:end] = other._memory[:end]
@@ -70,14 +65,15 @@ class Region:
             self._memory.close()
             os.close(self.descriptor)
 
-    def _places(self, layout: ArrayLayout) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    def _places(self, layout: ArrayLayout) -> Iterator[tuple[str, int, int]]:
+        """The dtype of each array, and where its bytes begin and end."""
         place = 0
         for dtype, shape in layout:
             sizes = len(shape) <= DIMENSIONS and all(type(n) is int and n >= 0 for n in shape)
             if dtype not in DTYPES or not sizes:
                 raise ValueError(f"an array of {dtype} {shape}, expected {' or '.join(DTYPES)}")
-            size = math.prod(shape) * np.dtype(dtype).itemsize
-            if place + size > len(self._memory):
+            end = place + math.prod(shape) * np.dtype(dtype).itemsize
+            if end > len(self._memory):
                 raise ValueError(f"arrays of more than {len(self._memory)} bytes")
-            yield dtype, tuple(shape), place
-            place += -(-size // ALIGNED) * ALIGNED
+            yield dtype, place, end
+            place = -(-end // ALIGNED) * ALIGNED

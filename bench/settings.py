@@ -58,7 +58,6 @@ share = parser(
     lambda text: float(text.removesuffix("%")) / (100 if text.endswith("%") else 1),
     lambda value: 0 < value < 1,
 )
-_allocator = parser("pinned or system", str, ("pinned", "system").__contains__)
 _node = parser("up to 16 small letters and digits, and no name of a host", str, re.compile("[a-z0-9]{0,16}").fullmatch)
 
 
@@ -114,7 +113,6 @@ class Settings:
     steps: int = _setting("20", whole_number(1, MAX_STEPS), f"training steps a round, at most {MAX_STEPS}")
     margin: float = _setting("1%", share, "steps that differ by less count as equal, such as `2%`")
     seed: int = _setting("0", whole_number(0), "of data, weights and visiting order")
-    allocator: str = _setting("pinned", _allocator, "`pinned` keeps freed memory in the process, `system` leaves glibc as is")
     path: tuple[Path, ...] = _setting("", _paths, f"further folders of backends, separated by `{os.pathsep}`")
     pythons: tuple[tuple[str, str], ...] = _setting(
         "", _pythons, "interpreters to be compared in one run, such as `old=venv-old/bin/python,new=venv/bin/python`"

@@ -69,7 +69,7 @@ def a_hole(reason: str, backend: str = "absent") -> Record:
 
 def a_header(**changes: Any) -> Record:
     """A journal's first line; `settings` and `machine` are added to the usual ones."""
-    settings = {"baseline": "base", "processes": 20, "blocks": 3, "steps": 10, "allocator": "pinned", "margin": 0.01}
+    settings = {"baseline": "base", "processes": 20, "blocks": 3, "steps": 10, "margin": 0.01}
     first = {
         "record": "header",
         "schema": journal.SCHEMA,
@@ -112,10 +112,9 @@ def story(
         records.append({"record": "pass", **when})
         records += [_open(case) | when for case in first["cases"]]
         for block in range(blocks):
-            for position, case in enumerate(first["cases"]):
+            for case in first["cases"]:
                 took = seconds(case["name"], number, block) * work(case)
-                place = when | {"block": block, "position": position}
-                records.append(_visit(case, took, steps, singly) | place)
+                records.append(_visit(case, took, steps, singly) | when | {"block": block})
             records.append({"record": "block", "block": block, "nonce": "n", "gpus": [], **when})
     keys = {case["name"]: case["key"] for case in first["cases"]}
     records += [{"at_seconds": 0.0, **record, "case": keys[record["case"]]} for record in extra]
@@ -149,7 +148,6 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
         "latency_call_seconds": [2 * call for call in calls],
         "device_seconds": None,
         "minor_faults": 5,
-        "readback_seconds": 0.0,
         "errors": _errors(1e-7) if case["proven"] else None,
     }
 

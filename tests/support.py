@@ -229,7 +229,7 @@ def run_rows(name, random, slower=None, spread=0.002, machine="m"):
                 "problem": "p 1", "status": "ok", "reason": "", "seconds_per_step": 1.1 * time,
                 "undisturbed_seconds_per_step": time, "kind": FIXED.get(backend, "seed"), "rounds": 100,
                 "ratio": 1.0, "ratio_low": 0.999, "ratio_high": 1.001, "relative_error": 0.001, "processes": 20,
-                "source_hash": "x", "versions": "numpy==2", "kernels": "", "allocator": "pinned", "steps_per_round": 20.0,
+                "source_hash": "x", "versions": "numpy==2", "kernels": "", "steps_per_round": 20.0,
                 "flop_per_second": 1e11 if backend == "peak_arithmetic" else np.nan,
                 "verdict": "EQUAL" if backend == "twin" else "", "machine": machine, "run": name,
                 "python": "3.11.7", "side": "",

@@ -25,7 +25,7 @@ PARTS = [*SIDES, "history"]
 UNDISTURBED = "undisturbed_seconds_per_step"
 SERIES = ["machine", "problem", "singly"]
 """Columns, besides `KEY`, whose values runs share where their times are judged: runs that share them are one series."""
-ALIKE = [*SERIES, "source_hash", "versions", "python", "kernels", "allocator", "steps_per_round"]
+ALIKE = [*SERIES, "source_hash", "versions", "python", "kernels", "steps_per_round"]
 """Columns that a stored run shares with base or head where it shows how much they differ."""
 LENGTH = ["processes", "rounds"]
 """A stored run has no more of these than the runs that are compared: shorter runs differ more."""
@@ -38,7 +38,7 @@ SETS = 0.01
 """Standard deviation of a log time over the sets of cases that are measured with it, where no history shows it; 0 to 1.4 %
 for the steps of the stored runs."""
 SETTINGS = {
-    "versions": "", "python": "Python ", "machine": "machine ", "kernels": "environment ", "allocator": "allocator ",
+    "versions": "", "python": "Python ", "machine": "machine ", "kernels": "environment ",
     "steps_per_round": "steps per round ", "rounds": "rounds ", "system": "", "libc": "", "commit": "commit ",
 }  # fmt: skip
 """Columns that may explain a difference, and the text before their values; a table need not have all."""

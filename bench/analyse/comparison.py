@@ -181,7 +181,7 @@ def _undecided(margin: float, more: float, by_set: bool) -> str:
 
 
 def _name(row: dict[Any, Any]) -> str:
-    return Case.from_json(row).label
+    return Case.from_json(row).key
 
 
 def _why_not_judged(rows: pd.DataFrame) -> str:

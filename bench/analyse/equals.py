@@ -20,7 +20,7 @@ from bench.schema.case import is_control
 COLUMNS = [
     "machine", "node", "device", "verdict", "ratio", "ratio_low", "ratio_high", "p", "equals", "cases", "apart", "reason",
 ]  # fmt: skip
-SAME = ["stepbench", "memory", "cores", "CPU quota", "python", "kernels", "allocator", "steps_per_round"]
+SAME = ["stepbench", "memory", "cores", "CPU quota", "python", "kernels", "steps_per_round"]
 """Columns in which equal nodes agree, besides sources of steps and versions of libraries; the first four are a fleet's own."""
 CONSISTENT = {2: 1.773, 3: 2.216, 4: 2.020, 5: 1.788, 6: 1.779, 7: 1.690, 8: 1.674, 9: 1.641}
 """Number of normal values → what their median absolute deviation has to be multiplied by to be their standard deviation on

@@ -114,7 +114,7 @@ def summarise(story: Story) -> pd.DataFrame:
     run = {
         "machine": header["machine_name"], "run": header["run"], "python": header["machine"]["python"],
         "problem": f"{header['problem']['name']} {header['problem']['hash']}", "margin": settings["margin"],
-        "steps_per_round": settings["steps"], "allocator": settings["allocator"],
+        "steps_per_round": settings["steps"],
     }  # fmt: skip
     filled = [run | row | {"kernels": _kernels(header["machine"], row[SIDE])} for row in rows.values()]
     table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])

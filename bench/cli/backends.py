@@ -63,9 +63,8 @@ def list_backends(_: argparse.Namespace) -> int:
 def train(arguments: argparse.Namespace) -> int:
     """Prints `epoch - loss` line by line, as the scripts that the project grew from meant to."""
     settings = Settings.from_env()
-    paths = discovery.find([settings.problem_folder, *settings.path], {})
     place = arguments.device, arguments.dtype
-    build = discovery.runnable(arguments.backend, *place, paths, "train")
+    build = discovery.runnable(arguments.backend, *place, [settings.problem_folder, *settings.path], "train")
     definition = Definition.load(settings.problem_folder)
     step = build(definition.draw(definition.default, arguments.dtype, arguments.seed), *place)
     losses = []

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.errors import UsageError
-from bench.schema.case import Case, is_control
+from bench.schema.case import is_control
 
 if TYPE_CHECKING:
     from bench.record.journal import Story
@@ -35,8 +35,7 @@ def export(stories: Iterable[Story], name: str, controls: bool) -> tuple[str, li
     for story in stories:
         table, machine = summaries.summarise(story), story.header["machine"]
         notes += [f"{story.header['run']}: {doubt}" for doubt in summaries.doubts(story, table)]
-        paths = [Case.parse(key).path for key in table.index]
-        tables.append(table.assign(id=paths, time=machine["time"], commit=machine["commit"] or ""))
+        tables.append(table.assign(id=table.index, time=machine["time"], commit=machine["commit"] or ""))
     rows = pd.concat(tables, ignore_index=True)
     if not controls:
         rows = rows[~rows["kind"].map(is_control)]

@@ -17,8 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from bench import modules
 from bench.judge.comparing import Question
+from bench.paths import load_module
 from bench.problem import Float64
 
 FILE = "mistakes.py"
@@ -115,7 +115,7 @@ def mistakes(folder: Path) -> list[Mistake]:
     file = folder / FILE
     if not file.is_file():
         return []
-    module = modules.load(f"bench_mistakes_{folder.name}", file)
+    module = load_module(f"bench_mistakes_{folder.name}", file)
     functions = inspect.getmembers(module, inspect.isfunction)
     return [
         (" ".join((function.__doc__ or name.replace("_", " ")).split()).rstrip("."), function)

@@ -117,12 +117,6 @@ class Requests:
         (errors,) = _judge_all([self.rounds[name]], arrays)
         return {"errors": asdict(errors)}
 
-    def losses(self, shape: str, dtype: str, steps: int, every: int) -> Reply:
-        """The timed problem's own state, and the losses that right calls from it report."""
-        problem = self.timed_problem(shape, dtype)
-        question = Question(self.definition, problem, dtype, tuple(problem.state.values()), steps, every)
-        return {"arrays": question.given, "losses": question.reported(question.exact, steps).tolist()}
-
     def timed_problem(self, shape: str, dtype: str) -> Problem:
         """The problem that is timed: the same in the whole run, for every backend."""
         if (shape, dtype) not in self._problems:

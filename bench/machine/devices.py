@@ -1,19 +1,19 @@
-"""The kinds of device: how they are named and counted, and what a run records of its GPUs.
+"""What a worker says of its place: devices and versions; and what a run records of its GPUs.
 
 No library is imported before it is asked, and NVIDIA's is opened and closed here alone: a worker starts with this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib import metadata
 from typing import Any
 
-from bench.errors import UsageError, unknown
+from bench.errors import UsageError
 
 PROCESSOR = "cpu"
-KINDS = (PROCESSOR, "cuda")
-"""Accelerators are called as torch calls them; a new kind is one entry."""
+KINDS = (PROCESSOR, "cuda")  # accelerators are called as torch calls them; a new kind is one entry
 
 
 def kind_of(device: str) -> str:
@@ -58,25 +58,19 @@ def chosen(names: Sequence[str], present: tuple[str, ...]) -> tuple[str, ...]:
     """The devices that BENCH_DEVICES names, each once and called as in `present`. Raises `UsageError`."""
     if tuple(names) == ("all",):
         return present
-    called = {_place(device): device for device in present}
-    devices: dict[str, None] = {}
+    called = {name: device for device in present for name in (device, f"{device}:0", device.removesuffix(":0"))}
+    if lost := [name for name in names if name not in called]:
+        raise UsageError(f"BENCH_DEVICES={lost[0]}: no such device here; name some of {', '.join(present)}, or `all` alone.")
+    return tuple(dict.fromkeys(called[name] for name in names))
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Distribution → version, of those that are installed."""
+    found = {}
     for name in names:
-        if name == "all":
-            raise UsageError("BENCH_DEVICES: `all` stands alone; name devices or write BENCH_DEVICES=all.")
-        place = _place(name)
-        if place is None:
-            raise unknown("device", name, [*dict.fromkeys([*present, *KINDS, "all"])], "BENCH_DEVICES")
-        if place not in called:
-            raise UsageError(f"BENCH_DEVICES={name}: no such device here; present: {', '.join(present)}.")
-        devices[called[place]] = None
-    return tuple(devices)
-
-
-def _place(device: str) -> tuple[str, int] | None:
-    """Kind and index, the first one's where none is given; None for what is no device's name."""
-    kind, colon, index = device.partition(":")
-    known = kind in KINDS and (index.isdecimal() or not colon)
-    return (kind, int(index or 0)) if known else None
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 class Unanswered(Exception):

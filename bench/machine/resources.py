@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+import psutil
+
 CGROUPS, CPUS = "/sys/fs/cgroup", "/sys/devices/system/cpu"
+MEMORY = {1: ("limit_in_bytes", "usage_in_bytes", "total_inactive_file"), 2: ("max", "current", "inactive_file")}
+"""Version of control groups → the files of limit and usage, and the entry of `memory.stat` that is a cache."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +60,13 @@ def cores(machine: Machine | None = None) -> list[list[int]]:
 def available_memory(machine: Machine | None = None) -> int:
     """Bytes that a process can have without swapping, by the kernel, control groups and `ulimit`."""
     machine = machine or Machine()
-    available = _number(r"^MemAvailable:\s+(\d+) kB$", machine.read("/proc/meminfo")) * 1024
-    available = available or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # where the kernel does not tell: all
+    available = int(psutil.virtual_memory().available)
     for group, version in _groups(machine, "memory"):
-        limit, usage, cache = "memory.max", "memory.current", "inactive_file"
-        if version == 1:
-            limit, usage, cache = "memory.limit_in_bytes", "memory.usage_in_bytes", f"total_{cache}"
-        text = machine.read(f"{group}/{limit}") or ""
+        limit, usage, cache = MEMORY[version]
+        text = machine.read(f"{group}/memory.{limit}") or ""
         if text.isdecimal():
-            free = _number(rf"^{cache} (\d+)$", machine.read(f"{group}/memory.stat"))
-            used = int(machine.read(f"{group}/{usage}") or 0) - free
+            stat = dict(line.split() for line in (machine.read(f"{group}/memory.stat") or "").splitlines())
+            used = int(machine.read(f"{group}/memory.{usage}") or 0) - int(stat.get(cache, 0))
             available = min(available, max(int(text) - used, 0))
     limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_DATA, resource.RLIMIT_AS))
     return min([available, *(limit for limit in limits if limit != resource.RLIM_INFINITY)])
@@ -97,8 +98,3 @@ def _numbers(text: str) -> set[int]:
     """Those in a list of the kernel's, such as `0-3,8`."""
     ends = (part.partition("-") for part in text.split(",") if part)
     return {number for low, _, high in ends for number in range(int(low), int(high or low) + 1)}
-
-
-def _number(pattern: str, text: str | None) -> int:
-    match = re.search(pattern, text or "", re.MULTILINE)
-    return int(match[1]) if match else 0

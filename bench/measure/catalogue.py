@@ -5,27 +5,27 @@ Backends are imported in workers: one that crashes on import does not end the ru
 
 from __future__ import annotations
 
+import itertools
 import re
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from backends.api import TrainStep
 from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine.devices import explained
-from bench.machine.environment import PACKAGES
-from bench.machine.variables import is_kept
+from bench.machine.environment import PACKAGES, is_kept
 from bench.measure.executor import worker_launch
 from bench.measure.process import Failed, Process
 from bench.paths import CONTROLS
-from bench.plan.discovery import RESERVED, find
+from bench.plan.discovery import RESERVED, check_name, files
 from bench.plan.sides import Backend, Side, chosen
 from bench.schema.records import SideFacts
 from bench.settings import Settings
 
-NEEDED = ("numpy", "threadpoolctl")
-"""What every worker imports besides its backend's libraries."""
+NEEDED = ("numpy", "threadpoolctl")  # what every worker imports besides its backend's libraries
 
 
 def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[Side, ...], tuple[str, ...]]:
@@ -36,25 +36,20 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
     """
     sides = sides or chosen(settings)
     for side in sides:
-        _check_variables(side)
+        for name in itertools.filterfalse(is_kept, side.variables):
+            raise UsageError(
+                f"{name}={side.variables[name]} (side {side.label}): every run sets or removes {name}, alike for all sides; "
+                "name a variable that libraries read, or give the run a setting of docs/settings.md."
+            )
     with ExitStack() as ending:
         workers = [_started(side, settings, ending) for side in sides]
         present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in workers]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
         described = tuple(
-            replace(side, facts={**side.facts, **about}, **_backends(side, worker, settings, explained(devices)))
+            replace(side, facts={**side.facts, **about}, backends=_backends(side, worker, settings, explained(devices)))
             for side, worker, about in workers
         )
     return described, devices
-
-
-def _check_variables(side: Side) -> None:
-    for name in side.variables:
-        if not is_kept(name):
-            raise UsageError(
-                f"{name}={side.variables[name]} (side {side.label}): every run sets or removes {name}, alike for all sides; "
-                "name a variable that libraries read, or give the run a setting of docs/settings.md."
-            )
 
 
 def _started(side: Side, settings: Settings, ending: ExitStack) -> tuple[Side, Process, SideFacts]:
@@ -73,27 +68,25 @@ def _started(side: Side, settings: Settings, ending: ExitStack) -> tuple[Side, P
     return side, worker, {"python": about["python"], "packages": about["packages"]}
 
 
-def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Any]:
-    """The fields `backends` and `strays` of a side."""
+def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
+    """The backends of a side by name, and stray files in folders of `BENCH_PATH`, with why they cannot be used."""
+    found: dict[str, Backend] = {}
     own = [(side.problem or settings.problem_folder).resolve(), CONTROLS.resolve()]
-    found = {name: describe(side, worker, path, devices, name) for name, path in find(own).items()}
-    refused: dict[Path, str] = {}
     with ExitStack() as ending:
-        for name, path in find([*own, *settings.path], refused).items():
-            if name in found:
-                continue
+        for path in files([*own, *settings.path]):
             try:
-                found[name] = describe(side, worker, path, devices, name)
+                check_name(path, {name: backend.path for name, backend in found.items()})
+                found[path.stem] = describe(side, worker, path, devices)
             except UsageError as error:
-                refused[path] = str(error)
+                if path.parent in own:
+                    raise
+                name = re.sub(r"\W", "_", path.stem)
+                while name in {*found, *RESERVED}:
+                    name += "_"
+                why = str(error).replace(f"{path.parent}/", "").rstrip(".")
+                found[name] = Backend(name, str(path), "", "", TrainStep.kind, f"cannot be used: {why}")
                 _, worker, _ = _started(side, settings, ending)  # the old one may be dead
-    strays: dict[str, str] = {}
-    for path, why in refused.items():
-        name = re.sub(r"\W", "_", path.stem)
-        while name in {*found, *strays, *RESERVED}:
-            name += "_"
-        strays[name] = why.replace(f"{path.parent}/", "").rstrip(".")
-    return {"backends": found, "strays": strays}
+    return found
 
 
 def describe(side: Side, worker: Process, path: Path, devices: tuple[str, ...], name: str = "") -> Backend:

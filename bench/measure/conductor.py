@@ -23,9 +23,6 @@ from bench.schema.case import Case, takes_part
 from bench.schema.checking import fault
 from bench.schema.records import KINDS, Failure, Open, Record
 
-EPOCHS = 10
-"""Losses in a profile."""
-
 
 def measure(plan: Plan, *, controls: bool = True, executor: Processes | None = None) -> Iterator[Record]:
     """Runs the plan. Closing the generator, or an exception in its consumer, ends every worker.
@@ -72,9 +69,9 @@ class Conductor:
         for timed in order.sample(cases, len(cases)):  # libraries were loaded while the judge drew
             yield self._start(timed, number)
         for block, nonce in zip(blocks, nonces, strict=True):
-            for position, timed in enumerate(order.sample(cases, len(cases))):
+            for timed in order.sample(cases, len(cases)):
                 if timed.case.key in self.standing:
-                    yield self._visit(timed, number, block, position)
+                    yield self._visit(timed, number, block)
             yield self._record("block", number, block=block, nonce=nonce, gpus=devices.gpus())
         if blocks and number == 0:
             for timed in self.standing.values():
@@ -99,27 +96,22 @@ class Conductor:
         except Failed as failed:
             return self._fail(timed, number, failed, when)
 
-    def _visit(self, timed: TimedCase, number: int, block: int, position: int) -> Any:
+    def _visit(self, timed: TimedCase, number: int, block: int) -> Any:
         """The record of one visit."""
         timed.worker.resume()
         try:
             reply = timed.visit(f"{number} {block}")
-            return self._finish(timed, self._record("visit", number, block=block, position=position), reply)
+            return self._finish(timed, self._record("visit", number, block=block), reply)
         except Failed as failed:
             return self._fail(timed, number, failed, f"in pass {number + 1}, block {block + 1}")
 
     def _profile(self, timed: TimedCase, number: int) -> Any:
         """What a step consists of, asked of a worker that has been timed and ends next."""
-        worker, every = timed.worker, timed.backend.steps_per_call
-        worker.resume()
-        calls = max(1, EPOCHS // every)
+        timed.worker.resume()
         try:
-            expected = self.judge.ask("losses", **timed.place, steps=calls * every, every=every)
-            reply = worker.ask("profile", calls=calls, arrays=worker.copied(self.judge, expected))
-            record = self._record("profile", number, expected_losses=expected["losses"])
-            return self._finish(timed, record, reply)
+            return self._finish(timed, self._record("profile", number), timed.worker.ask("profile"))
         except Failed as failed:  # the times stand
-            worker.stop()
+            timed.worker.stop()
             return self._record("profile", number, case=timed.case.key, reason=str(failed))
 
     def _finish(self, timed: TimedCase, record: dict[str, Any], reply: Reply) -> Any:

@@ -18,7 +18,7 @@ from bench.conversation import Reply
 from bench.errors import UsageError
 from bench.machine import resources
 from bench.machine.devices import is_accelerator
-from bench.machine.variables import worker_environment
+from bench.machine.environment import worker_environment
 from bench.measure.process import DIED, Failed, Launch, Process, Wait
 from bench.plan.cases import Plan
 from bench.plan.sides import Side
@@ -67,7 +67,7 @@ def worker_launch(
 
     `memory`: bytes after which allocations fail. `options` are those of `module_launch`.
     """
-    env = worker_environment(threads, settings.allocator, os.environ | side.variables, side.folder)
+    env = worker_environment(threads, os.environ | side.variables, side.folder)
     setup = {"threads": threads, "cpus": [*cpus], "memory": memory, "socket": socket}
     return module_launch("bench.worker", setup, env, side.python, **options)
 
@@ -165,7 +165,7 @@ class Processes:
         if rest := self._allowed.difference(*self._cores[-most:]):
             os.sched_setaffinity(0, rest)
         setup = {"seed": settings.seed, "problem": str(settings.problem_folder)}
-        env = worker_environment(1, settings.allocator)
+        env = worker_environment(1)
         self.judge = Judge(module_launch("bench.judge", setup, env), DAY, self._size)
         return self
 

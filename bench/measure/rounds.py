@@ -17,7 +17,7 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
-from bench.schema.records import COUNTERS, RunReply, TakeReply
+from bench.schema.records import COUNTERS, RunReply
 
 GRAIN = 2e-9
 """Seconds by which a call that is reported to the nanosecond may be off."""
@@ -29,7 +29,6 @@ class Round:
     """What came of one round."""
 
     run: RunReply
-    readback_seconds: float
     errors: Mapping[str, Any] | None
     put_seconds: float
     """By the conductor's clock: state in, from the copy into the worker's region; the next two: the
@@ -104,7 +103,6 @@ class TimedCase:
             "latency_call_seconds": latency.run.get("calls"),
             "device_seconds": device.run["seconds"] if device else None,
             **{name: throughput.run.get(name) for name in COUNTERS},
-            "readback_seconds": throughput.readback_seconds,
             "errors": worst([each.errors for each in (throughput, latency, device) if each]),
         }
 
@@ -116,15 +114,14 @@ class TimedCase:
         placed = perf_counter()
         run: Any = worker.ask("run", mode=mode, calls=calls)
         ran = perf_counter()
-        taken = worker.ask("take")
-        layout = self.judge.copied(worker, taken)  # what a worker writes from here on is not read
+        layout = self.judge.copied(worker, worker.ask("take"))  # what a worker writes from here on is not read
         end = perf_counter()
-        if what := fault(run, RunReply) or fault(taken, TakeReply):
+        if what := fault(run, RunReply):
             raise Failed("failed", f"answers with a round whose {what}")
         errors = None
         if self.backend.proven:
             errors = self.judge.ask("judged", name=self.drawn(block, mode, calls)["name"], arrays=layout)["errors"]
-        return Round(run, taken["readback_seconds"], errors, placed - start, ran - placed, end - ran)
+        return Round(run, errors, placed - start, ran - placed, end - ran)
 
     def _ask_start(self, block: str, mode: str, calls: int) -> Reply:
         """The state in which a round starts."""

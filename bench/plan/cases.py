@@ -6,7 +6,7 @@ A plan is a value, made before anything runs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from backends.api import weights_dtype
@@ -15,7 +15,7 @@ from bench.machine import resources
 from bench.machine.devices import chosen
 from bench.plan.sides import Backend, Side
 from bench.problem import Definition
-from bench.schema.case import FIXED_WORK, PEAK, TWIN, Case, at, passes_of
+from bench.schema.case import PEAK, TWIN, Case, at, passes_of
 from bench.settings import Settings
 
 
@@ -24,10 +24,8 @@ class Hole:
     """A case that was selected and cannot run."""
 
     case: Case
-    kind: str
     reason: str
-    asked_for: bool
-    """Its backend was named and can run nowhere that was asked for."""
+    asked_for: bool  # its backend was named and can run nowhere that was asked for
 
 
 @dataclass(frozen=True)
@@ -40,23 +38,17 @@ class Plan:
 
     @property
     def controls(self) -> tuple[Case, ...]:
-        """What is measured with the cases: baselines and, on the first side alone, their twins and
-        all fixed work."""
-        first = self.sides[0].label
-        opposite = self._baselines(case for case in self.cases if case.side != first)
-        baselines = self._baselines(case for case in (*self.cases, *opposite) if case.side == first)
-        twins = [replace(base, twin=True) for base in baselines]
-        others = (*opposite, *baselines, *twins, *self._fixed_work())
-        return tuple(dict.fromkeys(case for case in others if case not in self.cases))
-
-    def _baselines(self, cases: Iterable[Case]) -> list[Case]:
-        """The cases that the ratios of these cases refer to, each once."""
-        return [base for base in dict.fromkeys(map(self.baseline_of, cases)) if base]
+        """What is measured with the cases: what their ratios refer to, and what that refers to; on the first side alone the
+        twins of baselines and all fixed work."""
+        bases = [base for case in self.cases if (base := self.baseline_of(case))]
+        bases += [base for case in bases if (base := self.baseline_of(case))]
+        twins = [replace(base, twin=True) for base in bases if self.baseline_of(base) == base]
+        return tuple(dict.fromkeys(case for case in (*bases, *twins, *self._fixed_work()) if case not in self.cases))
 
     def _fixed_work(self) -> Iterator[Case]:
         """Of the first side: peaks in every dtype that is measured, others in their first dtype."""
         first = self.sides[0]
-        fixed = [backend for backend in first.backends.values() if not backend.proven and not backend.missing]
+        fixed = [backend for backend in first.backends.values() if not backend.proven and not backend.unusable]
         places = [(device, case.dtype, case.threads) for case in self.cases for device in ("cpu", case.device)]
         for backend, (device, dtype, threads) in itertools.product(fixed, dict.fromkeys(places)):
             own = dtype if backend.kind == PEAK else backend.dtypes[0]
@@ -91,8 +83,7 @@ class Plan:
     @property
     def visits(self) -> int:
         """Of all cases, in all passes."""
-        measured = (*self.cases, *self.controls)
-        passes = (passes_of(self.kind(case), self.settings.processes) for case in measured)
+        passes = (passes_of(self.kind(case), self.settings.processes) for case in (*self.cases, *self.controls))
         return self.settings.blocks * sum(passes)
 
     def kind(self, case: Case) -> str:
@@ -106,17 +97,18 @@ class Plan:
 def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, ...]) -> Plan:
     """Crosses the settings with the sides' backends. Raises `UsageError` for what cannot be had."""
     devices, first = chosen(settings.devices, present), sides[0]
-    backends = {name: backend for side in sides for name, backend in side.backends.items()}
-    strays = [name for side in sides for name in side.strays if name not in backends]
-    selected = _select(settings, backends, strays)
-    _check(settings, first, backends, strays)
+    backends: dict[str, Backend] = {}
+    for name, backend in (item for side in sides for item in side.backends.items()):
+        if name not in backends or not backend.unusable:
+            backends[name] = backend
+    selected = _select(settings, backends)
+    _check(settings, first, backends)
     definition = Definition.load(settings.problem_folder)
     shapes = _shapes(settings, definition, len(selected) * len(sides))
     cases, holes = [], []
     places = list(itertools.product(devices, settings.dtypes, settings.threads))
     for name, place, shape, side in itertools.product(selected, places, shapes, sides):
-        kind = backends[name].kind if name in backends else "rung"
-        if side is not first and kind in FIXED_WORK:
+        if side is not first and not backends[name].proven:
             continue  # it is the same on every side
         case = Case(name, *place, shape, side=side.label)
         reason = side.reason(name, *place)
@@ -124,29 +116,25 @@ def make_plan(settings: Settings, sides: tuple[Side, ...], present: tuple[str, .
             cases.append(case)
             continue
         nowhere = all(other.reason(name, *where) for other, where in itertools.product(sides, places))
-        holes.append(Hole(case, kind, reason, asked_for=nowhere and name in settings.backends))
+        holes.append(Hole(case, reason, asked_for=nowhere and name in settings.backends))
     return Plan(settings, sides, tuple(cases), tuple(holes), definition)
 
 
-def _select(settings: Settings, backends: dict[str, Backend], strays: list[str]) -> list[str]:
+def _select(settings: Settings, backends: dict[str, Backend]) -> list[str]:
     """The backends that `BENCH_BACKENDS` names, by name, kind, library or `all`; and stray files,
     so that each has a row that says what it is."""
-    proven = [backend for backend in backends.values() if backend.proven]
-    names: dict[str, None] = {}
+    names: list[str] = []
     for name in settings.backends:
-        if name in backends or name in strays:
-            found = [name]
-        elif name == "all":
-            found = [backend.name for backend in proven]
-        elif of_kind := [backend.name for backend in backends.values() if backend.kind == name]:
-            found = of_kind
-        elif not (found := [backend.name for backend in proven if name in backend.libraries]):
-            raise unknown("backend", name, [*backends, *strays, "seed", "all"], "BENCH_BACKENDS")
-        names |= dict.fromkeys(found)
-    return [*(names | dict.fromkeys(strays))]
+        of_kind = [each.name for each in backends.values() if each.kind == name]
+        others = [each.name for each in backends.values() if each.proven and name in ("all", *each.libraries)]
+        found = [name] if name in backends else of_kind or others
+        if not found:
+            raise unknown("backend", name, [*backends, "seed", "all"], "BENCH_BACKENDS")
+        names += found
+    return [*dict.fromkeys([*names, *(each.name for each in backends.values() if not each.hash)])]
 
 
-def _check(settings: Settings, first: Side, backends: dict[str, Backend], strays: list[str]) -> None:
+def _check(settings: Settings, first: Side, backends: dict[str, Backend]) -> None:
     """Raises `UsageError` for a dtype, a number of threads or a baseline that cannot be had."""
     known = list(dict.fromkeys(dtype for backend in backends.values() for dtype in backend.dtypes))
     for dtype in settings.dtypes:
@@ -155,16 +143,16 @@ def _check(settings: Settings, first: Side, backends: dict[str, Backend], strays
     cores, threads = len(resources.cores()), max(settings.threads)
     if threads > cores:
         raise UsageError(f"BENCH_THREADS={threads}: this machine offers {cores} cores; ask for at most {cores}.")
-    name, names = settings.baseline, [*backends, *strays]
-    if name not in names and name != Settings().baseline:
-        raise unknown("backend", name, names, "BENCH_BASELINE")
-    if name not in names:
+    name = settings.baseline
+    if name not in backends and name != Settings().baseline:
+        raise unknown("backend", name, [*backends], "BENCH_BASELINE")
+    if name not in backends:
         own = ", ".join(backend.name for backend in backends.values() if backend.proven)
         raise UsageError(
             f"{settings.problem_folder}: has no {name}.py, which ratios refer to by default; "
             f"write it, or set BENCH_BASELINE to {f'one of {own}' if own else 'a backend, once there is one'}."
         )
-    if name not in first.backends or first.backends[name].missing:
+    if name not in first.backends or first.backends[name].unusable:
         raise UsageError(
             f"BENCH_BASELINE={at(name, first.label)}: it {first.reason(name, 'cpu', 'float32')}; "
             "install it or choose another baseline."
@@ -177,7 +165,7 @@ def _shapes(settings: Settings, definition: Definition, selected: int) -> list[s
         asked = settings.shapes or (definition.default,)
         shapes = list(dict.fromkeys(map(definition.check_shape, asked)))
     except ValueError as error:
-        raise UsageError(f"BENCH_SHAPES={','.join(settings.shapes)}: expected {error}, separated by commas.") from None
+        raise UsageError(f"BENCH_SHAPES={','.join(settings.shapes)}: expected shapes {error}, separated by commas.") from None
     available = resources.available_memory()
     steps = selected + 3  # each has its own data; so do the baseline, its twin and the reference
     for shape in shapes:

@@ -16,17 +16,15 @@ from typing import Any
 
 import backends
 from backends import api
-from bench import modules
 from bench.errors import UsageError, unknown
+from bench.paths import load_module
 from bench.plan import controls
 from bench.schema.case import CONTROLS
 
 RESERVED = ("all", "seed", "rung", *CONTROLS)
 _PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
-INHERITED = "\n\n"
-"""Stands between a backend's source and that of the step it inherits."""
-_FOLDERS: set[str] = set()
-"""Folders on `sys.path` whose files were imported, besides those of `_PACKAGES`."""
+INHERITED = "\n\n"  # stands between a backend's source and that of the step it inherits
+_FOLDERS: set[str] = set()  # folders that were on `sys.path` while their files were imported, besides those of `_PACKAGES`
 NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
 
 
@@ -34,30 +32,30 @@ class MissingLibrary(Exception):
     """A backend needs a package that is not installed; `args[0]` is its name."""
 
 
-def find(folders: Iterable[Path], refused: dict[Path, str] | None = None) -> dict[str, Path]:
-    """Backend name → file, for every Python file in `folders` without a leading underscore, except
-    `NOT_BACKENDS`. One of `folders` may be a single file.
-
-    Raises `UsageError` for a name that no backend can have, or puts the file into `refused`.
-    """
+def find(folders: Iterable[Path]) -> dict[str, Path]:
+    """Backend name → file. Raises `UsageError` for a name that no backend can have."""
     found: dict[str, Path] = {}
-    for folder in folders:
-        for path in [folder.resolve()] if folder.is_file() else sorted(folder.resolve().glob("*.py")):
-            if path.name.startswith("_") or path.name in NOT_BACKENDS:
-                continue
-            if path.stem in found:
-                why = f"a backend named {path.stem!r} is already in {found[path.stem]}; rename one."
-            elif path.stem in RESERVED:
-                why = f"{path.stem!r} has a meaning of its own in settings or tables; rename the file."
-            elif not path.stem.isidentifier():
-                why = "a backend's file name must be a Python identifier; rename it."
-            else:
-                found[path.stem] = path
-                continue
-            if refused is None:
-                raise UsageError(f"{path}: {why}")
-            refused[path] = f"{path}: {why}"
+    for path in files(folders):
+        check_name(path, found)
+        found[path.stem] = path
     return found
+
+
+def files(folders: Iterable[Path]) -> list[Path]:
+    """The Python files in folders without a leading underscore, except `NOT_BACKENDS`; a folder may be a single file."""
+    places = dict.fromkeys(folder.resolve() for folder in folders)
+    paths = (path for place in places for path in ([place] if place.is_file() else sorted(place.glob("*.py"))))
+    return [path for path in paths if not path.name.startswith("_") and path.name not in NOT_BACKENDS]
+
+
+def check_name(path: Path, taken: Mapping[str, str | Path]) -> None:
+    """Raises `UsageError` for a file whose name no backend can have, or one of `taken` has: name → its file."""
+    if path.stem in taken:
+        raise UsageError(f"{path}: a backend named {path.stem!r} is already in {taken[path.stem]}; rename one.")
+    if path.stem in RESERVED:
+        raise UsageError(f"{path}: {path.stem!r} has a meaning of its own in settings or tables; rename the file.")
+    if not path.stem.isidentifier():
+        raise UsageError(f"{path}: a backend's file name must be a Python identifier; rename it.")
 
 
 def load(path: Path) -> type[api.TrainStep]:
@@ -91,12 +89,14 @@ def load(path: Path) -> type[api.TrainStep]:
     return classes[0]
 
 
-def runnable(name: str, device: str, dtype: str, paths: Mapping[str, Path], place: str) -> type[api.TrainStep]:
-    """The backend of that name among `paths`. Raises `UsageError` if there is none, or if it cannot run there."""
-    if name not in paths:
-        raise unknown("backend", name, list(paths), place)
+def runnable(name: str, device: str, dtype: str, folders: Iterable[Path], place: str) -> type[api.TrainStep]:
+    """The backend of that name in these folders. Raises `UsageError` if there is none, or if it cannot run there."""
+    paths = files(folders)
+    path = next((path for path in paths if path.stem == name), None)
+    if not path:
+        raise unknown("backend", name, [path.stem for path in paths], place)
     try:
-        step = load(paths[name])
+        step = load(path)
     except MissingLibrary as missing:
         raise UsageError(f"{name}: needs the library {missing}, which is not installed.") from None
     if reason := step.why_not(device, dtype):
@@ -110,26 +110,21 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
     Where a library is missing, the kind is read from the file without running it.
     """
     source = path.read_text(encoding="utf-8")
+    facts: dict[str, Any] = {"source": source}
     try:
         step = load(path)
     except MissingLibrary as error:
-        missing, declared = str(error), re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
-        return {
-            "source": source, "hash": hash_of(source), "idea": idea(source), "missing": missing, "libraries": [missing],
-            "kind": declared[1] if declared else api.TrainStep.kind,
-        }  # fmt: skip
+        declared = re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
+        facts["kind"] = declared[1] if declared else api.TrainStep.kind
+        why = f"needs the library {error}, which is not installed"
+        return facts | {"idea": idea(source), "hash": hash_of(source), "libraries": [str(error)], "unusable": why}
     owner = step_owner(step)
-    inherited = INHERITED + inspect.getsource(sys.modules[owner.__module__]) if owner is not step else ""
-    return {
-        "source": source + inherited,  # readers of the file want to see the step that it inherits
+    if owner is not step:  # readers of the file want to see the step that it inherits
+        facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
+    return facts | {
         "idea": idea(source),
-        "kind": step.kind,
-        "steps_per_call": step.steps_per_call,
-        "least_threads": step.least_threads,
-        "missing": None,
+        **{name: getattr(step, name) for name in ("kind", "steps_per_call", "least_threads", "dtypes", "libraries")},
         "hash": hash_of(*map(inspect.getsource, _modules(step))),
-        "dtypes": list(step.dtypes),
-        "libraries": list(step.libraries),
         "versions": {name: _version(name) for name in step.libraries},
         "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
         "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},
@@ -150,17 +145,14 @@ def idea(source: str) -> str:
 def _import(path: Path) -> Any:
     if path.parent in _PACKAGES:
         return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
-    _put_first(path.parent)
+    _put_last(path.parent)
     name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
-    return sys.modules.get(name) or modules.load(name, path)
+    return sys.modules.get(name) or load_module(name, path)
 
 
-def _put_first(folder: Path) -> None:
-    """Makes the folder's shared files importable by their names, not those of another folder."""
-    if str(folder) in sys.path:
-        sys.path.remove(str(folder))
-    place = min((sys.path.index(other) for other in _FOLDERS if other in sys.path), default=None)
-    sys.path.insert(len(sys.path) if place is None else place, str(folder))
+def _put_last(folder: Path) -> None:
+    """Makes the folder's shared files importable by their names, and no longer those of another folder."""
+    sys.path[:] = [*(place for place in sys.path if place not in _FOLDERS), str(folder)]
     _FOLDERS.add(str(folder))
     for shared in folder.glob("_*.py"):
         loaded = getattr(sys.modules.get(shared.stem), "__file__", None)

@@ -22,12 +22,10 @@ from bench.plan.sides import Side
 from bench.settings import Settings
 
 HERE = "here"
-NAME = "[A-Za-z_][A-Za-z0-9_]*="
-"""How a variable begins; a value may hold commas."""
+NAME = "[A-Za-z_][A-Za-z0-9_]*="  # how a variable begins; a value may hold commas
 UNSAFE, LONGEST = re.compile(r"[^A-Za-z0-9._-]+"), 20
-"""What no label has, and how many characters it has at most: of a revision the first ones, of variables the last words."""
-SHARED = ("__init__.py", "api.py", "problem.py")
-"""What both sides take from here: one contract and one reference prove both."""
+"""What no label has, and how many characters it has at most: of a revision the first ones, of variables the last."""
+SHARED = ("__init__.py", "api.py", "problem.py")  # what both sides take from here: one contract and one reference prove both
 
 
 @contextmanager
@@ -78,10 +76,7 @@ def _side(revision: str, folder: Path, problem: Path) -> Side:
     lies here."""
     if re.match(NAME, revision):
         pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
-        safe = UNSAFE.sub("-", revision).strip("-")
-        words = re.search(f"(^|(?<=[-_])).{{1,{LONGEST}}}$", safe)
-        variables = {name: value for name, _, value in pairs}
-        return _here(words[0] if words else safe[-LONGEST:], variables, problem)
+        return _here(_safe(revision)[-LONGEST:], {name: value for name, _, value in pairs}, problem)
     is_ours, (top, path) = problem == BACKENDS, _place(revision, problem)
     commit = _commit(revision, top)
     archive = _git(revision, top, "archive", "--format=zip", commit, path)
@@ -111,8 +106,12 @@ def _commit(revision: str, repository: Path) -> str:
 
 def label(revision: str, commit: str) -> str:
     """What names a revision's side in keys and tables: the revision in safe letters, the commit where none are left."""
-    safe = UNSAFE.sub("-", revision)[:LONGEST].strip("-")
+    safe = _safe(revision)[:LONGEST].rstrip("-")
     return commit[:10] if safe in ("", HERE) else safe
+
+
+def _safe(text: str) -> str:
+    return UNSAFE.sub("-", text).strip("-")
 
 
 def _git(revision: str, repository: Path, *arguments: str) -> bytes:

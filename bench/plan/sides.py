@@ -23,14 +23,15 @@ Operations = Annotated[list[Count], Bound("operations and bytes", lambda value: 
 
 @dataclass(frozen=True)
 class Backend:
-    """A backend's file as `bench.plan.discovery.describe` reports it; less of it where a library is missing."""
+    """A backend's file as `bench.plan.discovery.describe` reports it; less of it where it cannot be used."""
 
     name: str
     path: str
     source: str
     hash: str
     kind: str
-    missing: str | None
+    unusable: str | None = None
+    """Why nothing can run it: a library is missing, or the file is no backend, which then has no hash."""
     libraries: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
@@ -55,9 +56,8 @@ class Backend:
             raise UsageError(f"{path}: its {what}; fix the file or move it away.")
         if facts["kind"] in CONTROLS and path.parent.resolve() != CONTROLS_FOLDER.resolve():
             raise UsageError(f"{path}: kind is {facts['kind']!r}, that of a control; a way of writing the step needs another.")
-        known = {name: value for name, value in facts.items() if name in cls.__dataclass_fields__}
-        plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
-        return cls(**plain)
+        fields: dict[str, Any] = {name: facts[name] for name in cls.__dataclass_fields__ if name in facts}
+        return cls(**fields | {name: tuple(value) for name, value in fields.items() if isinstance(value, list)})
 
     @property
     def proven(self) -> bool:
@@ -66,8 +66,8 @@ class Backend:
 
     def reason(self, device: str, dtype: str, threads: int | None = None) -> str | None:
         """None, or why this backend cannot run there; any thread count will do for None."""
-        if self.missing:
-            return f"needs the library {self.missing}, which is not installed"
+        if self.unusable:
+            return self.unusable
         if threads is not None and threads < self.least_threads:
             least = self.least_threads
             return f"needs {least} threads or more, not {threads}; set BENCH_THREADS={least}"
@@ -84,21 +84,15 @@ class Side:
 
     label: str = ""
     python: str = sys.executable
-    folder: Path = ROOT
-    """Holds the `backends` package."""
-    problem: Path | None = None
-    """The problem folder, if it is not the settings'."""
+    folder: Path = ROOT  # holds the `backends` package
+    problem: Path | None = None  # the problem folder, if it is not the settings'
     variables: dict[str, str] = field(default_factory=dict)
-    facts: SideFacts = field(default_factory=SideFacts)
-    """For the journal's header."""
+    facts: SideFacts = field(default_factory=SideFacts)  # for the journal's header
     backends: dict[str, Backend] = field(default_factory=dict)
-    strays: dict[str, str] = field(default_factory=dict)
-    """Files in folders of `BENCH_PATH` that are no backends: the name of a file's row, and why it cannot be used."""
+    """By name; also files in folders of `BENCH_PATH` that are no backends."""
 
     def reason(self, backend: str, device: str, dtype: str, threads: int | None = None) -> str | None:
         """None, or why a backend cannot run there on this side."""
-        if backend in self.strays:
-            return f"cannot be used: {self.strays[backend]}"
         if backend not in self.backends:
             return f"is not in {self.label}"
         return self.backends[backend].reason(device, dtype, threads)

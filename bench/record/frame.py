@@ -22,11 +22,11 @@ from bench.schema.records import COUNTERS, Open, Visit
 
 ERRORS = ["error_loss", "error_state", "error_share"]
 MODES = ("throughput", "latency", "dispatch", "device")
-OF_VISIT = ("case", "pass", "block", "position", "steps", "readback_seconds")
+OF_VISIT = ("case", "pass", "block", "steps")
 """Columns that a visit's record has, alike for all its rounds."""
 COLUMNS = [
-    "machine", "run", "case", "status", "pass", "block", "position", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, "readback_seconds", *ERRORS, SIDE,
+    "machine", "run", "case", "status", "pass", "block", *CASE_COLUMNS, "kind",
+    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, *ERRORS, SIDE,
 ]  # fmt: skip
 Singles = dict[int, NDArray[np.float64]]
 """Pass → seconds per step of its single steps, or of its single calls of several, in measured order."""

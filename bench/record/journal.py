@@ -21,6 +21,7 @@ from bench.schema.records import KINDS, Failure, Header, MachineFacts, Open, Pas
 
 SCHEMA = 2
 NAME = "journal.jsonl"
+DAMAGED = "the file is damaged or is no journal"
 
 
 class Journal:
@@ -57,7 +58,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "problem": plan.definition.as_record(),
         "machine": {**machine, "sides": sides} if sides else machine,
         "cases": [_case_record(plan, case) for case in measured],
-        "holes": [{**hole.case.as_json(), "kind": hole.kind, "reason": hole.reason} for hole in plan.holes],
+        "holes": [{**hole.case.as_json(), "kind": plan.kind(hole.case), "reason": hole.reason} for hole in plan.holes],
         "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
     }
@@ -136,16 +137,18 @@ def read(path: Path) -> Story:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be read as a journal: {reason}; give a run's folder or its {NAME}.") from None
-    header = _checked_header(file, _parsed(file, 1, lines[0]) if lines else {})
-    keys = {case["key"] for case in header["cases"]}
-    records: list[Record] = []
+    found: list[Any] = []
     seen: set[tuple[Any, ...]] = set()
-    for number, line in enumerate(lines[1:], 2):
-        record = _parsed(file, number, line)
-        if what := _record_fault(record, keys, seen):
-            raise _damaged(file, number, f"not a journal record: {what}")
-        records.append(record)
-    return Story(file, header, tuple(records))
+    for number, line in enumerate(lines or [""], 1):
+        try:
+            found.append(_parsed(line))
+            if number == 1:
+                keys = _keys(found[0])
+            else:
+                _check(found[-1], keys, seen)
+        except ValueError as error:
+            raise UsageError(f"{file}:{number}: {error}.") from None
+    return Story(file, found[0], tuple(found[1:]))
 
 
 def ended(folder: Path) -> bool:
@@ -157,48 +160,41 @@ def ended(folder: Path) -> bool:
     return isinstance(last, dict) and last.get("record") == "end"
 
 
-def _parsed(file: Path, number: int, line: str) -> Any:
+def _parsed(line: str) -> Any:
     try:
-        record = json.loads(line)
+        record = json.loads(line) if line else {"record": ""}
     except (ValueError, RecursionError):
         record = None
     if not isinstance(record, dict) or not isinstance(record.get("record"), str):
-        raise _damaged(file, number, "not a journal record")
+        raise ValueError(f"not a journal record; {DAMAGED}")
     return record
 
 
-def _checked_header(file: Path, record: Any) -> Header:
-    if record.get("record") != "header":
-        raise _damaged(file, 1, "a journal begins with its header")
+def _keys(record: Any) -> set[str]:
+    """The keys of the cases of a header. Raises `ValueError` if it cannot be used."""
+    if record["record"] != "header":
+        raise ValueError(f"a journal begins with its header; {DAMAGED}")
     if isinstance(schema := record.get("schema"), int) and schema != SCHEMA:
-        raise UsageError(
-            f"{file}:1: schema {schema}, expected {SCHEMA}: another version of stepbench measured "
-            "this run; measure it again or read it with that version."
+        raise ValueError(
+            f"schema {schema}, expected {SCHEMA}: another version of stepbench measured this run; "
+            "measure it again or read it with that version"
         )
     what = fault(record, Header)
     keys = [] if what else [named["key"] for named in (*record["cases"], *record["holes"])]
     if what or (twice := [key for key in keys if keys.count(key) > 1]):
-        raise _damaged(file, 1, f"the header is not a run's: {what or f'it names {twice[0]} twice'}")
-    return record  # type: ignore[no-any-return]  # as `fault` has found
+        raise ValueError(f"the header is not a run's: {what or f'it names {twice[0]} twice'}; {DAMAGED}")
+    return {case["key"] for case in record["cases"]}
 
 
-def _record_fault(record: dict[str, Any], keys: Container[str], seen: set[tuple[Any, ...]]) -> str | None:
-    """What is wrong with a record of a run of these cases after those that were seen; None adds it to them."""
+def _check(record: dict[str, Any], keys: Container[str], seen: set[tuple[Any, ...]]) -> None:
+    """Adds a later record to those that were seen. Raises `ValueError` if it is none of a run of these cases."""
     kind = record["record"]
-    if kind == "header":
-        return "a header stands in the first line alone"
-    if kind not in KINDS:
-        return f"unknown kind {kind!r}"
-    if what := fault(record, KINDS[kind]):
-        return what
-    if "case" in record and record["case"] not in keys:
-        return f"case is {record['case']!r}, which the header does not have"
-    event = tuple(record[name] for name in ("record", "pass", "block", "case") if name in record)  # can happen only once
-    if event in seen:
-        return f"it repeats {' '.join(map(str, event))}"
+    what = fault(record, KINDS[kind]) if kind in KINDS else f"unknown kind {kind!r}"
+    if not what and "case" in record and record["case"] not in keys:
+        what = f"case is {record['case']!r}, which the header does not have"
+    event = tuple(str(record.get(name, "")) for name in ("record", "pass", "block", "case"))  # can happen only once
+    if not what and event in seen:
+        what = f"it repeats {' '.join(filter(None, event))}"
+    if what:
+        raise ValueError(f"not a journal record: {what}; {DAMAGED}")
     seen.add(event)
-    return None
-
-
-def _damaged(file: Path, number: int, what: str) -> UsageError:
-    return UsageError(f"{file}:{number}: {what}; the file is damaged or is no journal.")

@@ -8,16 +8,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 TWIN, CONTROL, GUARD, PEAK = "twin", "control", "guard", "peak"
-FIXED_WORK = (CONTROL, GUARD, PEAK)
-"""Kinds of backends that do no training step: measured with every plan, never proven."""
+FIXED_WORK = (CONTROL, GUARD, PEAK)  # kinds of backends that do no training step: measured with every plan, never proven
 CONTROLS = (TWIN, *FIXED_WORK)
 """Kinds of rows that support the other rows. Every other kind is a way of writing the step."""
-EVERY = 3
-"""Peaks are measured in every third pass and in the last one: they serve only for bounds."""
-SIDE = "side"
-"""The label of an interpreter, revision or variables; empty in a run without sides."""
-CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]
-"""The columns that name a case in a table, besides its side."""
+EVERY = 3  # peaks are measured in every third pass and in the last one: they serve only for bounds
+SIDE = "side"  # the label of an interpreter, revision or variables; empty in a run without sides
+CASE_COLUMNS = ["backend", "device", "dtype", "threads", "shape"]  # the columns that name a case in a table, besides its side
 _KEY = re.compile(r"([^-]+)-([^-]+)-(\w+)-(\d+)-(\d+(?:x\d+)*)(?:@(.+))?")
 
 
@@ -29,11 +25,9 @@ class Case:
     device: str
     dtype: str
     threads: int
-    shape: str
-    """The problem's sizes, such as `64x1000x100x10`."""
+    shape: str  # the problem's sizes, such as `64x1000x100x10`
     twin: bool = False
-    side: str = ""
-    """Label of the `Side` it runs on."""
+    side: str = ""  # label of the `Side` it runs on
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> Case:
@@ -60,28 +54,12 @@ class Case:
 
     @property
     def key(self) -> str:
-        return self._joined("-")
-
-    @property
-    def path(self) -> str:
-        """For tools that split names at slashes: `backend/device/dtype/threads/shape@side`."""
-        return self._joined("/")
-
-    def _joined(self, by: str) -> str:
         *parts, side = self.columns.values()
-        return at(by.join(map(str, parts)), side)
+        return at("-".join(map(str, parts)), side)
 
     def __str__(self) -> str:
-        """For a sentence about a run whose shape and threads the reader knows."""
-        return self._described(self.device, self.dtype, self.side)
-
-    @property
-    def label(self) -> str:
-        """For a sentence that has to name the case in full."""
-        return self._described(self.device, self.dtype, f"threads {self.threads}", self.shape, self.side)
-
-    def _described(self, *parts: str) -> str:
-        return f"{self.name}[{', '.join(filter(None, parts))}]"
+        """For a sentence about a run whose shape and threads the reader knows; elsewhere the key names a case."""
+        return f"{self.name}[{', '.join(filter(None, (self.device, self.dtype, self.side)))}]"
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "name": self.name, "key": self.key}

@@ -13,15 +13,13 @@ class Named(TypedDict):
     """What names a case: the fields of `bench.schema.case.Case`, its key, and its kind."""
 
     backend: str
-    name: str
-    """The backend's, or `twin`."""
+    name: str  # the backend's, or `twin`
     device: str
     dtype: str
     threads: Number
     shape: Shape
     twin: bool
-    side: str
-    """The label of an interpreter, a revision or variables; empty where a run has no sides."""
+    side: str  # the label of an interpreter, a revision or variables; empty where a run has no sides
     key: str
     kind: str
 
@@ -29,17 +27,13 @@ class Named(TypedDict):
 class CaseRecord(Named):
     """What is measured, controls included."""
 
-    baseline: str | None
-    """The key of the case that the ratio refers to."""
+    baseline: str | None  # the key of the case that the ratio refers to
     proven: bool
-    selected: bool
-    """Whether the settings ask for it; the baseline and the controls are measured anyway."""
+    selected: bool  # whether the settings ask for it; the baseline and the controls are measured anyway
     flops: Count
-    bytes: Count
-    """Operations and bytes of a step: what the problem needs, or what a control says it does."""
+    bytes: Count  # operations and bytes of a step: what the problem needs, or what a control says it does
     steps_per_call: Together
-    constants: dict[str, float]
-    """Of the problem, such as its learning rate."""
+    constants: dict[str, float]  # of the problem, such as its learning rate
     source_hash: str
     versions: dict[str, str]
     idea: str
@@ -55,16 +49,14 @@ class Load(TypedDict, total=False):
     """What else a machine was doing."""
 
     load_average: list[float]
-    steal_seconds: float
-    """Taken by other virtual machines since boot."""
+    steal_seconds: float  # taken by other virtual machines since boot
 
 
 class SideFacts(TypedDict, total=False):
     """In what a side of a run differs from the others."""
 
     commit: str | None
-    variables: dict[str, str]
-    """Of its workers' environment, besides those of all sides."""
+    variables: dict[str, str]  # of its workers' environment, besides those of all sides
     python: str
     packages: dict[str, str]
 
@@ -72,8 +64,7 @@ class SideFacts(TypedDict, total=False):
 class MachineFacts(Load):
     """The machine and the software."""
 
-    time: Time
-    """When the run began."""
+    time: Time  # when the run began
     cpu: str
     cpus: Number
     cores: list[list[int]]
@@ -86,10 +77,8 @@ class MachineFacts(Load):
     python_build: str
     packages: dict[str, str]
     commit: str | None
-    kernel_choices: dict[str, str]
-    """What changes how libraries compute: see `bench.machine.environment.kernel_choices`."""
-    sides: NotRequired[dict[str, SideFacts]]
-    """By label."""
+    kernel_choices: dict[str, str]  # what changes how libraries compute: see `bench.machine.environment.kernel_choices`
+    sides: NotRequired[dict[str, SideFacts]]  # by label
 
 
 class SettingsRecord(TypedDict):
@@ -99,25 +88,19 @@ class SettingsRecord(TypedDict):
     processes: Number
     blocks: Number
     steps: Number
-    allocator: str
-    margin: Above0
-    """Steps that differ by less count as equal."""
+    margin: Above0  # steps that differ by less count as equal
 
 
 class ProblemRecord(TypedDict):
     """The problem whose steps were measured."""
 
     name: str
-    hash: str
-    """Of its `problem.py`."""
-    sizes: list[str]
-    """The names of the numbers in a shape."""
-    default: str
-    """The shape that is measured by default."""
+    hash: str  # of its `problem.py`
+    sizes: list[str]  # the names of the numbers in a shape
+    default: str  # the shape that is measured by default
 
 
-UNREAD = "cannot be read here"
-"""How a sentence of `Header.doctor` begins that says what could not be checked."""
+UNREAD = "cannot be read here"  # how a sentence of `Header.doctor` begins that says what could not be checked
 
 
 class Header(TypedDict):
@@ -132,10 +115,8 @@ class Header(TypedDict):
     machine: MachineFacts
     cases: list[CaseRecord]
     holes: list[Hole]
-    sources: dict[str, str]
-    """Hash -> the backend's file, and that of the step it inherits."""
-    doctor: list[str]
-    """What is known to disturb measurements on this machine, a sentence each."""
+    sources: dict[str, str]  # hash -> the backend's file, and that of the step it inherits
+    doctor: list[str]  # what is known to disturb measurements on this machine, a sentence each
 
 
 class ErrorsRecord(TypedDict):
@@ -154,8 +135,7 @@ class Pass(Timed, Load):
     """A pass begins: every case gets a process of its own."""
 
     record: Literal["pass"]
-    other_runs: NotRequired[int]
-    """Runs that measure here at the same time."""
+    other_runs: NotRequired[int]  # 1 if another run measured here at the same time
 
 
 class Open(Timed):
@@ -163,16 +143,11 @@ class Open(Timed):
 
     record: Literal["open"]
     case: str
-    first_step_seconds: Above0
-    """Construction and first step."""
-    errors: ErrorsRecord | None
-    """Of the proof; a control has none."""
-    threads: dict[str, int]
-    """Thread pool -> the threads that it computes with."""
-    marks: bool
-    """Whether its device has a clock of its own."""
-    nonce: NotRequired[str]
-    """The seed of its proof's problems; a control has none."""
+    first_step_seconds: Above0  # construction and first step
+    errors: ErrorsRecord | None  # of the proof; a control has none
+    threads: dict[str, int]  # thread pool -> the threads that it computes with
+    marks: bool  # whether its device has a clock of its own
+    nonce: NotRequired[str]  # the seed of its proof's problems; a control has none
 
 
 class Visit(Timed):
@@ -180,21 +155,16 @@ class Visit(Timed):
 
     record: Literal["visit"]
     block: Count
-    position: Count
     case: str
     steps: Number
     throughput_seconds: Above0
-    dispatch_seconds: AtLeast0 | None
-    """Of the throughput round, until its last step was queued."""
+    dispatch_seconds: AtLeast0 | None  # of the throughput round, until its last step was queued
     latency_seconds: Above0
     throughput_call_seconds: list[AtLeast0] | None
     """Of each call of the throughput round, without the wait at its end; null on queued devices."""
-    latency_call_seconds: list[AtLeast0]
-    """Of each call of the latency round, its loss fetched."""
+    latency_call_seconds: list[AtLeast0]  # of each call of the latency round, its loss fetched
     device_seconds: Above0 | None
     minor_faults: Count
-    readback_seconds: float
-    """Fetching the weights after the throughput round."""
     errors: ErrorsRecord | None
 
 
@@ -203,8 +173,7 @@ class Block(Timed):
 
     record: Literal["block"]
     block: Count
-    nonce: str
-    """The seed of its rounds' weights."""
+    nonce: str  # the seed of its rounds' weights
     gpus: list[dict[str, Any]]
 
 
@@ -213,21 +182,15 @@ class Profile(Timed):
 
     record: Literal["profile"]
     case: str
-    losses: NotRequired[list[Any]]
-    expected_losses: NotRequired[list[Any]]
-    """Of ten epochs, and the reference's."""
     kernels: NotRequired[float]
     allocated_bytes: NotRequired[float]
     peak_bytes: NotRequired[float]
     lines: NotRequired[dict[str, AtLeast0]]
     """Line of the backend's source, as `Header.sources` has it -> seconds per step, as measured by
     line_profiler, which makes the step slower; on a queued device until the line returned."""
-    backward: NotRequired[dict[str, AtLeast0]]
-    """What autograd evaluates -> seconds per step, as measured by torch.profiler."""
-    uncounted: NotRequired[str]
-    """What libraries would have counted that are not installed."""
-    reason: NotRequired[str]
-    """Why the step could not be looked at."""
+    backward: NotRequired[dict[str, AtLeast0]]  # what autograd evaluates -> seconds per step, as measured by torch.profiler
+    uncounted: NotRequired[str]  # what libraries would have counted that are not installed
+    reason: NotRequired[str]  # why the step could not be looked at
 
 
 class Failure(Timed):
@@ -257,15 +220,6 @@ COUNTERS = ("minor_faults",)
 class RunReply(TypedDict):
     """A worker's reply to `run`, besides its `COUNTERS`."""
 
-    seconds: Above0
-    """Of the whole round."""
-    queued: NotRequired[AtLeast0]
-    """Until its last step was queued."""
-    calls: NotRequired[list[AtLeast0] | None]
-    """Of each call."""
-
-
-class TakeReply(TypedDict):
-    """A worker's reply to `take`, besides the arrays."""
-
-    readback_seconds: AtLeast0
+    seconds: Above0  # of the whole round
+    queued: NotRequired[AtLeast0]  # until its last step was queued
+    calls: NotRequired[list[AtLeast0] | None]  # of each call

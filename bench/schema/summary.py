@@ -17,11 +17,9 @@ class Columns:
 
     names: tuple[str, ...]
     meaning: str
-    filled_by: str
-    """The module below `bench/` that computes them."""
+    filled_by: str  # the module below `bench/` that computes them
     unit: str = ""
-    only_ok: bool = False
-    """Whether files leave them empty in a row that is not `ok`."""
+    only_ok: bool = False  # whether files leave them empty in a row that is not `ok`
     check: Literal["", "name", "status", "count", "time", "amount", "text", "machine", "version", "hash"] = ""
     """What `bench.analyse.reading` asks of them in files that are compared; it does not read those without."""
 
@@ -79,7 +77,6 @@ COLUMNS = (
     Columns(("steps_per_round",), "training steps a round", "analyse/summaries", check="amount"),
     Columns(("problem",), "the folder of the problem, and a hash of its `problem.py`; runs of different problems are not"
             " compared", "problem", check="text"),
-    Columns(("allocator",), "`pinned` or `system`", "settings", check="text"),
     Columns(("source_hash",), "of the source of the step; the journal's header has the text", "plan/discovery", check="hash"),
     Columns(("versions",), "of the libraries that the step uses: `numpy==2.4.6`, separated by spaces",
             "plan/discovery", check="text"),

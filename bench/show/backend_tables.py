@@ -37,9 +37,6 @@ def show(sides: Sequence[Side], to: Console) -> None:
     to.print(KINDS)
     for (device, reason), names in reasons.items():
         to.print(f"no {device}: {', '.join(names)}: {reason}")
-    for side in sides:
-        for name, why in side.strays.items():
-            to.print(f"unavailable: {at(name, side.label)} cannot be used: {why}")
 
 
 def show_proofs(plan: Plan, proofs: Mapping[str, Open | Failure], to: Console) -> None:

@@ -22,7 +22,7 @@ from importlib import util
 from typing import Any
 
 from bench import conversation
-from bench.modules import versions
+from bench.machine.devices import versions
 
 Reply = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""What a step consists of, looked at once and outside timing: losses, kernels, memory, time of each line.
+"""What a step consists of, looked at once and outside timing: kernels, memory, time of each line.
 
 A process that was profiled is not timed afterwards.
 """
@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Sequence
 from importlib import util
 from pathlib import Path
 from typing import Any
-
-from numpy.typing import NDArray
 
 from backends.api import TrainStep
 from bench.errors import missing
@@ -28,14 +25,12 @@ EXTRAS = {
 """Optional library -> what it measures, and the project's extra that has it."""
 
 
-def profile(step: TrainStep, device: str, state: Sequence[NDArray[Any]], calls: int) -> dict[str, Any]:
-    """Losses of as many calls from this state, and per training step what can be counted; what cannot is left out.
+def profile(step: TrainStep, device: str) -> dict[str, Any]:
+    """Per training step what can be counted; what cannot is left out.
 
     `uncounted` says what a library that is not installed would have counted.
     """
-    step.set_state(*state)
-    step.synchronize()
-    found: dict[str, Any] = {"losses": [float(step.step()) for _ in range(calls)]}
+    found: dict[str, Any] = {}
     absent = {library for library in EXTRAS if not util.find_spec(library)}
     if "line_profiler" not in absent:
         found["lines"] = lines.of(step)

@@ -113,10 +113,8 @@ class Requests:
         return {"seconds": seconds}
 
     def take(self) -> Reply:
-        """Losses and state, and the seconds that reading them took."""
-        start = perf_counter()
-        arrays = gate.hand_out(self.step, self.losses, self.case.dtype, self.names)
-        return {"arrays": arrays, "readback_seconds": perf_counter() - start}
+        """Losses and state."""
+        return {"arrays": gate.hand_out(self.step, self.losses, self.case.dtype, self.names)}
 
     def settle(self) -> Reply:
         """Raises `Wrong` if process-wide state changed since the last call."""
@@ -126,8 +124,8 @@ class Requests:
         self.before = after
         return {}
 
-    def profile(self, arrays: Arrays, calls: int) -> Reply:
-        return profiling.profile(self.step, self.case.device, arrays, calls)
+    def profile(self) -> Reply:
+        return profiling.profile(self.step, self.case.device)
 
 
 def _between(readings: Sequence[float]) -> list[float]:

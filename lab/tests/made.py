@@ -17,7 +17,7 @@ ERROR = 0.001
 SAME = {
     "machine": "m", "device": "cpu", "dtype": "float32", "threads": 1, "side": "", "problem": "p 1",
     "shape": "64x1000x100x10", "source_hash": "x", "versions": "numpy==2",
-    "python": "3.11.7", "kernels": "default", "allocator": "pinned", "processes": 10, "rounds": 100,
+    "python": "3.11.7", "kernels": "default", "processes": 10, "rounds": 100,
     "steps_per_round": 10, "relative_error": ERROR, "status": "ok", "reason": "", "verdict": "",
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import psutil
@@ -36,12 +37,7 @@ class OneRankDiffers(TorchAllReduce):
 class OneRankStops(TorchAllReduce):
     """In its third reduction, which follows two steps."""
 
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.calls = 0
-
-    def stop(self):
-        raise NotImplementedError
+    calls = 0
 
     def step(self):
         self.calls += 1
@@ -51,18 +47,15 @@ class OneRankStops(TorchAllReduce):
 
 
 class OneRankDies(OneRankStops):
-    def stop(self):
-        os._exit(3)
+    stop = staticmethod(partial(os._exit, 3))
 
 
 class OneRankRaises(OneRankStops):
-    def stop(self):
-        raise ValueError("raised on purpose")
+    stop = staticmethod(partial(float, "raises ValueError"))
 
 
 class OneRankHangs(OneRankStops):
-    def stop(self):
-        time.sleep(60)
+    stop = staticmethod(partial(time.sleep, 60))
 
 
 class NotesThreads(TorchAllReduce):
@@ -93,7 +86,7 @@ def _wait_until_ended(pids):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("N", [1, 7, 33, 64])
+@pytest.mark.parametrize("N", [1, 33])
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
 @pytest.mark.parametrize("build", BUILDS)
 def test_two_ranks_train_as_one_process_does(build, dtype, tolerance, N):
@@ -121,9 +114,7 @@ def test_two_steps_of_a_process_have_ranks_of_their_own(build):
     problems = [PROBLEM.draw("33x13x5x3", "float64", seed) for seed in range(2)]
     steps = [build(problem, "cpu", "float64") for problem in problems]
     losses = [[float(step.step()) for step in steps] for _ in range(3)]
-    np.testing.assert_allclose(
-        np.transpose(losses), [_losses(problem, 3) for problem in problems]
-    )
+    np.testing.assert_allclose(np.transpose(losses), [_losses(problem, 3) for problem in problems])
 
 
 @pytest.mark.parametrize("build", BUILDS)
@@ -218,14 +209,10 @@ def test_ranks_stop_and_end_with_their_process(killed):
         worker.communicate()
 
 
-@pytest.mark.parametrize(
-    ("device", "count", "reason"),
-    [
-        ("cpu", 1, None),
-        ("cuda", 1, "needs two devices, one for each rank, and finds one"),
-        ("cuda", 2, None),
-    ],
-)
+ONE = "needs two devices, one for each rank, and finds one"
+
+
+@pytest.mark.parametrize(("device", "count", "reason"), [("cpu", 1, None), ("cuda", 1, ONE), ("cuda", 2, None)])
 @pytest.mark.parametrize("build", BUILDS)
 def test_it_needs_two_ranks(build, device, count, reason, monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: count)

@@ -138,6 +138,6 @@ def test_the_command_names_the_commit_and_leaves_the_checkout_alone(repository, 
     assert main(["bisect", "--pythons", f"{here},{there}", "--way", "numpy_manual"]) == ExitCode.UNPROVEN
     assert "at there over here is EQUAL" in capsys.readouterr().out
     for arguments, said in [(["v1"], "bisect: needs GOOD and BAD, two git"), (["v1", "v6", "--devices=cpu", "--shapes=7x3,8x3"],
-                            "bisect --way numpy_manual: has the cases numpy_manual[cpu, float32, threads 1, ")]:  # fmt: skip
+                            "bisect --way numpy_manual: has the cases numpy_manual-cpu-float32-1-7x3")]:  # fmt: skip
         assert main(["bisect", *arguments, "--way", "numpy_manual"]) == ExitCode.USAGE
         assert said in capsys.readouterr().err

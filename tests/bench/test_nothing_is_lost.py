@@ -154,7 +154,7 @@ def test_two_runs_at_once_keep_apart_and_are_both_warned(environ):
     both = [_started(environ, "bench", "run", **some) for _ in range(2)]
     for process in both:
         printed = process.communicate(timeout=300)[0]
-        assert re.search(r"busy: \d+ other runs? of stepbench .* measuring on this machine", printed)
+        assert "busy: another run of stepbench is measuring on this machine" in printed
     folders = list(_folder(environ).parent.iterdir())
     assert len(folders) == 2
     for folder in folders:

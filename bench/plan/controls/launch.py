@@ -1,8 +1,4 @@
-"""The floor of a launch on CUDA: one kernel over one number.
-
-Its throughput is what a queued launch costs; its latency adds a wait and the fetch of one number. It must never do work
-that a device could take time for.
-"""
+"""What a launch on CUDA costs at least: one kernel over one number; the latency adds a wait and a fetch."""
 
 import torch
 

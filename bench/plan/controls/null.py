@@ -1,7 +1,4 @@
-"""The step that does nothing: what the harness itself costs, to be read beside every other row.
-
-It must never compute anything.
-"""
+"""The step that does nothing: what the harness itself costs."""
 
 from backends.api import Control
 

@@ -67,7 +67,7 @@ def _learned(times, like=None, by_set=False, **changes):
     ("changes", "freedom"),
     [
         ({}, 2), ({"machine": "n"}, 0), ({"source_hash": "y"}, 0), ({"versions": "numpy==3"}, 0), ({"python": "3.13.1"}, 0),
-        ({"kernels": "SSE2"}, 0), ({"allocator": "system"}, 0), ({"steps_per_round": 10.0}, 0),
+        ({"kernels": "SSE2"}, 0), ({"steps_per_round": 10.0}, 0),
         ({"undisturbed_seconds_per_step": np.nan}, 0),
         ({"processes": 5, "rounds": 25}, 2), ({"processes": 21}, 0), ({"rounds": 101}, 0),
     ],
@@ -174,11 +174,11 @@ def test_times_of_queued_steps_have_no_prior():
 
 
 def test_what_differs_besides_the_steps_is_named():
-    base, head = _runs([0]), _runs([0, 0]).assign(source_hash="y", allocator=["pinned", "system"] * 6, kernels="")
+    base, head = _runs([0]), _runs([0, 0]).assign(source_hash="y", kernels=["", "A=1"] * 6)
     base, head = base.assign(versions="numpy==2 torch==1", commit="0123456789"), head.assign(versions="numpy==3", commit="")
     assert differences(base, base) == []
     assert differences(base, head) == [
-        "another source of the step", "numpy 2 → 3", "torch 1 → none", "allocator pinned → pinned, system",
+        "another source of the step", "numpy 2 → 3", "torch 1 → none", "environment unknown → A=1, unknown",
         "commit 01234567 → unknown",
     ]  # fmt: skip
 

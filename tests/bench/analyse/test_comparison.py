@@ -219,7 +219,7 @@ def test_the_command_and_its_exit_codes(files, capsys):
     code, out, err = _call(capsys, "a.csv", "c.csv", "--fail-on", "slower")
     assert code == 1
     assert "SLOWER" in out
-    stopped = "slow[cpu, float32, threads 1, 64x1000x100x10] +"
+    stopped = "slow-cpu-float32-1-64x1000x100x10 +"
     assert err.splitlines()[-1].startswith(f"FAILED --fail-on slower: {stopped}")
     assert _call(capsys, "a.csv", "c.csv", "--fail-on", "slower:20%")[0] == 0
     code, _, err = _call(capsys, "a.csv", "nowhere.csv")
@@ -287,7 +287,7 @@ def test_a_row_that_head_lost_in_any_run_stops_the_gate(files, capsys, rows):
     bad[bad["backend"] != "slow"].to_csv("d.csv", index=False)
     code, out, err = _call(capsys, "a.csv", "d.csv", "--fail-on", "slower")
     assert code == 1
-    assert "slow[cpu, float32, threads 1, 64x1000x100x10] lacks a time in head: not in head." in err
+    assert "slow-cpu-float32-1-64x1000x100x10 lacks a time in head: not in head." in err
     assert "slow: not in base" in _call(capsys, "d.csv", "a.csv")[1]
 
 

@@ -79,7 +79,6 @@ def test_what_changed_is_named_and_so_is_the_clock():
     made = _made(
         lambda number: dict.fromkeys(("slow", "arithmetic"), 1.05) if number >= AT else {},
         versions=lambda number: "torch==2.13.0 numpy==2" if number < AT else "torch==2.14.1 numpy==2",
-        allocator=lambda number: "pinned" if number < 3 else "system",
     )
     made.loc[made["kind"] == "guard", "versions"] = ""
     (series,) = history.of_rows(made, ["slow"])

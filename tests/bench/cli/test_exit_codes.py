@@ -86,7 +86,8 @@ BASE = Backend(
     "base", "/base.py", "code", "hash", "seed", None, ("numpy",), ("float32",), {"numpy": "2"},
     {"cpu": {"float32": None}},
 )  # fmt: skip
-NAMED = {each.name: each for each in (BASE, replace(BASE, name="slow"), replace(BASE, name="needy", missing="needed"))}
+MISSING = replace(BASE, name="needy", kind="rung", unusable="needs the library needed, which is not installed")
+NAMED = {each.name: each for each in (BASE, replace(BASE, name="slow"), MISSING)}
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ def parse(monkeypatch):
 
 
 def test_every_setting_is_an_option_and_wins_over_its_variable(parse):
-    usual = {"margin": "5%", "results": "/r", "path": "/tmp", "pythons": "a=/a,b=/b", "allocator": "system"}
+    usual = {"margin": "5%", "results": "/r", "path": "/tmp", "pythons": "a=/a,b=/b"}
     for field in Settings.variables().values():
         text = usual.get(field.name, "4")
         assert getattr(parse(f"--{field.name}", text), field.name) == field.metadata["parse"](text), field.name

@@ -19,7 +19,7 @@ WRONG = {
     "reason": "slow updates w1 wrongly",
 }  # fmt: skip
 LOST = f"wrong: {WRONG['reason']}"
-BASE, SLOW = (f"{name}/cpu/float32/1/64x1000x100x10" for name in ("base", "slow"))
+BASE, SLOW = (f"{name}-cpu-float32-1-64x1000x100x10" for name in ("base", "slow"))
 
 
 def measured(run="r", passes=20, **changes):

@@ -33,6 +33,7 @@ def test_what_is_present_has_a_number_only_where_there_are_several(fakes):
     [
         (("cuda:0", "cuda", "cpu"), ("cpu", "cuda"), ("cuda", "cpu")),
         (("cuda", "cuda:1", "cuda:0"), ("cpu", "cuda:0", "cuda:1"), ("cuda:0", "cuda:1")),
+        (("cpu:0",), ("cpu",), ("cpu",)),
         (("all",), ("cpu", "cuda"), ("cpu", "cuda")),
     ],
 )
@@ -41,24 +42,15 @@ def test_one_device_has_one_name_the_one_that_is_present(names, present, chosen)
 
 
 @pytest.mark.parametrize(
-    ("count", "name", "says"),
-    [
-        (0, "fake", "=fake: no such device here; present: cpu."),
-        (1, "fake:1", "=fake:1: no such device here; present: cpu, fake."),
-        (2, "fake:2", "=fake:2: no such device here; present: cpu, fake:0, fake:1."),
-        (1, "cuda", "=cuda: no such device here; present: cpu, fake."),
-        (1, "fale", ": unknown device 'fale'; did you mean fake?"),
-        (1, "cpu:1", "=cpu:1: no such device here; present: cpu, fake."),
-        (1, "fake:x", ": unknown device 'fake:x'; did you mean fake?"),
-        (1, "fake:", ": unknown device 'fake:'; did you mean fake?"),
-        (1, "cudda", ": unknown device 'cudda'; did you mean cuda?"),
-        (1, "42", ": unknown device '42'; known: cpu, fake, cuda, all."),
-    ],
+    ("count", "name"),
+    [(0, "fake"), (1, "fake:1"), (2, "fake:2"), (1, "cuda"), (1, "fale"), (1, "cpu:1"), (1, "fake:x"), (1, "fake:"), (1, "42")],
 )
-def test_a_device_that_cannot_be_had_is_one_sentence(count, name, says, fakes):
+def test_a_device_that_cannot_be_had_is_one_sentence(count, name, fakes):
+    present = fakes(count)
     with pytest.raises(UsageError) as caught:
-        devices.chosen((name,), fakes(count))
-    assert str(caught.value) == f"BENCH_DEVICES{says}"
+        devices.chosen(("cpu", name), present)
+    says = f"BENCH_DEVICES={name}: no such device here; name some of {', '.join(present)}, or `all` alone."
+    assert str(caught.value) == says
 
 
 def test_all_but_the_processor_are_accelerators():

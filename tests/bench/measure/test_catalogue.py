@@ -13,6 +13,7 @@ RIGHT = (BACKENDS / "numpy_manual.py").read_text()
 FILES = {
     "good.py": RIGHT,
     "all.py": RIGHT,
+    "twin.py": RIGHT,
     "my-way.py": RIGHT,
     "numpy_manual.py": RIGHT,
     "broken.py": "def f(:\n",
@@ -21,6 +22,7 @@ FILES = {
     "_shared.py": "",
 }
 STRAYS = {
+    "twin_": "twin.py: 'twin' has a meaning of its own in settings or tables; rename the file",
     "all_": "all.py: 'all' has a meaning of its own in settings or tables; rename the file",
     "my_way": "my-way.py: a backend's file name must be a Python identifier; rename it",
     "numpy_manual_": f"numpy_manual.py: a backend named 'numpy_manual' is already in {BACKENDS}/numpy_manual.py; rename one",
@@ -36,7 +38,7 @@ def test_each_stray_file_in_a_folder_is_an_unavailable_row_and_blocks_no_other(t
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
     (tmp_path / "dangling.py").symlink_to("/nowhere")
-    texts = {"BENCH_PATH": str(tmp_path), "BENCH_BACKENDS": "good,utils", "BENCH_DEVICES": "cpu"}
+    texts = {"BENCH_PATH": f"{BACKENDS}:{tmp_path}", "BENCH_BACKENDS": "good,utils", "BENCH_DEVICES": "cpu"}
     settings = Settings.from_env(texts)
     with mock.patch.dict(os.environ, LIGHT):
         plan = make_plan(settings, *catalogue(settings))

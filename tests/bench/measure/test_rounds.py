@@ -74,7 +74,7 @@ def visit(monkeypatch):
     def take():
         worker.region.write([np.array([3.0, 1.0, 4.0])])
         worker.takes["take"] += 0.1
-        return {"arrays": LAYOUT, "readback_seconds": worker.takes["take"] / 2}
+        return {"arrays": LAYOUT}
 
     def judged(**_):
         number = next(numbers)
@@ -127,7 +127,6 @@ def test_a_visit_asks_for_its_rounds_in_order_and_settles_once(marks, visit):
         "latency_call_seconds": [39.0 / 4] * 4,
         "device_seconds": 49.0 if marks else None,
         "minor_faults": 5,
-        "readback_seconds": pytest.approx(0.1),
         "errors": {"share": 2 + marks, "arrays": {"w": 4 + 2 * marks}, "noisy_runs": 2 + marks},
     }
 

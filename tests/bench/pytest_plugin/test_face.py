@@ -159,7 +159,7 @@ def test_a_missing_library_is_a_skip_unless_it_was_asked_for_by_name(run_pytest,
     ("setting", "says"),
     [
         ({"BENCH_STEPS": "101"}, "BENCH_STEPS=101: expected a whole number from 1 to 100."),
-        ({"BENCH_DEVICES": "cuda:7"}, "BENCH_DEVICES=cuda:7: no such device here; present: cpu"),
+        ({"BENCH_DEVICES": "cuda:7"}, "BENCH_DEVICES=cuda:7: no such device here; name some of cpu"),
         ({"BENCH_RESULTS": "/proc/nowhere"}, "BENCH_RESULTS=/proc/nowhere: results cannot be written there:"),
     ],
     ids=["when configured", "when collected", "when started"],

@@ -11,7 +11,7 @@ from bench.schema.checking import fault
 from bench.schema.records import Visit
 from tests.made import a_hole, lines, story, write
 
-PROFILE = {"record": "profile", "pass": 0, "case": "slow", "kernels": 3.0, "losses": [1.0]}
+PROFILE = {"record": "profile", "pass": 0, "case": "slow", "kernels": 3.0}
 FAILURE = {"record": "failure", "pass": 1, "case": "slow", "status": "wrong", "reason": "is wrong"}
 
 

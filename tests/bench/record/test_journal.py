@@ -22,9 +22,10 @@ PLAIN = Backend(
 )  # fmt: skip
 PEAK = replace(PLAIN, name="peak", kind="peak", work={"cpu": {"float32": (7, 9)}})
 CASE = Case("plain", "cpu", "float32", 1, PROBLEM.default)
-HOLE = Hole(replace(CASE, backend="utils"), "rung", "cannot be used: it is empty", asked_for=False)
+STRAY = Backend("utils", "/utils.py", "", "", "rung", "cannot be used: it is empty")
+HOLE = Hole(replace(CASE, backend="utils"), STRAY.unusable, asked_for=False)
 SETTINGS = replace(Settings.from_env({}), baseline="plain")
-PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK}),), (CASE,), (HOLE,), PROBLEM)
+PLAN = Plan(SETTINGS, (Side(backends={"plain": PLAIN, "peak": PEAK, "utils": STRAY}),), (CASE,), (HOLE,), PROBLEM)
 PASS = {"record": "pass", "pass": 0, "at_seconds": 0.0}
 
 
@@ -95,20 +96,14 @@ def test_what_was_written_is_read_back_in_its_order(tmp_path):
     assert [{each["record"] for each in some} for some in kinds] == [{"pass"}, {"open"}, {"visit"}]
 
 
-def test_a_line_that_was_cut_off_is_ignored(tmp_path):
-    path = write([HEADER, PASS], tmp_path)
-    path.write_text(path.read_text() + '{"record":"visit","pa')
-    found = journal.read(tmp_path)
-    assert [*found.records] == [PASS]
-    assert not found.complete
-
-
 def test_profiles_and_first_failures_are_found_by_their_case(tmp_path):
     at = {"case": key_of("slow"), "at_seconds": 0.0}
     profile = {"record": "profile", "pass": 0, "kernels": 3.0, **at}
     failure = {"record": "failure", "status": "failed", "reason": "x", **at}
     failures = [failure | {"pass": number} for number in (0, 1)]
-    found = journal.read(write([*_lines()[:-1], profile, *failures], tmp_path))
+    path = write([*_lines()[:-1], profile, *failures], tmp_path)
+    path.write_text(path.read_text() + '{"record":"end","pa')  # a line that was cut off is ignored
+    found = journal.read(path)
     assert found.profiles == {key_of("slow"): profile}
     assert found.failures == {key_of("slow"): failures[0]}
     assert not found.complete
@@ -126,7 +121,7 @@ NOT = "not a journal record"
         *((_text([HEADER]) + f"{line}\n", 2, NOT) for line in ("{", "[]", "null", "{}", '""')),
         (_text([HEADER, {"record": 5}]), 2, NOT),
         (_text([HEADER, PASS, {"record": "weather"}]), 3, f"{NOT}: unknown kind 'weather'"),
-        (_text([HEADER, PASS, HEADER]), 3, f"{NOT}: a header stands in the first line alone"),
+        (_text([HEADER, PASS, HEADER]), 3, f"{NOT}: unknown kind 'header'"),
     ],
 )
 def test_a_line_that_is_no_record_is_refused_with_its_number(tmp_path, text, number, what):
@@ -191,10 +186,8 @@ def test_files_that_cannot_be_read_are_one_sentence(tmp_path):
         (b'{"record": "visit"}\n{"record": "end"}\n', True),
         (b'{"record": "END"}\n', False),
         (b'["end"]\n', False),
-        (b'"end"\n', False),
         (b'{"record": "end"}\n{"rec', False),
         (b"\xff\n", False),
-        (b"", False),
     ],
 )
 def test_a_run_has_ended_if_its_last_line_says_so(tmp_path, text, whole):

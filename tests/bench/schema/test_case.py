@@ -34,8 +34,6 @@ def test_a_twin_has_its_own_name_and_its_baselines_work():
 
 def test_each_text_says_what_its_readers_need():
     assert str(SIDED) == "torch_manual[cpu, float64, v1.2-x@y]"
-    assert SIDED.label == "torch_manual[cpu, float64, threads 2, 64x1000x100x10, v1.2-x@y]"
-    assert SIDED.path == "torch_manual/cpu/float64/2/64x1000x100x10@v1.2-x@y"
     assert SIDED.key == "torch_manual-cpu-float64-2-64x1000x100x10@v1.2-x@y"
 
 

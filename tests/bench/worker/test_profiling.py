@@ -1,20 +1,17 @@
-"""If these fail, a run records other losses or memory than the step has."""
+"""If these fail, a run records other memory than the step has."""
 
 import numpy as np
 import pytest
 
 from backends.numpy_manual import NumpyManual
-from bench.paths import BACKENDS
-from bench.problem import Definition
 from bench.worker import profiling
 from tests.support import a_problem
 
 PROBLEM = a_problem("64x1000x100x10", 3)
 
 
-def _profile(build, calls=10):
-    state = [array.astype("float32") for array in PROBLEM.state.values()]
-    return profiling.profile(build(PROBLEM, "cpu", "float32"), "cpu", state, calls)
+def _profile(build):
+    return profiling.profile(build(PROBLEM, "cpu", "float32"), "cpu")
 
 
 class Thrice(NumpyManual):
@@ -27,14 +24,7 @@ class Thrice(NumpyManual):
         return self.x.T.sum() + held[0]
 
 
-def test_losses_of_ten_epochs_are_those_of_the_reference():
-    found = _profile(NumpyManual)
-    right = Definition.load(BACKENDS).run(PROBLEM, tuple(PROBLEM.state.values()), 10)
-    np.testing.assert_allclose(found["losses"], right.losses, rtol=1e-5)
-    assert found["losses"][-1] < found["losses"][0]
-
-
-def test_a_call_of_several_steps_tells_fewer_losses_and_its_share_of_what_it_costs():
+def test_a_call_of_several_steps_tells_its_share_of_what_it_costs():
     class Tenfold(NumpyManual):
         steps_per_call = 10
 
@@ -43,8 +33,7 @@ def test_a_call_of_several_steps_tells_fewer_losses_and_its_share_of_what_it_cos
                 loss = super().step()
             return loss
 
-    one, ten = _profile(NumpyManual), _profile(Tenfold, 1)
-    assert ten["losses"] == pytest.approx(one["losses"][-1:], rel=1e-6)
+    one, ten = _profile(NumpyManual), _profile(Tenfold)
     assert ten["allocated_bytes"] == pytest.approx(one["allocated_bytes"], rel=0.1)
     assert ten["peak_bytes"] == pytest.approx(one["peak_bytes"], rel=0.1)
 
@@ -65,7 +54,6 @@ def test_what_is_not_counted_is_said(monkeypatch):
     assert [each for each in extras if says.format(*each) not in found["uncounted"]] == []
     assert "lines" not in found
     assert "peak_bytes" not in found
-    assert len(found["losses"]) == 10
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # torch's profiler, which finds no accelerator here
