@@ -58,7 +58,7 @@ def test_what_repeats_a_run_is_read_back_as_its_settings():
     chosen = {
         "BENCH_DEVICES": "cpu", "BENCH_BACKENDS": "all", "BENCH_DTYPES": "float64", "BENCH_SHAPES": "1x2x3x4,5x6x7x8",
         "BENCH_THREADS": "1,2", "BENCH_BASELINE": "null", "BENCH_PROCESSES": "3", "BENCH_BLOCKS": "2", "BENCH_STEPS": "7",
-        "BENCH_SEED": "9", "BENCH_ALLOCATOR": "system", "BENCH_PATH": "/:/etc", "BENCH_PYTHONS": "a=x,b=y",
+        "BENCH_SEED": "9", "BENCH_PATH": "/:/etc", "BENCH_PYTHONS": "a=x,b=y",
         "BENCH_TIMEOUT": "5.5", "BENCH_MARGIN": "0.02", "BENCH_PROBLEM": "examples/x",
     }  # fmt: skip
     assert set(chosen) == set(Settings.variables()) - {"BENCH_RESULTS", "BENCH_NODE"}
