@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UsageError
-from bench.paths import SKELETON
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
 from bench.settings import Settings
+from tests.proving import REGRESSION
 
 SHAPE = "64x1000x100x10"
 
@@ -35,7 +35,7 @@ BACKENDS = _named(
 )
 ONE_SIDE = (Side(backends=BACKENDS),)
 WITH_STRAYS = tuple(Side(label, backends=BACKENDS, strays={"utils": "utils.py: is empty"}) for label in ("old", "new"))
-ELSEWHERE = {"sides": (Side(backends=_named(_backend("mine"))),), "problem": SKELETON, "backends": ("mine",)}
+ELSEWHERE = {"sides": (Side(backends=_named(_backend("mine"))),), "problem": REGRESSION, "backends": ("mine",)}
 
 
 def _plan(present=("cpu", "cuda"), sides=ONE_SIDE, **changes):
@@ -110,7 +110,7 @@ def test_the_baseline_is_on_the_same_device_where_it_can_be_and_in_the_weights_d
         (ELSEWHERE | {"baseline": "mime"}, "BENCH_BASELINE: unknown backend 'mime'; did you mean mine?"),
         (
             ELSEWHERE | {"baseline": Settings().baseline},
-            f"{SKELETON}: has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one of",
+            f"{REGRESSION}: has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one",
         ),
         ({"devices": ("gpu",)}, "BENCH_DEVICES: unknown device 'gpu'"),
         ({"devices": ("cuda:x",)}, "BENCH_DEVICES: unknown device 'cuda:x'"),
