@@ -8,8 +8,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from bench import export as exporting
-from bench.cli._arguments import command
+from bench.cli._arguments import command, write
 from bench.errors import ExitCode, UsageError, missing
 from bench.paths import ROOT
 from bench.settings import Settings
@@ -25,7 +24,7 @@ def add(parsers: Any) -> None:
     reported.add_argument("--open", action="store_true", help="show it in the browser")
     exported = command(parsers, "export", export)
     exported.add_argument("run", nargs="+", type=Path, help="a run's folder, or one above it")
-    exported.add_argument("--format", required=True, choices=exporting.formats())
+    exported.add_argument("--format", required=True, choices=("otava",))
     exported.add_argument("-o", "--output", type=Path, help="a file; stdout by default")
     exported.add_argument("--controls", action="store_true", help="the twin and the other controls too")
     submitted = command(parsers, "submit", submit)
@@ -62,7 +61,7 @@ def report(arguments: argparse.Namespace) -> int:
     results = Settings.from_env().results
     files = frame.journals(*arguments.run) if arguments.run else frame.journals(results)[-1:]
     target = arguments.output or files[-1].parent / "report.html"
-    exporting.write(page.build(files, results), target)
+    write(page.build(files, results), target)
     grid.console().print(f"written: {target}", style="dim")
     if arguments.open:
         webbrowser.open(target.resolve().as_uri())
@@ -70,13 +69,13 @@ def report(arguments: argparse.Namespace) -> int:
 
 
 def export(arguments: argparse.Namespace) -> int:
-    """Writes stored runs as files that other tools read."""
+    """Writes stored runs as CSV for Apache Otava, which looks for change points."""
+    from bench.export import otava
     from bench.record import frame
 
-    stories = frame.stories(*arguments.run)
-    text, notes = exporting.export(stories, arguments.format, arguments.controls)
+    text, notes = otava(frame.stories(*arguments.run), arguments.controls)
     sys.stderr.writelines(f"bench: {note}\n" for note in notes)
-    exporting.write(text, arguments.output)
+    write(text, arguments.output)
     return ExitCode.FINE
 
 
@@ -87,7 +86,7 @@ def submit(arguments: argparse.Namespace) -> int:
 
     story = frame.latest(arguments.run)
     target = arguments.output or Path(f"{story.header['machine_name']}-{story.header['run']}.jsonl.gz")
-    exporting.write(contributing.submit(story), target)
+    write(contributing.submit(story), target)
     grid.console().print(f"written: {target}", style="dim")
     return ExitCode.FINE
 
