@@ -119,7 +119,7 @@ def _bound(row: Row, by: str) -> str:
 
 
 def _count(value: float) -> str:
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}" if math.isfinite(value) else "∞"
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def _ratio(row: Row) -> str:
@@ -140,10 +140,7 @@ _MEASURES = [
     Column("of best", lambda r: _bound(r, roofline.SEEN), 4),
     number("GB/s", 11, giga, "byte_per_second"),
     number("first", 7, seconds, "first_step_seconds"),
-    number(
-        "pays after", 8, lambda steps, low, high: f"{_count(steps)} ({_count(low)}–{_count(high)})",
-        "break_even_steps", "break_even_steps_low", "break_even_steps_high",
-    ),
+    number("pays after", 8, _count, "break_even_steps"),
     number("kernels", 8, _count, "kernels_per_step"),
     number("peak", 8, size, "peak_bytes_per_step"),
     number("allocates", 10, size, "allocated_bytes_per_step"),
