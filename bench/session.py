@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench import doctor
 from bench.analyse.run import Run
-from bench.doctor import examination
 from bench.errors import UsageError
 from bench.machine import environment, presence
 from bench.measure import conductor, progress
@@ -28,7 +28,7 @@ def run_plan(plan: Plan, console: Console, publish: Callable[[Run], None]) -> No
     machine = environment.facts()
     name = environment.machine_name([gpu["name"] for gpu in machine["gpus"]])
     folder = new_folder(plan, name)
-    beforehand = examination.before_run()
+    beforehand = doctor.before_run()
     log = journal.Journal(folder / journal.NAME)
     log.write(journal.header(plan, machine, name, folder.name, beforehand))
     for sentence in beforehand:

@@ -132,8 +132,8 @@ def grade(arguments: argparse.Namespace) -> int:
 
 def doctor(_: argparse.Namespace) -> int:
     """Shows what makes this machine a bad instrument, and what to do about it."""
-    from bench.doctor import examination
+    from bench import doctor
 
-    findings = examination.examine()
-    examination.show(findings, grid.console())
+    findings = doctor.examine()
+    doctor.show(findings, grid.console())
     return ExitCode.WRONG if any(finding.state == "bad" for finding in findings.values()) else ExitCode.FINE

@@ -198,6 +198,12 @@ class Visit(Timed):
     errors: ErrorsRecord | None
 
 
+class GpuRecord(TypedDict):
+    """A GPU at the end of a block: what `bench.machine.devices.gpus` says of it, most of which nobody reads."""
+
+    throttle_reasons: NotRequired[Count]
+
+
 class Block(Timed):
     """A block is complete: every case was visited once, in random order."""
 
@@ -205,7 +211,7 @@ class Block(Timed):
     block: Count
     nonce: str
     """The seed of its rounds' weights."""
-    gpus: list[dict[str, Any]]
+    gpus: list[GpuRecord]
 
 
 class Profile(Timed):
