@@ -111,8 +111,7 @@ CHECKS: dict[str, Callable[[Machine], Finding]] = {
     ),
     "CPU boost": Files(  # Intel's switch says that turbo is off, everyone else's that boost is on
         {f"{CPUS}/intel_pstate/no_turbo": "1", f"{CPUS}/cpufreq/boost": "0"}, "off",
-        "on: the clock depends on heat and on the other cores", "echo {good} | sudo tee {path}",
-        "the kernel shows no switch for it",
+        "on: the clock depends on heat and on the other cores", "echo {good} | sudo tee {path}", "no switch for it",
     ),
     "CPU throttling": Files(
         {f"thermal_throttle/{part}_{why}_count": "0" for part in ("core", "package") for why in ("throttle", "power_limit")},

@@ -17,13 +17,13 @@ WRONG = {"record": "failure", "pass": 0, "case": "slow", "status": "wrong", "rea
 LOST = "is left out: wrong: slow updates w1 wrongly"
 
 
-def measured(run="r", passes=20, **changes):
+def measured(run="r", passes=4, **changes):
     """A run in which `slow` takes 1.3 ms and `base` 1 ms, give or take what its process adds."""
 
     def seconds(name, number, block):
         return (1.3e-3 if name == "slow" else 1e-3) * (1 + 0.01 * math.sin(7 * number + block))
 
-    return story(seconds, passes, 2, run=run, **changes)
+    return story(seconds, passes, 2, run=run, settings={"processes": 4}, **changes)
 
 
 def exported(*runs, controls=False):
@@ -69,7 +69,7 @@ def test_what_otava_cannot_take_is_an_error(second, says):
 def test_controls_come_only_when_asked_for_and_doubts_are_noted(controls):
     (row,), notes = exported(measured(end=False), controls=controls)
     assert (key_of("twin") in row) == controls
-    assert notes == ["r: INCOMPLETE: the run ended in pass 20 of 20; missing in part: nothing."]
+    assert notes == ["r: INCOMPLETE: the run ended in pass 4 of 4; missing in part: nothing."]
 
 
 def test_it_is_written_where_the_command_says(tmp_path, capsys):
