@@ -8,8 +8,6 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 BACKENDS = ROOT / "backends"
 CONTROLS = ROOT / "bench" / "plan" / "controls"
-SKELETON = ROOT / "bench" / "skeleton"
-"""The problem folder that `python -m bench new` copies."""
 TESTS = ROOT / "tests"
 
 

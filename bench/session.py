@@ -15,8 +15,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from bench import doctor
 from bench.analyse.summaries import Run
-from bench.doctor import examination
 from bench.errors import UsageError
 from bench.machine import environment
 from bench.measure import conductor
@@ -36,7 +36,7 @@ def run_plan(plan: Plan, console: Console, publish: Callable[[Run], None]) -> No
     name = environment.machine_name([gpu["name"] for gpu in machine["gpus"]])
     log = _new_journal(plan, name)
     folder = log.path.parent
-    beforehand = examination.before_run()
+    beforehand = doctor.before_run()
     log.write(journal.header(plan, machine, name, folder.name, beforehand))
     for sentence in beforehand:
         console.print(sentence, style="dim")

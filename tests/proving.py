@@ -9,10 +9,14 @@ import threadpoolctl
 from backends.api import TrainStep, weights_dtype
 from bench.judge.requests import Requests
 from bench.measure.rounds import worst
-from bench.paths import BACKENDS, SKELETON
+from bench.paths import BACKENDS, ROOT
 from bench.plan import discovery
 from bench.problem import Definition
 from bench.worker import gate
+
+EXAMPLES = ROOT / "examples"
+REGRESSION = EXAMPLES / "linear_regression"
+"""The smallest problem that there is."""
 
 
 @cache
@@ -44,9 +48,9 @@ def answers(take, build, asked, device="cpu", dtype="float32"):
     return take(build, device, dtype, given, asked["problem"], asked["calls"])
 
 
-def skeleton_with(folder: Path, *changes: tuple[str, str]) -> Definition:
-    """The problem of `bench/skeleton`, in this folder, with texts replaced by others."""
-    text = "import numpy as np\n" + (SKELETON / "problem.py").read_text()
+def regression_with(folder: Path, *changes: tuple[str, str]) -> Definition:
+    """The linear regression, in this folder, with texts replaced by others."""
+    text = "import numpy as np\n" + (REGRESSION / "problem.py").read_text()
     for old, new in changes:
         assert old in text
         text = text.replace(old, new)
@@ -59,7 +63,7 @@ def ways(folder: Path) -> dict[str, Path]:
 
 
 LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
-"""Of the skeleton's step."""
+"""Of the linear regression's step."""
 
 
 def numpy_step(function) -> type[TrainStep]:

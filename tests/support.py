@@ -274,12 +274,8 @@ def fake_nvml(gpus=1, **answers):
         "Count": lambda: gpus,
         "HandleByIndex": lambda index: index,
         "Name": lambda gpu: f"GPU {gpu}",
-        "ComputeRunningProcesses": lambda gpu: [],
-        "GraphicsRunningProcesses": lambda gpu: [],
         "CurrentClocksThrottleReasons": lambda gpu: 0,
-        "PersistenceMode": lambda gpu: 1,
         "ClockInfo": lambda gpu, kind: 1980,
-        "MaxClockInfo": lambda gpu, kind: 1980,
     }
     return SimpleNamespace(
         calls=calls, NVMLError=NvmlError, NVML_CLOCK_SM=1, NVML_CLOCK_MEM=2,

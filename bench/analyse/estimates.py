@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import bdtr
 
-from bench.analyse.verdicts import CONFIDENCE, Estimate
+from bench.analyse.verdicts import Estimate
 from bench.record.frame import ERRORS, Singles, error_columns
 from bench.schema.records import COUNTERS, CaseRecord, Open
 
@@ -23,7 +22,6 @@ PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "d
 """Of the columns that hold a mode's seconds per step."""
 LOW = 2
 """The percentile of a process's steps that no neighbour disturbs; chosen on one machine and judged on another."""
-BREAK_EVEN = ["break_even_steps", "break_even_steps_low", "break_even_steps_high"]
 
 
 def with_interval(name: str, estimate: Estimate) -> dict[str, float]:
@@ -126,53 +124,3 @@ def log_ratio(case: str, baseline: str, logs: pd.DataFrame, singly: Mapping[str,
         return None
     processes = (logs[case] - logs[baseline]).dropna().groupby("pass").median().to_numpy()
     return Estimate.of(processes) if len(processes) else None
-
-
-def add_break_even(table: pd.DataFrame, opens: Sequence[Open], logs: pd.DataFrame) -> pd.DataFrame:
-    """Fills in a summary's columns `BREAK_EVEN`; the table's index is the cases' keys, `logs` those of `log_blocks`.
-
-    The step n from which on `first + (n - 1) · time` is at most the baseline's; NaN unless the whole interval of the ratio to
-    the baseline is below 1, and where there are too few passes for an interval.
-    """
-    opened = pd.DataFrame(opens, columns=["case", "pass", "first_step_seconds"])
-    starts = opened.drop_duplicates(["pass", "case"]).pivot(index="pass", columns="case", values="first_step_seconds")
-    times = pd.DataFrame(np.exp(logs.groupby("pass").median()))
-    pays = (table["ratio_high"].astype(float) < 1) & (table["baseline"] != table.index)
-    found = {}
-    for key, base in table.loc[pays, "baseline"].items():
-        if {key, base} <= {*starts} & {*times}:
-            later, gained = (starts[key] - starts[base]).dropna(), (times[base] - times[key]).dropna()
-            found[key] = break_even(later.to_numpy(float), gained.to_numpy(float))
-    filled = pd.DataFrame.from_dict(found, "index", columns=BREAK_EVEN, dtype=float).reindex(table.index)
-    return table.assign(**{name: filled[name] for name in BREAK_EVEN})
-
-
-def break_even(later: np.ndarray, gained: np.ndarray) -> tuple[float, float, float]:
-    """The break-even step and its interval, from how many seconds later each process was ready and how many it gained a step.
-
-    The median start divided by the mean gain. The median's interval is that of
-    order statistics, without an assumption (Thompson 1936; Hahn & Meeker, *Statistical Intervals*, 1991), the mean's is
-    Student's t; each at 97.5 %, so that both hold together with 95 % (Bonferroni). The upper end is infinite where the gain
-    may be none; all are NaN where the mean gain is none, and below seven processes: no median of so few has such an interval.
-    """
-
-    def steps(later: float, gain: float) -> float:
-        if later <= 0:
-            return 1.0
-        return 1.0 + math.ceil(later / gain) if gain > 0 else math.inf
-
-    confidence = 1 - (1 - CONFIDENCE) / 2
-    low, high = median_interval(later, confidence)
-    gain = Estimate.of(gained)
-    slow, quick = gain.interval(confidence)
-    if math.isnan(low + slow) or gain.mean <= 0:
-        return (math.nan,) * 3
-    return steps(float(np.median(later)), gain.mean), steps(low, quick), steps(high, slow)
-
-
-def median_interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The narrowest symmetric pair of order statistics that holds the median with this confidence; NaN where none does."""
-    ordered = np.sort(values)
-    below = np.arange(len(ordered) // 2)  # how many values are left out on either side
-    enough = below[2 * bdtr(below, len(ordered), 0.5) <= 1 - confidence]
-    return (float(ordered[enough[-1]]), float(ordered[-1 - enough[-1]])) if len(enough) else (math.nan, math.nan)

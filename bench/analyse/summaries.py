@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse import roofline
-from bench.analyse.estimates import add_break_even, log_blocks, log_ratio, times, undisturbed_time, with_interval, worst_errors
+from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_interval, worst_errors
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
 from bench.errors import ExitCode
 from bench.record import frame, journal
@@ -119,7 +119,7 @@ def summarise(story: Story) -> pd.DataFrame:
     filled = [run | row | {"kernels": _kernels(header["machine"], row[SIDE])} for row in rows.values()]
     table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
     table = roofline.add(table.astype({"verdict": object}))
-    return add_break_even(table, story.opens, logs)[SUMMARY]
+    return table.assign(break_even_steps=_break_even(table))[SUMMARY]
 
 
 def noise_floor(table: pd.DataFrame) -> float:
@@ -191,3 +191,14 @@ def _kernels(machine: MachineFacts, side: str) -> str:
     """The variables that choose a library's kernels, as the column `kernels` has them."""
     chosen = machine["kernel_choices"] | machine.get("sides", {}).get(side, {}).get("variables", {})
     return " ".join(f"{name}={chosen[name]}" for name in sorted(chosen)) or "default"
+
+
+def _break_even(table: pd.DataFrame) -> pd.Series:
+    """The step n from which on a FASTER row has made up for its slower start: `first + (n - 1) · time` is at most the
+    baseline's. The time is the one that the ratio compares; NaN in every other row.
+    """
+    numbers = table[["first_step_seconds", "seconds_per_step", "undisturbed_seconds_per_step"]].astype(float)
+    more = numbers - numbers.reindex(table["baseline"]).to_numpy()  # than the baseline
+    gain = -more["undisturbed_seconds_per_step"].fillna(more["seconds_per_step"])
+    steps = 1 + (more["first_step_seconds"] / gain).map(np.ceil)
+    return steps.clip(lower=1).where((table["verdict"] == FASTER) & (gain > 0))

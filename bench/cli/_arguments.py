@@ -1,4 +1,4 @@
-"""What the groups of commands declare theirs with."""
+"""What the groups of commands share: how they declare their arguments, and where their output goes."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+from bench.errors import UsageError
 from bench.settings import Parse, Settings, above_0, parser, share, whole_number
 
 QUICK = {"BENCH_PROCESSES": "3", "BENCH_BLOCKS": "3"}
@@ -73,3 +75,15 @@ def settings(arguments: argparse.Namespace) -> Settings:
     """Raises `UsageError`."""
     return Settings.from_env(settings_environ(arguments))
 
+
+
+def write(content: str | bytes, output: Path | None) -> None:
+    """Writes to `output`, or a text to stdout without one. Raises `UsageError`."""
+    if output is None:
+        print(content, end="")
+        return
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_bytes(content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise UsageError(f"-o {output}: cannot be written: {error.strerror}; name another file.") from None

@@ -16,12 +16,15 @@ from bench.errors import ExitCode, UsageError
 from bench.judge.checking import central_differences
 from bench.measure.catalogue import catalogue
 from bench.measure.conductor import prove
-from bench.paths import SKELETON
+from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
 from bench.problem import NAME, Definition
 from bench.settings import Settings
 from bench.show import backend_tables, grid
+
+COPIED = ("problem.py", "mistakes.py", "numpy_manual.py", "torch_autograd.py")
+"""The files of the default problem that a problem of one's own begins with."""
 
 
 def add(parsers: Any) -> None:
@@ -39,7 +42,7 @@ def add(parsers: Any) -> None:
 
 
 def new(arguments: argparse.Namespace) -> int:
-    """Writes a problem of your own into a new folder: a reference, two ways and a mistake, to edit."""
+    """Copies the default problem into a new folder, to edit: its reference, its mistakes and two ways."""
     folder: Path = arguments.folder
     try:
         folder.mkdir(parents=True)
@@ -47,9 +50,9 @@ def new(arguments: argparse.Namespace) -> int:
         raise UsageError(f"new {folder}: it exists already; name a new folder.") from None
     except OSError as error:
         raise UsageError(f"new {folder}: cannot be made: {error.strerror}; name another folder.") from None
-    for file in sorted(SKELETON.glob("*.py")):
-        shutil.copyfile(file, folder / file.name)
-        print(folder / file.name)
+    for name in COPIED:
+        shutil.copyfile(BACKENDS / name, folder / name)
+        print(folder / name)
     print(f"next: BENCH_PROBLEM={shlex.quote(str(folder))} python -m bench verify")
     return ExitCode.FINE
 

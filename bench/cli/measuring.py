@@ -10,8 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import export as exporting
-from bench.cli._arguments import command, minutes, number, settings, settings_environ, settings_options, slower
+from bench.cli._arguments import command, minutes, number, settings, settings_environ, settings_options, slower, write
 from bench.errors import ExitCode, UsageError
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import Plan, make_plan
@@ -125,14 +124,14 @@ def grade(arguments: argparse.Namespace) -> int:
     text = grading.FORMATS[arguments.format](grades)
     print(text, end="")
     if arguments.output:
-        exporting.write(text, arguments.output)
+        write(text, arguments.output)
     return grading.exit_code(grades)
 
 
 def doctor(_: argparse.Namespace) -> int:
     """Shows what makes this machine a bad instrument, and what to do about it."""
-    from bench.doctor import examination
+    from bench import doctor
 
-    findings = examination.examine()
-    examination.show(findings, grid.console())
+    findings = doctor.examine()
+    doctor.show(findings, grid.console())
     return ExitCode.WRONG if any(finding.state == "bad" for finding in findings.values()) else ExitCode.FINE

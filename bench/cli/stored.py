@@ -9,8 +9,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from bench import export as exporting
-from bench.cli._arguments import command, margin, number, slower
+from bench.cli._arguments import command, margin, number, slower, write
 from bench.errors import ExitCode, UsageError, missing, unknown
 from bench.schema.case import is_control
 from bench.settings import Settings
@@ -44,7 +43,7 @@ def add(parsers: Any) -> None:
     command(parsers, "summary", summary).add_argument("path", nargs="*", type=Path, help=f"{BELOW}; results by default")
     exported = command(parsers, "export", export)
     exported.add_argument("run", nargs="+", type=Path, help=BELOW)
-    exported.add_argument("--format", required=True, choices=exporting.formats())
+    exported.add_argument("--format", required=True, choices=("otava",))
     exported.add_argument("-o", "--output", type=Path, help="a file; stdout by default")
     exported.add_argument("--controls", action="store_true", help="the twin and the other controls too")
     submitted = command(parsers, "submit", submit)
@@ -171,12 +170,13 @@ def summary(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Writes stored runs as files that other tools read."""
+    from bench.export import otava
     from bench.record import frame
 
     stories = frame.stories(*arguments.run)
-    text, notes = exporting.export(stories, arguments.format, arguments.controls)
+    text, notes = otava(stories, arguments.controls)
     sys.stderr.writelines(f"bench: {note}\n" for note in notes)
-    exporting.write(text, arguments.output)
+    write(text, arguments.output)
     return ExitCode.FINE
 
 
@@ -192,7 +192,7 @@ def submit(arguments: argparse.Namespace) -> int:
 
 
 def _write(content: str | bytes, target: Path) -> None:
-    exporting.write(content, target)
+    write(content, target)
     grid.console().print(f"written: {target}", style="dim")
 
 

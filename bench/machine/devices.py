@@ -5,8 +5,8 @@ No library is imported before it is asked, and NVIDIA's is opened and closed her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from importlib import metadata
 from typing import Any
 
@@ -73,42 +73,42 @@ def versions(names: Iterable[str]) -> dict[str, str]:
     return found
 
 
-class Unanswered(Exception):
-    """The GPUs cannot be asked: why, and what to do about it."""
+THROTTLES = {
+    0x4: "power cap", 0x8: "hardware slowdown", 0x10: "sync boost", 0x20: "heat (software)", 0x40: "heat (hardware)",
+    0x80: "power brake", 0x100: "display clocks",
+}  # fmt: skip
+"""Bits of nvmlClocksThrottleReasons in <nvml.h>. 0x1 says idle and 0x2 application clocks, which are no throttling."""
 
 
-@contextmanager
-def open_nvml() -> Iterator[Any]:
-    """NVIDIA's library while it is open, without a CUDA context. Raises `Unanswered`, for errors inside of the block too."""
-    try:
-        import pynvml
-    except ModuleNotFoundError:
-        raise Unanswered("nvidia-ml-py is not installed", "pip install nvidia-ml-py") from None
-    try:
-        pynvml.nvmlInit()
-        try:
-            yield pynvml
-        finally:
-            pynvml.nvmlShutdown()
-    except pynvml.NVMLError as error:
-        raise Unanswered(str(error), "see whether `nvidia-smi` works") from None
+def held_back(gpu: Mapping[str, Any]) -> list[str]:
+    """Why one of `gpus()` did not reach its clock; empty if nothing held it back."""
+    return [reason for bit, reason in THROTTLES.items() if gpu.get("throttle_reasons", 0) & bit]
 
 
 def gpus() -> list[dict[str, Any]]:
-    """NVIDIA GPUs with their clocks (Hz) and throttle reasons now; empty without nvidia-ml-py or a driver."""
+    """NVIDIA GPUs with their clocks (Hz) and throttle reasons now, without a CUDA context; empty without nvidia-ml-py or a
+    driver."""
+    try:
+        import pynvml as library
+    except ModuleNotFoundError:
+        return []
+    questions = {
+        "name": library.nvmlDeviceGetName,
+        "driver": lambda _: library.nvmlSystemGetDriverVersion(),
+        "sm_clock_hz": lambda gpu: library.nvmlDeviceGetClockInfo(gpu, library.NVML_CLOCK_SM) * 1_000_000,
+        "memory_clock_hz": lambda gpu: library.nvmlDeviceGetClockInfo(gpu, library.NVML_CLOCK_MEM) * 1_000_000,
+        "throttle_reasons": library.nvmlDeviceGetCurrentClocksThrottleReasons,
+    }
     found: list[dict[str, Any]] = []
-    with suppress(Unanswered), open_nvml() as library:
-        questions = {
-            "name": library.nvmlDeviceGetName,
-            "driver": lambda _: library.nvmlSystemGetDriverVersion(),
-            "sm_clock_hz": lambda gpu: library.nvmlDeviceGetClockInfo(gpu, library.NVML_CLOCK_SM) * 1_000_000,
-            "memory_clock_hz": lambda gpu: library.nvmlDeviceGetClockInfo(gpu, library.NVML_CLOCK_MEM) * 1_000_000,
-            "throttle_reasons": library.nvmlDeviceGetCurrentClocksThrottleReasons,
-        }
-        for index in range(library.nvmlDeviceGetCount()):
-            found.append({"name": "gpu"})
-            gpu = library.nvmlDeviceGetHandleByIndex(index)
-            for name, question in questions.items():
-                with suppress(library.NVMLError):  # not every GPU answers every question
-                    found[-1][name] = question(gpu)
+    with suppress(library.NVMLError):
+        library.nvmlInit()
+        try:
+            for index in range(library.nvmlDeviceGetCount()):
+                found.append({"name": "gpu"})
+                gpu = library.nvmlDeviceGetHandleByIndex(index)
+                for name, question in questions.items():
+                    with suppress(library.NVMLError):  # not every GPU answers every question
+                        found[-1][name] = question(gpu)
+        finally:
+            library.nvmlShutdown()
     return found

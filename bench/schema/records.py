@@ -168,13 +168,19 @@ class Visit(Timed):
     errors: ErrorsRecord | None
 
 
+class GpuRecord(TypedDict):
+    """A GPU at the end of a block: what `bench.machine.devices.gpus` says of it, most of which nobody reads."""
+
+    throttle_reasons: NotRequired[Count]
+
+
 class Block(Timed):
     """A block is complete: every case was visited once, in random order."""
 
     record: Literal["block"]
     block: Count
     nonce: str  # the seed of its rounds' weights
-    gpus: list[dict[str, Any]]
+    gpus: list[GpuRecord]
 
 
 class Profile(Timed):

@@ -11,6 +11,8 @@ import os
 import shlex
 import shutil
 import sys
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -18,6 +20,7 @@ from rich.console import Console
 from bench.analyse import summaries
 from bench.analyse.summaries import Run
 from bench.errors import UsageError
+from bench.machine import devices
 from bench.plan.revisions import HERE
 from bench.record import frame
 from bench.record.journal import NAME, Story
@@ -124,7 +127,19 @@ def disturbed(story: Story) -> str:
         parts.insert(0, f"load up to {load:.1f} on {cpus} CPUs")
     if number := sum(bool(record.get("other_runs")) for record in story.passes):
         parts.append(f"another run of stepbench measured here in {number} of {len(story.passes)} passes")
+    if any(devices.is_accelerator(case["device"]) for case in story.header["cases"]):
+        parts += _held_back(story)
     return f"disturbed: {'; '.join(parts)}" if parts else ""
+
+
+def _held_back(story: Story) -> Iterator[str]:
+    """Which GPUs did not reach their clock, in how many blocks, and why."""
+    blocks = [record["gpus"] for record in story.records if record["record"] == "block"]
+    for index in range(max(map(len, blocks), default=0)):
+        held = [why for gpus in blocks for gpu in gpus[index : index + 1] if (why := devices.held_back(gpu))]
+        if held:
+            reasons = ", ".join(dict.fromkeys(chain(*held)))
+            yield f"GPU {index} was held back ({reasons}) in {len(held)} of {len(blocks)} blocks"
 
 
 def findings(run: Run) -> list[str]:

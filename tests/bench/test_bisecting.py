@@ -15,10 +15,10 @@ from bench import racing
 from bench.__main__ import main
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, Estimate, call
 from bench.errors import ExitCode, UsageError
-from bench.paths import SKELETON
 from bench.plan.revisions import between
 from bench.plan.sides import Side
 from bench.settings import Settings
+from tests.proving import REGRESSION
 from tests.support import LIGHT
 
 SETTINGS = replace(Settings.from_env({}), backends=("a_way",))
@@ -82,7 +82,7 @@ def test_a_slow_drift_is_no_commits_fault(monkeypatch):
 def repository(tmp_path):
     """A problem whose way waits from the fourth commit on; two commits change nothing that a side takes from a revision."""
     folder = tmp_path / "project" / "problem"
-    shutil.copytree(SKELETON, folder, ignore=lambda *_: {"torch_autograd.py", "__pycache__"})
+    shutil.copytree(REGRESSION, folder, ignore=lambda *_: {"torch_autograd.py", "__pycache__"})
     code, problem = ((folder / f"{name}.py").read_text() for name in ("numpy_manual", "problem"))
     slow = code.replace("import numpy", "import time\n\nimport numpy").replace(
         "def step(self)", "def step(self):\n        time.sleep(0.01)\n        return self.step_()\n\n    def step_(self)"

@@ -22,7 +22,7 @@ def paste(tmp_path):
     """Runs a line of the page and returns what it printed."""
     (tmp_path / "python").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -P "$@"\n')
     (tmp_path / "python").chmod(0o755)
-    environ = clean_environ() | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120", "BENCH_SHAPES": ""}
+    environ = clean_environ() | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
 
     def run(line: str) -> str:
@@ -53,9 +53,9 @@ def test_the_problem_and_the_way_are_right(paste, tmp_path: Path):
         (tmp_path / "steps" / f"{name}.py").write_text(code)
     (tmp_path / "steps" / "torch_autograd.py").unlink()
     (tmp_path / "steps" / "mistakes.py").unlink()
-    printed = paste(f"BENCH_DTYPES=float32,float64 {verify}")
+    printed = paste(f"BENCH_SHAPES= BENCH_DTYPES=float32,float64 {verify}")
     assert len(re.findall(r"^numpy_manual .* \d+% *$", printed, re.M)) == 2
-    assert "256x100" in paste(run)
+    assert "256x100" in paste(f"BENCH_SHAPES= {run}")
 
 
 def test_a_folder_that_exists_is_left_alone(paste, tmp_path):

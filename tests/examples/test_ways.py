@@ -9,16 +9,16 @@ from bench.errors import Wrong
 from bench.judge.diagnosis import mistakes
 from bench.plan import discovery
 from bench.problem import Definition
-from tests.proving import numpy_step, prove, ways
+from tests.proving import EXAMPLES, numpy_step, prove, ways
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings(
     "ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"
 )
-EXAMPLES = sorted((Path(__file__).parent.parent.parent / "examples").iterdir())
+FOLDERS = sorted(EXAMPLES.iterdir())
 DTYPES = ("float32", "float64")
-WAYS = [(folder, name) for folder in EXAMPLES for name in ways(folder)]
-MISTAKES = [(folder, hint, step) for folder in EXAMPLES for hint, step in mistakes(folder)]
+WAYS = [(folder, name) for folder in FOLDERS for name in ways(folder)]
+MISTAKES = [(folder, hint, step) for folder in FOLDERS for hint, step in mistakes(folder)]
 
 
 def called(value):
@@ -51,6 +51,6 @@ def test_a_mistake_is_named(folder, hint, step, dtype):
         prove(numpy_step(step), dtype, shape, folder, small=0)
 
 
-@pytest.mark.parametrize("folder", EXAMPLES, ids=called)
+@pytest.mark.parametrize("folder", FOLDERS, ids=called)
 def test_each_example_has_the_baseline(folder):
     assert "numpy_manual" in ways(folder)

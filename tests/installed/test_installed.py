@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.paths import ROOT, SKELETON
+from bench.paths import ROOT
 from stepbench_pytest import is_asked_for
 from tests.conftest import SMALL
 from tests.support import LIGHT, clean_environ
@@ -70,7 +70,6 @@ def test_the_wheel_holds_what_a_run_needs(wheel):
         pytest.skip("not a git checkout")
     present = {name for name in listed.stdout.split() if (ROOT / name).exists()}
     assert present - names == set()
-    assert {f"bench/skeleton/{file.name}" for file in SKELETON.glob("*.py")} <= names
     tops = {name.partition("/")[0] for name in names}
     assert {top for top in tops if ".dist-info" not in top} == {
         "backends", "bench", "stepbench_pytest.py",
@@ -80,11 +79,11 @@ def test_the_wheel_holds_what_a_run_needs(wheel):
 def test_a_repository_of_ones_own(run, tmp_path):
     run("-m", "bench", "new", "steps")
     assert "bench" not in {path.name for path in tmp_path.iterdir()}
-    settings = SMALL | {"BENCH_PROBLEM": "steps", "BENCH_BACKENDS": "numpy_manual", "BENCH_SHAPES": ""}
+    settings = SMALL | {"BENCH_PROBLEM": "steps", "BENCH_BACKENDS": "numpy_manual"}
     table = run("-m", "bench", "run", **settings)
     assert re.search(r"^numpy_manual +\S+ [µm]s ", table, re.M)
     printed = run("-m", "pytest", "--benchmark-only", "--pyargs", "bench", **settings)
-    assert "test_train_step[numpy_manual-cpu-float32-1-256x100]" in printed
+    assert "test_train_step[numpy_manual-cpu-float32-1-33x257x65x17]" in printed
     assert "1 passed" in printed
     assert len(list(tmp_path.glob("results/*/*/summary.csv"))) == 2
     (tmp_path / "conftest.py").write_text('pytest_plugins = ["bench.pytest_plugin"]\n')

@@ -79,9 +79,17 @@ def test_a_twin_that_differs_makes_the_run_unproven(factor, unproven):
     assert [doubt[:40] for doubt in doubts] == starts
 
 
-def test_a_step_that_was_opened_twice_in_a_pass_is_read_as_opened_first():
-    run = story(lambda name, *_: 5e-5 if name == "slow" else 1e-4)
-    again = [each | {"first_step_seconds": 9.0} for each in run.opens]
-    once, twice = map(summaries.summarise, (run, replace(run, records=(*run.records, *again))))
-    assert once["break_even_steps"].notna().any()
-    assert twice["break_even_steps"].tolist() == pytest.approx(once["break_even_steps"].tolist(), nan_ok=True)
+@pytest.mark.parametrize(("later", "steps"), [(1.75, 8), (1.8, 9), (0.125, 2), (0.0, 1), (-0.4, 1)])
+@pytest.mark.parametrize(("singly", "time"), [(True, "undisturbed_seconds_per_step"), (False, "seconds_per_step")])
+def test_a_faster_way_pays_after_so_many_steps(later, steps, singly, time):
+    """1.75 s more at the start and 0.25 s less a step are even after seven further steps."""
+    cases = [a_case(name) for name in ("base", "slow", "equal", "quick")]
+    took = {"base": 0.5, "slow": 0.625, "equal": 0.499, "quick": 0.25}
+    run = story(lambda name, *_: took[name], 5, cases=cases, singly=singly, settings={"processes": 5})
+    starts = {key_of(name): 1.0 for name in took} | {key_of("quick"): 1 + later}
+    records = [
+        each | {"first_step_seconds": starts[each["case"]]} if each["record"] == "open" else each for each in run.records
+    ]
+    table = _table(replace(run, records=tuple(records)))
+    assert table.loc["quick", ["verdict", time]].tolist() == ["FASTER", pytest.approx(0.25)]
+    assert table["break_even_steps"].dropna().to_dict() == {"quick": steps}

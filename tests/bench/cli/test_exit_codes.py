@@ -4,11 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from bench import doctor
 from bench.__main__ import main
 from bench.analyse.summaries import Run
 from bench.cli import measuring
-from bench.doctor import examination
-from bench.doctor.checks import bad, ok
 from bench.errors import ExitCode
 from bench.measure import conductor
 from bench.plan.sides import Backend, Side
@@ -130,9 +129,12 @@ def test_what_a_run_ends_with(arguments, options, code, run, capsys):
     assert capsys.readouterr().err.startswith("bench: ") == (code == USAGE)
 
 
+GOOD = doctor.Finding("ok", "b")
+
+
 @pytest.mark.parametrize(
-    ("findings", "code"), [({"a": ok("b")}, FINE), ({"a": ok("b"), "c": bad("d", "e")}, WRONG)]
+    ("findings", "code"), [({"a": GOOD}, FINE), ({"a": GOOD, "c": doctor.Finding("bad", "d")}, WRONG)]
 )
 def test_the_doctor_ends_with_1_where_something_is_bad(findings, code, monkeypatch):
-    monkeypatch.setattr(examination, "examine", lambda: findings)
+    monkeypatch.setattr(doctor, "examine", lambda: findings)
     assert main(["doctor"]) == code

@@ -1,18 +1,15 @@
 """A problem that cannot tell right from wrong is refused with one sentence."""
 
-from pathlib import Path
-
 import pytest
 
 from bench.errors import UsageError
 from bench.judge.checking import central_differences, check, check_mistakes
 from bench.judge.diagnosis import mistakes
 from bench.judge.requests import Requests
-from bench.paths import BACKENDS, SKELETON
+from bench.paths import BACKENDS
 from bench.problem import Definition
-from tests.proving import LAST, skeleton_with
+from tests.proving import EXAMPLES, LAST, REGRESSION, regression_with
 
-EXAMPLES = Path(__file__).parents[3] / "examples"
 BAD = {
     "forgets an array": (LAST, LAST.replace(', "b": b - learning_rate * grad_b', ""), "returns no b"),
     "adds an array": (LAST, LAST.replace('"w":', '"v": 1.0, "w":'), "returns an unknown array v"),
@@ -39,7 +36,7 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_problem_is_refused(name, tmp_path):
     old, new, expected = BAD[name]
-    definition = skeleton_with(tmp_path, (old, new))
+    definition = regression_with(tmp_path, (old, new))
     with pytest.raises(UsageError) as refused:
         check(definition, "33x17", "float32")
     assert expected in str(refused.value)
@@ -48,7 +45,7 @@ def test_a_bad_problem_is_refused(name, tmp_path):
     assert len(str(refused.value).splitlines()) == 1
 
 
-@pytest.mark.parametrize("folder", [BACKENDS, SKELETON, *EXAMPLES.iterdir()], ids=lambda f: f.name)
+@pytest.mark.parametrize("folder", [BACKENDS, *EXAMPLES.iterdir()], ids=lambda f: f.name)
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
 def test_our_problems_are_good(folder, dtype):
     definition = Definition.load(folder)
@@ -57,7 +54,7 @@ def test_our_problems_are_good(folder, dtype):
 
 
 def test_the_judge_checks_before_it_asks(tmp_path):
-    skeleton_with(tmp_path, ("error = x @ w + b - y", "error = x @ y"))
+    regression_with(tmp_path, ("error = x @ w + b - y", "error = x @ y"))
     with pytest.raises(UsageError, match="step raises"):
         Requests(0, str(tmp_path)).round("nonce", "name", "33x17", "float32", 2, 1, True)
 
@@ -73,7 +70,7 @@ def test_the_judge_checks_before_it_asks(tmp_path):
 )  # fmt: skip
 def test_what_stands_around_a_step_is_checked(old, new, expected, tmp_path):
     def load():
-        definition = skeleton_with(tmp_path, (old, new))
+        definition = regression_with(tmp_path, (old, new))
         definition.operations("33x17")
         check(definition, "33x17", "float32")
 
@@ -82,7 +79,7 @@ def test_what_stands_around_a_step_is_checked(old, new, expected, tmp_path):
 
 
 def test_central_differences_agree_with_a_right_gradient():
-    for folder in (BACKENDS, SKELETON, EXAMPLES / "attention"):
+    for folder in (BACKENDS, REGRESSION, EXAMPLES / "attention"):
         agrees, sentence = central_differences(Definition.load(folder))
         assert agrees
         assert sentence.startswith("agrees with central differences")
@@ -90,7 +87,7 @@ def test_central_differences_agree_with_a_right_gradient():
 
 def test_central_differences_find_a_wrong_gradient(tmp_path):
     for old, new in (("2 * error", "error"), ("grad_w = x.T @", "grad_w = 1.001 * x.T @")):
-        agrees, sentence = central_differences(skeleton_with(tmp_path, (old, new)))
+        agrees, sentence = central_differences(regression_with(tmp_path, (old, new)))
         assert not agrees
         assert sentence.startswith("moves w along ")
 
@@ -103,7 +100,7 @@ def test_what_is_no_gradient_descent_is_not_checked(tmp_path):
         ('"b": rng.standard_normal(1),', '"b": np.ones(1), "v": np.ones(D),'),
         (LAST, LAST.replace("}", ', "v": state["v"] * 0.9}')),
     )
-    agrees, sentence = central_differences(skeleton_with(tmp_path, *momentum))
+    agrees, sentence = central_differences(regression_with(tmp_path, *momentum))
     assert agrees
     assert sentence == "not checked by central differences: its loss ignores v"
 
@@ -116,7 +113,7 @@ def test_what_is_no_gradient_descent_is_not_checked(tmp_path):
     ],
 )
 def test_a_bad_mistake_is_refused(body, expected, tmp_path):
-    definition = skeleton_with(tmp_path)
+    definition = regression_with(tmp_path)
     check_mistakes(definition)
     (tmp_path / "mistakes.py").write_text(f"def half(data, state, learning_rate):\n    {body}\n")
     mistakes.cache_clear()

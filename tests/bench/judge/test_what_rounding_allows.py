@@ -8,8 +8,7 @@ import pytest
 from bench.errors import Wrong
 from bench.judge.diagnosis import mistakes
 from bench.judge.noise import Noise, sample
-from bench.paths import SKELETON
-from tests.proving import judge_of, numpy_step, prove, skeleton_with
+from tests.proving import REGRESSION, judge_of, numpy_step, prove, regression_with
 
 DECAY = (
     ('"learning_rate": 0.01', '"learning_rate": 1e-4, "beta": 0.999'),
@@ -39,12 +38,12 @@ def rounded_once(beta):
 
 @pytest.mark.parametrize("rounded", [lambda b: 1 - b, rounded_once])
 def test_a_step_may_hold_its_constants_in_its_dtype(tmp_path, rounded):
-    skeleton_with(tmp_path, *DECAY)
+    regression_with(tmp_path, *DECAY)
     assert prove(numpy_step(decay(rounded)), "float32", folder=tmp_path)["share"] <= 1
 
 
 def test_a_wrong_constant_is_still_wrong(tmp_path):
-    skeleton_with(tmp_path, *DECAY)
+    regression_with(tmp_path, *DECAY)
     with pytest.raises(Wrong):
         prove(numpy_step(decay(lambda b: 1.001 * (1 - b))), "float32", folder=tmp_path)
     with pytest.raises(Wrong):
@@ -62,14 +61,14 @@ def test_a_constant_has_one_error_at_each_place():
 
 
 def test_a_constant_has_the_same_error_in_all_steps(tmp_path):
-    definition = skeleton_with(tmp_path, *DECAY)
+    definition = regression_with(tmp_path, *DECAY)
     drawn, noise = definition.draw("7x5", "float32", 0), Noise.of("float32", 0)
     sample(definition, drawn, tuple(drawn.state.values()), 5, noise)
     assert len(noise.factors) == noise.uses == 3  # of beta once and of the learning rate twice
 
 
 def test_infinities_carry_no_noise(tmp_path):
-    definition = skeleton_with(
+    definition = regression_with(
         tmp_path,
         ("    # loss", "    hidden = np.where(np.arange(len(y)) < 1, -np.inf, error)\n    # loss"),
         ("(error**2).sum()", "np.exp(hidden - hidden.max()).sum()"),
@@ -82,24 +81,24 @@ def test_infinities_carry_no_noise(tmp_path):
 
 
 def test_a_lone_number_may_be_off_by_its_own_rounding():
-    question = judge_of(SKELETON).question("nonce name", "7x5", "float64", 1, 1)
+    question = judge_of(REGRESSION).question("nonce name", "7x5", "float64", 1, 1)
     exact = question.exact
     question.run = lambda noise: exact  # all noisy runs end where the exact one does
     assert question.allowed()["loss"] == pytest.approx(16 * 2**-53 * exact.losses[0], abs=0)
 
 
 def test_a_large_mistake_is_named_although_its_rounding_is_large_too():
-    ((hint, step),) = mistakes(SKELETON)
+    ((hint, step),) = mistakes(REGRESSION)
     with pytest.raises(Wrong, match=re.escape(f"moves w and b 256 times as far as it should: {hint}")):
-        prove(numpy_step(step), "float32", folder=SKELETON)
+        prove(numpy_step(step), "float32", folder=REGRESSION)
 
 
 def test_a_step_near_a_mistake_is_not_that_mistake():
-    ((hint, step),) = mistakes(SKELETON)
+    ((hint, step),) = mistakes(REGRESSION)
 
     def near(data, state, learning_rate):
         return step(data, state, 1.01 * learning_rate)
 
     with pytest.raises(Wrong) as wrong:
-        prove(numpy_step(near), "float32", folder=SKELETON)
+        prove(numpy_step(near), "float32", folder=REGRESSION)
     assert hint not in str(wrong.value)

@@ -107,15 +107,10 @@ def test_every_gpu_is_recorded_with_what_it_supports(answers, second, monkeypatc
     assert nvml.calls == ["open", "close"]
 
 
-def test_without_a_driver_or_the_library_there_is_no_gpu_but_a_reason(monkeypatch):
+def test_without_a_driver_or_the_library_there_is_no_gpu(monkeypatch):
     nvml = fake_nvml()
     nvml.nvmlInit = unanswered
-    silent = ("no driver", "see whether `nvidia-smi` works")
-    absent = ("nvidia-ml-py is not installed", "pip install nvidia-ml-py")
-    for module, reason in ((nvml, silent), (None, absent)):
+    for module in (nvml, None):
         monkeypatch.setitem(sys.modules, "pynvml", module)
         assert devices.gpus() == []
-        with pytest.raises(devices.Unanswered) as caught, devices.open_nvml():
-            pass
-        assert caught.value.args == reason
     assert nvml.calls == [], "what was not opened is not closed"

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from bench.errors import UsageError
-from bench.paths import SKELETON
 from bench.plan.cases import make_plan
 from bench.plan.sides import Backend, Side
 from bench.settings import Settings
+from tests.proving import REGRESSION
 
 SHAPE = "64x1000x100x10"
 
@@ -39,7 +39,7 @@ BACKENDS = _named(
 ONE_SIDE = (Side(backends=BACKENDS),)
 STRAY = Backend("utils", "/utils.py", "", "", "rung", "cannot be used: utils.py: is empty")
 WITH_STRAYS = tuple(Side(label, backends=BACKENDS | {"utils": STRAY}) for label in ("old", "new"))
-ELSEWHERE = {"sides": (Side(backends=_named(_backend("mine"))),), "problem": SKELETON, "backends": ("mine",)}
+ELSEWHERE = {"sides": (Side(backends=_named(_backend("mine"))),), "problem": REGRESSION, "backends": ("mine",)}
 
 
 def _plan(present=("cpu", "cuda"), sides=ONE_SIDE, **changes):
@@ -113,7 +113,7 @@ def test_the_baseline_is_on_the_same_device_where_it_can_be_and_in_the_weights_d
         (ELSEWHERE | {"baseline": "mime"}, "BENCH_BASELINE: unknown backend 'mime'; did you mean mine?"),
         (
             ELSEWHERE | {"baseline": Settings().baseline},
-            f"{SKELETON}: has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one of",
+            f"{REGRESSION}: has no numpy_manual.py, which ratios refer to by default; write it, or set BENCH_BASELINE to one",
         ),
         ({"devices": ("cuda:1", "cpu")}, "BENCH_DEVICES=cuda:1: no such device here; name some of cpu"),
         ({"devices": ("cpu", "all")}, "BENCH_DEVICES=all: no such device here; name some of cpu, cuda, or `all` alone."),

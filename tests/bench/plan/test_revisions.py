@@ -15,11 +15,12 @@ from bench.errors import UsageError
 from bench.measure import executor
 from bench.measure.catalogue import catalogue
 from bench.measure.conductor import prove
-from bench.paths import ROOT, SKELETON
+from bench.paths import ROOT
 from bench.plan import revisions as module
 from bench.plan.cases import make_plan
 from bench.plan.revisions import against, label
 from bench.settings import Settings
+from tests.proving import REGRESSION
 from tests.support import read_csv
 
 SETTINGS = replace(Settings.from_env({}), devices=("cpu",))
@@ -79,15 +80,15 @@ def settings(request, tmp_path):
     folder = (tmp_path / "mine" / request.param).resolve()
     folder.mkdir(parents=True)
     way, problem, shared = (folder / name for name in ("numpy_manual.py", "problem.py", "_old.py"))
-    now, rate = (SKELETON / way.name).read_text(), '"learning_rate": 0.01'
+    now, rate = (REGRESSION / way.name).read_text(), '"learning_rate": 0.01'
     way.write_text(now.replace("import numpy as np\n", "import numpy as np\nfrom _old import OLD\n"))
     shared.write_text("OLD = 1\n")
-    problem.write_text((SKELETON / problem.name).read_text().replace(rate, '"learning_rate": 1'))
+    problem.write_text((REGRESSION / problem.name).read_text().replace(rate, '"learning_rate": 1'))
     _commit(tmp_path / "mine", ["init", "-q"])
     shared.unlink()
     for name in ("newer.py", way.name):
         (folder / name).write_text(now)
-    shutil.copy(SKELETON / problem.name, folder)
+    shutil.copy(REGRESSION / problem.name, folder)
     return replace(SETTINGS, problem=folder, backends=("numpy_manual", "newer"))
 
 

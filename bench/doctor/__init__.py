@@ -1,1 +1,0 @@
-"""What makes a machine a bad instrument, and what to do about it; no check changes the machine."""
