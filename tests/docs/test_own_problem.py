@@ -10,7 +10,7 @@ import pytest
 
 from bench.paths import ROOT
 from tests.conftest import SMALL
-from tests.support import clean_environ
+from tests.support import LIGHT, clean_environ
 
 PAGE = (ROOT / "docs" / "your-own-problem.md").read_text()
 PROBLEM, WAY = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
@@ -25,10 +25,9 @@ def paste(tmp_path):
     environ = clean_environ() | SMALL | {"PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     environ["PATH"] = f"{tmp_path}:{environ['PATH']}"
 
-    def run(line: str) -> str:
-        done = subprocess.run(
-            line, shell=True, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=300
-        )
+    def run(line: str, **variables: str) -> str:
+        options = {"cwd": tmp_path, "env": environ | variables, "capture_output": True, "text": True}
+        done = subprocess.run(line, shell=True, timeout=300, **options)
         assert done.returncode == 0, f"{line}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
@@ -43,7 +42,7 @@ def test_the_commands_lead_from_nothing_to_a_table(paste, tmp_path):
     new, verify, run = lines()
     assert paste(new).splitlines()[-1] == f"next: {verify}"
     assert re.search(r"^numpy_manual .*\n^torch_autograd ", paste(verify), re.M)
-    assert re.search(r"^numpy_manual +[\d.]+ [µm]s.* 1\.000 ", paste(run), re.M)
+    assert re.search(r"^numpy_manual +[\d.]+ [µm]s.* 1\.000 ", paste(run, **LIGHT), re.M)
 
 
 def test_the_problem_and_the_way_are_right(paste, tmp_path: Path):
@@ -53,9 +52,9 @@ def test_the_problem_and_the_way_are_right(paste, tmp_path: Path):
         (tmp_path / "steps" / f"{name}.py").write_text(code)
     (tmp_path / "steps" / "torch_autograd.py").unlink()
     (tmp_path / "steps" / "mistakes.py").unlink()
-    printed = paste(f"BENCH_SHAPES= BENCH_DTYPES=float32,float64 {verify}")
+    printed = paste(f"BENCH_SHAPES= BENCH_DTYPES=float32,float64 {verify}", **LIGHT)
     assert len(re.findall(r"^numpy_manual .* \d+% *$", printed, re.M)) == 2
-    assert "256x100" in paste(f"BENCH_SHAPES= {run}")
+    assert "256x100" in paste(f"BENCH_SHAPES= {run}", **LIGHT)
 
 
 def test_a_folder_that_exists_is_left_alone(paste, tmp_path):
