@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import gzip
 import io
-import itertools
 import json
 import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,7 +23,7 @@ from bench.fleet.folder import writing
 from bench.fleet.home import without_names
 from bench.machine import git
 from bench.paths import BACKENDS, CONTROLS, ROOT
-from bench.plan.discovery import hash_of
+from bench.plan.discovery import INHERITED, hash_of
 from bench.record import journal
 from bench.record.frame import GRAIN
 from bench.show import folder
@@ -149,22 +148,12 @@ def _check_sources(header: Mapping[str, Any]) -> None:
     except git.GitError:
         hint = "commit and publish what was changed and measure again, or fetch it here"
         raise UsageError(f"it measured {problem} at {commit}, which is not in the history of this checkout; {hint}.") from None
-    texts = {PurePath(name): archive.read(name).decode() for name in archive.namelist() if name.endswith(".py")}
-    known = {path.stem: text for place in places for path, text in texts.items() if path.parent == PurePath(place)}
+    paths = [path for path in map(PurePath, archive.namelist()) if path.suffix == ".py" and str(path.parent) in places]
+    known = {path.stem: archive.read(str(path)).decode() for path in paths}
     if header["problem"]["hash"] != hash_of(known.get("problem", ""))[:12]:
         raise UsageError(f"its problem is not that of {problem} at {commit[:10]}; submit a run of a problem in this project.")
     for case in header["cases"]:
-        way, digest = case["backend"], case["source_hash"]
-        shown = header["sources"].get(digest, "")
-        if way not in known or digest not in _hashes(way, known) or not shown.startswith(known[way]):
-            raise UsageError(f"{way} has the source {digest}, not that of commit {commit[:10]}; submit known ways only.")
-
-
-def _hashes(way: str, known: Mapping[str, str]) -> Iterator[str]:
-    """The hashes that a way may have: of its file, and of any of the modules that it imports, in any order."""
-    family = [way]
-    for each in family:  # which grows by what they import
-        words = re.findall(r"\w+", " ".join(re.findall(r"^(?:from|import) .*", known[each], re.M)))
-        family += sorted({*words} & {*known} - {*family, "api", "problem"})
-    for some in (some for number in range(len(family)) for some in itertools.permutations(family[1:], number)):
-        yield hash_of(known[way], *map(known.__getitem__, some))
+        way, shown = case["backend"], header["sources"].get(case["source_hash"])
+        inherited = ("", *(INHERITED + text for text in known.values()))
+        if way not in known or shown not in (known[way] + text for text in inherited):
+            raise UsageError(f"{way} has the source {case['source_hash']}, not that of {commit[:10]}; submit known ways only.")

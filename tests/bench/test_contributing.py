@@ -5,6 +5,7 @@ import json
 import shutil
 import socket
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,10 +15,9 @@ from bench import contributing
 from bench.__main__ import main
 from bench.errors import ExitCode, UsageError
 from bench.paths import BACKENDS, CONTROLS, ROOT
-from bench.plan.discovery import hash_of
+from bench.plan.discovery import INHERITED, hash_of
 from bench.record import journal
 from tests.made import PROBLEM, a_case, story, write
-from tests.support import described
 
 RUN = "20260102T030405Z"
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
@@ -181,7 +181,7 @@ EVERY = ("throughput_seconds", "dispatch_seconds", "latency_seconds", "throughpu
         (lambda records: records[1].update(other_runs=1), "another run of stepbench measured there"),
         (lambda records: records[5]["errors"].update(share=1.5), f"{BASE} has 1.50 of the error that rounding"),
         (lambda records: records[5]["errors"].update(arrays={}), "its journal makes no table: "),
-        (source("0123456789abcdef"), "numpy_manual has the source 0123456789abcdef, not that of commit"),
+        (source("0123456789abcdef"), "numpy_manual has the source 0123456789abcdef, not that of "),
         (source(""), "numpy_manual has the source"),
         (header(machine={"commit": None}), "it measured backends at no commit, which is not in"),
         (header(machine={"commit": "0" * 40}), f"it measured backends at {'0' * 40}, which is not in"),
@@ -207,10 +207,12 @@ def test_a_run_that_cannot_be_is_refused_by_both(change, said, sound, tmp_path):
         assert str(caught.value).startswith(f"{path.parent}: would be refused: {said[:20]}")
 
 
-def test_the_source_of_a_way_may_be_in_several_modules():
-    names = ("numpy_manual", "numba_jit", "torch_module_fused", "torch_tf32", "launch")
-    known = {path.stem: path.read_text() for place in (BACKENDS, CONTROLS) for path in place.glob("*.py")}
-    for name, backend in described(*names).items():
-        hashes = [*contributing._hashes(name, known)]
-        assert hashes.count(backend.hash) == 1
-        assert hash_of(known["numpy_manual"] + "#") not in hashes
+def test_a_way_may_show_the_step_that_it_inherits_too(project, tmp_path):
+    run = made(project)
+    digest, torch = hash_of((BACKENDS / "numpy_manual.py").read_text()), (BACKENDS / "torch_manual.py").read_text()
+    sources = dict(run.header["sources"])
+    sources[digest] += INHERITED + torch
+    for text, refused in ((sources[digest], False), (sources[digest] + "#", True)):
+        run.header["sources"] = sources | {digest: text}
+        with pytest.raises(UsageError, match="numpy_manual has the source") if refused else nullcontext():
+            contributing.submit(journal.read(write(run, tmp_path / str(refused))))
