@@ -5,7 +5,6 @@ import json
 import shutil
 import socket
 import subprocess
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,15 +152,9 @@ def times(*names, factor, cases=""):
     return change
 
 
-def source(digest, text="code"):
-    """A case that has another source, or another text with the same hash."""
-
-    def change(records):
-        digest_ = digest or records[0]["cases"][0]["source_hash"]
-        records[0]["cases"][0]["source_hash"] = digest_
-        records[0]["sources"][digest_] = text
-
-    return change
+def other_source(records):
+    """The same hash, another text."""
+    records[0]["sources"][records[0]["cases"][0]["source_hash"]] += "#"
 
 
 EVERY = ("throughput_seconds", "dispatch_seconds", "latency_seconds", "throughput_call_seconds", "latency_call_seconds")
@@ -181,11 +174,9 @@ EVERY = ("throughput_seconds", "dispatch_seconds", "latency_seconds", "throughpu
         (lambda records: records[1].update(other_runs=1), "another run of stepbench measured there"),
         (lambda records: records[5]["errors"].update(share=1.5), f"{BASE} has 1.50 of the error that rounding"),
         (lambda records: records[5]["errors"].update(arrays={}), "its journal makes no table: "),
-        (source("0123456789abcdef"), "numpy_manual has the source 0123456789abcdef, not that of "),
-        (source(""), "numpy_manual has the source"),
+        (other_source, "numpy_manual has the source"),
         (header(machine={"commit": None}), "it measured backends at no commit, which is not in"),
         (header(machine={"commit": "0" * 40}), f"it measured backends at {'0' * 40}, which is not in"),
-        (header(machine={"commit": "HEAD+dirty"}), "it measured backends at HEAD+dirty, which is not in"),
         (header(settings={"problem": "--output=x"}), "it measured --output=x at"),
         (lambda records: records[0]["settings"].pop("problem"), "it measured None at"),
         (header(settings={"problem": "nowhere"}), "it measured nowhere at"),
@@ -208,11 +199,6 @@ def test_a_run_that_cannot_be_is_refused_by_both(change, said, sound, tmp_path):
 
 
 def test_a_way_may_show_the_step_that_it_inherits_too(project, tmp_path):
-    run = made(project)
-    digest, torch = hash_of((BACKENDS / "numpy_manual.py").read_text()), (BACKENDS / "torch_manual.py").read_text()
-    sources = dict(run.header["sources"])
-    sources[digest] += INHERITED + torch
-    for text, refused in ((sources[digest], False), (sources[digest] + "#", True)):
-        run.header["sources"] = sources | {digest: text}
-        with pytest.raises(UsageError, match="numpy_manual has the source") if refused else nullcontext():
-            contributing.submit(journal.read(write(run, tmp_path / str(refused))))
+    run, torch = made(project), (BACKENDS / "torch_manual.py").read_text()
+    run.header["sources"][run.header["cases"][0]["source_hash"]] += INHERITED + torch
+    assert contributing.submit(journal.read(write(run, tmp_path)))

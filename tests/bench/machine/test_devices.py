@@ -43,7 +43,7 @@ def test_one_device_has_one_name_the_one_that_is_present(names, present, chosen)
 
 @pytest.mark.parametrize(
     ("count", "name"),
-    [(0, "fake"), (1, "fake:1"), (2, "fake:2"), (1, "cuda"), (1, "fale"), (1, "cpu:1"), (1, "fake:x"), (1, "fake:"), (1, "42")],
+    [(0, "fake"), (1, "fake:1"), (2, "fake:2"), (1, "cuda"), (1, "cpu:1"), (1, "fake:")],
 )
 def test_a_device_that_cannot_be_had_is_one_sentence(count, name, fakes):
     present = fakes(count)
