@@ -77,7 +77,7 @@ def machine_name(gpu_names: list[str]) -> str:
 
 def facts() -> MachineFacts:
     """The machine and the software, for a journal's header and `environment.json`."""
-    machine = Machine()
+    busy, machine = load(), Machine()
     return {
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
         "cpu": cpu_model(machine),
@@ -93,7 +93,8 @@ def facts() -> MachineFacts:
         "packages": devices.versions(PACKAGES),
         "commit": git.commit(),
         "kernel_choices": kernel_choices(machine),
-        **load(),
+        "load_average": busy["load_average"],
+        "steal_seconds": busy["steal_seconds"],
     }
 
 

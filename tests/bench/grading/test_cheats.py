@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
 import psutil
@@ -25,12 +26,25 @@ def environ(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def grades(environ):
-    grades = grades_of([HONEST, *FILES], environ, BENCH_TIMEOUT="30")
-    return {Path(name).name: grade for name, grade in grades.items()}
+def regrade(environ, tmp_path_factory):
+    """Grades files by a problem without known mistakes: the judge would search minutes for one that explains a cheat."""
+    problem = tmp_path_factory.mktemp("problem")
+    for name in ("problem.py", HONEST.name):
+        shutil.copy(BACKENDS / name, problem)
+
+    def grade(files):
+        grades = grades_of(files, environ, BENCH_TIMEOUT="30", BENCH_PROBLEM=str(problem))
+        return {Path(name).name: grade for name, grade in grades.items()}
+
+    return grade
 
 
-def patient(holds, file, grade, environ):
+@pytest.fixture(scope="module")
+def grades(regrade):
+    return regrade([HONEST, *FILES])
+
+
+def patient(holds, file, grade, regrade):
     """The grade of a file for which this holds: the one that is there, or one of two more, for an honest one may fail too.
 
     By chance, as one interval in 40 does, or in a busy moment; three failures fail.
@@ -41,13 +55,13 @@ def patient(holds, file, grade, environ):
         if len(failed) == 3 and "Not stopped" in file.read_text():
             pytest.xfail(f"docs/threats.md says so: {failed[0]}")
         assert len(failed) < 3, failed
-        grade = grades_of([file], environ)[file.name]
+        grade = regrade([file])[file.name]
     return grade
 
 
 @pytest.mark.parametrize("file", [HONEST, *FILES], ids=lambda file: file.stem)
-def test_a_cheat_has_no_number_or_none_below_the_honest_one(file, grades, environ):
-    grade = patient(lambda grade: grade.get("ratio_high", 1.0) >= 0.97, file, grades[file.name], environ)
+def test_a_cheat_has_no_number_or_none_below_the_honest_one(file, grades, regrade):
+    grade = patient(lambda grade: grade.get("ratio_high", 1.0) >= 0.97, file, grades[file.name], regrade)
     assert ("ratio" in grade) == (grade["verdict"] == "right")
     assert grade["verdict"] in ("right", "wrong", "unusable")
     assert file != HONEST or grade["verdict"] == "right", grade["sentence"]
@@ -59,10 +73,10 @@ def baseline_seconds(grade):
 
 
 @pytest.mark.parametrize("name", ["slows_rivals", "forks_on", "wakes_up"])
-def test_the_baseline_takes_as_long_as_by_itself(name, grades, environ):
+def test_the_baseline_takes_as_long_as_by_itself(name, grades, regrade):
     file, alone = CHEATS / f"{name}.py", baseline_seconds(grades[HONEST.name])
     assert alone > 0
-    patient(lambda grade: baseline_seconds(grade) < 3 * alone, file, grades[file.name], environ)
+    patient(lambda grade: baseline_seconds(grade) < 3 * alone, file, grades[file.name], regrade)
 
 
 def test_what_computes_something_else_is_refused(grades):
