@@ -19,7 +19,7 @@ import numpy as np
 from bench.errors import Wrong
 from bench.judge.comparing import Question
 from bench.judge.requests import Requests, judge
-from bench.plan.discovery import MissingLibrary, find, load
+from bench.plan.discovery import MissingLibrary, files, load
 from bench.problem import Definition
 
 STEPS = (1, 20)
@@ -71,8 +71,8 @@ def _steps(asked: argparse.Namespace, problem: Any) -> dict[str, Any]:
     """The ways that can run here, each built once."""
     found = {}
     chosen = asked.backends.split(",") if asked.backends else None
-    for name, path in find([asked.problem]).items():
-        if chosen and name not in chosen:
+    for path in files([asked.problem]):
+        if chosen and path.stem not in chosen:
             continue
         try:
             build = load(path)
@@ -80,7 +80,7 @@ def _steps(asked: argparse.Namespace, problem: Any) -> dict[str, Any]:
             continue
         alone = build.least_threads == 1 and build.steps_per_call == 1
         if alone and build.why_not("cpu", asked.dtype) is None:
-            found[name] = build(problem, "cpu", asked.dtype)
+            found[path.stem] = build(problem, "cpu", asked.dtype)
     return found
 
 

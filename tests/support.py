@@ -195,7 +195,7 @@ class FakeExecutor:
 
 def described(*names, folders=()):
     """Name -> `Backend`, as a worker would describe it, of files in the project and in `folders`."""
-    paths = discovery.find([BACKENDS, CONTROLS, *folders])
+    paths = {path.stem: path for path in discovery.files([BACKENDS, CONTROLS, *folders])}
     facts = {name: json.loads(json.dumps(discovery.describe(paths[name], ["cpu"]))) for name in names}
     return {name: Backend.from_json(facts[name], paths[name]) for name in names}
 

@@ -1,5 +1,1 @@
-"""Grades steps that somebody else wrote: a course's submissions, pull requests, generated kernels.
-
-A graded step runs in a sandbox and is timed by the conductor's clock alone. The rest of the harness
-does not know this package.
-"""
+"""Grades steps that somebody else wrote, in a sandbox and by the conductor's clock alone; no lower layer knows it."""

@@ -38,7 +38,7 @@ GRADED, BASELINE = "graded", "baseline"
 class Spans:
     """What was timed of a grade."""
 
-    steps: dict[str, int]
+    steps: dict[str, int] = field(default_factory=dict)
     """Case → steps of a span."""
     seconds: dict[str, dict[int, list[float]]] = field(default_factory=lambda: {GRADED: {}, BASELINE: {}})
     """Case → pass → seconds of each span."""
@@ -95,15 +95,14 @@ class Timer(Processes):
 
         Raises `Failed` for what the graded step does wrong.
         """
-        self._plan, settings = plan, plan.settings
-        cases = {name: self._timed(case) for name, case in ((GRADED, graded), (BASELINE, self.baseline))}
-        spans = Spans({name: timed.steps for name, timed in cases.items()})
+        self._plan, settings, spans = plan, plan.settings, Spans()
         try:
             for number in range(settings.processes):
                 show(f"pass {number + 1} of {settings.processes}")
-                order = random.Random(f"{settings.seed} {number}")
-                for timed in cases.values():
-                    self._open(timed, elsewhere=number == 0)
+                order, cases = random.Random(f"{settings.seed} {number}"), dict[str, TimedCase]()
+                for name, case in ((GRADED, graded), (BASELINE, self.baseline)):
+                    cases[name] = timed = self._open(case, elsewhere=number == 0)
+                    spans.steps[name] = timed.steps
                     timed.worker.stop()
                 for block in range(settings.blocks):
                     place = f"{number} {block}", THROUGHPUT
@@ -153,15 +152,13 @@ class Timer(Processes):
 
     def _quickest_call(self, case: Case) -> float:
         """Seconds by the clock of a step of the project's own."""
-        timed = self._timed(case)
-        self._open(timed, elsewhere=False)
-        reply: Any = timed.worker.ask("run", mode=THROUGHPUT, calls=MAX_STEPS)
+        reply: Any = self._open(case, elsewhere=False).worker.ask("run", mode=THROUGHPUT, calls=MAX_STEPS)
         self.end_worker(case)
         return float(min(reply["calls"] or [reply["seconds"] / MAX_STEPS]))
 
-    def _timed(self, case: Case) -> TimedCase:
-        return TimedCase.of(self.judge, self._plan, case, MAX_STEPS)
-
-    def _open(self, timed: TimedCase, elsewhere: bool) -> None:
-        timed.worker = self.worker(timed.case)
-        proving.open_case(timed, self.cpus(timed.case), elsewhere)
+    def _open(self, case: Case, elsewhere: bool) -> TimedCase:
+        """A case in a new worker, proven."""
+        timed = TimedCase.of(self.judge, self._plan, case, MAX_STEPS)
+        timed.worker = self.worker(case)
+        proving.open_case(timed, self.cpus(case), elsewhere)
+        return timed

@@ -67,7 +67,7 @@ def grade_all(files: Iterable[Path], against: str | None, environ: Mapping[str, 
     plan, grades = make_plan(settings, sides, devices), []
     with clock.Timer(plan) as timer, console.status("") as status:
         for file in files:
-            label = _label(file, files)
+            label = os.path.relpath(file, os.path.commonpath([each.parent for each in files]))
             console.print(f"grading {label}", style="dim")
             grades.append(_grade(file, label, timer, plan, devices, status))
     return grades
@@ -79,7 +79,7 @@ def exit_code(grades: Sequence[Grade]) -> ExitCode:
 
 
 def _settings(environ: Mapping[str, str], against: str | None) -> Settings:
-    """One device, dtype, thread count and shape."""
+    """One device, dtype, thread count and shape: of several the first."""
     settings = Settings.from_env({**LENGTH, **environ})
     devices = settings.devices if settings.devices != ("all",) else ("cpu",)
     baseline = against or settings.baseline
@@ -120,13 +120,6 @@ def _readable(file: Path, settings: Settings) -> list[Path]:
     problem's; of a file directly in a hidden folder the file alone."""
     files = [each if each.parent in sandbox.HIDDEN else each.parent for each in (file, file.resolve())]
     return [*files, settings.problem_folder, *settings.path]
-
-
-def _label(file: Path, files: Sequence[Path]) -> str:
-    """The file's name, with its folder if several files have that name."""
-    if [each.name for each in files].count(file.name) == 1:
-        return file.name
-    return str(file.relative_to(os.path.commonpath([each.parent for each in files])))
 
 
 def _plain(text: str) -> str:

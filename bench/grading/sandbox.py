@@ -96,10 +96,10 @@ def start(
     """A worker in a sandbox, on these cores; these paths stay visible in hidden folders. `limits` are
     those of `worker_launch`. Raises `Failed`."""
     allowed = os.sched_getaffinity(0)
-    command, rules = prefix(readable), os.memfd_create("filter")
+    rules = os.memfd_create("filter")
     os.write(rules, stay_on_cores(platform.machine()))
     os.lseek(rules, 0, os.SEEK_SET)
-    command[-1:] = ["--seccomp", str(rules), "--"]
+    command = prefix(readable, "--seccomp", str(rules))
     launch = worker_launch(settings, side, cpus=cpus, prefix=command, pass_fds=(rules,), **limits)
     try:
         os.sched_setaffinity(0, cpus or allowed)  # what this thread starts has the same
@@ -129,7 +129,7 @@ def stay_on_cores(machine: str) -> bytes:
     return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
 
 
-def prefix(readable: Sequence[Path]) -> list[str]:
+def prefix(readable: Sequence[Path], *options: str) -> list[str]:
     """The command that runs another one in a sandbox; these paths stay visible in hidden folders."""
     devices = [name for pattern in ACCELERATORS for name in glob(pattern)]
     paths = dict.fromkeys((ROOT, Path(sys.prefix), Path(sys.base_prefix), *readable))
@@ -140,6 +140,7 @@ def prefix(readable: Sequence[Path]) -> list[str]:
         *(word for name in devices for word in ("--dev-bind", name, name)),
         *(word for name in shown for word in ("--ro-bind", name, name)),
         *(word for name in CACHES for word in ("--setenv", name, "/tmp")),
+        *options,
         "--",
     ]
 

@@ -102,12 +102,12 @@ def kernel_choices(machine: Machine) -> dict[str, str]:
     """What workers inherit and what changes how they compute: variables, priority, scheduler, and
     addresses that are not random."""
     policy = os.sched_getscheduler(0)
-    policies = {getattr(os, name): name for name in dir(os) if name.startswith("SCHED_")}
+    policies = {getattr(os, name): name for name in dir(os) if name.startswith("SCHED_")} | {os.SCHED_OTHER: ""}
     fixed = int(machine.read("/proc/self/personality") or "0", 16) & NO_RANDOMIZE
     everywhere = machine.read("/proc/sys/kernel/randomize_va_space") == "0"
     process = {
         "nice": str(os.getpriority(os.PRIO_PROCESS, 0) or ""),
-        "scheduler": policies.get(policy, str(policy)) if policy != os.SCHED_OTHER else "",
+        "scheduler": policies.get(policy, str(policy)),
         "address_randomization": "off" if fixed or everywhere else "",
     }
     return recorded() | {name: text for name, text in process.items() if text}

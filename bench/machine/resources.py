@@ -45,7 +45,8 @@ def cores(machine: Machine | None = None) -> list[list[int]]:
     """The CPUs this process may use, grouped by the physical core that they share, in ascending
     order; of a hybrid processor the slower kinds of cores come first."""
     machine = machine or Machine()
-    fast = _numbers(machine.read("/sys/devices/cpu_core/cpus") or "")  # of Intel's hybrids
+    ranges = re.findall(r"(\d+)-?(\d*)", machine.read("/sys/devices/cpu_core/cpus") or "")  # Intel's hybrids: `0-3,8`
+    fast = {cpu for low, high in ranges for cpu in range(int(low), int(high or low) + 1)}
     shared: dict[str, list[int]] = {}
     for cpu in machine.cpus:
         siblings = machine.read(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
@@ -92,9 +93,3 @@ def _groups(machine: Machine, controller: str) -> Iterator[tuple[str, int]]:
         for group in (PurePosixPath(own), *PurePosixPath(own).parents):
             inside = str(group).rstrip("/")
             yield (f"{CGROUPS}/{controller}{inside}", 1) if controllers else (CGROUPS + inside, 2)
-
-
-def _numbers(text: str) -> set[int]:
-    """Those in a list of the kernel's, such as `0-3,8`."""
-    ends = (part.partition("-") for part in text.split(",") if part)
-    return {number for low, _, high in ends for number in range(int(low), int(high or low) + 1)}

@@ -14,15 +14,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import backends
 from backends import api
 from bench.errors import UsageError, unknown
-from bench.paths import load_module
-from bench.plan import controls
+from bench.paths import BACKENDS, load_module
+from bench.paths import CONTROLS as CONTROLS_FOLDER
 from bench.schema.case import CONTROLS
 
 RESERVED = ("all", "seed", "rung", *CONTROLS)
-_PACKAGES = {Path(package.__file__ or "").parent.resolve(): package.__name__ for package in (backends, controls)}
+_PACKAGES = {BACKENDS: "backends", CONTROLS_FOLDER: "bench.plan.controls"}
 INHERITED = "\n\n"  # stands between a backend's source and that of the step it inherits
 _FOLDERS: set[str] = set()  # folders that were on `sys.path` while their files were imported, besides those of `_PACKAGES`
 NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
@@ -30,15 +29,6 @@ NOT_BACKENDS = ("api.py", "problem.py", "mistakes.py")
 
 class MissingLibrary(Exception):
     """A backend needs a package that is not installed; `args[0]` is its name."""
-
-
-def find(folders: Iterable[Path]) -> dict[str, Path]:
-    """Backend name → file. Raises `UsageError` for a name that no backend can have."""
-    found: dict[str, Path] = {}
-    for path in files(folders):
-        check_name(path, found)
-        found[path.stem] = path
-    return found
 
 
 def files(folders: Iterable[Path]) -> list[Path]:
@@ -162,8 +152,8 @@ def _put_last(folder: Path) -> None:
 
 def _modules(step: type[api.TrainStep]) -> list[Any]:
     """The modules whose code decides what `step` does: its own and its family's, not the contract's."""
-    names = [cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep) and cls.__module__ != api.__name__]
-    return [sys.modules[name] for name in dict.fromkeys(names)]
+    names = dict.fromkeys(cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep))
+    return [sys.modules[name] for name in names if name != api.__name__]
 
 
 def hash_of(*sources: str) -> str:

@@ -78,16 +78,14 @@ def _side(revision: str, folder: Path, problem: Path) -> Side:
         pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
         return _here(_safe(revision)[-LONGEST:], {name: value for name, _, value in pairs}, problem)
     is_ours, (top, path) = problem == BACKENDS, _place(revision, problem)
-    commit = _commit(revision, top)
-    archive = _git(revision, top, "archive", "--format=zip", commit, path)
-    zipfile.ZipFile(io.BytesIO(archive)).extractall(folder)
-    then = folder / path
-    for file in SHARED:
-        (then / file).unlink(missing_ok=True)
-    families = [family.name for family in problem.glob("_[!_]*.py")] if is_ours else []
-    for file in (*SHARED, *families):  # a control of today may need a family that it lacks
-        if (problem / file).exists() and not (then / file).exists():
-            (then / file).symlink_to(problem / file)
+    commit, then = _commit(revision, top), folder / path
+    zipfile.ZipFile(io.BytesIO(_git(revision, top, "archive", "--format=zip", commit, path))).extractall(folder)
+    for name in SHARED:
+        (then / name).unlink(missing_ok=True)
+    families = problem.glob("_[!_]*.py") if is_ours else ()  # a control of today may need a family that it lacks
+    for file in (*(problem / name for name in SHARED), *families):
+        if file.exists() and not (then / file.name).exists():
+            (then / file.name).symlink_to(file)
     return Side(label(revision, commit), folder=folder if is_ours else ROOT, problem=then, facts={"commit": commit})
 
 

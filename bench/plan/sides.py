@@ -100,4 +100,4 @@ class Side:
 
 def chosen(settings: Settings) -> tuple[Side, ...]:
     """The sides that `BENCH_PYTHONS` names; without it, one without a label."""
-    return tuple(Side(label, python) for label, python in settings.pythons) or (Side(),)
+    return tuple(Side(*pair) for pair in settings.pythons) or (Side(),)

@@ -28,7 +28,7 @@ def test_the_default_problem_takes_26_million_operations():
     assert DEFINITION.constants(DEFINITION.default) == {"learning_rate": 1e-6}
 
 
-@pytest.mark.parametrize("shape", ["64x1000x100x10", "1x1x1x1", "4096x100x100x10", "7x13x5x3"])
+@pytest.mark.parametrize("shape", ["64x1000x100x10", "1x1x1x1", "7x13x5x3"])
 def test_training_makes_the_loss_fall(shape):
     problem = a_problem(shape, seed=1)
     losses = DEFINITION.run(problem, tuple(problem.state.values()), 20).losses

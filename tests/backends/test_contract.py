@@ -18,7 +18,7 @@ from tests.support import EVERYTHING, a_problem, clean_environ
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
-FILES = discovery.find([BACKENDS, CONTROLS])
+FILES = {path.stem: path for path in discovery.files([BACKENDS, CONTROLS])}
 
 
 def _loaded(name: str) -> type[TrainStep]:

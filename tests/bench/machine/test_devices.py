@@ -43,7 +43,7 @@ def test_one_device_has_one_name_the_one_that_is_present(names, present, chosen)
 
 @pytest.mark.parametrize(
     ("count", "name"),
-    [(0, "fake"), (1, "fake:1"), (2, "fake:2"), (1, "cuda"), (1, "fale"), (1, "cpu:1"), (1, "fake:x"), (1, "fake:"), (1, "42")],
+    [(0, "fake"), (1, "fake:1"), (2, "fake:2"), (1, "cuda"), (1, "cpu:1"), (1, "fake:")],
 )
 def test_a_device_that_cannot_be_had_is_one_sentence(count, name, fakes):
     present = fakes(count)
@@ -56,11 +56,7 @@ def test_a_device_that_cannot_be_had_is_one_sentence(count, name, fakes):
 def test_all_but_the_processor_are_accelerators():
     names = ("cpu", "cuda", "cuda:1", "from_a_later_version")
     assert [devices.is_accelerator(name) for name in names] == [False, True, True, True]
-
-
-def test_without_an_accelerator_every_backend_says_why_not_on_cuda():
-    assert devices.explained(("cpu",)) == ("cpu", "cuda")
-    assert devices.explained(("cpu", "cuda:0")) == ("cpu", "cuda:0")
+    assert [devices.explained(present) for present in (("cpu",), ("cpu", "cuda:0"))] == [("cpu", "cuda"), ("cpu", "cuda:0")]
 
 
 PRESENT = """

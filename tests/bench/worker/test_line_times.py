@@ -42,7 +42,7 @@ def test_each_line_has_its_own_time_per_step():
 @pytest.mark.parametrize(("name", "differentiates"), [("numpy_manual", False), ("torch_module_fused", True)])
 def test_lines_are_those_of_the_source_that_a_journal_has(name, differentiates):
     """That of the backend's file, followed by the file whose step it inherits."""
-    (path,) = discovery.find([BACKENDS / f"{name}.py"]).values()
+    path = BACKENDS / f"{name}.py"
     source = discovery.describe(path, ["cpu"])["source"]
     definition = Definition.load(BACKENDS)
     step = discovery.load(path)(definition.draw(definition.default, "float32", 0), "cpu", "float32")
