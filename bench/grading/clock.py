@@ -21,7 +21,6 @@ import numpy as np
 from bench.analyse.estimates import Replicates, undisturbed
 from bench.analyse.verdicts import Estimate
 from bench.grading import sandbox
-from bench.measure import proving
 from bench.measure.executor import Processes
 from bench.measure.process import Failed, Process
 from bench.measure.rounds import THROUGHPUT, Round, TimedCase, draw
@@ -160,8 +159,8 @@ class Timer(Processes):
         return float(min(reply["calls"] or [reply["seconds"] / MAX_STEPS]))
 
     def _timed(self, case: Case) -> TimedCase:
-        return TimedCase.of(self.judge, self._plan, case, MAX_STEPS)
+        return TimedCase(self.judge, case, self._plan.backend(case), MAX_STEPS)
 
     def _open(self, timed: TimedCase, elsewhere: bool) -> None:
         timed.worker = self.worker(timed.case)
-        proving.open_case(timed, self.cpus(timed.case), elsewhere)
+        timed.open(self.cpus(timed.case), elsewhere)

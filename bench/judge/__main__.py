@@ -16,4 +16,4 @@ if __name__ == "__main__":
     ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)  # other processes of the user cannot read its memory
     streams = conversation.take_streams()
     region, requests = Region(setup["region"]), Requests(setup["seed"], setup["problem"])
-    conversation.serve(lambda asked: conversation.answer(getattr(requests, asked.pop("do")), asked, region), *streams)
+    conversation.serve(lambda name: (getattr(requests, name), region), *streams)

@@ -61,18 +61,17 @@ class Worker:
         self.requests: Any = None
         self.region: Any = None
 
-    def respond(self, request: dict[str, Any]) -> Reply:
-        name = request.pop("do")
+    def find(self, name: str) -> tuple[Callable[..., Reply], Any]:
+        """The method of a request, and the region of its arrays."""
         if name in self.early:
-            return conversation.answer(self.early[name], request)
+            return self.early[name], None
         if self.requests is None:
-            module = importlib.import_module("bench.worker.requests")
-            self.requests = module.Requests(self.setup["threads"])
+            self.requests = importlib.import_module("bench.worker.requests").Requests(self.setup["threads"])
             self.region = importlib.import_module("bench.region").Region(self.setup["region"])
-        return conversation.answer(getattr(self.requests, name), request, self.region)
+        return getattr(self.requests, name), self.region
 
     def fork(self) -> Reply:
-        """Starts a child with the streams and the region whose descriptors the socket brings."""
+        """Starts a child that serves on the descriptors which the socket brings, in the place of the server's own."""
         with socket.socket(fileno=os.dup(self.setup["socket"])) as connection:
             _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
         parent = os.getpid()
@@ -85,24 +84,23 @@ class Worker:
             return {"pid": pid}
         try:
             os.setsid()
-            for stream in self.streams:  # these and the rest are for the server alone
-                stream.close()
-            for descriptor in (waits, begins, self.setup["socket"], self.setup["region"]):
+            own = [*(stream.fileno() for stream in self.streams), 2, self.setup["region"]]
+            for theirs, number in zip(descriptors, own, strict=True):
+                os.dup2(theirs, number, inheritable=number == 2)
+            os.dup2(2, 1)
+            for descriptor in (*descriptors, waits, begins, self.setup["socket"]):
                 os.close(descriptor)
-            *theirs, region = descriptors
-            for number, descriptor in enumerate(theirs):
-                os.dup2(descriptor, number)
-                os.close(descriptor)
-            run({**self.setup, "region": region, "socket": None}, parent)
+            conversation.end_with_parent()
+            if os.getppid() == parent:  # else it ended before it could take this process with it
+                conversation.adopt_orphans()
+                conversation.serve(self.find, *self.streams)
         finally:
             os._exit(1)
 
 
-def run(setup: dict[str, Any], parent: int | None = None) -> None:
+def run(setup: dict[str, Any]) -> None:
     """Sets the process up, then serves requests until standard input ends."""
     conversation.end_with_parent()
-    if parent is not None and os.getppid() != parent:
-        return  # it ended before it could take this process with it
     conversation.adopt_orphans()
     if setup["cpus"]:
         os.sched_setaffinity(0, setup["cpus"])
@@ -111,7 +109,7 @@ def run(setup: dict[str, Any], parent: int | None = None) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
     worker = Worker(setup)
-    conversation.serve(worker.respond, *worker.streams)
+    conversation.serve(worker.find, *worker.streams)
 
 
 if __name__ == "__main__":

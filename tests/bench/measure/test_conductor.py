@@ -185,7 +185,7 @@ def test_a_reply_cannot_overwrite_what_the_conductor_says(plan):
 
 
 REFUSES = {"status": "failed", "reason": "it is gone"}
-ASKED = ("draw", "problem", "proven", "took_turns", "start", "judged")
+ASKED = ("draw", "problem", "prove", "turns", "start", "judged")
 ENDS = [(asked, GONE) for asked in ASKED] + [("start", REFUSES)]
 
 

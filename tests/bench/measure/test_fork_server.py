@@ -35,7 +35,6 @@ def forks():
     def start(number, libraries=("numpy",), threads=1, **changes):
         server = ForkServer(replace(SETTINGS, **changes), Side(), libraries, threads=threads)
         started.append(server)
-        server.ready()
         for _ in range(number):
             started.append(server.fork(1 << 16))
             started[-1].ask("about", needed=[], packages=[])

@@ -189,4 +189,4 @@ def test_no_other_precision_hides_a_mistake(name, dtype, monkeypatch):
     with np.errstate(all="ignore"):
         found = answers(gate.prove, lambda problem, *_: build(problem, "cpu", weights_dtype(dtype)), asked)
     with pytest.raises(Wrong):
-        judge.proven(found)
+        judge.judged(asked["name"], found)
