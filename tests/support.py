@@ -23,7 +23,7 @@ from bench.plan.sides import Backend, Side
 from bench.problem import Definition
 from bench.region import Region
 from bench.settings import Settings
-from bench.worker import isolation, profiling, requests, timing
+from bench.worker import gate, profiling, requests, timing
 from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
 from tests.proving import judge_of
@@ -146,7 +146,7 @@ class FakeExecutor:
         patch = mock.patch.object
         self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, requests)]
         self._patches += [
-            patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(gate, "thread_counts", lambda: {"pool": 1}),
             patch(Definition, "small", ("7x13x5x3",)),  # noise at several shapes takes most of the time
             patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
         ]

@@ -86,9 +86,7 @@ class Noisy(np.ndarray[Any, Any]):
     def __array_finalize__(self, other: Any) -> None:
         self.noise = getattr(other, "noise", None)
 
-    def __array_ufunc__(
-        self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         noise = next(filter(None, (getattr(v, "noise", None) for v in (*inputs, *(out or ())))))
         plain = [_operand(value, noise) for value in inputs]
         options = {name: _plain(value) for name, value in options.items()}
@@ -144,9 +142,7 @@ def _product(noise: Noise, a: Float64, b: Float64) -> Float64:
     return result + noise.scaled(result, noise.products) if noise.products else result
 
 
-def _size(
-    ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]
-) -> Any:
+def _size(ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]) -> Any:
     """What the error of an operation is relative to, times its number of roundings."""
     if method == "reduce" and ufunc is np.add:
         terms = np.asarray(inputs[0])

@@ -48,9 +48,7 @@ class Conductor:
     def __init__(self, plan: Plan, cases: Sequence[Case], executor: Processes) -> None:
         self.plan, self.settings = plan, plan.settings
         self.executor, self.judge = executor, executor.judge
-        self.standing = {
-            case.key: TimedCase(self.judge, case, plan.backend(case), self.settings.steps) for case in cases
-        }
+        self.standing = {case.key: TimedCase(self.judge, case, plan.backend(case), self.settings.steps) for case in cases}
         """By case key: all that have not failed."""
         self.started = time.monotonic()
 

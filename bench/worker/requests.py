@@ -22,7 +22,7 @@ from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
-from bench.worker import gate, isolation, profiling, timing
+from bench.worker import gate, profiling, timing
 
 Reply = dict[str, Any]
 Arrays = Sequence[NDArray[Any]]
@@ -60,7 +60,7 @@ class Requests:
         for thread in os.listdir("/proc/self/task"):  # later threads inherit the affinity
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(int(thread), cpus)
-        self.before = isolation.snapshot()
+        self.before = gate.snapshot()
         self.build = discovery.load(Path(path))
         return self.settle()
 
@@ -80,7 +80,7 @@ class Requests:
         if not step.is_compiled():
             doing = "unset the variable that does it, such as those that `python -m bench doctor` lists"
             raise Wrong(f"is not compiled, because its compiler is switched off; {doing}")
-        threads = isolation.thread_counts()
+        threads = gate.thread_counts()
         if wrong := ", ".join(f"{pool} uses {count}" for pool, count in threads.items() if count != self.threads):
             raise Wrong(f"runs with other threads than asked for: {wrong}, asked for {self.threads}")
         return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None}
@@ -118,8 +118,8 @@ class Requests:
 
     def settle(self) -> Reply:
         """Raises `Wrong` if process-wide state changed since the last call."""
-        after = isolation.snapshot()
-        if changed := "; ".join(isolation.changes(self.before, after)):
+        after = gate.snapshot()
+        if changed := "; ".join(gate.changes(self.before, after)):
             raise Wrong(f"changes global state: {changed}; leave the process as it was found")
         self.before = after
         return {}

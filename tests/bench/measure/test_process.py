@@ -49,9 +49,7 @@ OK = "os.write(1, b'{\"status\": \"ok\"}\\n')"
     ],
     ids=["half a line", "no object", "no status", "two", "a flood", "nested", "closes", "exits", "aborts"],
 )
-def test_anything_but_a_reply_ends_the_conversation_with_a_sentence(
-    code, says, starts, monkeypatch
-):
+def test_anything_but_a_reply_ends_the_conversation_with_a_sentence(code, says, starts, monkeypatch):
     monkeypatch.setattr(process, "LONGEST", 1 << 22)
     monkeypatch.setattr(process, "ENDING", 1)
     saying = starts(code, timeout=1.0 if "hung" in says else 20.0)

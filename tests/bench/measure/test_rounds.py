@@ -220,8 +220,7 @@ def test_a_round_that_a_control_shares_is_trained(visit):
 
 def test_of_several_errors_the_largest_count_and_noisy_runs_add_up():
     first, second = (
-        {"share": share, "arrays": {"a": a, "b": b}, "noisy_runs": runs}
-        for share, a, b, runs in ((3, 1, 5, 1), (1, 4, 2, 2))
+        {"share": share, "arrays": {"a": a, "b": b}, "noisy_runs": runs} for share, a, b, runs in ((3, 1, 5, 1), (1, 4, 2, 2))
     )
     assert worst([first, None, second]) == {"share": 3, "arrays": {"a": 4, "b": 5}, "noisy_runs": 3}
     assert worst([None, second]) == second

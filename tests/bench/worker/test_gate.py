@@ -178,9 +178,7 @@ def test_a_step_may_add_to_the_weights_sample_by_sample(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "tf32"])
-@pytest.mark.parametrize(
-    "name", ["no_mask", "no_factor_two", "masked_by_gradient", "wrong_sign", "loss_after_update"]
-)
+@pytest.mark.parametrize("name", ["no_mask", "no_factor_two", "masked_by_gradient", "wrong_sign", "loss_after_update"])
 def test_no_other_precision_hides_a_mistake(name, dtype, monkeypatch):
     """A tolerance that is made for few digits must not cover these."""
     monkeypatch.syspath_prepend(str(SABOTAGED))
