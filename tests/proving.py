@@ -1,5 +1,6 @@
 """Proves steps of a problem folder as a run does, with judge and worker in this process."""
 
+import inspect
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from backends.api import TrainStep, weights_dtype
 from bench.judge.comparing import worst
 from bench.judge.requests import Requests
 from bench.paths import BACKENDS, ROOT
-from bench.plan import discovery
 from bench.problem import Definition
 from bench.worker import gate
 
@@ -59,10 +59,6 @@ def regression_with(folder: Path, *changes: tuple[str, str]) -> Definition:
     return Definition.load(folder)
 
 
-def ways(folder: Path) -> dict[str, Path]:
-    return discovery.find([folder])
-
-
 LAST = 'return loss, {"w": w - learning_rate * grad_w, "b": b - learning_rate * grad_b}'
 """Of the linear regression's step."""
 
@@ -76,7 +72,7 @@ def numpy_step(function) -> type[TrainStep]:
             self.data = {name: array.astype(held) for name, array in problem.data.items()}
             self.state = {name: array.astype(held) for name, array in problem.state.items()}
             self.names, self.constants = list(problem.state), dict(problem.constants)
-            if "memory" in function.__code__.co_varnames[: function.__code__.co_argcount]:
+            if "memory" in inspect.signature(function).parameters:
                 self.constants["memory"] = {}
 
         def step(self):

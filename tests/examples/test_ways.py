@@ -9,7 +9,7 @@ from bench.errors import Wrong
 from bench.judge.diagnosis import mistakes
 from bench.plan import discovery
 from bench.problem import Definition
-from tests.proving import EXAMPLES, numpy_step, prove, ways
+from tests.proving import EXAMPLES, numpy_step, prove
 
 # torch's own, from the moment its compiler is loaded
 pytestmark = pytest.mark.filterwarnings(
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings(
 )
 FOLDERS = sorted(EXAMPLES.iterdir())
 DTYPES = ("float32", "float64")
-WAYS = [(folder, name) for folder in FOLDERS for name in ways(folder)]
+WAYS = [(folder, name) for folder in FOLDERS for name in discovery.find([folder])]
 MISTAKES = [(folder, hint, step) for folder in FOLDERS for hint, step in mistakes(folder)]
 
 
@@ -31,7 +31,7 @@ def called(value):
 @pytest.mark.parametrize(("folder", "name"), WAYS, ids=called)
 def test_a_way_is_right(folder, name, dtype):
     try:
-        build = discovery.load(ways(folder)[name])
+        build = discovery.load(discovery.find([folder])[name])
     except discovery.MissingLibrary as missing:
         pytest.skip(f"{name} needs the library {missing}, which is not installed")
     if reason := build.why_not("cpu", dtype):
@@ -53,4 +53,4 @@ def test_a_mistake_is_named(folder, hint, step, dtype):
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=called)
 def test_each_example_has_the_baseline(folder):
-    assert "numpy_manual" in ways(folder)
+    assert "numpy_manual" in discovery.find([folder])

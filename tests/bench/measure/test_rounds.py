@@ -33,8 +33,8 @@ class Clock:
 class Asked(Process):
     """A process that replies from a table, logs its requests, and moves the clock meanwhile."""
 
-    def __init__(self, clock, log, replies, takes=None):
-        self.clock, self.log, self.replies, self.takes = clock, log, replies, takes or {}
+    def __init__(self, clock, log, replies, takes):
+        self.clock, self.log, self.replies, self.takes = clock, log, replies, takes
         self.region = Region.new(1 << 12)
 
     def ask(self, do, **request):
@@ -42,12 +42,6 @@ class Asked(Process):
         self.clock.now += self.takes.get(do, 0.0)
         reply = self.replies.get(do, {})
         return OK | (reply(**request) if callable(reply) else reply)
-
-
-def replaced(timed, **changes):
-    """The same case, whose backend differs."""
-    timed.backend = replace(STEP, **changes)
-    return timed
 
 
 @pytest.fixture
@@ -170,7 +164,7 @@ def test_calls_are_as_many_as_asked_for_and_add_up_to_two_nanoseconds(mode, chan
 
 def test_a_control_is_timed_and_never_compared(visit):
     timed, log = visit
-    timed = replaced(timed, kind="guard")
+    timed.backend = replace(STEP, kind="guard")
     assert timed.visit(PLACE)["errors"] is None
     assert "judged" not in [do for do, _ in log]
     assert not timed.drawn(PLACE, LATENCY, 4)["proven"]
@@ -178,8 +172,7 @@ def test_a_control_is_timed_and_never_compared(visit):
 
 def test_several_steps_in_one_call_are_named_counted_and_compared_as_steps(visit):
     timed, log = visit
-    timed = replaced(timed, steps_per_call=10)
-    timed.about_steps = 49
+    timed.backend, timed.about_steps = replace(STEP, steps_per_call=10), 49
     assert (timed.steps, timed.visit(PLACE)["steps"]) == (40, 40)
     assert log[3:8] == list(_round(THROUGHPUT, "throughput", 4, every=10))
 
@@ -211,7 +204,7 @@ def test_rounds_are_shared_by_cases_of_one_shape_dtype_block_and_length(visit):
 
 def test_a_round_that_a_control_shares_is_trained(visit):
     timed, log = visit
-    control = replaced(replace(timed), kind="guard")
+    control = replace(timed, backend=replace(STEP, kind="guard"))
     timed.judge.replies["draw"] = {"nonces": ["x"]}
     for pair in ((timed, control), (control, timed)):
         draw(timed.judge, [case.drawn(PLACE, LATENCY, 4) for case in pair])
