@@ -83,10 +83,11 @@ class Timer(Processes):
 
     def worker(self, case: Case) -> Process:
         """A fresh interpreter in a sandbox. Raises `Failed`."""
-        _, threads, memory, _ = self._place(case)
+        _, threads, memory, libraries = self._place(case)
         about = self._plan.settings, self._plan.side(case), self.readable, self._size
         worker = sandbox.start(*about, cpus=self.cpus(case), threads=threads, memory=memory)
         self._workers[case.key] = worker
+        worker.ask("preload", libraries=[*libraries])
         return worker
 
     def time(self, plan: Plan, graded: Case, show: Callable[[str], None]) -> Spans:

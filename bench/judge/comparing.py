@@ -123,7 +123,7 @@ class Question:
     def _noisy_runs(self) -> Iterator[Run]:
         for number in range(MOST):
             if number == len(self.samples):
-                self.samples.append(self.run(Noise.of(self.dtype, number)))
+                self.samples.append(self.run(Noise(self.dtype, number)))
             yield self.samples[number]
 
     def _distances(self, losses: Float64, state: Sequence[Float64], other: Run) -> Distances:

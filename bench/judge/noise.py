@@ -8,7 +8,7 @@ Oliveira Castro & Petit, *Verificarlo*, 2016).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -32,27 +32,19 @@ BLOCK = 10
 """Sums are added in blocks: a sum of k terms counts as k / 10 roundings of its size."""
 
 
-@dataclass
 class Noise:
-    """Random relative errors; `products` is that of a matrix product's operands."""
+    """Random relative errors of a dtype."""
 
-    rng: np.random.Generator
-    unit: float
-    products: float
-    held: str
-    """NumPy's name of the dtype that holds state and constants."""
-    factors: list[float] = field(default_factory=list)
-    """Of the rounding errors of constants, in the order in which a step uses them."""
-    uses: int = 0
-    """Of such constants so far in the current step."""
-
-    @classmethod
-    def of(cls, dtype: str, seed: int) -> Noise:
-        rounding = DTYPES[dtype]
-        products = rounding.product_rounding
-        rng = np.random.Generator(np.random.SFC64(seed))
-        products = products if products > rounding.rounding else 0.0
-        return cls(rng, rounding.rounding, products, rounding.weights)
+    def __init__(self, dtype: str, seed: int) -> None:
+        about = DTYPES[dtype]
+        self.rng = np.random.Generator(np.random.SFC64(seed))
+        self.held, self.unit = about.weights, about.rounding  # the dtype of state and constants
+        self.products = about.product_rounding if about.product_rounding > about.rounding else 0.0
+        """Of a matrix product's operands."""
+        self.factors: list[float] = []
+        """Of the rounding errors of constants, in the order in which a step uses them."""
+        self.uses = 0
+        """Of such constants so far in the current step."""
 
     def constant(self, value: float) -> float:
         """A number of the code where it is used: each place rounds it or not, in all steps alike.

@@ -80,7 +80,7 @@ class TimedCase:
         problems. `elsewhere`: also at other shapes, in turns, and with a rehearsal of what is timed.
         Raises `Failed`.
         """
-        self.worker.ask("load", path=self.backend.path, libraries=list(self.backend.libraries), cpus=cpus)
+        self.worker.ask("load", path=self.backend.path, cpus=cpus)
         given = self.judge.ask("problem", **self.place)
         arrays = self.worker.copied(self.judge, given)
         reply = self.worker.ask("open", case=self.case.as_json(), problem=given["problem"], arrays=arrays)

@@ -6,7 +6,6 @@ the two ends of `run`.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -49,14 +48,11 @@ class Requests:
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def load(self, path: str, libraries: list[str], cpus: list[int]) -> Reply:
-        """Imports libraries, moves to the cores that steps are timed on, imports the backend's file.
+    def load(self, path: str, cpus: list[int]) -> Reply:
+        """Moves to the cores that steps are timed on, and imports the backend's file.
 
         Raises `Wrong` if the file changes process-wide state.
         """
-        for library in libraries:  # what a library sets on import is not the backend's doing
-            with suppress(ImportError):  # a distribution's name need not be a module's
-                importlib.import_module(library)
         for thread in os.listdir("/proc/self/task"):  # later threads inherit the affinity
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(int(thread), cpus)
