@@ -97,14 +97,7 @@ def test_a_step_that_queues_its_work_is_waited_for_before_it_is_compared():
 
 
 @pytest.mark.parametrize("after", [0, 1])
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        (lambda w: w.tolist(), "list"),
-        (lambda w: w.astype("float16"), r"float16 \(13, 5\)"),
-        (lambda w: w.astype(int), r"int64 \(13, 5\)"),
-    ],
-)
+@pytest.mark.parametrize(("change", "found"), [(np.ndarray.tolist, "list"), (np.float16, r"float16 \(13, 5\)")])
 def test_weights_that_the_judge_could_not_read_are_named(change, found, after):
     """Whenever they are handed out."""
 

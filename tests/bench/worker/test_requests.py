@@ -60,6 +60,5 @@ def test_the_devices_clock_is_read_between_its_marks_and_the_last_loss_kept(work
 
 def test_losses_and_state_are_taken(worker):
     worker.losses = [3.0, 3.0]
-    taken = worker.take()
     expected = [[3.0, 3.0], *(array.tolist() for array in worker.step.state)]
-    assert [array.tolist() for array in taken["arrays"]] == expected
+    assert [array.tolist() for array in worker.take()["arrays"]] == expected
