@@ -1,13 +1,17 @@
-"""The requests of a judge, which draws fresh problems and states from nonces that workers do not know.
+"""The process that knows the answers: `python -m bench.judge.requests SETUP`; it imports no backend.
 
-In every pass all questions are new, so that a step that remembers answers fails; the cases of a pass,
-which are processes of their own, share them. Given its nonce, a question can be drawn again.
+It draws fresh problems and states from nonces that workers do not know. In every pass all questions are new, so that a step
+that remembers answers fails; the cases of a pass, which are processes of their own, share them. Given its nonce, a question
+can be drawn again.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import json
 import secrets
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -17,12 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
+from bench import conversation
 from bench.conversation import Reply
 from bench.errors import UsageError, Wrong
 from bench.judge.checking import check, check_mistakes
 from bench.judge.comparing import Distances, Question, worst
 from bench.judge.diagnosis import diagnose
 from bench.problem import NAME, Definition
+from bench.region import Region
 from bench.schema.records import ErrorsRecord
 
 Arrays = Sequence[NDArray[Any]]
@@ -31,6 +37,7 @@ CALIBRATIONS = 3
 """Starts, and noisy runs of each, by which it is measured what may differ in timed rounds."""
 ATTEMPTS = 100
 """Problems drawn at most until one step changes every array."""
+PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
 
 class Requests:
@@ -179,3 +186,12 @@ def _handed_out(problem: Problem, further: Arrays = ()) -> Reply:
         "constants": dict(problem.constants),
     }
     return {"arrays": [*problem.data.values(), *problem.state.values(), *further], "problem": about}
+
+
+if __name__ == "__main__":
+    setup = json.loads(sys.argv[1])
+    conversation.end_with_parent()
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)  # other processes of the user cannot read its memory
+    streams = conversation.take_streams()
+    region, requests = Region(setup["region"]), Requests(setup["seed"], setup["problem"])
+    conversation.serve(lambda name: (getattr(requests, name), region), *streams)

@@ -166,7 +166,7 @@ class Processes:
             os.sched_setaffinity(0, rest)
         setup = {"seed": settings.seed, "problem": str(settings.problem_folder)}
         env = worker_environment(1)
-        self.judge = Judge(module_launch("bench.judge", setup, env), DAY, self._size)
+        self.judge = Judge(module_launch("bench.judge.requests", setup, env), DAY, self._size)
         return self
 
     def __exit__(self, *_: object) -> None:

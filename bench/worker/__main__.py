@@ -22,9 +22,8 @@ from importlib import util
 from typing import Any
 
 from bench import conversation
+from bench.conversation import Reply
 from bench.machine.devices import versions
-
-Reply = dict[str, Any]
 
 
 class Worker:

@@ -14,17 +14,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, SupportsFloat
 
-from numpy.typing import NDArray
-
 from backends.api import TrainStep
+from bench.conversation import Reply
 from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
 from bench.worker import gate, profiling, timing
-
-Reply = dict[str, Any]
-Arrays = Sequence[NDArray[Any]]
+from bench.worker.gate import Arrays
 
 
 class Requests:

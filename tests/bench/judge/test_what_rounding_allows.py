@@ -44,10 +44,9 @@ def test_a_step_may_hold_its_constants_in_its_dtype(tmp_path, rounded):
 
 def test_a_wrong_constant_is_still_wrong(tmp_path):
     regression_with(tmp_path, *DECAY)
-    with pytest.raises(Wrong):
-        prove(numpy_step(decay(lambda b: 1.001 * (1 - b))), "float32", folder=tmp_path)
-    with pytest.raises(Wrong):
-        prove(numpy_step(decay(rounded_once)), "float64", folder=tmp_path)
+    for scale, dtype in ((lambda b: 1.001 * (1 - b), "float32"), (rounded_once, "float64")):
+        with pytest.raises(Wrong):
+            prove(numpy_step(decay(scale)), dtype, folder=tmp_path)
 
 
 def test_a_constant_has_one_error_at_each_place():
