@@ -20,11 +20,7 @@ from bench.errors import UsageError, Wrong
 from bench.paths import ROOT
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # <linux/prctl.h>
-OURS = (
-    str(ROOT / "bench") + os.sep,
-    "<",
-    *{sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib")},
-)
+OURS = (f"{ROOT}/bench/", "<", *(f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib")))
 """How the paths of the harness and of Python's library begin; `INSTALLED` marks other libraries."""
 INSTALLED = {"site-packages", "dist-packages"}
 Reply = dict[str, Any]
@@ -36,24 +32,24 @@ def end_with_parent() -> None:
 
 
 def adopt_orphans() -> None:
-    """Keeps descendants whose parent has ended below this process, so that they are counted and
-    ended with it."""
+    """Keeps descendants whose parent has ended below this process, so that they are counted and ended with it."""
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
 def take_streams() -> tuple[TextIO, TextIO]:
-    """Moves descriptors 0 and 1 to the conversation: later reads find nothing, prints go to
-    standard error."""
+    """Moves descriptors 0 and 1 to the conversation: later reads find nothing, prints go to standard error."""
     requests, replies = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     return requests, replies
 
 
-def serve(respond: Callable[[Reply], Reply], requests: TextIO, replies: TextIO) -> None:
-    """Answers until the requests end."""
+def serve(find: Callable[[str], tuple[Callable[..., Reply], Any]], requests: TextIO, replies: TextIO) -> None:
+    """Answers until the requests end; `find` returns the method of a request's name, and the region of its arrays."""
     for line in requests:
-        replies.write(json.dumps(respond(json.loads(line))) + "\n")
+        request = json.loads(line)
+        method, region = find(request.pop("do"))
+        replies.write(json.dumps(answer(method, request, region)) + "\n")
         replies.flush()
 
 
@@ -69,10 +65,8 @@ def answer(method: Callable[..., Reply], request: dict[str, Any], region: Any = 
         if arrays := reply.get("arrays"):
             reply = reply | {"arrays": region.write(arrays)}
         return {"status": "ok", **reply}
-    except Wrong as error:
-        return {"status": "wrong", "reason": str(error)}
-    except UsageError as error:
-        return {"status": "usage", "reason": str(error)}
+    except (Wrong, UsageError) as error:
+        return {"status": "wrong" if isinstance(error, Wrong) else "usage", "reason": str(error)}
     except BaseException as error:  # a backend may raise anything, SystemExit included
         return {"status": "failed", "reason": describe_error(error)}
 

@@ -13,7 +13,7 @@ import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -47,8 +47,8 @@ class Definition:
     module: ModuleType
     hash: str  # of the text of `problem.py`: runs of different problems are not compared
 
-    @classmethod
-    def load(cls, folder: Path) -> Definition:
+    @staticmethod
+    def load(folder: Path) -> Definition:
         """Raises `UsageError` for a folder without a usable `problem.py`."""
         return _load(folder.resolve())
 
@@ -72,19 +72,17 @@ class Definition:
     def sizes(self, shape: str) -> dict[str, int]:
         return dict(zip(self.module.SIZES, map(int, shape.split("x")), strict=True))
 
-    def constants(self, shape: str) -> dict[str, float]:
-        return {name: float(value) for name, value in self._call("constants", **self.sizes(shape)).items()}
-
-    def _call(self, function: str, *arguments: Any, **sizes: int) -> Any:
-        """What a function of `problem.py` returns. Raises `UsageError`."""
+    def _call(self, function: str, shape: str, kind: Callable[[Any], Any], *arguments: Any) -> Any:
+        """What a function of `problem.py` returns, each number or array as this kind. Raises `UsageError`."""
         try:
-            result = getattr(self.module, function)(*arguments, **sizes)
-            if function.startswith("draw"):
-                result = {name: np.array(array, np.float64) for name, array in result.items()}
+            result = getattr(self.module, function)(*arguments, **self.sizes(shape))
+            return int(result) if kind is int else {name: kind(each) for name, each in result.items()}
         except Exception as error:
-            what = f"raises {type(error).__name__}: {error} (shape {'x'.join(map(str, sizes.values()))})"
+            what = f"raises {type(error).__name__}: {error} (shape {shape})"
             raise UsageError(f"{self.folder / NAME}: {function} {what}; {HELP} says what it returns.") from None
-        return result
+
+    def constants(self, shape: str) -> Any:
+        return self._call("constants", shape, float)
 
     def as_record(self) -> ProblemRecord:
         """For a journal's header."""
@@ -97,35 +95,26 @@ class Definition:
         return data + 4 * state + (1 << 20)
 
     def operations(self, shape: str) -> int:
-        return int(self._call("operations", **self.sizes(shape)))
+        return int(self._call("operations", shape, int))
 
     def bytes_moved(self, shape: str, dtype: str) -> int:
         """Bytes that a step has to move at least."""
-        numbers = int(self._call("numbers_moved", **self.sizes(shape)))
-        return numbers * np.dtype(weights_dtype(dtype)).itemsize
+        return int(self._call("numbers_moved", shape, int)) * np.dtype(weights_dtype(dtype)).itemsize
 
     def draw(self, shape: str, dtype: str, seed: int) -> Problem:
         """The problem of a seed, each number exact in the dtype of the state."""
-        sizes, rng = self.sizes(shape), np.random.default_rng(seed)
-        data, state = (_rounded(self._call(draw, rng, **sizes), dtype) for draw in ("draw_data", "draw_state"))
-        return Problem(tuple(sizes.values()), data, state, self.constants(shape))
+        rng = np.random.default_rng(seed)
+        data, state = (self._call(draw, shape, partial(_rounded, dtype=dtype), rng) for draw in ("draw_data", "draw_state"))
+        return Problem(tuple(self.sizes(shape).values()), data, state, self.constants(shape))
 
     def draw_state(self, shape: str, dtype: str, seed: int) -> tuple[Float64, ...]:
         """Another state for the same data."""
-        state = self._call("draw_state", np.random.default_rng(seed), **self.sizes(shape))
-        return tuple(_rounded(state, dtype).values())
-
-    def sizes_of(self, problem: Problem) -> dict[str, int]:
-        return dict(zip(self.module.SIZES, problem.shape, strict=True))
+        return tuple(self._call("draw_state", shape, partial(_rounded, dtype=dtype), np.random.default_rng(seed)).values())
 
     def run(
-        self,
-        problem: Problem,
-        state: Sequence[Float64],
-        steps: int,
-        step: Callable[..., Any] | None = None,
-        memory: dict[str, Any] | None = None,
-    ) -> Run:
+        self, problem: Problem, state: Sequence[Float64], steps: int,
+        step: Callable[..., Any] | None = None, memory: dict[str, Any] | None = None,
+    ) -> Run:  # fmt: skip
         """Takes steps from a state; with `step` a variant, to which `memory` may belong."""
         step = step or self.module.step
         options: dict[str, Any] = dict(problem.constants)
@@ -140,9 +129,9 @@ class Definition:
         return Run(np.array(losses), tuple(np.asarray(now[name]) for name in names))
 
 
-def _rounded(arrays: Mapping[str, Any], dtype: str) -> dict[str, Float64]:
-    held = weights_dtype(dtype)
-    return {name: a.astype(held).astype(np.float64) for name, a in arrays.items()}
+def _rounded(array: Any, dtype: str) -> Float64:
+    """A copy whose numbers are exact in the dtype of the state."""
+    return np.array(array, np.float64).astype(weights_dtype(dtype)).astype(np.float64)
 
 
 @cache

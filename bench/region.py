@@ -54,9 +54,7 @@ class Region:
 
     def copy_from(self, other: Region, layout: ArrayLayout) -> None:
         """Copies the bytes of arrays from another region. Raises `ValueError` as `read` does."""
-        end = max((end for _, _, end in other._places(layout)), default=0)
-        if end > len(self._memory):
-            raise ValueError(f"arrays of more than {len(self._memory)} bytes")
+        end = max((end for region in (self, other) for _, _, end in region._places(layout)), default=0)
         self._memory[:end] = other._memory[:end]
 
     def close(self) -> None:

@@ -55,7 +55,7 @@ def main() -> None:
                     refused[name] += 1
                     print(f"refused: {name}, round {number}, {count} steps: {wrong}", flush=True)
                     continue
-                worst, near = max(worst, errors.share), near + bool(errors.noisy_runs)
+                worst, near = max(worst, errors["share"]), near + bool(errors["noisy_runs"])
             if count == 1 and number < 20:
                 for name, share in question.relative_allowed().items():
                     if name in smallest:

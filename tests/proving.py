@@ -1,5 +1,6 @@
 """Proves steps of a problem folder as a run does, with judge and worker in this process."""
 
+import inspect
 from functools import cache
 from pathlib import Path
 
@@ -7,8 +8,8 @@ import numpy as np
 import threadpoolctl
 
 from backends.api import TrainStep, weights_dtype
+from bench.judge.comparing import worst
 from bench.judge.requests import Requests
-from bench.measure.rounds import worst
 from bench.paths import BACKENDS, ROOT
 from bench.plan import discovery
 from bench.problem import Definition
@@ -26,7 +27,7 @@ def judge_of(folder: Path) -> Requests:
 
 
 def prove(build, dtype, shape="", folder=BACKENDS, device="cpu", small=None):
-    """The worst errors, as `Requests.proven` returns them. Raises `Wrong`.
+    """The worst errors, as `Requests.judged` returns them. Raises `Wrong`.
 
     `shape`: the problem's default if empty; `small`: how many small ones follow, by default all.
     """
@@ -37,8 +38,9 @@ def prove(build, dtype, shape="", folder=BACKENDS, device="cpu", small=None):
     with threadpoolctl.threadpool_limits(1):  # several threads are slow on a busy machine
         for number in range(1 + len(judge.definition.small[:small])):
             asked = judge.prove(**about, number=number)
-            found.append(judge.proven(answers(gate.prove, build, asked, *place))["errors"])
-        judge.took_turns(answers(gate.take_turns, build, judge.turns(**about), *place))
+            found.append(judge.judged(asked["name"], answers(gate.prove, build, asked, *place))["errors"])
+        asked = judge.turns(**about)
+        judge.judged(asked["name"], answers(gate.take_turns, build, asked, *place))
     return worst(found)
 
 
@@ -75,7 +77,7 @@ def numpy_step(function) -> type[TrainStep]:
             self.data = {name: array.astype(held) for name, array in problem.data.items()}
             self.state = {name: array.astype(held) for name, array in problem.state.items()}
             self.names, self.constants = list(problem.state), dict(problem.constants)
-            if "memory" in function.__code__.co_varnames[: function.__code__.co_argcount]:
+            if "memory" in inspect.signature(function).parameters:
                 self.constants["memory"] = {}
 
         def step(self):

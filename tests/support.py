@@ -14,7 +14,7 @@ import pandas as pd
 from backends.api import Control
 from bench import conversation
 from bench.measure import rounds
-from bench.measure.executor import Judge
+from bench.measure.executor import Judge, Processes
 from bench.measure.process import Process
 from bench.paths import BACKENDS, CONTROLS
 from bench.plan import discovery
@@ -23,7 +23,7 @@ from bench.plan.sides import Backend, Side
 from bench.problem import Definition
 from bench.region import Region
 from bench.settings import Settings
-from bench.worker import isolation, profiling, requests, timing
+from bench.worker import gate, profiling, requests, timing
 from bench.worker.requests import Requests as Worker
 from tests.made import a_header, key_of, story  # noqa: F401
 from tests.proving import judge_of
@@ -134,7 +134,7 @@ class FakeJudge(FakeHandle, Judge):
     """Of `BACKENDS`."""
 
 
-class FakeExecutor:
+class FakeExecutor(Processes):
     """Runs a judge and workers in this process by a clock that ticks; `log` has every event.
 
     `change(name, request, reply)` may return another reply or raise what a process would.
@@ -142,11 +142,12 @@ class FakeExecutor:
 
     def __init__(self, change=lambda name, do, reply: reply):
         self.change, self.log, self.workers, self.most_running = change, [], [], 0
+        self._workers, self._servers = {}, {}
         clock = Ticks()
         patch = mock.patch.object
         self._patches = [patch(module, "perf_counter", clock) for module in (rounds, timing, requests)]
         self._patches += [
-            patch(isolation, "thread_counts", lambda: {"pool": 1}),
+            patch(gate, "thread_counts", lambda: {"pool": 1}),
             patch(Definition, "small", ("7x13x5x3",)),  # noise at several shapes takes most of the time
             patch(profiling.util, "find_spec", lambda name: None),  # memray takes half a second
         ]
@@ -172,22 +173,15 @@ class FakeExecutor:
 
     def worker(self, case):
         self.change(case.name, "start", {})
-        handle = FakeHandle(case.name, Worker(case.threads), self)
+        handle = self._workers[case.key] = FakeHandle(case.name, Worker(case.threads), self)
         self.log.append((case.name, "start"))
         self.workers.append(handle)
         self.count_running()
         return handle
 
-    def end_worker(self, case):
-        for each in self.workers:
-            if each.name == case.name and not each.ended:
-                each.end()
-
     def end_pass(self):
         self.log.append(("executor", "end_pass"))
-        for each in self.workers:
-            if not each.ended:
-                each.end()
+        super().end_pass()
 
     def count_running(self):
         self.most_running = max(self.most_running, sum(each.running for each in self.workers))

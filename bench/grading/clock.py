@@ -21,7 +21,6 @@ import numpy as np
 from bench.analyse.estimates import Replicates, undisturbed
 from bench.analyse.verdicts import Estimate
 from bench.grading import sandbox
-from bench.measure import proving
 from bench.measure.executor import Processes
 from bench.measure.process import Failed, Process
 from bench.measure.rounds import THROUGHPUT, Round, TimedCase, draw
@@ -84,10 +83,11 @@ class Timer(Processes):
 
     def worker(self, case: Case) -> Process:
         """A fresh interpreter in a sandbox. Raises `Failed`."""
-        _, threads, memory, _ = self._place(case)
+        _, threads, memory, libraries = self._place(case)
         about = self._plan.settings, self._plan.side(case), self.readable, self._size
         worker = sandbox.start(*about, cpus=self.cpus(case), threads=threads, memory=memory)
         self._workers[case.key] = worker
+        worker.ask("preload", libraries=[*libraries])
         return worker
 
     def time(self, plan: Plan, graded: Case, show: Callable[[str], None]) -> Spans:
@@ -158,7 +158,7 @@ class Timer(Processes):
 
     def _open(self, case: Case, elsewhere: bool) -> TimedCase:
         """A case in a new worker, proven."""
-        timed = TimedCase.of(self.judge, self._plan, case, MAX_STEPS)
+        timed = TimedCase(self.judge, case, self._plan.backend(case), MAX_STEPS)
         timed.worker = self.worker(case)
-        proving.open_case(timed, self.cpus(case), elsewhere)
+        timed.open(self.cpus(case), elsewhere)
         return timed

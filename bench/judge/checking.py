@@ -33,52 +33,46 @@ def check(definition: Definition, shape: str, dtype: str) -> None:
         _check(definition, shape, dtype)
     except _Fault as fault:
         what, advice = fault.args
-        place = definition.folder / NAME
-        raise UsageError(f"{place}: {what} (shape {shape}); {advice}.") from None
+        raise UsageError(f"{definition.folder / NAME}: {what} (shape {shape}); {advice}.") from None
 
 
 def _check(definition: Definition, shape: str, dtype: str) -> None:
     problem, again = (definition.draw(shape, dtype, 0) for _ in range(2))
+    second = _inputs(again)
     for name, array in _inputs(problem).items():
-        if not np.array_equal(array, _inputs(again)[name], equal_nan=True):
-            advice = "draw random numbers from the given rng only"
-            raise _Fault(f"drawing {name} twice from one seed gives two arrays", advice)
+        if not np.array_equal(array, second[name], equal_nan=True):
+            raise _Fault(f"drawing {name} twice from one seed gives two arrays", "draw random numbers from the given rng only")
         if not np.isfinite(array).all():
             raise _Fault(f"{name} is drawn with NaN or infinity", "fix it")
     first, second = (_step(definition, problem) for _ in range(2))
     for name, value in first.items():
         if not np.array_equal(value, second[name]):
-            raise _Fault(
-                f"two steps from the same start differ in {name}",
-                "a step is a function of its arguments: no random numbers, nothing remembered",
-            )
+            advice = "a step is a function of its arguments: no random numbers, nothing remembered"
+            raise _Fault(f"two steps from the same start differ in {name}", advice)
     question = Question(definition, problem, dtype, tuple(problem.state.values()), 1)
     with _taking_steps():
         allowed = question.relative_allowed(SAMPLES)
     if all(allowed[name] >= 1 for name in problem.state):
-        raise _Fault(
-            f"every update is smaller than what rounding in {dtype} allows",
-            "choose a larger learning rate or smaller weights",
-        )
+        advice = "choose a larger learning rate or smaller weights"
+        raise _Fault(f"every update is smaller than what rounding in {dtype} allows", advice)
 
 
 def check_mistakes(definition: Definition) -> None:
     """Takes a step with each mistake of `mistakes.py`. Raises `UsageError`."""
     problem = definition.draw(definition.small[0], "float64", 0)
     for hint, step in mistakes(definition.folder):
+        what = "returns another state"
         try:
             with np.errstate(all="ignore"):
                 run = definition.run(problem, tuple(problem.state.values()), 1, step)
+            if [array.shape for array in run.state] == [array.shape for array in problem.state.values()]:
+                continue
         except Exception as error:
             what = f"raises {type(error).__name__}: {error}"
-        else:
-            shapes = [array.shape for array in problem.state.values()]
-            what = "returns another state" if [a.shape for a in run.state] != shapes else ""
-        if what:
-            raise UsageError(
-                f"{definition.folder / FILE}: {step.__name__} ({hint}) {what}; write it like "
-                "`step`, and begin the names of helpers with an underscore."
-            )
+        raise UsageError(
+            f"{definition.folder / FILE}: {step.__name__} ({hint}) {what}; write it like "
+            "`step`, and begin the names of helpers with an underscore."
+        )
 
 
 def central_differences(definition: Definition) -> tuple[bool, str]:
@@ -132,11 +126,10 @@ def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
         advice = 'end it with `return loss, {"w": ...}`'
         raise _Fault("step returns something else than a loss and a state", advice)
     loss, new = result
-    names = [f"no {name}" for name in problem.state if name not in new]
-    names += [f"an unknown array {name}" for name in new if name not in problem.state]
-    if names:
+    for name in problem.state.keys() ^ new.keys():
+        what = "no" if name in problem.state else "an unknown array"
         advice = f"return all arrays of draw_state and no others: {', '.join(problem.state)}"
-        raise _Fault(f"step returns {names[0]}", advice)
+        raise _Fault(f"step returns {what} {name}", advice)
     for name, value in {"loss": loss, **new}.items():
         found, expected = np.asarray(value), np.shape(problem.state.get(name, 0.0))
         what = f"step returns {name}"

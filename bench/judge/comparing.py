@@ -8,7 +8,7 @@ reference with rounding noise scatter.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from backends.api import Problem, weights_dtype
 from bench.judge.noise import Noise, sample
 from bench.problem import Definition, Float64, Run
+from bench.schema.records import ErrorsRecord
 
 FACTOR, FEW = 4.0, 3.0
 """An array of many numbers may be off by so many times the median distance of noisy runs, one of few
@@ -32,23 +33,6 @@ NEAR = 1.5
 ROUNDING = 2**-53
 """Of the exact run itself, in float64: noisy runs of a single number may all end where it ends."""
 Distances = dict[str, float]
-
-
-@dataclass(frozen=True)
-class Errors:
-    """One comparison: a step is right if no array is farther off than it may be."""
-
-    share: float
-    """The largest error over what is allowed."""
-    arrays: Distances
-    """Errors of the losses and of each array's update, relative to the right ones."""
-    noisy_runs: int = 0
-    """Runs with noise that were drawn, because the step was not near the exact one."""
-
-    def worst(self, other: Errors) -> Errors:
-        arrays = {name: max(self.arrays[name], other.arrays[name]) for name in self.arrays}
-        runs = self.noisy_runs + other.noisy_runs
-        return Errors(max(self.share, other.share), arrays, runs)
 
 
 @dataclass
@@ -93,23 +77,19 @@ class Question:
             return sample(self.definition, *about, noise, self.step, memory)
         return self.definition.run(*about, self.step, memory)
 
-    def compare(self, losses: Float64, state: Sequence[Float64]) -> Errors | None:
+    def compare(self, losses: Float64, state: Sequence[Float64]) -> ErrorsRecord | None:
         """The errors of the last `len(losses)` losses and the final state; None for a wrong step."""
         found, sizes = self._distances(losses, state, self.exact), self._sizes(len(losses))
-        relative = _over(found, sizes)
         if not all(map(math.isfinite, found.values())):
             return None
         known = self.relative
         allowed = {n: known[n] * sizes[n] for n in known} if known else self.allowed(len(losses))
-        if (share := _share(found, allowed)) <= 1:
-            return Errors(share, relative)
-        for number, near in enumerate(self._noisy_runs(), 1):
-            share = _share(self._distances(losses, state, near), allowed) / NEAR
-            if share <= 1:
-                return Errors(share, relative, number)
-        if (share := _share(found, self.allowed(len(losses)))) <= 1:  # this start allows more
-            return Errors(share, relative, MOST)
-        return None
+        share, runs, noisy = _share(found, allowed), 0, self._noisy_runs()
+        while not share <= 1 and (near := next(noisy, None)):
+            share, runs = _share(self._distances(losses, state, near), allowed) / NEAR, runs + 1
+        if not share <= 1:
+            share = _share(found, self.allowed(len(losses)))  # this start may allow more
+        return {"share": share, "arrays": _over(found, sizes), "noisy_runs": runs} if share <= 1 else None
 
     def errors(self, losses: Float64, state: Sequence[Float64]) -> Distances:
         """Errors relative to the right losses and to the right update of each array."""
@@ -117,14 +97,11 @@ class Question:
 
     def allowed(self, losses: int = 1, samples: int = SAMPLES) -> Distances:
         """How far the last losses and each array may be off, by so many noisy runs."""
-        each = [
-            self._distances(self.reported(run, losses), run.state, self.exact)
-            for run in islice(self._noisy_runs(), samples)
-        ]
+        runs = islice(self._noisy_runs(), samples)
+        each = [self._distances(self.reported(run, losses), run.state, self.exact) for run in runs]
         counts = {"loss": 1, **{n: a.size for n, a in zip(self.names, self.start, strict=True)}}
-        ends = dict(zip(self.names, map(_norm, self.exact.state), strict=True))
-        ends["loss"] = float(np.max(np.abs(self.reported(self.exact, losses))))
         medians = {name: float(np.median([one[name] for one in each])) for name in counts}
+        ends = self._distances(np.zeros(losses), [np.zeros(())] * len(self.names), self.exact)
         return {
             name: FACTOR * (1 + FEW / math.sqrt(count)) * max(medians[name], ROUNDING * ends[name])
             for name, count in counts.items()
@@ -146,7 +123,7 @@ class Question:
     def _noisy_runs(self) -> Iterator[Run]:
         for number in range(MOST):
             if number == len(self.samples):
-                self.samples.append(self.run(Noise.of(self.dtype, number)))
+                self.samples.append(self.run(Noise(self.dtype, number)))
             yield self.samples[number]
 
     def _distances(self, losses: Float64, state: Sequence[Float64], other: Run) -> Distances:
@@ -157,9 +134,19 @@ class Question:
 
     def _sizes(self, losses: int) -> Distances:
         """The largest of the right losses, and the norm of each right update."""
-        pairs = zip(self.names, self.exact.state, self.start, strict=True)
-        updates = {name: _norm(now - before) for name, now, before in pairs}
-        return {"loss": float(np.max(np.abs(self.reported(self.exact, losses)))), **updates}
+        return self._distances(np.zeros(losses), self.start, self.exact)
+
+
+def worst(errors: Iterable[ErrorsRecord | None]) -> ErrorsRecord | None:
+    """The largest of each error; noisy runs add up."""
+    some = [each for each in errors if each]
+    if not some:
+        return None
+    return {
+        "share": max(each["share"] for each in some),
+        "arrays": {name: max(each["arrays"][name] for each in some) for name in some[0]["arrays"]},
+        "noisy_runs": sum(each["noisy_runs"] for each in some),
+    }
 
 
 def _over(distances: Distances, sizes: Distances) -> Distances:

@@ -26,29 +26,26 @@ MISTAKEN = 0.1
 """Relative errors above this are not rounding."""
 LOW_PRECISION = 0.05
 """Relative errors below this are what arithmetic in a lower precision gives."""
-Mistake = tuple[str, Callable[..., Any]]
 
 
 def diagnose(question: Question, losses: Float64, state: Sequence[Float64]) -> str:
     """The sentence, without the name of the step."""
-    steps, dtype = question.steps, question.dtype
-    errors, allowed = question.errors(losses, state), question.relative_allowed()
+    steps, errors, allowed = question.steps, question.errors(losses, state), question.relative_allowed()
     wrong = [name for name in errors if not errors[name] <= allowed[name]]
     arrays = [name for name in wrong if name != "loss"]
-    after = "" if steps == 1 else f" in {steps} steps"
-    what = f"{_what(arrays, question, state)}{after}: "
+    what = f"{_what(arrays, question, state)}{'' if steps == 1 else f' in {steps} steps'}: "
     if hint := _known_mistake(question, losses, state):
         return what + hint
     name = arrays[0] if arrays else "loss"
-    of = f" of {name}" if arrays else ""
-    size = f"relative error{of} {errors[name]:.2g}, allowed {allowed[name]:.2g}; "
     if not arrays:
-        return f"{what}{size}its updates are right{_loss_factor(question, losses)}"
-    if errors[name] < LOW_PRECISION and ("loss" not in wrong or errors["loss"] < LOW_PRECISION):
-        return f"{what}{size}such an error comes from arithmetic in a lower precision than {dtype}, or from a missing term"
-    if "loss" in wrong and steps == 1:
-        return f"{what}{size}its loss is wrong too (relative error {errors['loss']:.2g}): see the forward pass first"
-    return f"{what}{size}its first loss is right: see the backward pass, the update and set_state()"
+        hint = f"its updates are right{_loss_factor(question, losses)}"
+    elif all(errors[each] < LOW_PRECISION for each in {name, "loss"}.intersection(wrong)):
+        hint = f"such an error comes from arithmetic in a lower precision than {question.dtype}, or from a missing term"
+    elif "loss" in wrong and steps == 1:
+        hint = f"its loss is wrong too (relative error {errors['loss']:.2g}): see the forward pass first"
+    else:
+        hint = "its first loss is right: see the backward pass, the update and set_state()"
+    return f"{what}relative error{f' of {name}' if arrays else ''} {errors[name]:.2g}, allowed {allowed[name]:.2g}; {hint}"
 
 
 def _what(arrays: Sequence[str], question: Question, state: Sequence[Float64]) -> str:
@@ -101,7 +98,7 @@ def _loss_factor(question: Question, losses: Float64) -> str:
     factor = float(factors[0])
     if not np.allclose(factors, factor, rtol=1e-3) or not math.isfinite(factor):
         return ""
-    sizes = question.definition.sizes_of(question.problem)
+    sizes = dict(zip(question.definition.module.SIZES, question.problem.shape, strict=True))
     products = {f"{one}·{other}": sizes[one] * sizes[other] for one, other in combinations(sizes, 2)}
     for text, size in (sizes | products).items():
         if math.isclose(factor, size, rel_tol=1e-3):
@@ -110,15 +107,14 @@ def _loss_factor(question: Question, losses: Float64) -> str:
 
 
 @cache
-def mistakes(folder: Path) -> list[Mistake]:
+def mistakes(folder: Path) -> list[tuple[str, Callable[..., Any]]]:
     """Hint and step of each mistake that the problem folder lists."""
     file = folder / FILE
     if not file.is_file():
         return []
     module = load_module(f"bench_mistakes_{folder.name}", file)
-    functions = inspect.getmembers(module, inspect.isfunction)
     return [
         (" ".join((function.__doc__ or name.replace("_", " ")).split()).rstrip("."), function)
-        for name, function in functions
+        for name, function in inspect.getmembers(module, inspect.isfunction)
         if function.__module__ == module.__name__ and not name.startswith("_")
     ]

@@ -8,7 +8,7 @@ Oliveira Castro & Petit, *Verificarlo*, 2016).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import wraps
 from typing import Any
 
@@ -32,27 +32,19 @@ BLOCK = 10
 """Sums are added in blocks: a sum of k terms counts as k / 10 roundings of its size."""
 
 
-@dataclass
 class Noise:
-    """Random relative errors; `products` is that of a matrix product's operands."""
+    """Random relative errors of a dtype."""
 
-    rng: np.random.Generator
-    unit: float
-    products: float
-    held: str
-    """NumPy's name of the dtype that holds state and constants."""
-    factors: list[float] = field(default_factory=list)
-    """Of the rounding errors of constants, in the order in which a step uses them."""
-    uses: int = 0
-    """Of such constants so far in the current step."""
-
-    @classmethod
-    def of(cls, dtype: str, seed: int) -> Noise:
-        rounding = DTYPES[dtype]
-        products = rounding.product_rounding
-        rng = np.random.Generator(np.random.SFC64(seed))
-        products = products if products > rounding.rounding else 0.0
-        return cls(rng, rounding.rounding, products, rounding.weights)
+    def __init__(self, dtype: str, seed: int) -> None:
+        about = DTYPES[dtype]
+        self.rng = np.random.Generator(np.random.SFC64(seed))
+        self.held, self.unit = about.weights, about.rounding  # the dtype of state and constants
+        self.products = about.product_rounding if about.product_rounding > about.rounding else 0.0
+        """Of a matrix product's operands."""
+        self.factors: list[float] = []
+        """Of the rounding errors of constants, in the order in which a step uses them."""
+        self.uses = 0
+        """Of such constants so far in the current step."""
 
     def constant(self, value: float) -> float:
         """A number of the code where it is used: each place rounds it or not, in all steps alike.
@@ -86,9 +78,7 @@ class Noisy(np.ndarray[Any, Any]):
     def __array_finalize__(self, other: Any) -> None:
         self.noise = getattr(other, "noise", None)
 
-    def __array_ufunc__(
-        self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any
-    ) -> Any:
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, out: Any = None, **options: Any) -> Any:
         noise = next(filter(None, (getattr(v, "noise", None) for v in (*inputs, *(out or ())))))
         plain = [_operand(value, noise) for value in inputs]
         options = {name: _plain(value) for name, value in options.items()}
@@ -144,9 +134,7 @@ def _product(noise: Noise, a: Float64, b: Float64) -> Float64:
     return result + noise.scaled(result, noise.products) if noise.products else result
 
 
-def _size(
-    ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]
-) -> Any:
+def _size(ufunc: Any, method: str, inputs: list[Any], result: Any, options: Mapping[str, Any]) -> Any:
     """What the error of an operation is relative to, times its number of roundings."""
     if method == "reduce" and ufunc is np.add:
         terms = np.asarray(inputs[0])

@@ -1,15 +1,18 @@
-"""The requests of a judge, which draws fresh problems and states from nonces that workers do not know.
+"""The process that knows the answers: `python -m bench.judge.requests SETUP`; it imports no backend.
 
-In every pass all questions are new, so that a step that remembers answers fails; the cases of a pass,
-which are processes of their own, share them. Given its nonce, a question can be drawn again.
+It draws fresh problems and states from nonces that workers do not know. In every pass all questions are new, so that a step
+that remembers answers fails; the cases of a pass, which are processes of their own, share them. Given its nonce, a question
+can be drawn again.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
+import json
 import secrets
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -18,19 +21,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backends.api import Problem, weights_dtype
+from bench import conversation
 from bench.conversation import Reply
 from bench.errors import UsageError, Wrong
 from bench.judge.checking import check, check_mistakes
-from bench.judge.comparing import Distances, Errors, Question
+from bench.judge.comparing import Distances, Question, worst
 from bench.judge.diagnosis import diagnose
 from bench.problem import NAME, Definition
+from bench.region import Region
+from bench.schema.records import ErrorsRecord
 
 Arrays = Sequence[NDArray[Any]]
-TRAJECTORY = 10
+TRAJECTORY, TURNS = 10, "turns"
 CALIBRATIONS = 3
 """Starts, and noisy runs of each, by which it is measured what may differ in timed rounds."""
 ATTEMPTS = 100
 """Problems drawn at most until one step changes every array."""
+PR_SET_DUMPABLE = 4  # <linux/prctl.h>
 
 
 class Requests:
@@ -44,10 +51,8 @@ class Requests:
         self.definition, self.seed = Definition.load(Path(problem)), seed
         self.nonce = secrets.token_hex(16)
         """Of the proofs of a pass."""
-        self.asked: list[Question] = []
-        """Of the latest proof or turns."""
-        self.proofs: dict[tuple[Any, ...], list[Question]] = {}
-        self.rounds: dict[str, Question] = {}
+        self.questions: dict[str, list[Question]] = {}
+        """Of this pass, by the name that goes with the answers: two of a proof or of turns, one of a round."""
         self._problems: dict[tuple[str, str], Problem] = {}
         self._relative: dict[tuple[str, str, int], Distances] = {}
 
@@ -61,61 +66,57 @@ class Requests:
         The case's own shape comes first. There it is known from other starts what may differ; at small
         shapes it varies too much.
         """
-        this, seed = (shape, *self.definition.small)[number], f"{self.nonce} proof {number}"
-        calls = max(2, TRAJECTORY // every)
-        if (key := (this, dtype, every, number)) not in self.proofs:
+        this, calls = (shape, *self.definition.small)[number], max(2, TRAJECTORY // every)
+        if (name := f"proof {number} {this} {dtype} {every}") not in self.questions:
+            seed = f"{self.nonce} proof {number}"
             known = [None if number else self.relative(this, dtype, n * every) for n in (1, calls)]
             first = self.question(seed, this, dtype, every, every, known[0])
             others = self.question(f"{seed}, others", this, dtype, calls * every, every, known[1], first.problem)
             others.earlier = first.start, every
-            self.proofs[key] = [first, others]
-        first, others = self.asked = self.proofs[key]
-        return _handed_out(first.problem, *others.given) | {"nonce": self.nonce, "calls": calls}
+            self.questions[name] = [first, others]
+        first, others = self.questions[name]
+        return _handed_out(first.problem, others.given) | {"name": name, "nonce": self.nonce, "calls": calls}
 
-    def turns(self, shape: str, dtype: str, every: int, calls: int = 3) -> Reply:
+    def turns(self, shape: str, dtype: str, every: int) -> Reply:
         """Two small problems whose steps are taken in turns."""
-        small, steps, seeds = self.definition.small[0], calls * every, [f"{self.nonce} turn {n}" for n in range(2)]
-        if (key := ("turns", dtype, every)) not in self.proofs:
-            self.proofs[key] = [self.question(seed, small, dtype, steps, every) for seed in seeds]
-        self.asked = self.proofs[key]
-        one, other = (question.problem for question in self.asked)
-        return _handed_out(one, *_arrays(other)) | {"calls": calls}
+        small, calls = self.definition.small[0], 3
+        if (name := f"{TURNS} {dtype} {every}") not in self.questions:
+            seeds = [f"{self.nonce} turn {n}" for n in range(2)]
+            self.questions[name] = [self.question(seed, small, dtype, calls * every, every) for seed in seeds]
+        one, other = (question.problem for question in self.questions[name])
+        return _handed_out(one, [*other.data.values(), *other.state.values()]) | {"name": name, "calls": calls}
 
-    def proven(self, arrays: Arrays) -> Reply:
-        """Compares the answers to the latest `prove`. Raises `Wrong`."""
-        first, others = _judge_all(self.asked, arrays)
-        return {"errors": asdict(first.worst(others))}
-
-    def took_turns(self, arrays: Arrays) -> Reply:
-        """Compares the answers to the latest `turns`. Raises `Wrong`."""
+    def judged(self, name: str, arrays: Arrays) -> Reply:
+        """Compares the answers to questions: losses and state of each. Raises `Wrong`."""
+        questions = self.questions[name]
+        each = 1 + len(questions[0].start)
         try:
-            _judge_all(self.asked, arrays)
+            if len(arrays) != each * len(questions):
+                raise Wrong(f"answers with {len(arrays)} arrays, expected {each * len(questions)}")
+            errors = [judge(question, arrays[n * each : (n + 1) * each]) for n, question in enumerate(questions)]
         except Wrong:
-            raise Wrong("shares state between two instances: each is right alone, and wrong when they take turns") from None
-        return {}
+            if name.startswith(TURNS):
+                what = "shares state between two instances: each is right alone, and wrong when they take turns"
+                raise Wrong(what) from None
+            raise
+        return {"errors": worst(errors)}
 
     def draw(self, blocks: Sequence[Sequence[dict[str, Any]]]) -> Reply:
         """The rounds of some blocks, and the nonce of each block for the journal."""
         nonces = [secrets.token_hex(16) for _ in blocks]
         for nonce, rounds in zip(nonces, blocks, strict=True):
-            self.rounds |= {each["name"]: self.round(nonce, **each) for each in rounds}
+            self.questions |= {each["name"]: [self.round(nonce, **each)] for each in rounds}
         return {"nonces": nonces}
 
     def forget(self) -> Reply:
         """A pass is over: nothing of it is asked again."""
         self.nonce = secrets.token_hex(16)
-        self.proofs.clear()
-        self.rounds.clear()
+        self.questions.clear()
         return {}
 
     def start(self, name: str) -> Reply:
         """The state in which a round starts."""
-        return {"arrays": self.rounds[name].given}
-
-    def judged(self, name: str, arrays: Arrays) -> Reply:
-        """Compares the losses and the state at the end of a round. Raises `Wrong`."""
-        (errors,) = _judge_all([self.rounds[name]], arrays)
-        return {"errors": asdict(errors)}
+        return {"arrays": self.questions[name][0].given}
 
     def timed_problem(self, shape: str, dtype: str) -> Problem:
         """The problem that is timed: the same in the whole run, for every backend."""
@@ -161,7 +162,7 @@ class Requests:
         )
 
 
-def judge(question: Question, answers: Arrays) -> Errors:
+def judge(question: Question, answers: Arrays) -> ErrorsRecord:
     """Compares losses, then the state at the end, with the reference. Raises `Wrong`."""
     losses, *state = answers
     steps, held = question.steps, np.dtype(weights_dtype(question.dtype))
@@ -176,20 +177,7 @@ def judge(question: Question, answers: Arrays) -> Errors:
     raise Wrong(diagnose(question, losses, state))
 
 
-def _judge_all(questions: Sequence[Question], arrays: Arrays) -> list[Errors]:
-    """Compares losses and state for each of the questions. Raises `Wrong`."""
-    each = 1 + len(questions[0].start)
-    if len(arrays) != each * len(questions):
-        raise Wrong(f"answers with {len(arrays)} arrays, expected {each * len(questions)}")
-    return [judge(question, arrays[n * each : (n + 1) * each]) for n, question in enumerate(questions)]
-
-
-def _arrays(problem: Problem) -> Arrays:
-    """Data and state as a worker gets them."""
-    return [*problem.data.values(), *problem.state.values()]
-
-
-def _handed_out(problem: Problem, *further: NDArray[Any]) -> Reply:
+def _handed_out(problem: Problem, further: Arrays = ()) -> Reply:
     """A problem's arrays, further ones, and what a worker needs besides to build the problem again."""
     about = {
         "shape": list(problem.shape),
@@ -197,4 +185,13 @@ def _handed_out(problem: Problem, *further: NDArray[Any]) -> Reply:
         "state": list(problem.state),
         "constants": dict(problem.constants),
     }
-    return {"arrays": [*_arrays(problem), *further], "problem": about}
+    return {"arrays": [*problem.data.values(), *problem.state.values(), *further], "problem": about}
+
+
+if __name__ == "__main__":
+    setup = json.loads(sys.argv[1])
+    conversation.end_with_parent()
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)  # other processes of the user cannot read its memory
+    streams = conversation.take_streams()
+    region, requests = Region(setup["region"]), Requests(setup["seed"], setup["problem"])
+    conversation.serve(lambda name: (getattr(requests, name), region), *streams)

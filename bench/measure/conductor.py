@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from bench.conversation import Reply
 from bench.machine import devices, environment
-from bench.measure import proving
 from bench.measure.executor import Processes
 from bench.measure.process import Failed
 from bench.measure.rounds import TimedCase, draw
@@ -49,7 +48,7 @@ class Conductor:
     def __init__(self, plan: Plan, cases: Sequence[Case], executor: Processes) -> None:
         self.plan, self.settings = plan, plan.settings
         self.executor, self.judge = executor, executor.judge
-        self.standing = {case.key: TimedCase.of(self.judge, plan, case, self.settings.steps) for case in cases}
+        self.standing = {case.key: TimedCase(self.judge, case, plan.backend(case), self.settings.steps) for case in cases}
         """By case key: all that have not failed."""
         self.started = time.monotonic()
 
@@ -65,13 +64,16 @@ class Conductor:
         processes, blocks = self.settings.processes, range(self.settings.blocks)
         cases = [each for each in self.standing.values() if takes_part(self.plan.kind(each.case), number, processes)]
         self.executor.begin_pass([each.case for each in cases])
-        nonces = draw(self.judge, *(self._rounds(cases, f"{number} {block}") for block in blocks))
+        rounds = ([one for each in cases for one in each.rounds(f"{number} {block}")] for block in blocks)
+        nonces = draw(self.judge, *rounds)
         for timed in order.sample(cases, len(cases)):  # libraries were loaded while the judge drew
-            yield self._start(timed, number)
+            yield self._ask(timed, self._record("open", number), self._open, "before timing", number == 0)
         for block, nonce in zip(blocks, nonces, strict=True):
             for timed in order.sample(cases, len(cases)):
                 if timed.case.key in self.standing:
-                    yield self._visit(timed, number, block)
+                    timed.worker.resume()
+                    record = self._record("visit", number, block=block)
+                    yield self._ask(timed, record, TimedCase.visit, f"block {block + 1}", f"{number} {block}")
             yield self._record("block", number, block=block, nonce=nonce, gpus=devices.gpus())
         if blocks and number == 0:
             for timed in self.standing.values():
@@ -80,30 +82,21 @@ class Conductor:
         self.executor.end_pass()
         self.judge.ask("forget")
 
-    def _rounds(self, cases: Sequence[TimedCase], block: str) -> Iterator[dict[str, Any]]:
-        """All that the judge has to draw for a block."""
-        for each in cases:
-            for mode, calls in each.rounds(devices.is_accelerator(each.case.device)).items():
-                yield each.drawn(block, mode, calls)
+    def _open(self, timed: TimedCase, elsewhere: bool) -> Reply:
+        timed.worker = self.executor.worker(timed.case)
+        return timed.open(self.executor.cpus(timed.case), elsewhere)
 
-    def _start(self, timed: TimedCase, number: int) -> Any:
-        """The record of a worker that was started, loaded and proven, and is stopped now."""
-        when = f"in pass {number + 1}, before timing"
+    def _ask(self, timed: TimedCase, record: Any, ask: Callable[..., Reply], when: str, *about: Any) -> Any:
+        """The record with the reply of a case, whose worker is stopped, or of its failure, whose worker ends."""
         try:
-            timed.worker = self.executor.worker(timed.case)
-            reply = proving.open_case(timed, self.executor.cpus(timed.case), elsewhere=number == 0)
-            return self._finish(timed, self._record("open", number), reply)
+            return self._finish(timed, record, ask(timed, *about))
         except Failed as failed:
-            return self._fail(timed, number, failed, when)
-
-    def _visit(self, timed: TimedCase, number: int, block: int) -> Any:
-        """The record of one visit."""
-        timed.worker.resume()
-        try:
-            reply = timed.visit(f"{number} {block}")
-            return self._finish(timed, self._record("visit", number, block=block), reply)
-        except Failed as failed:
-            return self._fail(timed, number, failed, f"in pass {number + 1}, block {block + 1}")
+            key, number = timed.case.key, record["pass"]
+            del self.standing[key]
+            self.executor.end_worker(timed.case)
+            status = "wrong" if failed.status == "wrong" else "failed"
+            reason = f"{timed.case} {failed} (in pass {number + 1}, {when})."
+            return self._record("failure", number, case=key, status=status, reason=reason)
 
     def _profile(self, timed: TimedCase, number: int) -> Any:
         """What a step consists of, asked of a worker that has been timed and ends next."""
@@ -123,13 +116,6 @@ class Conductor:
             raise Failed("failed", f"answers with a {kind} whose {what}")
         timed.worker.stop()
         return record
-
-    def _fail(self, timed: TimedCase, number: int, failed: Failed, when: str) -> Any:
-        """The record of a case that failed; its worker ends."""
-        del self.standing[timed.case.key]
-        self.executor.end_worker(timed.case)
-        status, reason = "wrong" if failed.status == "wrong" else "failed", f"{timed.case} {failed} ({when})."
-        return self._record("failure", number, case=timed.case.key, status=status, reason=reason)
 
     def _record(self, kind: str, number: int, **fields: Any) -> Any:
         at_seconds = round(time.monotonic() - self.started, 6)

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Self
 
 import psutil
@@ -97,26 +98,25 @@ class ForkServer(Process):
     def __init__(self, settings: Settings, side: Side, libraries: Sequence[str], **limits: Any) -> None:
         """Starts to load the libraries, and returns at once. Raises `Failed`."""
         self._socket, theirs = socket.socketpair()
-        number = theirs.fileno()
-        try:
-            launch = worker_launch(settings, side, socket=number, pass_fds=(number,), **limits)
-            super().__init__(launch, settings.timeout)
-        except Failed:
-            self._socket.close()
-            raise
-        finally:
-            theirs.close()
         self._loading = True
+        self._failed: Failed | None = None
+        with theirs:
+            number = theirs.fileno()
+            super().__init__(worker_launch(settings, side, socket=number, pass_fds=(number,), **limits), settings.timeout)
         self.send("preload", libraries=[*libraries])
 
-    def ready(self) -> None:
-        """Waits until the libraries are loaded, as `fork` needs. Raises `Failed`."""
+    def fork(self, size: int) -> Process:
+        """A child with streams and a region of `size` bytes of its own, once the libraries are loaded. Raises `Failed`,
+        for all children alike if they cannot be loaded."""
         if self._loading:
             self._loading = False
-            self.receive()
-
-    def fork(self, size: int) -> Process:
-        """A child with streams and a region of `size` bytes of its own. Raises `Failed`."""
+            try:
+                self.receive()
+            except Failed as failed:
+                self._failed = failed
+                self._signal(signal.SIGKILL)  # it may hang
+        if self._failed:
+            raise self._failed
         return Process(self._launch, self._timeout, size)
 
     def _launch(self, *descriptors: int) -> tuple[int, Wait]:
@@ -138,8 +138,8 @@ class ForkServer(Process):
 
         return pid, wait
 
-    def end(self) -> None:
-        super().end()
+    def _close(self) -> None:
+        super()._close()
         self._socket.close()
 
 
@@ -154,7 +154,7 @@ class Processes:
         self._allowed = os.sched_getaffinity(0)
         self._cores = resources.cores()
         self._memory = int(MEMORY_SHARE * resources.available_memory())
-        self._servers: dict[Any, ForkServer | Failed] = {}
+        self._servers: dict[Any, ForkServer] = {}
         """By what `_place` says of their cases."""
         self._workers: dict[str, Process] = {}
         """Of the current pass, by case key."""
@@ -166,7 +166,7 @@ class Processes:
             os.sched_setaffinity(0, rest)
         setup = {"seed": settings.seed, "problem": str(settings.problem_folder)}
         env = worker_environment(1)
-        self.judge = Judge(module_launch("bench.judge", setup, env), DAY, self._size)
+        self.judge = Judge(module_launch("bench.judge.requests", setup, env), DAY, self._size)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -180,29 +180,20 @@ class Processes:
 
     def begin_pass(self, cases: Iterable[Case]) -> None:
         """Starts to load the libraries of these cases; returns at once."""
-        anywhere = [cpu for core in self._cores for cpu in core]
         for case in cases:
-            if (place := self._place(case)) in self._servers:
-                continue
-            side, (_, threads, memory, libraries) = self._plan.side(case), place
-            try:
-                server = ForkServer(self._plan.settings, side, libraries, threads=threads, cpus=anywhere, memory=memory)
-                self._servers[place] = server
-            except Failed as failed:
-                self._servers[place] = failed
+            with suppress(Failed):  # `worker` starts it again, and says why it cannot be started
+                self._server(case)
+
+    def _server(self, case: Case) -> ForkServer:
+        if (place := self._place(case)) not in self._servers:
+            _, threads, memory, libraries = place
+            limits = {"threads": threads, "memory": memory, "cpus": [cpu for core in self._cores for cpu in core]}
+            self._servers[place] = ForkServer(self._plan.settings, self._plan.side(case), libraries, **limits)
+        return self._servers[place]
 
     def worker(self, case: Case) -> Process:
         """A process of its own for a case. Raises `Failed`."""
-        server = self._servers[place := self._place(case)]
-        if isinstance(server, Failed):
-            raise server
-        try:
-            server.ready()
-        except Failed as failed:  # then all its cases fail alike
-            server.end()
-            self._servers[place] = failed
-            raise
-        worker = self._workers[case.key] = server.fork(self._size)
+        worker = self._workers[case.key] = self._server(case).fork(self._size)
         return worker
 
     def end_worker(self, case: Case) -> None:
@@ -212,12 +203,9 @@ class Processes:
 
     def end_pass(self) -> None:
         """Ends all workers, and what `begin_pass` started."""
-        while self._workers:
-            self._workers.popitem()[1].end()
-        while self._servers:
-            server = self._servers.popitem()[1]
-            if isinstance(server, ForkServer):
-                server.end()
+        for processes in (self._workers, self._servers):
+            while processes:
+                processes.popitem()[1].end()
 
     def _place(self, case: Case) -> tuple[str, int, int | None, tuple[str, ...]]:
         """Side, threads, memory and libraries: what the cases of a fork server share."""

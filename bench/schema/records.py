@@ -120,7 +120,7 @@ class Header(TypedDict):
 
 
 class ErrorsRecord(TypedDict):
-    """Errors against the reference: see `bench.judge.comparing.Errors`."""
+    """Errors against the reference: see `bench.judge.comparing.Question.compare`."""
 
     share: float
     arrays: dict[str, float]

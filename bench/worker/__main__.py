@@ -22,58 +22,52 @@ from importlib import util
 from typing import Any
 
 from bench import conversation
+from bench.conversation import Reply
 from bench.machine.devices import versions
-
-Reply = dict[str, Any]
-
-
-def about(needed: list[str], packages: list[str]) -> Reply:
-    """This interpreter, and which of the needed modules it lacks."""
-    missing = [name for name in needed if util.find_spec(name) is None]
-    return {"python": platform.python_version(), "packages": versions(packages), "missing": missing}
-
-
-def preload(libraries: list[str]) -> Reply:
-    """Imports what every child needs; what a library sets on import is not the backend's doing."""
-    for library in ("bench.worker.requests", "bench.region", *libraries):
-        with suppress(ImportError):  # a distribution's name need not be a module's
-            importlib.import_module(library)
-    gc.freeze()  # children share these pages until they write to them
-    return {}
-
-
-def reap(pid: int) -> Reply:
-    """The exit code of a child as subprocess has it; None while the child runs."""
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    return {"code": os.waitstatus_to_exitcode(status) if ended else None}
 
 
 class Worker:
-    """Answers requests by their names."""
+    """Answers requests by their names: those that need no NumPy and a fork server's here, others in `bench.worker.requests`."""
 
     def __init__(self, setup: dict[str, Any]) -> None:
-        self.setup = setup
-        self.streams = conversation.take_streams()
-        self.early: dict[str, Callable[..., Reply]] = {
-            "about": about, "preload": preload, "reap": reap, "fork": self.fork,
-        }  # fmt: skip
-        """Requests that are answered without NumPy, or by a fork server."""
-        self.requests: Any = None
-        self.region: Any = None
+        self._setup = setup
+        self._streams = conversation.take_streams()
+        self._requests: Any = None
+        self._region: Any = None
 
-    def respond(self, request: dict[str, Any]) -> Reply:
-        name = request.pop("do")
-        if name in self.early:
-            return conversation.answer(self.early[name], request)
-        if self.requests is None:
-            module = importlib.import_module("bench.worker.requests")
-            self.requests = module.Requests(self.setup["threads"])
-            self.region = importlib.import_module("bench.region").Region(self.setup["region"])
-        return conversation.answer(getattr(self.requests, name), request, self.region)
+    def serve(self) -> None:
+        conversation.serve(self._find, *self._streams)
+
+    def _find(self, name: str) -> tuple[Callable[..., Reply], Any]:
+        """The method of a request, and the region of its arrays."""
+        if hasattr(self, name):
+            return getattr(self, name), None
+        if self._requests is None:
+            self._requests = importlib.import_module("bench.worker.requests").Requests(self._setup["threads"])
+            self._region = importlib.import_module("bench.region").Region(self._setup["region"])
+        return getattr(self._requests, name), self._region
+
+    def about(self, needed: list[str], packages: list[str]) -> Reply:
+        """This interpreter, and which of the needed modules it lacks."""
+        missing = [name for name in needed if util.find_spec(name) is None]
+        return {"python": platform.python_version(), "packages": versions(packages), "missing": missing}
+
+    def preload(self, libraries: list[str]) -> Reply:
+        """Imports what every child needs; what a library sets on import is not the backend's doing."""
+        for library in ("bench.worker.requests", "bench.region", *libraries):
+            with suppress(ImportError):  # a distribution's name need not be a module's
+                importlib.import_module(library)
+        gc.freeze()  # children share these pages until they write to them
+        return {}
+
+    def reap(self, pid: int) -> Reply:
+        """The exit code of a child as subprocess has it; None while the child runs."""
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        return {"code": os.waitstatus_to_exitcode(status) if ended else None}
 
     def fork(self) -> Reply:
-        """Starts a child with the streams and the region whose descriptors the socket brings."""
-        with socket.socket(fileno=os.dup(self.setup["socket"])) as connection:
+        """Starts a child that serves on the descriptors which the socket brings, in the place of the server's own."""
+        with socket.socket(fileno=os.dup(self._setup["socket"])) as connection:
             _, descriptors, _, _ = socket.recv_fds(connection, 1, 4)
         parent = os.getpid()
         waits, begins = os.pipe()
@@ -85,24 +79,23 @@ class Worker:
             return {"pid": pid}
         try:
             os.setsid()
-            for stream in self.streams:  # these and the rest are for the server alone
-                stream.close()
-            for descriptor in (waits, begins, self.setup["socket"], self.setup["region"]):
+            own = [*(stream.fileno() for stream in self._streams), 2, self._setup["region"]]
+            for theirs, number in zip(descriptors, own, strict=True):
+                os.dup2(theirs, number, inheritable=number == 2)
+            os.dup2(2, 1)
+            for descriptor in (*descriptors, waits, begins, self._setup["socket"]):
                 os.close(descriptor)
-            *theirs, region = descriptors
-            for number, descriptor in enumerate(theirs):
-                os.dup2(descriptor, number)
-                os.close(descriptor)
-            run({**self.setup, "region": region, "socket": None}, parent)
+            conversation.end_with_parent()
+            if os.getppid() == parent:  # else it ended before it could take this process with it
+                conversation.adopt_orphans()
+                self.serve()
         finally:
             os._exit(1)
 
 
-def run(setup: dict[str, Any], parent: int | None = None) -> None:
+def run(setup: dict[str, Any]) -> None:
     """Sets the process up, then serves requests until standard input ends."""
     conversation.end_with_parent()
-    if parent is not None and os.getppid() != parent:
-        return  # it ended before it could take this process with it
     conversation.adopt_orphans()
     if setup["cpus"]:
         os.sched_setaffinity(0, setup["cpus"])
@@ -110,8 +103,7 @@ def run(setup: dict[str, Any], parent: int | None = None) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (setup["memory"], setup["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     faulthandler.enable()
-    worker = Worker(setup)
-    conversation.serve(worker.respond, *worker.streams)
+    Worker(setup).serve()
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ the two ends of `run`.
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,17 +14,14 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any, SupportsFloat
 
-from numpy.typing import NDArray
-
 from backends.api import TrainStep
+from bench.conversation import Reply
 from bench.errors import Wrong
 from bench.machine import devices
 from bench.plan import discovery
 from bench.schema.case import Case
-from bench.worker import gate, isolation, profiling, timing
-
-Reply = dict[str, Any]
-Arrays = Sequence[NDArray[Any]]
+from bench.worker import gate, profiling, timing
+from bench.worker.gate import Arrays
 
 
 class Requests:
@@ -49,18 +45,15 @@ class Requests:
     def describe(self, path: str, devices: list[str]) -> Reply:
         return {"facts": discovery.describe(Path(path), devices)}
 
-    def load(self, path: str, libraries: list[str], cpus: list[int]) -> Reply:
-        """Imports libraries, moves to the cores that steps are timed on, imports the backend's file.
+    def load(self, path: str, cpus: list[int]) -> Reply:
+        """Moves to the cores that steps are timed on, and imports the backend's file.
 
         Raises `Wrong` if the file changes process-wide state.
         """
-        for library in libraries:  # what a library sets on import is not the backend's doing
-            with suppress(ImportError):  # a distribution's name need not be a module's
-                importlib.import_module(library)
         for thread in os.listdir("/proc/self/task"):  # later threads inherit the affinity
             with suppress(ProcessLookupError):
                 os.sched_setaffinity(int(thread), cpus)
-        self.before = isolation.snapshot()
+        self.before = gate.snapshot()
         self.build = discovery.load(Path(path))
         return self.settle()
 
@@ -80,7 +73,7 @@ class Requests:
         if not step.is_compiled():
             doing = "unset the variable that does it, such as those that `python -m bench doctor` lists"
             raise Wrong(f"is not compiled, because its compiler is switched off; {doing}")
-        threads = isolation.thread_counts()
+        threads = gate.thread_counts()
         if wrong := ", ".join(f"{pool} uses {count}" for pool, count in threads.items() if count != self.threads):
             raise Wrong(f"runs with other threads than asked for: {wrong}, asked for {self.threads}")
         return {"first_step_seconds": first_step_seconds, "threads": threads, "marks": step.mark() is not None}
@@ -118,8 +111,8 @@ class Requests:
 
     def settle(self) -> Reply:
         """Raises `Wrong` if process-wide state changed since the last call."""
-        after = isolation.snapshot()
-        if changed := "; ".join(isolation.changes(self.before, after)):
+        after = gate.snapshot()
+        if changed := "; ".join(gate.changes(self.before, after)):
             raise Wrong(f"changes global state: {changed}; leave the process as it was found")
         self.before = after
         return {}

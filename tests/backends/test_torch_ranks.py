@@ -19,7 +19,7 @@ from backends.torch_all_reduce import TorchAllReduce  # noqa: E402
 from backends.torch_ddp import TorchDdp  # noqa: E402
 from bench.paths import BACKENDS  # noqa: E402
 from bench.problem import Definition  # noqa: E402
-from bench.worker import isolation  # noqa: E402
+from bench.worker import gate  # noqa: E402
 from tests.support import EVERYTHING, ROOT, clean_environ  # noqa: E402
 
 BUILDS = (TorchAllReduce, TorchDdp)
@@ -116,11 +116,11 @@ def test_two_steps_of_a_process_have_ranks_of_their_own(build):
 @pytest.mark.parametrize("build", BUILDS)
 def test_a_process_keeps_its_threads_and_affinity(build):
     build(SMALL, "cpu", "float32")
-    before = isolation.snapshot()
+    before = gate.snapshot()
     step = build(SMALL, "cpu", "float32")
     float(step.step())
     step.set_state(*step.get_state())
-    assert isolation.changes(before, isolation.snapshot()) == []
+    assert gate.changes(before, gate.snapshot()) == []
 
 
 def test_rank_0_computes_on_one_thread():

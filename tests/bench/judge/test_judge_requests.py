@@ -21,11 +21,11 @@ def judge():
     return judge_of(BACKENDS)
 
 
-def _round(judge, name, steps=2, every=1, proven=True, dtype="float32"):
+def _round(judge, name, steps=2, every=1, dtype="float32"):
     """What the judge gives to a round of that name, and its nonce."""
-    draw = {"name": name, "shape": SHAPE, "dtype": dtype, "steps": steps, "every": every, "proven": proven}
+    draw = {"name": name, "shape": SHAPE, "dtype": dtype, "steps": steps, "every": every, "proven": True}
     (nonce,) = judge.draw([[draw]])["nonces"]
-    return judge.rounds[name], nonce
+    return judge.questions[name][0], nonce
 
 
 def _right(question):
@@ -46,10 +46,6 @@ def test_rounds_start_from_states_that_no_other_round_had_on_the_data_that_is_ti
     for question, nonce in drawn[:2]:
         again = judge.round(nonce, "a", SHAPE, "float32", 2, 1, True)
         assert [a.tolist() for a in again.start] == [a.tolist() for a in question.start]
-
-
-def test_a_round_that_is_not_proven_is_not_trained(judge):
-    assert "exact" not in vars(_round(judge, "warm", proven=False)[0])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -104,17 +100,18 @@ def test_a_proof_asks_for_ten_steps_and_for_two_calls_at_least(every, calls, jud
 
     asked = judge.prove(SHAPE, "float32", every, 0)
     assert asked["calls"] == calls
-    assert judge.proven(answers(gate.prove, Several, asked))["errors"]["share"] < 1
     turns = judge.turns(SHAPE, "float32", every)
-    judge.took_turns(answers(gate.take_turns, Several, turns))
+    for take, question in ((gate.prove, asked), (gate.take_turns, turns)):
+        assert judge.judged(question["name"], answers(take, Several, question))["errors"]["share"] < 1
 
 
 @pytest.mark.parametrize("spoilt", range(6))
 def test_each_array_of_both_turns_is_compared(spoilt, judge):
-    given = answers(gate.take_turns, NumpyManual, judge.turns(SHAPE, "float32", 1))
+    asked = judge.turns(SHAPE, "float32", 1)
+    given = answers(gate.take_turns, NumpyManual, asked)
     given[spoilt] = given[spoilt] * np.float32(1.01)
     with pytest.raises(Wrong, match="^shares state between two instances"):
-        judge.took_turns(given)
+        judge.judged(asked["name"], given)
 
 
 @pytest.mark.parametrize("number", range(4))
@@ -123,8 +120,9 @@ def test_every_question_of_a_proof_moves_every_array(number, judge):
     nonces = set()
     for _ in range(10):
         judge.forget()
-        nonces.add(judge.prove(SHAPE, "float32", 1, number)["nonce"])
-        for question in judge.asked:
+        asked = judge.prove(SHAPE, "float32", 1, number)
+        nonces.add(asked["nonce"])
+        for question in judge.questions[asked["name"]]:
             pairs = zip(question.start, question.exact.state, strict=True)
             assert all(np.any(before != after) for before, after in pairs)
     assert len(nonces) == 10
@@ -150,7 +148,8 @@ def test_a_problem_whose_state_never_moves_is_refused(judge):
 @pytest.mark.parametrize("shape", ["64x1000x100x10", "5x2000x3x2"])
 def test_arithmetic_in_the_next_lower_precision_is_wrong_and_rounding_is_right(dtype, shape, judge):
     asked = judge.prove(shape, dtype, 1, 0)
-    assert judge.proven(answers(gate.prove, NumpyManual, asked, dtype=dtype))["errors"]["share"] < 1
+    right = answers(gate.prove, NumpyManual, asked, dtype=dtype)
+    assert judge.judged(asked["name"], right)["errors"]["share"] < 1
 
     class Lower(NumpyManual):
         def step(self):
@@ -160,4 +159,4 @@ def test_arithmetic_in_the_next_lower_precision_is_wrong_and_rounding_is_right(d
             return loss
 
     with pytest.raises(Wrong):
-        judge.proven(answers(gate.prove, Lower, asked, dtype=dtype))
+        judge.judged(asked["name"], answers(gate.prove, Lower, asked, dtype=dtype))

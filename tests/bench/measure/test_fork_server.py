@@ -32,10 +32,9 @@ def forks():
     """Starts a fork server and so many children of it, that have replied once; ends all of them."""
     started = []
 
-    def start(number, libraries=("numpy",), threads=1, **changes):
-        server = ForkServer(replace(SETTINGS, **changes), Side(), libraries, threads=threads)
+    def start(number, libraries=("numpy",), threads=1):
+        server = ForkServer(SETTINGS, Side(), libraries, threads=threads)
         started.append(server)
-        server.ready()
         for _ in range(number):
             started.append(server.fork(1 << 16))
             started[-1].ask("about", needed=[], packages=[])
@@ -78,29 +77,20 @@ def _describe(child, folder, code, name="mine"):
     child.ask("describe", path=str(path), devices=["cpu"])
 
 
-KILLED = ": the system was out of memory, or somebody killed it"
-
-
 @pytest.mark.parametrize(
-    ("code", "timeout", "says"),
+    ("code", "says"),
     [
-        ("os._exit(3)", 20.0, "its process ended with exit code 3: last words"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", 20.0, "its process died of SIGSEGV"),
-        ("os.kill(os.getpid(), signal.SIGKILL)", 20.0, f"its process died of SIGKILL{KILLED}"),
-        ("time.sleep(60)", 3.0, r"hung: no answer within 3 s \(BENCH_TIMEOUT\), so its process was ended"),
-        ("os.closerange(3, 99); time.sleep(60)", 3.0, "its process closed its streams without ending"),
+        ("os._exit(3)", "its process ended with exit code 3: last words"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "its process died of SIGSEGV"),
+        ("os.closerange(3, 99); time.sleep(60)", "its process closed its streams without ending"),
     ],
-    ids=["exits", "segfaults", "killed", "hangs", "closes its streams"],
-)  # fmt: skip
-def test_a_child_that_dies_says_how_and_harms_no_other(code, timeout, says, forks, tmp_path, monkeypatch):
+)
+def test_a_child_that_dies_says_how_and_harms_no_other(code, says, forks, tmp_path, monkeypatch):
     monkeypatch.setattr(process, "ENDING", 2.0)
-    server, dying, other = forks(2, timeout=timeout)
+    server, dying, other = forks(2)
     code = f"import os, signal, sys, time\nprint('first\\nlast words', file=sys.stderr)\n{code}\n"
     with pytest.raises(Failed, match=f"^{says}$"):
         _describe(dying, tmp_path, code)
-    if "SIG" in says:
-        with pytest.raises(Failed, match=f"^{says}$"):
-            dying.ask("devices")
     dying.end()
     assert not psutil.pid_exists(dying.pid)
     assert other.ask("devices")["status"] == "ok"
@@ -124,10 +114,9 @@ def test_a_child_ends_with_its_server_and_says_so(forks):
     server, child = forks(1)
     os.kill(server.pid, signal.SIGKILL)
     psutil.Process(child.pid).wait(10)
-    with pytest.raises(Failed, match=f"^its process died of SIGKILL{KILLED}$"):
-        child.ask("describe", path="", devices=[])
-    with pytest.raises(Failed, match=f"^its process died of SIGKILL{KILLED}$"):
-        server.fork(1 << 16)
+    for ask in (lambda: child.ask("devices"), lambda: server.fork(1 << 16)):
+        with pytest.raises(Failed, match="^its process died of SIGKILL: the system was out of memory, or somebody killed it$"):
+            ask()
 
 
 CHANGES = "import library\nassert not library.seen, 'changed before'\nlibrary.seen.append(1)\n1 / 0\n"

@@ -97,14 +97,7 @@ def test_a_step_that_queues_its_work_is_waited_for_before_it_is_compared():
 
 
 @pytest.mark.parametrize("after", [0, 1])
-@pytest.mark.parametrize(
-    ("change", "found"),
-    [
-        (lambda w: w.tolist(), "list"),
-        (lambda w: w.astype("float16"), r"float16 \(13, 5\)"),
-        (lambda w: w.astype(int), r"int64 \(13, 5\)"),
-    ],
-)
+@pytest.mark.parametrize(("change", "found"), [(np.ndarray.tolist, "list"), (np.float16, r"float16 \(13, 5\)")])
 def test_weights_that_the_judge_could_not_read_are_named(change, found, after):
     """Whenever they are handed out."""
 
@@ -178,9 +171,7 @@ def test_a_step_may_add_to_the_weights_sample_by_sample(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16", "tf32"])
-@pytest.mark.parametrize(
-    "name", ["no_mask", "no_factor_two", "masked_by_gradient", "wrong_sign", "loss_after_update"]
-)
+@pytest.mark.parametrize("name", ["no_mask", "no_factor_two", "masked_by_gradient", "wrong_sign", "loss_after_update"])
 def test_no_other_precision_hides_a_mistake(name, dtype, monkeypatch):
     """A tolerance that is made for few digits must not cover these."""
     monkeypatch.syspath_prepend(str(SABOTAGED))
@@ -189,4 +180,4 @@ def test_no_other_precision_hides_a_mistake(name, dtype, monkeypatch):
     with np.errstate(all="ignore"):
         found = answers(gate.prove, lambda problem, *_: build(problem, "cpu", weights_dtype(dtype)), asked)
     with pytest.raises(Wrong):
-        judge.proven(found)
+        judge.judged(asked["name"], found)

@@ -1,9 +1,15 @@
-"""If these fail, a run records other memory than the step has."""
+"""If these fail, a run records other memory than the step has, or a line has no time, or that of another line."""
+
+import time
 
 import numpy as np
 import pytest
 
+from backends.api import Control, TrainStep
 from backends.numpy_manual import NumpyManual
+from bench.paths import BACKENDS
+from bench.plan import discovery
+from bench.show import code_lines
 from bench.worker import profiling
 from tests.support import a_problem
 
@@ -40,9 +46,9 @@ def test_a_call_of_several_steps_tells_its_share_of_what_it_costs():
 
 def test_memory_is_that_of_one_call():
     pytest.importorskip("memray")
-    found = profiling.memory(Thrice(PROBLEM, "cpu", "float32"), 5)
+    found = profiling.memory(Thrice(PROBLEM, "cpu", "float32"))
     assert 2_000_000 < found["allocated_bytes"] < 2_500_000, "two arrays of a million bytes, and a mask"
-    assert 2_000_000 <= found["peak_bytes"] < 2_500_000, "five calls hold no more than one"
+    assert 2_000_000 <= found["peak_bytes"] < 2_500_000, "ten calls hold no more than one"
 
 
 def test_what_is_not_counted_is_said(monkeypatch):
@@ -75,3 +81,42 @@ def test_device_memory_is_that_of_one_call_on_the_steps_own_device(monkeypatch):
     found = profiling.on_device(Queued(PROBLEM, "cpu", "float32"), "cuda:1")
     assert found == {"kernels": 0, "allocated_bytes": 90, "peak_bytes": 60}
     assert asked == ["cuda:1"] * 3
+
+
+class Sleeping(TrainStep):
+    def __init__(self, *_):
+        self.calls = 0
+
+    def step(self):
+        time.sleep(0.002)
+        time.sleep(0.004)
+        return 0.0
+
+    get_state = set_state = Control.get_state
+
+
+class Inherits(Sleeping):
+    steps_per_call = 2
+
+
+def test_each_line_has_its_own_time_per_step():
+    pytest.importorskip("line_profiler")
+    short, long, end = profiling.lines(Sleeping()).values()
+    assert 0.002 <= short < 0.004 <= long < 0.02
+    assert end < 0.001
+    halved, *_ = profiling.lines(Inherits()).values()
+    assert 0.001 <= halved < 0.002
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # torch's profiler, which finds no accelerator here
+@pytest.mark.parametrize(("name", "differentiates"), [("numpy_manual", False), ("torch_module_fused", True)])
+def test_lines_are_those_of_the_source_that_a_journal_has(name, differentiates):
+    """That of the backend's file, followed by the file whose step it inherits."""
+    pytest.importorskip("line_profiler")
+    path = BACKENDS / f"{name}.py"
+    source = discovery.describe(path, ["cpu"])["source"]
+    step = discovery.load(path)(PROBLEM, "cpu", "float32")
+    timed = {int(line): seconds for line, seconds in profiling.lines(step).items()}
+    code = [line for line in code_lines.code(source) if line.phase != code_lines.BEFORE]
+    assert {line.line for line in code if not line.code.strip().startswith("#")} == set(timed)
+    assert bool(profiling.backward(step, "cpu")) == differentiates

@@ -30,9 +30,7 @@ def test_the_state_is_in_place_when_the_reply_is_sent(worker):
     ("device", "readings", "calls"),
     [("cpu", [8.0, 8.25, 8.5, 9.5], [0.25, 0.25, 1.0]), ("cuda", [8.0, 9.5], None)],
 )
-def test_throughput_reports_the_timed_region_and_keeps_the_last_loss(
-    worker, monkeypatch, device, readings, calls
-):
+def test_throughput_reports_the_timed_region_and_keeps_the_last_loss(worker, monkeypatch, device, readings, calls):
     """The clock is not read between the calls of a queued device."""
     asked = []
     ran = timing.Throughput(readings, 2.0, 7.0, 3)
@@ -62,6 +60,5 @@ def test_the_devices_clock_is_read_between_its_marks_and_the_last_loss_kept(work
 
 def test_losses_and_state_are_taken(worker):
     worker.losses = [3.0, 3.0]
-    taken = worker.take()
     expected = [[3.0, 3.0], *(array.tolist() for array in worker.step.state)]
-    assert [array.tolist() for array in taken["arrays"]] == expected
+    assert [array.tolist() for array in worker.take()["arrays"]] == expected
