@@ -133,9 +133,7 @@ def report(arguments: argparse.Namespace) -> int:
     try:
         from bench.show import page
     except ModuleNotFoundError as error:
-        if error.name not in ("jinja2", "plotly", "pygments"):
-            raise
-        raise missing(error.name, "report", extra="report", run="make report") from None
+        raise missing(str(error.name), "report", extra="report", run="make report") from None
     results = Settings.from_env().results
     files = frame.journals(*arguments.run) if arguments.run else frame.journals(results)[-1:]
     target = arguments.output or files[-1].parent / "report.html"
