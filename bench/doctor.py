@@ -77,7 +77,7 @@ class Files:
     """A check of files of the kernel: bad if the text of any is another one than wanted.
 
     `bad` may name the texts that were `found`, how `many` files they are in and of how many (`total`); `advice` the first such
-    file (`path`) and what it should hold (`good`). `absent` says why none of the files is there.
+    file (`path`) and what it should hold (`good`).
     """
 
     wanted: dict[str, str]
@@ -85,53 +85,45 @@ class Files:
     ok: str
     bad: str
     advice: str
-    absent: str
 
     def __call__(self, machine: Machine) -> Finding:
         texts = []
         for path, good in self.wanted.items():
             each = [machine.read(path)] if path.startswith("/") else machine.per_cpu(path)
             texts += [(text, path, good) for text in each if text is not None]
+        if not texts:
+            return _unread(f"the kernel has no {next(iter(self.wanted))} here")
         unwanted = [(text, path, good) for text, path, good in texts if not re.fullmatch(good, text)]
         if not unwanted:
-            return Finding("ok", self.ok) if texts else _unread(self.absent)
+            return Finding("ok", self.ok)
         found, (_, path, good) = ", ".join(sorted({text for text, *_ in unwanted})), unwanted[0]
         value = self.bad.format(found=found, many=len(unwanted), total=len(texts))
         return Finding("bad", value, self.advice.format(path=path, good=good))
 
 
+COUNTS = [f"thermal_throttle/{part}_{why}_count" for part in ("core", "package") for why in ("throttle", "power_limit")]
+BOOST = {f"{CPUS}/intel_pstate/no_turbo": "1", f"{CPUS}/cpufreq/boost": "0"}
+"""Intel's switch says that turbo is off, everyone else's that boost is on."""
+CLOCK = {"/sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc|arch_sys_counter"}
+"""Of `time.perf_counter`: the counters that processors read without entering kernel or hypervisor."""
+PAGES = {"/sys/kernel/mm/transparent_hugepage/enabled": r".*\[(madvise|never)\].*"}
+SHARED = "{many} of {total} CPUs share a core with another one; a neighbour there halves a worker's speed"
 CHECKS: dict[str, Callable[[Machine], Finding]] = {
     "load": load,
     "CPU quota": quota,
     "environment": environment,
     "hypervisor": hypervisor,
-    "CPU governor": Files(
-        {"cpufreq/scaling_governor": "performance"}, "performance", "{found} on {many} of {total} CPUs",
-        "sudo cpupower frequency-set -g performance", "no cpufreq here; a virtual machine's host keeps it to itself",
-    ),
-    "CPU boost": Files(  # Intel's switch says that turbo is off, everyone else's that boost is on
-        {f"{CPUS}/intel_pstate/no_turbo": "1", f"{CPUS}/cpufreq/boost": "0"}, "off",
-        "on: the clock depends on heat and on the other cores", "echo {good} | sudo tee {path}", "no switch for it",
-    ),
-    "CPU throttling": Files(
-        {f"thermal_throttle/{part}_{why}_count": "0" for part in ("core", "package") for why in ("throttle", "power_limit")},
-        "never since boot", "since boot, by {many} of {total} counters", "cool it better, or lower its highest clock",
-        "the kernel counts no throttling on this processor",
-    ),
-    "SMT": Files(
-        {"topology/thread_siblings_list": r"\d+"}, "one thread a core",
-        "{many} of {total} CPUs share a core with another one; a neighbour there halves a worker's speed",
-        f"echo off | sudo tee {CPUS}/smt/control", "the kernel shows no topology",
-    ),
-    "huge pages": Files(
-        {"/sys/kernel/mm/transparent_hugepage/enabled": r".*\[(madvise|never)\].*"}, "not always",
-        "always: which arrays get one differs from process to process", "echo madvise | sudo tee {path}",
-        "the kernel has no setting for them",
-    ),
-    "clock source": Files(  # of `time.perf_counter`; the counters that processors read without entering kernel or hypervisor
-        {"/sys/devices/system/clocksource/clocksource0/current_clocksource": "tsc|arch_sys_counter"}, "the processor's counter",
-        "{found}", "echo tsc | sudo tee {path}; if that is refused, `dmesg | grep -i tsc` says why", "the kernel names none",
-    ),
+    "CPU governor": Files({"cpufreq/scaling_governor": "performance"}, "performance", "{found} on {many} of {total} CPUs",
+                          "sudo cpupower frequency-set -g performance"),
+    "CPU boost": Files(BOOST, "off", "on: the clock depends on heat and on the other cores", "echo {good} | sudo tee {path}"),
+    "CPU throttling": Files(dict.fromkeys(COUNTS, "0"), "never since boot", "since boot, by {many} of {total} counters",
+                            "cool it better, or lower its highest clock"),
+    "SMT": Files({"topology/thread_siblings_list": r"\d+"}, "one thread a core", SHARED,
+                 f"echo off | sudo tee {CPUS}/smt/control"),
+    "huge pages": Files(PAGES, "not always", "always: which arrays get one differs from process to process",
+                        "echo madvise | sudo tee {path}"),
+    "clock source": Files(CLOCK, "the processor's counter", "{found}",
+                          "echo tsc | sudo tee {path}; if that is refused, `dmesg | grep -i tsc` says why"),
 }  # fmt: skip
 BEFORE_RUNS = ("load", "CPU quota", "CPU governor", "CPU throttling")
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -74,19 +73,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _refusals(config: pytest.Config, task: Task) -> Iterator[str]:
-    """Why options do not go together: they lack measurements, would spoil them, or end pytest-benchmark after them."""
+    """Why options do not go together: they lack measurements, would spoil them, or lose them."""
     option = config.option
     if task is Task.PROVE:
-        for name in (name for name in NEEDS_MEASURING if config.getoption(f"benchmark_{name}")):
-            yield f"--benchmark-{name.replace('_', '-')} needs measurements; add --benchmark-only to measure."
+        given = (name.replace("_", "-") for name in NEEDS_MEASURING if config.getoption(f"benchmark_{name}"))
+        yield from (f"--benchmark-{name} needs measurements; add --benchmark-only to measure." for name in given)
     if task is not Task.MEASURE:
         return
     if config.getoption("dist", "no") != "no":
         yield "pytest-xdist would measure several cases at once on the same cores; give -n 0 to measure."
-    if option.benchmark_compare_fail and not option.benchmark_compare:
-        yield "--benchmark-compare-fail needs a run to compare with; add --benchmark-compare."
-    if option.benchmark_histogram and find_spec("pygal") is None:
-        yield "--benchmark-histogram needs pygal; install pytest-benchmark[histogram] or leave it out."
     if option.benchmark_cprofile:
         yield "--benchmark-cprofile sees no step, since workers run them; use `python -m bench show --lines WAY`."
     if target := option.benchmark_json:

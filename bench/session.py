@@ -26,7 +26,6 @@ from bench.schema.records import Record
 from bench.show import folder as run_folder
 
 BYTES_PER_VISIT = 2400  # of journal and samples together; used to see before measuring that the results will fit
-SILENCE = 30  # seconds between two lines where no bar is drawn
 BUSY = "busy: another run of stepbench is measuring on this machine; both will be noisy."
 
 
@@ -109,10 +108,9 @@ def progress(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("pass {task.fields[number]}"), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, auto_refresh=False, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring", total=plan.visits, number=1)
-        said, quiet_until = {""}, 0.0
+        said = {""}
 
         def advance(record: Record) -> None:
-            nonlocal quiet_until
             warning, done, took = "", record["pass"], record["at_seconds"]
             if record["record"] == "visit":
                 bar.advance(task)
@@ -124,8 +122,7 @@ def progress(plan: Plan, console: Console) -> Iterator[Callable[[Record], None]]
                 warning = record.get("uncounted", "")
             elif record["record"] == "pass":
                 warning = BUSY if record.get("other_runs") else ""
-                if done and not console.is_terminal and took > quiet_until:
-                    quiet_until = took + SILENCE
+                if done and not console.is_terminal:
                     left = took * (settings.processes - done) / done
                     console.print(f"pass {done} of {settings.processes} done; about {left:.0f} s are left")
             if warning not in said:

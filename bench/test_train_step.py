@@ -38,11 +38,6 @@ class ReplayClock:
 clock = ReplayClock()
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if not metafunc.config.pluginmanager.hasplugin("bench.pytest_plugin"):
-        raise pytest.Collector.CollectError("stepbench's plugin is not loaded; add `-p bench.pytest_plugin`.")
-
-
 @pytest.mark.benchmark(timer=clock)
 def test_train_step(outcome: Outcome, benchmark: BenchmarkFixture) -> None:
     """One training step, proven before and after it was timed; the benchmark's rounds are seconds per step."""

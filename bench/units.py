@@ -1,10 +1,16 @@
-"""Formats numbers for people; everywhere else they are seconds, bytes and plain ratios."""
+"""Numbers as text for people, and streams that lack some of its characters."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import math
+from typing import IO
 
 PREFIXES = {"G": 1e9, "M": 1e6, "k": 1e3, "": 1.0, "m": 1e-3, "µ": 1e-6, "n": 1e-9}
+PLAIN = {"µ": "u", "–": "-", "±": "+-", "·": "-", "²": "2", "…": "...", "∞": "inf", "│": "|"}
+PLAIN |= dict.fromkeys("▏▎▍▌▋▊▉█", "#")
+"""What stands for a character that an output stream cannot encode; any other one is escaped."""
 
 
 def seconds(value: float) -> str:
@@ -49,3 +55,19 @@ def _scaled(value: float, prefixes: tuple[str, ...]) -> tuple[float, str]:
     """A value in the largest of the prefixes, given in falling order, in which it does not round to less than one."""
     prefix = next((prefix for prefix in prefixes if value >= PREFIXES[prefix] * 0.9995), prefixes[-1])
     return value / PREFIXES[prefix], prefix
+
+
+def write_replacements(stream: IO[str] | None) -> None:
+    """Makes a stream write `PLAIN` where it would fail, as under LANG=C or PYTHONIOENCODING=ascii."""
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="stepbench")
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    failed = error.object[error.start : error.end]
+    escaped = (one.encode("ascii", "backslashreplace").decode() for one in failed)
+    return "".join(map(PLAIN.get, failed, escaped)), error.end
+
+
+codecs.register_error("stepbench", _replaced)

@@ -17,7 +17,7 @@ from pathlib import Path
 from bench import __version__
 from bench.cli import backends, measuring, nodes, stored
 from bench.errors import ExitCode, UsageError, unknown
-from bench.streams import write_replacements
+from bench.units import write_replacements
 
 
 def main(argv: Sequence[str] | None = None) -> int:

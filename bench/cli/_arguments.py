@@ -53,16 +53,13 @@ slower = parsed(parser("slower, or slower:5% for a slowdown of at least 5 %", _s
 margin, minutes = parsed(share), parsed(above_0("minutes"))
 
 
-def settings_options(to: argparse.ArgumentParser, quick: bool = False) -> None:
+def settings_options(to: argparse.ArgumentParser) -> None:
     """Adds an option for every setting; `settings_environ` reads them."""
     group = to.add_argument_group("settings", "each is the variable BENCH_NAME as well; an option wins")
     for variable, setting in Settings.variables().items():
         text = f"{setting.metadata['help']}; {setting.metadata['default'] or 'none'}".replace("%", "%%").replace("`", "")
         check = parsed(setting.metadata["parse"], keep=True)
         group.add_argument("--" + setting.name, dest=variable, metavar="X", type=check, help=text)
-    if quick:
-        quickly = "3 passes of 3 blocks: wide intervals, in about 15 s for the first five ways"
-        group.add_argument("--quick", action="store_true", help=quickly)
 
 
 def settings_environ(arguments: argparse.Namespace) -> Mapping[str, str]:
@@ -74,7 +71,6 @@ def settings_environ(arguments: argparse.Namespace) -> Mapping[str, str]:
 def settings(arguments: argparse.Namespace) -> Settings:
     """Raises `UsageError`."""
     return Settings.from_env(settings_environ(arguments))
-
 
 
 def write(content: str | bytes, output: Path | None) -> None:

@@ -1,4 +1,7 @@
-"""Commands that time nothing: begin a problem, list backends, print what one computes, prove them."""
+"""Commands that time nothing: begin a problem, list backends, print what one computes, prove them.
+
+Their tables need no pandas, so that `list` starts quickly.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +23,16 @@ from bench.paths import BACKENDS
 from bench.plan import discovery
 from bench.plan.cases import make_plan
 from bench.problem import NAME, Definition
+from bench.schema.case import at
 from bench.settings import Settings
-from bench.show import backend_tables, grid
+from bench.show import grid
+from bench.show.grid import Row, column
 
 COPIED = ("problem.py", "mistakes.py", "numpy_manual.py", "torch_autograd.py")
 """The files of the default problem that a problem of one's own begins with."""
+KINDS = "kind: a seed is measured by default, a rung with --backends all; controls, guards and peaks are fixed work."
+MOST = 8
+"""Columns of errors that a terminal has room for; of more arrays only the loss and the largest error are shown."""
 
 
 def add(parsers: Any) -> None:
@@ -59,7 +67,24 @@ def new(arguments: argparse.Namespace) -> int:
 
 def list_backends(_: argparse.Namespace) -> int:
     """Shows every backend, its devices and dtypes, and why one cannot run here."""
-    backend_tables.show(catalogue(Settings.from_env())[0], grid.console())
+    backends = {at(name, side.label): one for side in catalogue(Settings.from_env())[0] for name, one in side.backends.items()}
+    devices = list(dict.fromkeys(device for backend in backends.values() for device in backend.why_not)) or ["cpu"]
+    rows: list[Row] = []
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for name, backend in backends.items():
+        rows.append({"backend": name, "kind": backend.kind})
+        for device in devices:
+            runnable = [dtype for dtype in backend.dtypes if backend.reason(device, dtype) is None]
+            rows[-1][device] = ", ".join(runnable) or "no"
+            if not runnable:
+                reason = str(backend.reason(device, (*backend.dtypes, "float32")[0]))
+                reasons.setdefault((device, reason), []).append(name)
+        rows[-1]["libraries"] = ", ".join(f"{library} {version}" for library, version in backend.versions.items())
+    console = grid.console()
+    grid.show([column(title, title == "libraries") for title in rows[0]], rows, console)
+    console.print(KINDS)
+    for (device, reason), names in reasons.items():
+        console.print(f"no {device}: {', '.join(names)}: {reason}")
     return ExitCode.FINE
 
 
@@ -89,8 +114,25 @@ def verify(arguments: argparse.Namespace) -> int:
     if arguments.backends:
         settings = replace(settings, backends=tuple(arguments.backends))
     plan = make_plan(settings, *catalogue(settings))
-    proofs = prove(plan)
-    backend_tables.show_proofs(plan, proofs, grid.console())
+    proofs, console = prove(plan), grid.console()
+    rows: list[Row] = []
+    for case in plan.cases:
+        proof = proofs[case.key]
+        if proof["record"] == "open" and (errors := proof["errors"]):
+            where = {"backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": case.shape}
+            arrays = errors["arrays"]
+            if len(arrays) > MOST:
+                arrays = {"loss": arrays["loss"], "largest": max(arrays.values())}
+            sizes = {name: f"{error:.1e}" for name, error in arrays.items()}
+            rows.append({**where, **sizes, "of allowed": f"{errors['share']:.0%}"})
+    if rows:
+        console.print("relative errors of the loss and of the updates, against the float64 reference")
+        grid.show([column(title, title in ("device", "shape")) for title in rows[0]], rows, console)
+    for hole in plan.holes:
+        console.print(f"unavailable: {hole.case} {hole.reason}")
+    for proof in proofs.values():
+        if proof["record"] == "failure":
+            console.print(f"{proof['status']}: {proof['reason']}")
     agrees, sentence = central_differences(plan.definition)
     print(f"the reference ({plan.definition.folder.name}/{NAME}) {sentence}.")
     failed = not agrees or any(proof["record"] == "failure" for proof in proofs.values())

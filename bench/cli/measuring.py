@@ -29,7 +29,9 @@ def add(parsers: Any) -> None:
     measured.add_argument("--against", metavar="REVISION", help=beside)
     measured.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a later side is SLOWER")
     measured.add_argument("--controls", action="store_true", help="show the controls' rows too")
-    settings_options(measured, quick=True)
+    quickly = "3 passes of 3 blocks: wide intervals, in about 15 s for the first five ways"
+    measured.add_argument("--quick", action="store_true", help=quickly)
+    settings_options(measured)
     raced = command(parsers, "race", race)
     without = "without one BENCH_PYTHONS names the sides"
     raced.add_argument("base", nargs="?", metavar="BASE", help=f"a git revision or NAME=VALUE,...; {without}")

@@ -35,7 +35,6 @@ def add(parsers: Any) -> None:
     compared.add_argument("--format", choices=("text", "md", "json"), default="text")
     compared.add_argument("--margin", type=margin, default="1%", metavar="PERCENT%", help="what counts as equal: 1%%")
     compared.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]", help="exit with 1 if a row is SLOWER")
-    compared.add_argument("--github-summary", type=Path, metavar="FILE", help="append Markdown to it: $GITHUB_STEP_SUMMARY")
     reported = command(parsers, "report", report)
     reported.add_argument("run", nargs="*", type=Path, help=f"{BELOW}; the latest run by default")
     reported.add_argument("-o", "--output", type=Path, help="the file; report.html in the last run's folder by default")
@@ -118,22 +117,13 @@ def compare(arguments: argparse.Namespace) -> int:
     else:
         print({"md": runs.markdown, "json": runs.as_json}[arguments.format](base, compared), end="")
     print(end="", flush=True)
-    if arguments.github_summary:
-        runs.append(arguments.github_summary, runs.markdown(base, compared))
     for versus in compared.values():
         show_gate(arguments.fail_on, versus.named, grid.console(sys.stderr), versus.doubts, "name")
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 
 def _paths(text: str) -> list[str]:
-    """Paths joined by commas; a comma may be a part of one that exists."""
-    parts, paths = text.split(","), []
-    while parts:
-        joined = (",".join(parts[:count]) for count in range(len(parts), 0, -1))
-        path = next((path for path in joined if os.path.exists(path)), parts[0])
-        paths.append(path)
-        del parts[: path.count(",") + 1]
-    return paths
+    return [text] if os.path.exists(text) else text.split(",")
 
 
 def report(arguments: argparse.Namespace) -> int:
@@ -143,9 +133,7 @@ def report(arguments: argparse.Namespace) -> int:
     try:
         from bench.show import page
     except ModuleNotFoundError as error:
-        if error.name not in ("jinja2", "plotly", "pygments"):
-            raise
-        raise missing(error.name, "report", extra="report", run="make report") from None
+        raise missing(str(error.name), "report", extra="report", run="make report") from None
     results = Settings.from_env().results
     files = frame.journals(*arguments.run) if arguments.run else frame.journals(results)[-1:]
     target = arguments.output or files[-1].parent / "report.html"

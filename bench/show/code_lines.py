@@ -1,15 +1,15 @@
 """The code of a step with the time of each line: what line_profiler saw, scaled to the step's undisturbed time.
 
-Sources come from journals: they are parsed, never run. In the terminal two ways stand side by side, phase by phase.
+Sources come from journals: they are parsed, never run.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
 from textwrap import dedent
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ from bench.units import seconds
 
 STEP = "step"
 AROUND = {*dir(TrainStep)} - {STEP}
-"""Methods that every backend has: shown only where they prepare what `step` calls."""
+"""Methods that every backend has; of its constructor, assignments are shown that use the source's functions or classes."""
 BEFORE, AFTER = "before", "after"
 PHASES = (BEFORE, "forward", "loss", "backward", "update", AFTER)
 """In this order, so that equal phases of two steps stand side by side."""
@@ -37,7 +37,7 @@ ALONE = 0.9
 """One line with this share of the time is the step: what it calls is compiled, captured or fused."""
 CELLS = 6
 SIDE_BY_SIDE = 120
-"""Characters of a console from which two ways stand side by side; else the phases of both alternate."""
+"""Characters of a console from which two ways stand side by side, else one below the other."""
 OPERATORS = 3
 """Of a backward pass, so many are named."""
 
@@ -127,10 +127,12 @@ def _parts(source: str) -> list[tuple[int, int]]:
     known = [node for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
     parts: list[ast.stmt] = []
     for node in known:
-        own = [part for part in node.body if isinstance(part, ast.FunctionDef)]
-        if isinstance(node, ast.ClassDef) and any(part.name == STEP for part in own):
-            parts += _prepares(own, {other.name for other in known if other is not node})
-            parts += [part for part in own if part.name not in AROUND]
+        own = {part.name: part for part in node.body if isinstance(part, ast.FunctionDef)}
+        if isinstance(node, ast.ClassDef) and STEP in own:
+            names = {other.name for other in known if other is not node}
+            made = own["__init__"].body if "__init__" in own else []
+            parts += [part for part in made if isinstance(part, ast.Assign) and names & _names(part)]
+            parts += [part for name, part in own.items() if name not in AROUND]
         else:
             parts.append(node)
     decorated = ([part, *getattr(part, "decorator_list", [])] for part in parts)
@@ -138,31 +140,25 @@ def _parts(source: str) -> list[tuple[int, int]]:
     return sorted(lines) or whole
 
 
-def _prepares(methods: list[ast.FunctionDef], names: set[str]) -> Iterator[ast.stmt]:
-    """Assignments of the constructor that use one of the source's own functions or classes."""
-    for part in (part for method in methods if method.name == "__init__" for part in method.body):
-        used = {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
-        if isinstance(part, ast.Assign) and used & names:
-            yield part
+def _names(part: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
 
 
 def show(steps: list[StepLines], to: Console) -> None:
-    """Prints one way's lines, or two ways'."""
-    for step in steps:
-        to.print(f"{step.way}: {seconds(step.seconds)} a step. {remark(step)}", style="bold")
+    """Prints one way's lines, or two ways': side by side, equal phases in line, where the console has room."""
+    heads = [f"{step.way}: {seconds(step.seconds)} a step. {remark(step)}" for step in steps]
     most = max(float(step.table["seconds"].max()) for step in steps)
+    phases = [[_texts(step, phase, most) for phase in PHASES] for step in steps]
+    if len(steps) == 1 or to.width < SIDE_BY_SIDE:
+        for head, texts in zip(heads, phases, strict=True):
+            to.print(head, style="bold")
+            for line in chain(*texts):
+                to.print(line if len(steps) == 1 else _cut(line, to.width))
+        return
+    to.print("\n".join(heads), style="bold")
     half = (to.width - 3) // 2
-    for phase in PHASES:
-        texts = [_texts(step, phase, most) for step in steps]
-        if len(steps) == 2 and to.width >= SIDE_BY_SIDE:
-            for left, right in zip_longest(*texts, fillvalue=""):
-                to.print(f"{_cut(left, half):{half}} │ {_cut(right, half)}".rstrip())
-            continue
-        for step, own in zip(steps, texts, strict=True):
-            if own and len(steps) == 2:
-                to.print(step.way, style="dim")
-            for line in own:
-                to.print(_cut(line, to.width) if len(steps) == 2 else line)
+    for left, right in chain(*(zip_longest(*pair, fillvalue="") for pair in zip(*phases, strict=True))):
+        to.print(f"{_cut(left, half):{half}} │ {_cut(right, half)}".rstrip())
 
 
 def remark(step: StepLines) -> str:

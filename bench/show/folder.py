@@ -9,11 +9,9 @@ import json
 import math
 import os
 import shlex
-import shutil
 import sys
 from collections.abc import Iterator
 from itertools import chain
-from pathlib import Path
 
 from rich.console import Console
 
@@ -23,7 +21,7 @@ from bench.errors import UsageError
 from bench.machine import devices
 from bench.plan.revisions import HERE
 from bench.record import frame
-from bench.record.journal import NAME, Story
+from bench.record.journal import Story
 from bench.schema.case import SIDE, TWIN, is_control
 from bench.schema.records import UNREAD
 from bench.settings import Settings
@@ -186,13 +184,9 @@ def control(run: Run) -> str:
 
 
 def next_commands(run: Run) -> list[str]:
-    """Three things to do with the run; it is not named if it is the latest one, which commands use by default."""
-    ours = shutil.which("stepbench") == str(Path(sys.executable).with_name("stepbench"))
-    command = "stepbench" if ours else f"{os.path.relpath(sys.executable)} -m bench"
+    """Three things to do with the run."""
+    command, folder = f"{os.path.relpath(sys.executable)} -m bench", os.path.relpath(run.folder)
     rows = [row for row in arranged(run.table)[0] if not is_control(row["kind"])]
     pair = dict.fromkeys(row["backend"] for row in sentences.opened(rows))
-    results = Settings.from_env().results
-    latest = max(results.rglob(NAME), key=lambda file: file.parent.name, default=results).parent
-    folder = "" if latest.resolve() == run.folder.resolve() else f" {os.path.relpath(run.folder)}"
-    lines = [f"{command} show --lines {' '.join(pair)}{folder}"] if pair else []
-    return [*lines, f"{command} report --open{folder}", f"{command} show --controls{folder}"]
+    lines = [f"{command} show --lines {' '.join(pair)} {folder}"] if pair else []
+    return [*lines, f"{command} report --open {folder}", f"{command} show --controls {folder}"]

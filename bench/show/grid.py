@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.schema.case import FIXED_WORK, SIDE, Case, at, is_control
-from bench.streams import write_replacements
+from bench.units import write_replacements
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
@@ -13,7 +12,6 @@ from rich.console import Console
 from bench.analyse.comparison import Comparison
 from bench.analyse.history import Change, Series
 from bench.analyse.verdicts import UNPROVEN
-from bench.errors import UsageError
 from bench.schema.case import SIDE, at
 from bench.show import grid
 from bench.show.grid import DIMENSIONS, Column, Row, column, common, records
@@ -70,15 +68,6 @@ def as_json(base: str, comparisons: Mapping[str, Comparison]) -> str:
         rows = json.loads(comparison.table.to_json(orient="records", double_precision=15))
         whole.append({"base": base, "head": head, "rows": rows, "geometric_mean": mean, **fields})
     return json.dumps(whole, indent=2) + "\n"
-
-
-def append(path: Path, text: str) -> None:
-    """Adds Markdown to a file such as GitHub's step summary. Raises `UsageError`."""
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UsageError(f"--github-summary {path}: cannot be written: {error.strerror}; give $GITHUB_STEP_SUMMARY.") from None
 
 
 def _prepared(table: pd.DataFrame) -> tuple[list[Column], list[Row]]:

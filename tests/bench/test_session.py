@@ -39,6 +39,6 @@ def test_each_warning_is_printed_once():
     with session.progress(plan, grid.console(out, 200)) as advance:
         for record in (busy, {"record": "profile", **at}, uncounted, busy, uncounted, failure, {"record": "end", **at}):
             advance(record)
-    assert out.getvalue().splitlines()[1:] == [
-        "pass 5 of 10 done; about 10 s are left", session.BUSY, "memory of a step: needs memray.", "wrong: because.",
-    ]  # fmt: skip
+    left = "pass 5 of 10 done; about 10 s are left"
+    warnings = [left, session.BUSY, "memory of a step: needs memray.", left, "wrong: because."]
+    assert out.getvalue().splitlines()[1:] == warnings

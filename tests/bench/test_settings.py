@@ -1,15 +1,12 @@
 """If these fail, a mistyped setting is silently ignored or a run starts that cannot end well."""
 
 import re
-from pathlib import Path
 
 import pytest
 
 from bench.errors import UsageError
 from bench.paths import BACKENDS
 from bench.settings import Settings
-
-PAGE = (Path(__file__).parent.parent.parent / "docs" / "settings.md").read_text()
 
 
 def test_defaults():
@@ -77,10 +74,3 @@ def test_a_home_folder_is_written_with_a_tilde_in_every_path(monkeypatch, tmp_pa
     assert settings.pythons == (("a", f"{tmp_path}/p/python"), ("b", f"{tmp_path}/x,y/python"))
     with pytest.raises(UsageError, match="^BENCH_RESULTS=~nobody_here/r: expected a path; no home folder"):
         Settings.from_env({"BENCH_RESULTS": "~nobody_here/r"})
-
-
-def test_the_page_documents_every_setting_with_its_default():
-    rows = dict(re.findall(r"^\| `(BENCH_\w+)` \| `?(.*?)`? \|", PAGE, re.M))
-    assert rows == {name: field.metadata["default"] or "none" for name, field in Settings.variables().items()}
-    for field in Settings.variables().values():
-        assert field.metadata["help"] in PAGE

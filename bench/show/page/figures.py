@@ -30,7 +30,6 @@ LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9", "#946
 """Of the ways that are named over time; the others are pale."""
 LOGARITHMIC = "time of a step, logarithmic"
 BEHIND = "rgba(127, 127, 127, 0.25)"
-BEST = 3
 NAME = 36
 """Characters that a name has at most."""
 
@@ -92,32 +91,24 @@ def over_time(series: Sequence[Series]) -> Json:
 
 
 def heat_map(rows: Sequence[Row]) -> Json:
-    """Ways by shapes, colored by ratio; the least three ratios of a shape stand in figures."""
+    """Ways by shapes, with their ratios in colors and figures."""
     at = {(row["backend"], row["shape"]): row for row in rows if row["ratio"]}
     names = list(dict.fromkeys(name for name, _ in at))
     shapes = sorted({row["shape"] for row in rows}, key=lambda shape: [*map(int, shape.split("x"))])
-    best: set[str] = set()
-    for shape in shapes:
-        own = [row for (_, other), row in at.items() if other == shape]
-        best |= {row["key"] for row in sorted(own, key=lambda row: row["ratio"])[:BEST]}
 
     def cells(value: Callable[[Row], Any]) -> list[list[Any]]:
         grid = [[at.get((name, shape)) for shape in shapes] for name in names]
         return [[row and value(row) for row in line] for line in grid]
 
-    traces: list[Json] = [{
+    trace = {
         "type": "heatmap", "z": cells(lambda row: sum(row["ratio"] > edge for edge in EDGES)),
-        "text": cells(lambda row: f"{row['ratio']:.2f}" if row["key"] in best else ""), "texttemplate": "%{text}",
+        "text": cells(lambda row: f"{row['ratio']:.2f}"), "texttemplate": "%{text}",
         "customdata": cells(lambda row: "<br>".join([_text(row["backend"]), seconds(row["time"]), *_words(row)])),
         "hovertemplate": "%{customdata}<extra></extra>", "hoverongaps": False, "xgap": 2, "ygap": 2,
         "zmin": -0.5, "zmax": len(SCALE) - 0.5,
-        "showscale": False,  # Plotly styles a scale inline, which the page's policy forbids
+        "showscale": False,  # the figures say more
         "colorscale": [[(n + end) / len(SCALE), color] for n, color in enumerate(SCALE) for end in (0, 1)],
-    }]  # fmt: skip
-    for low, high, color in zip((0, *EDGES), (*EDGES, 0), SCALE, strict=True):
-        name = f"{low:g}–{high:g}" if low and high else f"above {low:g}" if low else f"to {high:g}"
-        square = {"symbol": "square", "size": 12, "color": color}
-        traces.append({"x": [None], "y": [None], "mode": "markers", "marker": square, "name": name})
+    }  # fmt: skip
     sizes = [shape.split("x") for shape in shapes]
     varies = [len(set(each)) > 1 for each in zip(*sizes, strict=True)]
     places = ["x".join(size for size, differs in zip(each, varies, strict=True) if differs) for each in sizes]
@@ -126,7 +117,7 @@ def heat_map(rows: Sequence[Row]) -> Json:
         for texts in (places, [*map(_text, names)])
     )
     across["range"], down["range"] = [-0.5, len(shapes) - 0.5], [len(names) - 0.5, -0.5]
-    return _figure(traces, 140 + 30 * len(names), {"l": 8, "r": 8, "t": 80, "b": 40}, across, down)
+    return _figure([trace], 80 + 30 * len(names), {"l": 8, "r": 8, "t": 20, "b": 40}, across, down)
 
 
 def _errors(times: Iterable[float], low: Iterable[float], high: Iterable[float]) -> Json:

@@ -311,16 +311,10 @@ def test_several_heads_are_one_json(files, capsys, rows):
     ]  # fmt: skip
 
 
-def test_githubs_step_summary_is_appended_to(files, capsys):
-    summary = files / "summary.md"
-    summary.write_text("before\n")
-    _call(capsys, "a.csv", "b.csv", "c.csv", "--github-summary", summary)
-    text = summary.read_text()
-    assert text.startswith("before\n### b.csv compared with a.csv\n")
+def test_markdown_has_a_part_for_each_head(files, capsys):
+    _, text, _ = _call(capsys, "a.csv", "b.csv", "c.csv", "--format", "md")
+    assert text.startswith("### b.csv compared with a.csv\n")
     assert "### c.csv compared with a.csv" in text
-    code, _, err = _call(capsys, "a.csv", "b.csv", "--github-summary", files / "none" / "summary.md")
-    assert code == 2
-    assert "cannot be written: No such file or directory" in err
 
 
 @pytest.mark.parametrize("text", ["faster", "slower:", "slower:-1%", "slower:x", "slower:inf"])

@@ -1,5 +1,6 @@
 """If these fail, the command line does something else than its documentation says."""
 
+import re
 import subprocess
 import sys
 
@@ -14,9 +15,9 @@ BACKENDS = ["numpy_manual", "torch_manual", "torch_autograd", "torch_detach", "t
 
 
 @pytest.mark.parametrize(("dtype", "rtol"), [("float32", 2e-5), ("float64", 2e-13)])
-def test_train_prints_the_same_losses_for_every_backend(dtype, rtol, capsys):
+def test_train_prints_the_losses_of_a_backend(dtype, rtol, capsys):
     losses = []
-    for name in BACKENDS:
+    for name in ("numpy_manual", "torch_autograd"):
         assert main(["train", name, "--dtype", dtype]) == 0
         lines = [line.split(" - ") for line in capsys.readouterr().out.splitlines()]
         assert [epoch for epoch, _ in lines] == [str(epoch) for epoch in range(10)]
@@ -36,22 +37,33 @@ def test_train_takes_seed_and_epochs(capsys):
     assert printed[0] != printed[1]
 
 
-def test_list_shows_every_backend_and_why_one_cannot_run(bench, tmp_path):
+@pytest.fixture
+def printed(environ, monkeypatch, capsys):
+    """`printed("list", BENCH_PATH=...)` is the exit code of a command in this process, and what it printed."""
+
+    def run(*arguments, **settings):
+        for name, value in (environ | settings).items():
+            monkeypatch.setenv(name, value)
+        return main(arguments), capsys.readouterr().out
+
+    return run
+
+
+def test_list_shows_every_backend_and_why_one_cannot_run(printed, tmp_path):
     (tmp_path / "needs_it.py").write_text("import no_such_library\n")
-    done = bench("list", BENCH_PATH=str(tmp_path), **EVERYTHING)
-    assert done.returncode == 0
-    for name in (*BACKENDS, "null", "arithmetic", "needs_it", "no_such_library"):
-        assert name in done.stdout
-    assert "cuda" in done.stdout.splitlines()[0]
-    assert "has code for cpu only, not for cuda" in " ".join(done.stdout.split())
+    code, out = printed("list", BENCH_PATH=str(tmp_path), **EVERYTHING)
+    assert code == 0
+    assert [name for name in (*BACKENDS, "null", "arithmetic", "needs_it", "no_such_library") if name not in out] == []
+    assert "cuda" in out.splitlines()[0]
+    assert "has code for cpu only, not for cuda" in " ".join(out.split())
 
 
-def test_verify_shows_errors_and_names_what_is_wrong(bench, no_mask):
-    done = bench("verify", "numpy_manual", BENCH_DTYPES="float32,float64")
-    assert (done.returncode, done.stdout.count("numpy_manual")) == (0, 2), done.stdout
-    done = bench("verify", "no_mask", **no_mask)
-    assert done.returncode == 1
-    assert "no_mask[cpu, float32] updates w1 wrongly" in done.stdout
+def test_verify_shows_errors_and_names_what_is_wrong(printed, no_mask):
+    code, out = printed("verify", "numpy_manual", "no_mask", BENCH_DTYPES="float32", **no_mask)
+    assert code == 1
+    assert re.search(r"^numpy_manual .*( +\d\.\de-\d+)+ +\d+% *$", out, re.M)
+    assert "no_mask[cpu, float32] updates w1 wrongly" in out
+    assert printed("verify", "numpy_manual", **no_mask)[0] == 0
 
 
 HEAVY = """

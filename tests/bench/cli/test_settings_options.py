@@ -13,7 +13,8 @@ def parse(monkeypatch):
     """The settings that a command with these options would measure with."""
     monkeypatch.setenv("BENCH_THREADS", "1,2")
     parser = argparse.ArgumentParser()
-    _arguments.settings_options(parser, quick=True)
+    parser.add_argument("--quick", action="store_true")
+    _arguments.settings_options(parser)
     return lambda *words: _arguments.settings(parser.parse_args(words))
 
 

@@ -56,6 +56,11 @@ def test_options_have_pytest_benchmarks_precedence(given, task):
     assert pytest_plugin._task(_config(**{f"benchmark_{name}": True for name in given.split()})).name == task
 
 
+@pytest.mark.parametrize("option", ["collectonly", "setuponly"])
+def test_what_runs_no_test_measures_nothing(option):
+    assert pytest_plugin._task(_config(benchmark_only=True, **{option: True})).name == "NOTHING"
+
+
 MEASURING = {"benchmark_only": True}
 
 
@@ -66,9 +71,7 @@ MEASURING = {"benchmark_only": True}
         ({"benchmark_compare_fail": "min:5%"}, "--benchmark-compare-fail needs measurements; add --benchmark-only"),
         (MEASURING | {"benchmark_json": "/nowhere/x.json"}, "=/nowhere/x.json: no file can be written there; name"),
         (MEASURING | {"benchmark_json": "/tmp"}, "--benchmark-json=/tmp: no file can be written there; name"),
-        (MEASURING | {"benchmark_histogram": True}, "--benchmark-histogram needs pygal; install"),
         (MEASURING | {"benchmark_cprofile": "tottime"}, "--benchmark-cprofile sees no step, since workers run them; use"),
-        (MEASURING | {"benchmark_compare_fail": "min:5%"}, "needs a run to compare with; add --benchmark-compare."),
         ({"benchmark_enable": True, "dist": "load"}, "at once on the same cores; give -n 0"),
     ],
 )
@@ -109,23 +112,12 @@ def test_each_test_proves_its_case_whatever_its_id(run_pytest, tmp_path, theirs)
     assert "8 passed, 1 error" in done.stdout, done.stdout
 
 
-def test_what_runs_no_test_measures_nothing(run_pytest, environ):
-    done = run_pytest(ONLY, "--setup-plan", **ONE)
-    assert (done.returncode, "outcome" in done.stdout) == (0, True), done.stdout
-    assert not Path(environ["BENCH_RESULTS"]).exists()
-
-
 def test_our_table_is_shown_although_pytest_benchmark_stops(run_pytest, tmp_path):
     storage = f"--benchmark-storage={tmp_path}/empty"
     failing = ("--benchmark-compare", "--benchmark-compare-fail=min:5%")
     done = run_pytest(ONLY, *MADE, storage, *failing, **ONE)
     assert "requires valid --benchmark-compare" in done.stderr
     assert "= stepbench =" in done.stdout
-
-
-def test_without_its_plugin_one_sentence_says_so(run_pytest):
-    done = run_pytest("bench", "--noconftest")
-    assert "stepbench's plugin is not loaded; add `-p bench.pytest_plugin`." in done.stdout
 
 
 def test_a_checkout_below_another_projects_root_is_skipped(run_pytest, tmp_path):

@@ -60,7 +60,9 @@ def test_two_ways_stand_side_by_side_by_phase_with_what_they_call(run, capsys):
     assert right[:2] == ["def step(self):", "400 µs ██████     return self.compiled(self.x)"]
     assert right.index("# update") == len(left) - 2
     code_lines.show(steps, grid.console(width=80))
-    assert max(map(len, capsys.readouterr().out.splitlines()[2:])) <= 80
+    narrow = capsys.readouterr().out
+    assert max(len(line) for line in narrow.splitlines() if line not in (first, second)) <= 80
+    assert narrow.index(first) < narrow.index("loss.backward()") < narrow.index(second)
 
 
 def test_code_has_phases_and_lacks_what_every_way_has():
