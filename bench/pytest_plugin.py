@@ -10,6 +10,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _refusals(config: pytest.Config, task: Task) -> Iterator[str]:
-    """Why options do not go together: they lack measurements, would spoil them, or lose them."""
+    """Why options do not go together: they lack measurements, would spoil them, or end pytest-benchmark after them."""
     option = config.option
     if task is Task.PROVE:
         given = (name.replace("_", "-") for name in NEEDS_MEASURING if config.getoption(f"benchmark_{name}"))
@@ -82,6 +83,10 @@ def _refusals(config: pytest.Config, task: Task) -> Iterator[str]:
         return
     if config.getoption("dist", "no") != "no":
         yield "pytest-xdist would measure several cases at once on the same cores; give -n 0 to measure."
+    if option.benchmark_compare_fail and not option.benchmark_compare:
+        yield "--benchmark-compare-fail needs a run to compare with; add --benchmark-compare."
+    if option.benchmark_histogram and find_spec("pygal") is None:
+        yield "--benchmark-histogram needs pygal; install pytest-benchmark[histogram] or leave it out."
     if option.benchmark_cprofile:
         yield "--benchmark-cprofile sees no step, since workers run them; use `python -m bench show --lines WAY`."
     if target := option.benchmark_json:

@@ -71,6 +71,8 @@ MEASURING = {"benchmark_only": True}
         ({"benchmark_compare_fail": "min:5%"}, "--benchmark-compare-fail needs measurements; add --benchmark-only"),
         (MEASURING | {"benchmark_json": "/nowhere/x.json"}, "=/nowhere/x.json: no file can be written there; name"),
         (MEASURING | {"benchmark_json": "/tmp"}, "--benchmark-json=/tmp: no file can be written there; name"),
+        (MEASURING | {"benchmark_histogram": True}, "--benchmark-histogram needs pygal; install"),
+        (MEASURING | {"benchmark_compare_fail": "min:5%"}, "needs a run to compare with; add --benchmark-compare."),
         (MEASURING | {"benchmark_cprofile": "tottime"}, "--benchmark-cprofile sees no step, since workers run them; use"),
         ({"benchmark_enable": True, "dist": "load"}, "at once on the same cores; give -n 0"),
     ],
