@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse import roofline
-from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_interval, worst_errors
+from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_bounds, with_interval, worst_errors
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
 from bench.errors import ExitCode
 from bench.record import frame, journal
@@ -22,9 +21,9 @@ from bench.schema.records import CaseRecord, Failure, MachineFacts, Open, Profil
 from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
-HEADER_FIELDS = ("kind", "baseline", "source_hash", "idea")
+HEADER_FIELDS = ("kind", "baseline", "source_hash")
 """Columns of the summary that stand in the header as they are."""
-FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
+FOR_BOUNDS = ("flops", "bytes", "steps_per_call")
 """Of a case's step, and no columns of the summary."""
 
 
@@ -117,8 +116,8 @@ def summarise(story: Story) -> pd.DataFrame:
         "steps_per_round": settings["steps"],
     }  # fmt: skip
     filled = [run | row | {"kernels": _kernels(header["machine"], row[SIDE])} for row in rows.values()]
-    table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
-    table = roofline.add(table.astype({"verdict": object}))
+    table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_BOUNDS])
+    table = with_bounds(table.astype({"verdict": object}))
     return table.assign(break_even_steps=_break_even(table))[SUMMARY]
 
 
@@ -161,7 +160,7 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
 
 
 def _described(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
-    """A case, how much of what was planned it has, and what its numbers are worth; with what is for the roofline alone."""
+    """A case, how much of what was planned it has, and what its numbers are worth; with what is for bounds alone."""
     fields: Mapping[str, Any] = case
     throughput = mine[mine["mode"] == "throughput"]
     blocks = throughput.groupby("pass").size()
@@ -173,7 +172,7 @@ def _described(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, f
         status, reason = "incomplete", f"{passes} of {planned} passes were finished"
     return {
         **Case.from_json(case).columns,
-        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
+        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_BOUNDS)},
         "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
         "processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason,
     }  # fmt: skip
@@ -183,7 +182,7 @@ def _counted(opens: Sequence[Open], profile: Profile | None) -> Row:
     """What a step takes besides time; of first steps the median over processes."""
     counts: Mapping[str, Any] = profile or {}
     first = pd.Series([record["first_step_seconds"] for record in opens], dtype=float)
-    names = ("kernels", "allocated_bytes", "peak_bytes")
+    names = ("kernels", "peak_bytes")
     return {"first_step_seconds": float(first.median())} | {f"{n}_per_step": counts[n] for n in names if n in counts}
 
 
