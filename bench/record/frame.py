@@ -21,9 +21,6 @@ from bench.schema.case import CASE_COLUMNS, SIDE, Case
 from bench.schema.records import COUNTERS, Open, Visit
 
 ERRORS = ["error_loss", "error_state", "error_share"]
-MODES = ("throughput", "latency", "dispatch", "device")
-OF_VISIT = ("case", "pass", "block", "steps")
-"""Columns that a visit's record has, alike for all its rounds."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", *CASE_COLUMNS, "kind",
     "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, *ERRORS, SIDE,
@@ -76,17 +73,17 @@ def journals(*paths: str | Path) -> list[Path]:
 
 def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
-    failed = {case: failure["status"] for case, failure in story.failures.items()}
-    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
-    cases = {
-        case["key"]: Case.from_json(case).columns | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
-        for case in story.header["cases"]
-    }
+    failures, run = story.failures, {"machine": story.header["machine_name"], "run": story.header["run"]}
+    cases: dict[str, dict[str, Any]] = {}
+    for case in story.header["cases"]:
+        status = failures[case["key"]]["status"] if case["key"] in failures else "ok"
+        cases[case["key"]] = run | Case.from_json(case).columns | {"kind": case["kind"], "status": status}
     rows = []
     for visit in story.visits:
         fields: Mapping[str, Any] = visit
-        about = run | {name: fields[name] for name in OF_VISIT} | cases[visit["case"]] | error_columns(visit)
-        for mode in MODES:
+        about = cases[visit["case"]] | error_columns(visit)
+        about |= {name: fields[name] for name in ("case", "pass", "block", "steps")}
+        for mode in ("throughput", "latency", "dispatch", "device"):
             if (seconds := fields[f"{mode}_seconds"]) is not None:
                 counts = {name: fields[name] for name in COUNTERS if mode == "throughput"}
                 time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
@@ -96,18 +93,17 @@ def samples(story: journal.Story) -> pd.DataFrame:
 
 def singles(story: journal.Story) -> dict[str, Singles]:
     """Case → its single steps without those that warm up, of cases whose calls are their steps' own times."""
-    visits: dict[str, list[Visit]] = {}
-    for visit in story.visits:
-        visits.setdefault(visit["case"], []).append(visit)
-    threads = {case["key"]: case["threads"] for case in story.header["cases"]}
     found: dict[str, Singles] = {}
-    for case in (case for case, some in visits.items() if timed_singly(some, threads[case])):
+    for case in story.header["cases"]:
+        visits = [visit for visit in story.visits if visit["case"] == case["key"]]
+        if not timed_singly(visits, case["threads"]):
+            continue
         steps: dict[int, list[float]] = {}
-        for visit in visits[case]:
+        for visit in visits:
             calls = visit["throughput_call_seconds"] or []
             own = steps.setdefault(visit["pass"], [])
             own += [seconds * len(calls) / visit["steps"] for seconds in calls[warm_up(calls) :]]
-        found[case] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
+        found[case["key"]] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
     return found
 
 

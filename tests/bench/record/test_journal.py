@@ -117,9 +117,9 @@ NOT = "not a journal record"
     [
         ("", 1, "a journal begins with its header"),
         (_text([PASS]), 1, "a journal begins with its header"),
-        ("garbage\n", 1, NOT),
-        *((_text([HEADER]) + f"{line}\n", 2, NOT) for line in ("{", "[]", "null", "{}", '""')),
-        (_text([HEADER, {"record": 5}]), 2, NOT),
+        ("garbage\n", 1, "a journal begins with its header"),
+        *((_text([HEADER]) + f"{line}\n", 2, f"{NOT}: unknown kind None") for line in ("{", "[]", "null", "{}", '""')),
+        (_text([HEADER, {"record": [5]}]), 2, f"{NOT}: unknown kind [5]"),
         (_text([HEADER, PASS, {"record": "weather"}]), 3, f"{NOT}: unknown kind 'weather'"),
         (_text([HEADER, PASS, HEADER]), 3, f"{NOT}: unknown kind 'header'"),
     ],
