@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bench.analyse.verdicts import Estimate
 from bench.record.frame import ERRORS, Singles, error_columns
 from bench.schema.case import CONTROL, FIXED_WORK, PEAK
-from bench.schema.records import COUNTERS, CaseRecord, Open
+from bench.schema.records import CaseRecord, Open
 
 PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
 """Of the columns that hold a mode's seconds per step."""
@@ -41,7 +41,7 @@ def with_interval(name: str, estimate: Estimate) -> dict[str, float]:
 
 
 def times(mine: pd.DataFrame) -> dict[str, float]:
-    """Seconds per step of each mode that a case's rounds have, and what its `COUNTERS` have per step."""
+    """Seconds per step of each mode that a case's rounds have, and minor page faults per step."""
     columns: dict[str, float] = {}
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
@@ -50,8 +50,7 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
         if mode == "throughput":
             columns["relative_error"] = estimate.error
     throughput = mine[mine["mode"] == "throughput"]
-    steps = throughput["steps"].sum()
-    return columns | {f"{name}_per_step": float(throughput[name].sum() / steps) for name in COUNTERS}
+    return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 
 
 def worst_errors(case: CaseRecord, mine: pd.DataFrame, opens: Sequence[Open]) -> dict[str, float]:

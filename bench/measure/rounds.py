@@ -17,7 +17,7 @@ from bench.plan.cases import Plan
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
-from bench.schema.records import COUNTERS, RunReply
+from bench.schema.records import RunReply
 
 GRAIN = 2e-9
 """Seconds by which a call that is reported to the nanosecond may be off."""
@@ -102,7 +102,7 @@ class TimedCase:
             "throughput_call_seconds": throughput.run.get("calls"),
             "latency_call_seconds": latency.run.get("calls"),
             "device_seconds": device.run["seconds"] if device else None,
-            **{name: throughput.run.get(name) for name in COUNTERS},
+            "minor_faults": throughput.run.get("minor_faults"),
             "errors": worst([each.errors for each in (throughput, latency, device) if each]),
         }
 

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import COUNTERS, Open, Visit
+from bench.schema.records import Open, Visit
 
 ERRORS = ["error_loss", "error_state", "error_share"]
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, *ERRORS, SIDE,
+    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", *ERRORS, SIDE,
 ]  # fmt: skip
 Singles = dict[int, NDArray[np.float64]]
 """Pass → seconds per step of its single steps, or of its single calls of several, in measured order."""
@@ -85,9 +85,8 @@ def samples(story: journal.Story) -> pd.DataFrame:
         about |= {name: fields[name] for name in ("case", "pass", "block", "steps")}
         for mode in ("throughput", "latency", "dispatch", "device"):
             if (seconds := fields[f"{mode}_seconds"]) is not None:
-                counts = {name: fields[name] for name in COUNTERS if mode == "throughput"}
                 time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
-                rows.append(about | counts | time)
+                rows.append(about | time | ({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
