@@ -124,11 +124,6 @@ def test_the_interval_of_a_ratio_holds_from_run_to_run(busy):
     assert 0.9 <= hits / 200 <= 0.99
 
 
-def test_only_passes_that_all_have_count():
-    timed = {name: _steps(np.random.default_rng(4), each) for name, each in (("a", 10), ("b", 3))}
-    assert log_ratio("a", "b", None, timed).freedom == 2
-
-
 TIMES = ["seconds_per_step", "undisturbed_seconds_per_step"]
 
 
@@ -136,14 +131,6 @@ def _visits(run, **changes):
     """The same run, each of its visits with these changes."""
     records = (each | changes if each["record"] == "visit" else each for each in run.records)
     return replace(run, records=tuple(records))
-
-
-def test_what_warms_up_is_in_no_time_of_a_step():
-    run = story(lambda name, *_: 0.002 if name == "slow" else 0.001, 4, steps=8, singly=True)
-    slow = summaries.summarise(run).loc[key_of("slow")]
-    assert slow[[*TIMES, "dispatch_seconds_per_step"]].tolist() == pytest.approx([0.002] * 3)
-    assert slow["latency_seconds_per_step"] == pytest.approx(0.004)
-    assert slow["ratio"] == pytest.approx(2)
 
 
 def test_a_queue_is_timed_by_its_rounds():

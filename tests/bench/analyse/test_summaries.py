@@ -31,7 +31,6 @@ def test_a_ratio_pairs_visits_of_one_block_only():
     assert _table(_without(run, lambda each: lost.items() <= each.items())).loc["slow", "ratio"] == pytest.approx(1.5)
 
 
-
 def test_missing_passes_are_incomplete_and_said():
     run = story(lambda *_: 0.001, passes=7, end=False)
     table = summaries.summarise(run)
