@@ -25,7 +25,7 @@ MANY = 50
 """So many more runs are not worth advising."""
 COLUMNS = [
     *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p",
-    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional",
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional", "name",
 ]  # fmt: skip
 Paths = str | Path | Sequence[str | Path]
 Row = dict[str, Any]
@@ -63,11 +63,6 @@ class Comparison:
         code = ExitCode.WRONG if lost or (slower is not None and len(slower_by(self.table, slower))) else ExitCode.FINE
         code = ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts or unjudged else code
         return [*self.left_out, *lost, *sentences], code
-
-    @property
-    def named(self) -> pd.DataFrame:
-        """All rows, with the column `name`."""
-        return self.table.assign(name=[Case.from_json(row).key for row in self.table.to_dict("records")])
 
 
 def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:

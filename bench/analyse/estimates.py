@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analyse.verdicts import Estimate
-from bench.record.frame import ERRORS, Singles, error_columns
+from bench.record.frame import Singles
 from bench.schema.case import CONTROL, FIXED_WORK, PEAK
-from bench.schema.records import CaseRecord, Open
+from bench.schema.records import Open
 
 PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
 """Of the columns that hold a mode's seconds per step."""
@@ -53,13 +53,11 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
     return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 
 
-def worst_errors(case: CaseRecord, mine: pd.DataFrame, opens: Sequence[Open]) -> dict[str, float]:
-    """The largest errors of a case's proofs and rounds; none of a control."""
-    if not case["proven"]:
-        return {}
-    throughput = mine.loc[mine["mode"] == "throughput", ERRORS].to_dict("records")
-    judged = pd.DataFrame([*throughput, *map(error_columns, opens)], columns=ERRORS).astype(float)
-    return {name: float(judged[name].max()) for name in ERRORS}
+def worst_error(mine: pd.DataFrame, opens: Sequence[Open]) -> float:
+    """The largest error of a case's proofs and rounds, as a share of what rounding may cause; NaN for a control."""
+    proofs = [record["errors"]["share"] for record in opens if record["errors"]]
+    rounds = mine.loc[mine["mode"] == "throughput", "error_share"]
+    return float(pd.Series([*rounds, *proofs], dtype=float).max())
 
 
 def undisturbed(processes: Sequence[NDArray[np.float64]]) -> float:

@@ -112,10 +112,8 @@ def _lines(file: Path) -> list[tuple[str, dict[Any, Any]]]:
             lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
-    except csv.Error as error:
-        raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: is no CSV in UTF-8: {error}; save it as that, or give the run's folder.") from None
     needed = (*CASE_COLUMNS, "seconds_per_step", "status") if names else ()
     if wrong := [name for name in CHECKS if names.count(name) > 1 or (name in needed and name not in names)]:
         raise UsageError(
@@ -126,8 +124,7 @@ def _lines(file: Path) -> list[tuple[str, dict[Any, Any]]]:
         raise UsageError(f"{file}: holds no row; give a finished run.")
     for line, row in lines:
         if len(row) < len(names) or any(row[len(names) :]):
-            few = "fewer" if len(row) < len(names) else "more"
-            raise UsageError(f"{file}:{line}: has {few} fields than its header; the file is damaged or was cut off.")
+            raise UsageError(f"{file}:{line}: has {len(row)} fields, its header {len(names)}; the file was cut off or damaged.")
     rows = [(f"{file}:{line}", dict(zip(names, row, strict=False))) for line, row in lines]
     for name in ("seconds_per_step", "undisturbed_seconds_per_step"):
         times = [(place, row[name]) for place, row in rows if row.get(name)]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_bounds, with_interval, worst_errors
+from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_bounds, with_interval, worst_error
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
 from bench.errors import ExitCode
 from bench.record import frame, journal
@@ -69,11 +69,10 @@ def table(run: str | Path = "results") -> pd.DataFrame:
     the mean of loops in seconds. Raises `UsageError`."""
     rows = Run.of(frame.latest(run)).table
     rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
-    undisturbed = rows["undisturbed_seconds_per_step"].astype(float)
-    step = undisturbed.fillna(rows["seconds_per_step"])
-    names = {"backend": "way", "step": "step", "undisturbed": "undisturbed", "ratio": "ratio", "ratio_low": "low"}
-    names |= {"ratio_high": "high", "verdict": "verdict", "seconds_per_step": "as_it_ran"}
-    return rows.assign(step=step, undisturbed=undisturbed.notna())[[*names]].rename(columns=names).sort_values("step")
+    ran, undisturbed = rows["seconds_per_step"], rows["undisturbed_seconds_per_step"].astype(float)
+    shown = {"way": rows["backend"], "step": undisturbed.fillna(ran), "undisturbed": undisturbed.notna()}
+    shown |= {"ratio": rows["ratio"], "low": rows["ratio_low"], "high": rows["ratio_high"], "verdict": rows["verdict"]}
+    return pd.DataFrame(shown | {"as_it_ran": ran}).sort_values("step")
 
 
 def summarise(story: Story) -> pd.DataFrame:
@@ -92,7 +91,7 @@ def summarise(story: Story) -> pd.DataFrame:
         row = rows[key] = _described(case, mine, settings, failures.get(key))
         if mine.empty or key in failures:
             continue
-        row |= times(mine) | worst_errors(case, mine, opens)
+        row |= times(mine) | {"error_share": worst_error(mine, opens)}
         row["first_step_seconds"] = float(pd.Series([record["first_step_seconds"] for record in opens], dtype=float).median())
         counts: Mapping[str, Any] = profiles.get(key, {})
         row |= {f"{name}_per_step": counts[name] for name in ("kernels", "peak_bytes") if name in counts}

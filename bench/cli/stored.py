@@ -121,7 +121,7 @@ def compare(arguments: argparse.Namespace) -> int:
     if arguments.github_summary:
         runs.append(arguments.github_summary, runs.markdown(base, compared))
     for versus in compared.values():
-        show_gate(arguments.fail_on, versus.named, grid.console(sys.stderr), versus.doubts, "name")
+        show_gate(arguments.fail_on, versus.table, grid.console(sys.stderr), versus.doubts, "name")
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 

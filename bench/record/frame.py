@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import Open, Visit
+from bench.schema.records import Visit
 
-ERRORS = ["error_loss", "error_state", "error_share"]
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", *ERRORS, SIDE,
+    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "error_share", SIDE,
 ]  # fmt: skip
 Singles = dict[int, NDArray[np.float64]]
 """Pass → seconds per step of its single steps, or of its single calls of several, in measured order."""
@@ -81,8 +80,8 @@ def samples(story: journal.Story) -> pd.DataFrame:
     rows = []
     for visit in story.visits:
         fields: Mapping[str, Any] = visit
-        about = cases[visit["case"]] | error_columns(visit)
-        about |= {name: fields[name] for name in ("case", "pass", "block", "steps")}
+        about = cases[visit["case"]] | {name: fields[name] for name in ("case", "pass", "block", "steps")}
+        about |= {"error_share": visit["errors"]["share"]} if visit["errors"] else {}
         for mode in ("throughput", "latency", "dispatch", "device"):
             if (seconds := fields[f"{mode}_seconds"]) is not None:
                 time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
@@ -104,15 +103,6 @@ def singles(story: journal.Story) -> dict[str, Singles]:
             own += [seconds * len(calls) / visit["steps"] for seconds in calls[warm_up(calls) :]]
         found[case["key"]] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
     return found
-
-
-def error_columns(record: Open | Visit) -> dict[str, float]:
-    """The errors of a visit or of an opening as the columns `ERRORS`; none for a control."""
-    errors = record["errors"]
-    if errors is None:
-        return {}
-    loss, *arrays = (errors["arrays"][name] for name in sorted(errors["arrays"], key=lambda name: name != "loss"))
-    return dict(zip(ERRORS, (loss, max(arrays), errors["share"]), strict=True))
 
 
 def warm_up(calls: Sequence[float]) -> int:

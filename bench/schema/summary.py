@@ -76,8 +76,6 @@ COLUMNS = (
     Columns(("minor_faults_per_step",), "minor page faults while the clock ran, over all throughput rounds"),
     Columns(("kernels_per_step",), "kernels that it starts on a GPU"),
     Columns(("peak_bytes_per_step",), "the most that it holds besides what it keeps", "B"),
-    Columns(("error_loss", "error_state"), "the largest relative errors of a loss and of the update of an array, against the"
-            " reference"),
     Columns(("error_share",), "the largest error over what rounding may cause"),
     Columns(("processes",), "passes that have a round", check=AMOUNT),
     Columns(("rounds",), "throughput rounds", check=AMOUNT),

@@ -17,10 +17,9 @@ NAN = math.nan
 CALM, BUSY = 380e-6, 560e-6
 
 
-def _rounds(mode, seconds, *, faults=NAN, steps=10, errors=(1e-7, 2e-7, 3e-7), case="x"):
+def _rounds(mode, seconds, *, faults=NAN, steps=10, error=3e-7, case="x"):
     """A row per pass and block, from seconds per step of this shape."""
-    about = dict(zip(estimates.ERRORS, errors, strict=True))
-    about |= {"mode": mode, "case": case, "steps": steps, "minor_faults": faults}
+    about = {"error_share": error, "mode": mode, "case": case, "steps": steps, "minor_faults": faults}
     rows = np.ndenumerate(np.array(seconds, float))
     return pd.DataFrame([{"pass": p, "block": b, "seconds_per_step": value, **about} for (p, b), value in rows])
 
@@ -52,15 +51,12 @@ def test_each_mode_is_the_geometric_mean_over_passes_of_the_median_over_blocks()
     assert found["relative_error"] == pytest.approx(math.log(8 / 2) / 2)
 
 
-def test_the_worst_errors_are_those_of_rounds_and_proofs():
-    errors = [("throughput", (5.0, 1.0, 1.0)), ("latency", (99.0, 99.0, 99.0)), ("throughput", (1.0, 1.0, 7.0))]
-    rounds = pd.concat([_rounds(mode, [[1]], errors=each) for mode, each in errors])
-    opens = [{"errors": {"share": 2.0, "arrays": {"w1": 6.0, "loss": 2.0, "w2": 3.0}}}]
-    worst = estimates.worst_errors({"proven": True}, rounds, opens)
-    assert worst == {"error_loss": 5.0, "error_state": 6.0, "error_share": 7.0}
-    unknown = estimates.worst_errors({"proven": True}, _rounds("latency", [[1]]), [])
-    assert np.isnan([*unknown.values()]).tolist() == [True] * 3
-    assert estimates.worst_errors({"proven": False}, rounds, [{"errors": None}]) == {}
+def test_the_worst_error_is_that_of_rounds_and_proofs():
+    rounds = pd.concat([_rounds(mode, [[1]], error=each) for mode, each in (("throughput", 5.0), ("latency", 99.0))])
+    opens = [{"errors": {"share": 2.0}}, {"errors": None}]
+    assert estimates.worst_error(rounds, opens) == 5.0
+    assert estimates.worst_error(rounds, [{"errors": {"share": 7.0}}]) == 7.0
+    assert math.isnan(estimates.worst_error(_rounds("latency", [[1]]), []))
 
 
 def test_a_ratio_is_taken_inside_each_block_and_its_median_in_each_process():

@@ -33,7 +33,7 @@ def fine(tmp_path):
 
 DAMAGE = {
     "empty": (lambda t: "", r"bad\.csv: holds no row; give a finished run"),
-    "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has fewer fields than its header"),
+    "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has \d+ fields, its header"),
     "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: has no column backend.*commas"),
     "decimal comma": (lambda t: t.replace("0.001", '"0,001"'), r"bad\.csv:2: relative_error is '0,001', expected a number"),
     "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected"),
@@ -44,8 +44,8 @@ DAMAGE = {
     "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
     "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
     "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: has two columns ratio, so it"),
-    "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
-    "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
+    "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has \d+ fields, its"),
+    "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is no CSV in UTF-8: "),
     "a version as a date": (lambda t: _cell(t, "python", "03.11.2007"), r"bad\.csv:3: python is '03\.11\.2007', expected"),
     "a hash as a number": (lambda t: _cell(t, "source_hash", "1.2E+15"), r"bad\.csv:3: source_hash is '1\.2E\+15', expected"),
     "6 digits": (lambda t: _saved(t, float_format="%.6g"), r"bad\.csv:2: seconds_per_step is '0\.0001\d+', and no row has"),
