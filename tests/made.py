@@ -32,28 +32,17 @@ def key_of(name: str) -> str:
     return f"{name}-cpu-float32-1-{SHAPE}"
 
 
-def a_case(
-    name: str,
-    /,
-    *,
-    device: str = "cpu",
-    dtype: str = "float32",
-    threads: int = 1,
-    shape: str = SHAPE,
-    side: str = "",
-    **changes: Any,
-) -> Record:
+def a_case(name: str, /, **changes: Any) -> Record:
     """A case of a header; `base` is the baseline."""
-
-    def key(name: str) -> str:
-        return at("-".join((name, device, dtype, str(threads), shape)), side)
-
+    place = {"device": "cpu", "dtype": "float32", "threads": 1, "shape": SHAPE, "side": ""}
+    place |= {field: changes[field] for field in place if field in changes}
+    *parts, side = map(str, place.values())
+    key, base = (at("-".join((case, *parts)), side) for case in (name, "base"))
     kind = KINDS.get(name, "seed")
     proven, twin = kind not in FIXED_WORK, kind == TWIN
     return {
-        "backend": "base" if twin else name, "name": name, "device": device, "dtype": dtype, "threads": threads,
-        "shape": shape, "twin": twin, "side": side, "key": key(name), "kind": kind,
-        "baseline": key("base") if proven else None, "proven": proven, "selected": proven and not twin,
+        "backend": "base" if twin else name, "name": name, **place, "twin": twin, "key": key, "kind": kind,
+        "baseline": base if proven else None, "proven": proven, "selected": proven and not twin,
         "flops": 1000, "bytes": 0, "steps_per_call": 1, "constants": {"learning_rate": 1e-6},
         "source_hash": "x", "versions": {"numpy": "2.0"}, "idea": "",
         **changes,
@@ -71,17 +60,11 @@ def a_header(**changes: Any) -> Record:
     """A journal's first line; `settings` and `machine` are added to the usual ones."""
     settings = {"baseline": "base", "processes": 20, "blocks": 3, "steps": 10, "margin": 0.01}
     first = {
-        "record": "header",
-        "schema": journal.SCHEMA,
-        "run": "r",
-        "machine_name": "m",
+        "record": "header", "schema": journal.SCHEMA, "run": "r", "machine_name": "m",
         "problem": {**PROBLEM.as_record(), "hash": "p"},
-        "cases": [a_case(name) for name in NAMES],
-        "holes": [],
-        "sources": {"x": "code"},
-        "doctor": [],
+        "cases": [a_case(name) for name in NAMES], "holes": [], "sources": {"x": "code"}, "doctor": [],
         **changes,
-    }
+    }  # fmt: skip
     first["settings"] = settings | changes.get("settings", {})
     first["machine"] = MACHINE | changes.get("machine", {})
     return first
@@ -138,18 +121,12 @@ def _visit(case: Record, took: float, steps: int, singly: bool) -> Record:
     calls = [2 * took] * warm + [took] * (steps - warm) if singly else []
     whole = sum(calls) if singly else steps * took
     return {
-        "record": "visit",
-        "case": case["key"],
-        "steps": steps,
-        "throughput_seconds": whole,
-        "dispatch_seconds": whole if singly else None,
-        "latency_seconds": 2 * whole,
-        "throughput_call_seconds": calls or None,
-        "latency_call_seconds": [2 * call for call in calls],
-        "device_seconds": None,
-        "minor_faults": 5,
+        "record": "visit", "case": case["key"], "steps": steps, "minor_faults": 5,
+        "throughput_seconds": whole, "throughput_call_seconds": calls or None,
+        "dispatch_seconds": whole if singly else None, "device_seconds": None,
+        "latency_seconds": 2 * whole, "latency_call_seconds": [2 * call for call in calls],
         "errors": _errors(1e-7) if case["proven"] else None,
-    }
+    }  # fmt: skip
 
 
 def measured(plan: Plan, seconds: Callable[[str, int, int], float], **options: Any) -> Iterator[Any]:

@@ -104,9 +104,9 @@ def settings_table() -> str:
 
 
 def summary_columns() -> str:
-    """Every column of `summary.csv`, with its unit, its meaning and the module that fills it."""
-    rows = [(", ".join(f"`{name}`" for name in each.names), each.unit, each.meaning, each.filled_by) for each in COLUMNS]
-    return _table(("column", "unit", "meaning", "filled by"), rows)
+    """Every column of `summary.csv`, with its unit and meaning."""
+    rows = [(", ".join(f"`{name}`" for name in each.names), each.unit, each.meaning) for each in COLUMNS]
+    return _table(("column", "unit", "meaning"), rows)
 
 
 def _table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

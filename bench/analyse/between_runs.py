@@ -126,23 +126,21 @@ def differences(base: pd.DataFrame, head: pd.DataFrame) -> list[str]:
     """What else differs between base and head than what is compared: `torch 2.13.0 → 2.14.1`."""
     found = ["another source of the step"] if {*base["source_hash"]} != {*head["source_hash"]} else []
     for column, name in SETTINGS.items():
-        if column in base:
-            values = [_values(column, side[column]) for side in (base, head)]
-            for key in sorted({*values[0], *values[1]}):
-                old, new = (", ".join(sorted(each.get(key, {"none"}))) for each in values)
-                found += [f"{name}{key}{old} → {new}"] if old != new else []
+        values: dict[str, tuple[set[str], set[str]]] = {}
+        for number, side in enumerate((base, head)):
+            for part, value in (pair for text in side.get(column, ()) for pair in _values(column, str(text))):
+                values.setdefault(f"{name}{part}", (set(), set()))[number].add(value)
+        for what, texts in sorted(values.items()):
+            old, new = (", ".join(sorted(each or {"none"})) for each in texts)
+            found += [f"{what}{old} → {new}"] if old != new else []
     return found
 
 
-def _values(column: str, texts: Iterable[object]) -> dict[str, set[str]]:
-    """The values of a column; of `versions`, those of each library."""
-    if column != "versions":
-        shown = (re.sub(r"(?<=^\w{8})\w+", "", str(text)) if column == "commit" else str(text) for text in texts)
-        return {"": {text or "unknown" for text in shown}}
-    values: dict[str, set[str]] = {}
-    for library, _, version in (pair.partition("==") for text in texts for pair in str(text).split()):
-        values.setdefault(f"{library} ", set()).add(version)
-    return values
+def _values(column: str, text: str) -> list[tuple[str, str]]:
+    """A column's value under an empty name; of `versions`, that of each library."""
+    if column == "versions":
+        return [(f"{library} ", version) for library, _, version in (pair.partition("==") for pair in text.split())]
+    return [("", (re.sub(r"(?<=^\w{8})\w+", "", text) if column == "commit" else text) or "unknown")]
 
 
 def guards_moved(table: pd.DataFrame) -> dict[Any, float]:

@@ -25,41 +25,32 @@ MANY = 50
 """So many more runs are not worth advising."""
 COLUMNS = [
     *CASE_COLUMNS, "verdict", "reason", "ratio", "ratio_low", "ratio_high", "p",
-    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional",
+    "base_seconds_per_step", "head_seconds_per_step", "base_runs", "head_runs", SIDE, "provisional", "name",
 ]  # fmt: skip
-PROVISIONAL = (
-    "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is taken "
-    "from other machines"
-)
-UNKNOWN = "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
-SETS_DIFFER = "base and head measured different sets of cases, which widens the interval (measure one set for a narrower one)"
-NO_VERDICT = "no verdict: the comparison is UNPROVEN"
-NO_GUARD = "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
 Paths = str | Path | Sequence[str | Path]
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A row per case, and what limits what they prove."""
+    """A row per case, and what limits what they prove, a sentence each."""
 
     table: pd.DataFrame
     margin: float
     doubts: list[str]
     lost: list[str]
-    """One sentence for every row that has a time in base and not in every run of head."""
+    """Rows that have a time in base and not in every run of head."""
     unjudged: list[str]
-    """The rows that have times on both sides and could not be judged, whatever their times are."""
+    """The names of rows that have times on both sides and could not be judged, whatever their times are."""
     left_out: list[str] = field(default_factory=list)
-    """One sentence for every file of base or head that could not be used."""
+    """Files of base or head that could not be used."""
     ignored: list[str] = field(default_factory=list)
-    """One sentence for every stored run that could not be used as history."""
+    """Stored runs that could not be used as history."""
 
     @property
     def geometric_mean(self) -> float:
         """Of the ratios of all rows that have one; NaN if none has."""
-        logs = np.log(self.table["ratio"].dropna().astype(float))
-        return float(np.exp(logs.mean())) if len(logs) else math.nan
+        return float(np.exp(np.log(self.table["ratio"].dropna().astype(float)).mean()))
 
     def outcome(self, slower: float | None = None) -> tuple[list[str], ExitCode]:
         """Sentences to print, and USAGE if a file was left out, else UNPROVEN, or WRONG for what a gate has to stop.
@@ -67,17 +58,11 @@ class Comparison:
         A gate (`slower`: the share from which on a SLOWER row fails) also stops rows that head lost, and is itself unproven
         if a row could not be judged.
         """
-        if slower is None:
-            return self.left_out, ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts else ExitCode.FINE
-        unjudged = [f"{name} could not be judged, so nothing is proven; the table says why." for name in self.unjudged]
-        code = ExitCode.WRONG if self.lost or len(slower_by(self.table, slower)) else ExitCode.FINE
+        lost, unjudged = ([], []) if slower is None else (self.lost, self.unjudged)
+        sentences = [f"{name} could not be judged, so nothing is proven; the table says why." for name in unjudged]
+        code = ExitCode.WRONG if lost or (slower is not None and len(slower_by(self.table, slower))) else ExitCode.FINE
         code = ExitCode.USAGE if self.left_out else ExitCode.UNPROVEN if self.doubts or unjudged else code
-        return [*self.left_out, *self.lost, *unjudged], code
-
-    @property
-    def named(self) -> pd.DataFrame:
-        """All rows, with the column `name`."""
-        return self.table.assign(name=[_name(row) for row in self.table.to_dict("records")])
+        return [*self.left_out, *lost, *sentences], code
 
 
 def compare(base: Paths, head: Paths, results: str | Path = "results", margin: float = MARGIN) -> pd.DataFrame:
@@ -97,11 +82,9 @@ def of_files(base: Paths, head: Paths, results: str | Path = "results", margin: 
     sides = [reading.read([paths] if isinstance(paths, str | Path) else [*paths]) for paths in (base, head)]
     if twice := sorted({*sides[0].table["run"]} & {*sides[1].table["run"]}):
         raise UsageError(f"{twice[0]}: stands on both sides; a run is compared with others, so leave it out of one.")
-    machines = dict.fromkeys(name for side in sides for name in side.table["machine"] if name)
-    stored = reading.stored(machines, results)
+    stored = reading.stored({name for side in sides for name in side.table["machine"] if name}, results)
     compared = judge(sides[0].table, sides[1].table, stored.table, margin)
-    left_out = [sentence for side in sides for sentence in side.left_out]
-    return replace(compared, left_out=left_out, ignored=stored.left_out)
+    return replace(compared, left_out=[*sides[0].left_out, *sides[1].left_out], ignored=stored.left_out)
 
 
 def judge(base: pd.DataFrame, head: pd.DataFrame, history: pd.DataFrame | None = None, margin: float = MARGIN) -> Comparison:
@@ -122,25 +105,17 @@ def judge_prepared(table: pd.DataFrame, margin: float = MARGIN) -> Comparison:
     rows = [_shown(key, own, runs) for key, own in cases if own["part"].isin(SIDES).any()]
     judged = [row for row in rows if row["verdict"] is None]
     for row in judged:
-        row["spread"] = learn(row["timed"]["history"], pd.concat([row["timed"][side] for side in SIDES]), by_set)
+        row["spread"] = learn(row["history"], pd.concat(row["sides"]), by_set)
     for row in judged:
         others = [other["spread"] for other in judged if other is not row and other["device"] == row["device"]]
-        sides = [row["timed"][side] for side in SIDES]
-        row["estimate"], row["provisional"] = difference(sides, row["spread"], sum(others, Spread()), by_set)
+        row["estimate"], row["provisional"] = difference(row["sides"], row["spread"], sum(others, Spread()), by_set)
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
-        estimate, unknown = row["estimate"], math.isinf(row["estimate"].error)
-        row |= with_interval("ratio", estimate) | {"p": p, "verdict": UNDECIDED if doubts else verdict}
-        more = max(row["base_runs"], row["head_runs"]) * (more_data(estimate, margin, len(judged)) - 1)
-        notes = {
-            UNKNOWN if unknown else PROVISIONAL: row["provisional"],
-            SETS_DIFFER: by_set,
-            NO_GUARD: (row["device"], row["threads"]) not in guarded,
-            NO_VERDICT: bool(doubts),
-            _undecided(margin, more, by_set): verdict == UNDECIDED and not doubts and not unknown,
-        }
-        row["reasons"] += [note for note, holds in notes.items() if holds]
+        row |= with_interval("ratio", row["estimate"]) | {"p": p, "verdict": UNDECIDED if doubts else verdict}
+        more = max(row["base_runs"], row["head_runs"]) * (more_data(row["estimate"], margin, len(judged)) - 1)
+        guard = (row["device"], row["threads"]) in guarded
+        row["reasons"] += _limits(row, verdict, margin, more, by_set, guard, bool(doubts))
     for row in rows:
-        row |= {"reason": "; ".join(row["reasons"]), "name": _name(row)}
+        row |= {"reason": "; ".join(row["reasons"]), "name": Case.from_json(row).key}
     unjudged = [row["name"] for row in rows if "ratio" in row and not row.get("ratio_low", math.nan) > 0]
     lost = [row for row in rows if row["base_runs"] and row["head_runs"] < runs[1]]
     sentences = [f"{row['name']} lacks a time in head: {row['reason']}." for row in lost]
@@ -148,40 +123,50 @@ def judge_prepared(table: pd.DataFrame, margin: float = MARGIN) -> Comparison:
 
 
 def _shown(key: Any, rows: pd.DataFrame, runs: Sequence[int]) -> Row:
-    """A case's times in base and head, and `reasons` for what they lack and for how they differ; `timed` has its rows with a
-    time by part.
+    """A case's times in base and head, and `reasons` for what they lack and for how they differ; `sides` and `history` have
+    its rows with a time.
 
     `verdict` is None if they can be judged, UNDECIDED if they are only shown, and empty if a side has none.
     """
-    timed = {part: rows[(rows["part"] == part) & (rows["status"] == "ok")] for part in PARTS}
-    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "timed": timed}
-    for side, of in zip(SIDES, runs, strict=True):
-        known, ok = rows[rows["part"] == side], timed[side]
+    base, head, history = (rows[(rows["part"] == part) & (rows["status"] == "ok")] for part in PARTS)
+    row: Row = {**dict(zip(KEY, key, strict=True)), "verdict": "", "reasons": [], "sides": [base, head], "history": history}
+    for side, of, ok in zip(SIDES, runs, row["sides"], strict=True):
+        known = rows[rows["part"] == side]
         failed = known[known["status"] != "ok"].to_dict("records")[:1]
         row["reasons"] += [f"{first['status']} in {side}: {first['reason']}" for first in failed]
         if absent := of - len(known):
             row["reasons"].append(f"not in {side}" if absent == of else f"not in {absent} runs of {side}")
         row[f"{side}_runs"] = len(ok)
         row[f"{side}_seconds_per_step"] = math.exp(ok["log"].mean()) if len(ok) else math.nan
-    if row["base_runs"] and row["head_runs"]:
-        why_not = _why_not_judged(pd.concat([timed[side] for side in SIDES]))
+    if len(base) and len(head):
+        why_not = _why_not_judged(pd.concat([base, head]))
         row["ratio"] = row["head_seconds_per_step"] / row["base_seconds_per_step"]
-        row["reasons"] += filter(None, [*differences(timed["base"], timed["head"]), why_not])
+        row["reasons"] += filter(None, [*differences(base, head), why_not])
         row["verdict"] = UNDECIDED if why_not else None
     return row
 
 
-def _undecided(margin: float, more: float, by_set: bool) -> str:
-    """Why, and what would decide it: so many more runs a side, and none if their sets differ."""
-    why = f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}"
+def _limits(row: Row, verdict: str, margin: float, more: float, by_set: bool, guard: bool, doubted: bool) -> Iterator[str]:
+    """What limits a verdict, and what would decide a row: so many `more` runs a side, and none if their sets differ."""
+    unknown = math.isinf(row["estimate"].error)
+    if row["provisional"] and unknown:
+        yield "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
+    elif row["provisional"]:
+        yield (
+            "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is "
+            "taken from other machines"
+        )
     if by_set:
-        return why
-    would = f"about {max(1, math.ceil(more))} more runs a side would decide" if more < MANY else "more runs will hardly decide"
-    return f"{why}; {would}"
-
-
-def _name(row: dict[Any, Any]) -> str:
-    return Case.from_json(row).key
+        yield "base and head measured different sets of cases, which widens the interval (measure one set for a narrower one)"
+    if not guard:
+        yield "no guard did the same work on both sides, so a change of the machine's clock would not be seen"
+    if doubted:
+        yield "no verdict: the comparison is UNPROVEN"
+    elif verdict == UNDECIDED and not unknown:
+        yield f"the interval neither leaves 1 for good nor stays within ±{margin:.1%}"
+        if not by_set:
+            many = more >= MANY
+            yield "more runs will hardly decide" if many else f"about {max(1, math.ceil(more))} more runs a side would decide"
 
 
 def _why_not_judged(rows: pd.DataFrame) -> str:
@@ -191,9 +176,7 @@ def _why_not_judged(rows: pd.DataFrame) -> str:
         return f"times of different problems are shown, not judged: {' and '.join(sorted(problems))}"
     if len(machines) > 1 or "" in machines:
         return f"times of {'different' if len(machines) > 1 else 'unknown'} machines are shown, not judged"
-    if rows["singly"].nunique() > 1:
-        return "only one side has undisturbed times of single steps"
-    return ""
+    return "only one side has undisturbed times of single steps" if rows["singly"].nunique() > 1 else ""
 
 
 def _doubts(base: pd.DataFrame, head: pd.DataFrame, guards: dict[Any, float], margin: float) -> Iterator[str]:
@@ -205,8 +188,7 @@ def _doubts(base: pd.DataFrame, head: pd.DataFrame, guards: dict[Any, float], ma
             yield f"UNPROVEN: in run {run} of {name} the twin differs from its baseline; measure it again."
     for (backend, device, _, threads, *_), change in sorted(guards.items()):
         if abs(change) > math.log1p(margin):
-            guard = f"{backend}[{device}, threads {threads}]"
             yield (
-                f"UNPROVEN: the guard {guard}, which is fixed work, takes {math.exp(change):.3f} times as long in head, so "
-                "the machine's clock changed; measure both sides again."
+                f"UNPROVEN: the guard {backend}[{device}, threads {threads}], which is fixed work, takes "
+                f"{math.exp(change):.3f} times as long in head, so the machine's clock changed; measure both sides again."
             )

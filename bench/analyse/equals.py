@@ -28,10 +28,9 @@ average (Croux & Rousseeuw, *Time-efficient algorithms for two highly robust est
 1.4826 n/(n - 0.8)."""
 EFFICIENCY = 0.37
 """Of that estimate: so many degrees of freedom does each value bring."""
+FEW = {1: "no equal to judge it by", 2: "with two nodes it is unknown which one is slow"}
 SHIFT = math.pi / 2
 """The variance of a median is so many times that of a mean."""
-ALONE = "no equal to judge it by"
-TWO = "with two nodes it is unknown which one is slow"
 
 
 def judge(rows: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
@@ -51,7 +50,7 @@ def judge(rows: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
         within = float(errors[np.isfinite(errors)].pow(2).mean())
         nodes = [*dict.fromkeys(part["node"])]
         same = {"machine": machine, "device": device, "apart": apart, "equals": len(nodes) - 1, "cases": len(table)}
-        same["reason"] = {1: ALONE, 2: TWO}.get(len(nodes), "")
+        same["reason"] = FEW.get(len(nodes), "")
         estimates = beside([float(table[node].mean()) for node in nodes], within)
         found += [{**same, "node": node, "estimate": each} for node, each in zip(nodes, estimates, strict=True)]
     judged = [row for row in found if math.isfinite(row["estimate"].error)]

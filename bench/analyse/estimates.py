@@ -9,19 +9,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bench.analyse.verdicts import Estimate
-from bench.record.frame import ERRORS, Singles, error_columns
-from bench.schema.records import COUNTERS, CaseRecord, Open
+from bench.record.frame import Singles
+from bench.schema.case import CONTROL, FIXED_WORK, PEAK
+from bench.schema.records import Open
 
 PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
 """Of the columns that hold a mode's seconds per step."""
 LOW = 2
 """The percentile of a process's steps that no neighbour disturbs; chosen on one machine and judged on another."""
+MEASURED, SEEN = "peak", "best seen"
+"""What a bound follows from, as the column `bound_by` has it."""
+SWEEP = 660_000
+"""Bytes that the peak of traffic reads again and again; steps that move less may use a nearer cache."""
 
 
 def with_interval(name: str, estimate: Estimate) -> dict[str, float]:
@@ -35,7 +41,7 @@ def with_interval(name: str, estimate: Estimate) -> dict[str, float]:
 
 
 def times(mine: pd.DataFrame) -> dict[str, float]:
-    """Seconds per step of each mode that a case's rounds have, and what its `COUNTERS` have per step."""
+    """Seconds per step of each mode that a case's rounds have, and minor page faults per step."""
     columns: dict[str, float] = {}
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
@@ -44,17 +50,14 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
         if mode == "throughput":
             columns["relative_error"] = estimate.error
     throughput = mine[mine["mode"] == "throughput"]
-    steps = throughput["steps"].sum()
-    return columns | {f"{name}_per_step": float(throughput[name].sum() / steps) for name in COUNTERS}
+    return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 
 
-def worst_errors(case: CaseRecord, mine: pd.DataFrame, opens: Sequence[Open]) -> dict[str, float]:
-    """The largest errors of a case's proofs and rounds; none of a control."""
-    if not case["proven"]:
-        return {}
-    throughput = mine.loc[mine["mode"] == "throughput", ERRORS].to_dict("records")
-    judged = pd.DataFrame([*throughput, *map(error_columns, opens)], columns=ERRORS).astype(float)
-    return {name: float(judged[name].max()) for name in ERRORS}
+def worst_error(mine: pd.DataFrame, opens: Sequence[Open]) -> float:
+    """The largest error of a case's proofs and rounds, as a share of what rounding may cause; NaN for a control."""
+    proofs = [record["errors"]["share"] for record in opens if record["errors"]]
+    rounds = mine.loc[mine["mode"] == "throughput", "error_share"]
+    return float(pd.Series([*rounds, *proofs], dtype=float).max())
 
 
 def undisturbed(processes: Sequence[NDArray[np.float64]]) -> float:
@@ -124,3 +127,42 @@ def log_ratio(case: str, baseline: str, logs: pd.DataFrame, singly: Mapping[str,
         return None
     processes = (logs[case] - logs[baseline]).dropna().groupby("pass").median().to_numpy()
     return Estimate.of(processes) if len(processes) else None
+
+
+def with_bounds(table: pd.DataFrame) -> pd.DataFrame:
+    """Fills in a summary's columns of rates and bounds.
+
+    `table` also has `flops` and `bytes` of each row's step, and `steps_per_call`. Where a peak of arithmetic was measured, a
+    bound is the larger of operations over the peak's rate and bytes over that of the peak of traffic, a thread's rate times the
+    threads (the roofline of Williams, Waterman & Patterson, 2009). Else it is the fastest that the run saw any step of the same
+    work do. The time of a call that does nothing is added, divided among the steps of a call.
+    """
+    flops, moved, peak = table["flops"].astype(float), table["bytes"].astype(float), table["kind"] == PEAK
+    own = table["undisturbed_seconds_per_step"].astype(float).fillna(table["seconds_per_step"].astype(float))
+    cores = table["threads"].where(peak, 1)
+    seen = table.assign(own=own, flop=flops / own * cores, byte=moved / own * cores)
+    floors = seen[seen["kind"] == CONTROL].groupby(["device", "threads"])["own"].min().to_dict()
+    places = dict(iter(seen.groupby(["device", "dtype", "threads"])))
+    bounds = [_bound(row, places, floors) for row in seen.to_dict("records")]
+    found = pd.DataFrame(bounds, table.index, ["bound_seconds_per_step", "bound_by"])
+    share = found["bound_seconds_per_step"] / own
+    return table.assign(flop_per_second=(flops / own).where(flops > 0), bound_share=share, **found)
+
+
+def _bound(row: Mapping[Any, Any], places: Mapping[Any, pd.DataFrame], floors: Mapping[Any, float]) -> tuple[float, str | None]:
+    """Seconds per step and what they follow from; NaN and None of a control or without a time."""
+    if row["kind"] in FIXED_WORK or not math.isfinite(row["own"]):
+        return math.nan, None
+    here = places[row["device"], row["dtype"], row["threads"]]
+    peaks, steps = here[here["kind"] == PEAK], here[~here["kind"].isin(FIXED_WORK)]
+    added = floors.get((row["device"], row["threads"]), 0.0) / row["steps_per_call"]
+    operations, traffic = peaks["flop"].max(), peaks["byte"].max()
+    if operations > 0:
+        bounds = [row["flops"] / operations]
+        if traffic > 0 and row["bytes"] >= SWEEP:
+            bounds.append(row["bytes"] / traffic)
+        return max(bounds) + added, MEASURED
+    rate = steps["flop"].max()
+    same = steps[(steps[["flops", "bytes"]] == [row["flops"], row["bytes"]]).all(axis=1)]
+    bound = row["flops"] / rate + added if rate > 0 else added
+    return min(bound, float(same["own"].min())), SEEN

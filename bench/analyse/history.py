@@ -31,7 +31,8 @@ OUTLIER = 3.0
 """Standard deviations."""
 GAUSS = 0.4549
 """The median of the square of a standard normal."""
-FACTS = ("system", "libc")
+FACTS = ("time", "commit", "system", "libc")
+"""Of `environment.json`, as columns."""
 PLACE = ["machine", "device", "threads"]
 """Columns that a series shares with the controls that were measured with it."""
 
@@ -79,10 +80,9 @@ def of_rows(rows: pd.DataFrame, ways: Sequence[str] = ()) -> list[Series]:
 
 def in_time(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows that have a time to compare, as `prepared` returns them, oldest run first, with what `environment.json` says."""
-    table = prepared(rows)
-    known = {(file, side): _facts(file, side) for file, side in {*zip(table["file"], table[SIDE], strict=True)}}
-    facts = [known[key] for key in zip(table["file"], table[SIDE], strict=True)]
-    table = table.assign(**{name: [each[name] for each in facts] for name in ("time", "commit", *FACTS)})
+    places = [*zip(rows["file"], rows[SIDE], strict=True)]
+    known = {place: _facts(*place) for place in {*places}}
+    table = prepared(rows).assign(**{name: [known[place][name] for place in places] for name in FACTS})
     return table[table["log"].notna()].sort_values(["time", "run"], kind="stable")
 
 
@@ -90,12 +90,11 @@ def _facts(file: str, side: str) -> dict[str, str]:
     """When a run began, by its record or its folder's name, and on what; empty where it is not known."""
     folder = Path(file).parent
     named = re.match(r"(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z", folder.name)
-    time = "{}-{}-{}T{}:{}:{}+00:00".format(*named.groups()) if named else ""
-    found = {"time": time, **dict.fromkeys(("commit", *FACTS), "")}
+    found = dict.fromkeys(FACTS, "") | {"time": "{}-{}-{}T{}:{}:{}+00:00".format(*named.groups()) if named else ""}
     with suppress(OSError, ValueError, LookupError, AttributeError, TypeError):
         facts = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-        known = facts | {"commit": facts.get("sides", {}).get(side, facts).get("commit")}
-        found |= {name: str(known[name]) for name in found if known.get(name)}
+        facts["commit"] = facts.get("sides", {}).get(side, facts).get("commit")
+        found |= {name: str(facts[name]) for name in FACTS if facts.get(name)}
     return found
 
 
@@ -171,11 +170,9 @@ def _change(parts: Sequence[pd.DataFrame], place: int, verdict: str, estimate: E
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
     part = controls["run"].map(dict.fromkeys(before["run"], "base") | dict.fromkeys(after["run"], "head"))
     moved = guards_moved(controls.assign(part=part))
-    clock = [
-        f"the machine's clock: {key[0]} takes {math.exp(change):.3f} times as long"
-        for key, change in moved.items()
-        if abs(change) > math.log1p(MARGIN)
-    ]
-    what = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1])
-    verdict = UNPROVEN if clock else verdict
-    return Change(place + first - min(len(before), SHORTEST - 1), verdict, estimate, [*what, *clock])
+    what, limit = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1]), math.log1p(MARGIN)
+    for (name, *_), change in moved.items():
+        if abs(change) > limit:
+            verdict = UNPROVEN
+            what.append(f"the machine's clock: {name} takes {math.exp(change):.3f} times as long")
+    return Change(place + first - min(len(before), SHORTEST - 1), verdict, estimate, what)

@@ -8,11 +8,9 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -23,41 +21,17 @@ from bench.schema.case import CASE_COLUMNS, SIDE
 from bench.schema.summary import CHECKS
 
 SUMMARY = "summary.csv"
-STATUSES = ("ok", "wrong", "failed", "unavailable", "incomplete")
-
-
-def _like(pattern: str) -> Callable[[pd.Series], pd.Series]:
-    return lambda texts: texts.map(lambda text: re.fullmatch(pattern, text) is not None)
-
-
-RULES: dict[str, tuple[str, type, Callable[[pd.Series], pd.Series]]] = {
-    "name": ("a name", str, lambda texts: texts != ""),
-    "status": (f"one of {', '.join(STATUSES)}", str, lambda texts: texts.isin(STATUSES)),
-    "count": ("a whole number of at least 1", int, lambda n: n.between(1, 2**53) & (n % 1 == 0)),
-    "time": ("a number between 1e-12 and 1e9, with a decimal point", float, lambda n: n.isna() | ((n > 1e-12) & (n < 1e9))),
-    "end": ("a number above 0, with a decimal point", float, lambda n: n.isna() | ((n > 0) & (n < math.inf))),
-    "amount": ("a number of at least 0, with a decimal point", float, lambda n: n.isna() | (n >= 0)),
-    "text": ("a text", str, lambda texts: texts.notna()),
-    "machine": ("a machine's name of letters, digits, dots, pluses and dashes", str, _like(r"[\w.+-]{0,200}")),
-    "version": ("a version such as 3.11.7", str, _like(r"([1-9]\.\d{1,2}\.\d{1,2}(\D.*)?)?")),
-    "hash": ("a hash of letters and digits", str, _like(r"\w*")),
-}
-"""Check of a column → what its values have to be, their type, and which of a column are so."""
 COLUMNS = [*CHECKS, "file"]
 DIGITS = 11
 """Some time of a run has as many significant digits or more, at most 17; spreadsheets show 3 to 10."""
-Row = dict[Any, Any]
-"""A file's values by their columns, with `file` and `place`, the file and the line; a journal's rows stand in no line."""
-Faults = Iterator[tuple[int, str]]
-"""A row's label in the index, and what is wrong there."""
+Row = dict[str, Any]
 
 
-@dataclass
-class Rows:
+class Rows(NamedTuple):
     """What could be read: `table` has the columns `COLUMNS`, `left_out` one sentence for every file that could not."""
 
     table: pd.DataFrame
-    left_out: list[str] = field(default_factory=list)
+    left_out: list[str]
 
 
 def read(paths: Sequence[str | Path]) -> Rows:
@@ -65,38 +39,30 @@ def read(paths: Sequence[str | Path]) -> Rows:
 
     A damaged file is left out and named as long as another one can be used. Raises `UsageError` if none can.
     """
+    files: list[Path] = []
+    rows: list[Row] = []
     left_out: list[str] = []
-
-    def usable(function: Callable[[Any], list[Any]], given: str | Path) -> list[Any]:
+    seen: set[tuple[Any, ...]] = set()
+    for path in paths:
         try:
-            return function(given)
+            files += _files(path)
         except UsageError as error:
             left_out.append(str(error))
-            return []
-
-    files = [file for path in paths for file in usable(_files, path)]
-    rows = pd.DataFrame([row for file in files for row in usable(_rows, file)], columns=[*COLUMNS, "place"], dtype=object)
-    machine, run = (rows[name].fillna("") for name in ("machine", "run"))
-    table, damaged = _checked(rows.assign(run=(machine + "/" + run).where(run != "", rows["file"])))
-    left_out += damaged
-    if table.empty:
-        raise UsageError(left_out[0] if left_out else f"{', '.join(map(str, paths))}: holds no row; give a finished run.")
-    return Rows(table, left_out)
+    for file in files:
+        try:
+            rows += _rows(file, seen)
+        except UsageError as error:
+            left_out.append(str(error))
+    if not rows:
+        raise UsageError(left_out[0] if left_out else "no run is given; give a run's folder.")
+    return Rows(pd.DataFrame(rows, columns=COLUMNS), left_out)
 
 
 def stored(machines: Iterable[str], results: str | Path) -> Rows:
-    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged.
-
-    Files that have not changed are read once a process.
-    """
+    """The rows of `results/<machine>/*/summary.csv`, without the files that are damaged."""
     files = sorted(file for machine in machines for file in (Path(results) / machine).glob(f"*/{SUMMARY}"))
-    return _stored(tuple((file, file.stat().st_mtime_ns) for file in files))
-
-
-@lru_cache(maxsize=4)
-def _stored(files: tuple[tuple[Path, int], ...]) -> Rows:
     try:
-        return read([file for file, _ in files])
+        return read(files)
     except UsageError as error:
         return Rows(pd.DataFrame(columns=COLUMNS), [str(error)] if files else [])
 
@@ -116,93 +82,74 @@ def _files(given: str | Path) -> list[Path]:
     return [folder / (SUMMARY if (folder / SUMMARY).exists() else journal.NAME) for folder in sorted(folders)]
 
 
-def _rows(file: Path) -> list[Row]:
+def _rows(file: Path, seen: set[tuple[Any, ...]]) -> list[Row]:
+    """The rows of a file, whose cases are added to those that were `seen`. Raises `UsageError` if any row is damaged."""
     if file.suffix == ".jsonl":
-        table = summaries.summarise(journal.read(file)).assign(file=str(file), place=str(file))
-        return [dict(row) for row in table.to_dict("records")]
+        lines = [(str(file), fields) for fields in summaries.summarise(journal.read(file)).to_dict("records")]
+    else:
+        lines = _lines(file)
+    rows: list[Row] = []
+    keys: set[tuple[Any, ...]] = set()
+    for place, fields in lines:
+        row, what = _checked(fields)
+        row |= {"file": str(file), "run": f"{row['machine']}/{row['run']}" if row["run"] else str(file)}
+        key = tuple(row[name] for name in ("run", *CASE_COLUMNS, SIDE))
+        if what or key in seen or key in keys:
+            what = what or "holds a case of this run once more; a run has one row for each"
+            raise UsageError(f"{place}: {what}; fix the line or leave the file out.")
+        keys.add(key)
+        rows.append(row)
+    seen |= keys
+    return rows
+
+
+def _lines(file: Path) -> list[tuple[str, dict[Any, Any]]]:
+    """The place and the fields of each row of a CSV file. Raises `UsageError` if it is none that a run wrote."""
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             names = next(reader, [])
-            _check_header(file, names)
             lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
-    except csv.Error as error:
-        raise UsageError(f"{file}:{reader.line_num}: is no CSV: {error}; the file is damaged or was cut off.") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{file}: is not UTF-8 text; save it as UTF-8, or give the run's folder.") from None
-    if not lines:
-        raise UsageError(f"{file}: holds no row; give a finished run.")
-    for line, row in lines:
-        if len(row) < len(names) or any(row[len(names) :]):
-            few = "fewer" if len(row) < len(names) else "more"
-            raise UsageError(f"{file}:{line}: has {few} fields than its header; the file is damaged or was cut off.")
-    rows = [{**dict(zip(names, row, strict=False)), "file": str(file), "place": f"{file}:{line}"} for line, row in lines]
-    _refuse_cut(rows)
-    return rows
-
-
-def _check_header(file: Path, names: list[str]) -> None:
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: is no CSV in UTF-8: {error}; save it as that, or give the run's folder.") from None
     needed = (*CASE_COLUMNS, "seconds_per_step", "status") if names else ()
     if wrong := [name for name in CHECKS if names.count(name) > 1 or (name in needed and name not in names)]:
         raise UsageError(
             f"{file}:1: has {'two columns' if wrong[0] in names else 'no column'} {wrong[0]}, so it is no {SUMMARY} of a run "
             f"with commas between fields and points for decimals; it begins {','.join(names)[:60]!r}."
         )
-
-
-def _refuse_cut(rows: list[Row]) -> None:
-    """Refuses times without the digits that a run writes, as spreadsheets save what they display."""
+    if not lines:
+        raise UsageError(f"{file}: holds no row; give a finished run.")
+    for line, row in lines:
+        if len(row) < len(names) or any(row[len(names) :]):
+            raise UsageError(f"{file}:{line}: has {len(row)} fields, its header {len(names)}; the file was cut off or damaged.")
+    rows = [(f"{file}:{line}", dict(zip(names, row, strict=False))) for line, row in lines]
     for name in ("seconds_per_step", "undisturbed_seconds_per_step"):
-        times = [(row["place"], row[name]) for row in rows if row.get(name)]
+        times = [(place, row[name]) for place, row in rows if row.get(name)]
         if times and all(len(re.sub(r"[eE].*|\D", "", time).strip("0")) < DIGITS for _, time in times):
-            place, time = times[0]
             raise UsageError(
-                f"{place}: {name} is {time!r}, and no row has all its digits; "
+                f"{times[0][0]}: {name} is {times[0][1]!r}, and no row has all its digits; "
                 "a spreadsheet or a script cut them, so give the file as the run wrote it."
             )
+    return rows
 
 
-def _checked(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of every file that is right as a whole, as numbers, and the first sentence about each of the others."""
-    kinds = {name: RULES[check][1] for name, check in CHECKS.items()}
-    texts = {name: rows[name].fillna("").astype(str) for name, kind in kinds.items() if kind is str}
-    table = rows.assign(**texts, **{name: rows[name].map(_number).astype(float) for name in kinds if name not in texts})
-    left_out: list[str] = []
-    while faults := [*_faults(rows, table)] or [*_twice(table)]:
-        bad: dict[str, str] = {}
-        for row, text in sorted(faults):
-            file, place = (str(table.at[row, name]) for name in ("file", "place"))
-            bad.setdefault(file, f"{place}: {text}; fix the line or leave the file out.")
-        left_out += bad.values()
-        table = table[~table["file"].isin([*bad])]
-    counts = {name: int for name, kind in kinds.items() if kind is int}
-    return table.drop(columns="place").astype(counts).reset_index(drop=True), left_out
-
-
-def _number(value: Any) -> float:
-    """NaN for none; minus infinity, which no column may have, for a text that is no number."""
-    try:
-        return float("nan" if value in ("", None) else value)
-    except (TypeError, ValueError):
-        return -math.inf
-
-
-def _faults(rows: pd.DataFrame, table: pd.DataFrame) -> Faults:
-    """Values that break their column's rule; `rows` has them as they were read."""
+def _checked(fields: Mapping[Any, Any]) -> tuple[Row, str]:
+    """The values of the columns that are read, and what is wrong with the first damaged one, else empty."""
+    row: Row = {}
+    wrong = []
     for name, check in CHECKS.items():
-        expected, _, right = RULES[check]
-        for row in table.index[~right(table[name]).astype(bool)]:
-            value = rows.at[row, name]
-            yield row, f"{name} is {'missing' if value in ('', None) else repr(str(value))}, expected {expected}"
-    for row in table.index[(table["status"] == "ok") & table["seconds_per_step"].isna()]:
-        yield row, "status is ok, so it needs a time, in seconds_per_step"
-
-
-def _twice(table: pd.DataFrame) -> Faults:
-    """Second rows of a case in a run: of one file, or else of several."""
-    same = ["run", *CASE_COLUMNS, SIDE]
-    within = table.duplicated(["file", *same])
-    for row in table.index[within if within.any() else table.duplicated(same)]:
-        yield row, "holds a case of this run once more; a run has one row for each"
+        given = "" if pd.isna(fields.get(name)) else fields[name]
+        try:
+            row[name] = str(given) if check.kind is str else math.nan if given == "" else float(given)
+        except (TypeError, ValueError):
+            row[name] = -math.inf  # which no column may have
+        if not check.holds(row[name]):
+            wrong.append(f"{name} is {repr(str(given)) if given != '' else 'missing'}, expected {check.expected}")
+        elif check.kind is int:
+            row[name] = int(row[name])
+    if row["status"] == "ok" and math.isnan(row["seconds_per_step"]):
+        wrong.append("status is ok, so it needs a time, in seconds_per_step")
+    return row, (wrong or [""])[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse import roofline
-from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_interval, worst_errors
+from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_bounds, with_interval, worst_error
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
 from bench.errors import ExitCode
 from bench.record import frame, journal
 from bench.record.journal import Story
 from bench.schema.case import SIDE, TWIN, Case, is_control, passes_of
-from bench.schema.records import CaseRecord, Failure, MachineFacts, Open, Profile, SettingsRecord
+from bench.schema.records import CaseRecord, Failure, MachineFacts, SettingsRecord
 from bench.schema.summary import ONLY_OK, SUMMARY
 
 Row = dict[str, Any]
-HEADER_FIELDS = ("kind", "baseline", "source_hash", "idea")
-"""Columns of the summary that stand in the header as they are."""
-FOR_ROOFLINE = ("flops", "bytes", "steps_per_call")
+FOR_BOUNDS = ("flops", "bytes", "steps_per_call")
 """Of a case's step, and no columns of the summary."""
 
 
@@ -72,11 +69,10 @@ def table(run: str | Path = "results") -> pd.DataFrame:
     the mean of loops in seconds. Raises `UsageError`."""
     rows = Run.of(frame.latest(run)).table
     rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
-    undisturbed = rows["undisturbed_seconds_per_step"].astype(float)
-    step = undisturbed.fillna(rows["seconds_per_step"])
-    names = {"backend": "way", "step": "step", "undisturbed": "undisturbed", "ratio": "ratio", "ratio_low": "low"}
-    names |= {"ratio_high": "high", "verdict": "verdict", "seconds_per_step": "as_it_ran"}
-    return rows.assign(step=step, undisturbed=undisturbed.notna())[[*names]].rename(columns=names).sort_values("step")
+    ran, undisturbed = rows["seconds_per_step"], rows["undisturbed_seconds_per_step"].astype(float)
+    shown = {"way": rows["backend"], "step": undisturbed.fillna(ran), "undisturbed": undisturbed.notna()}
+    shown |= {"ratio": rows["ratio"], "low": rows["ratio_low"], "high": rows["ratio_high"], "verdict": rows["verdict"]}
+    return pd.DataFrame(shown | {"as_it_ran": ran}).sort_values("step")
 
 
 def summarise(story: Story) -> pd.DataFrame:
@@ -85,7 +81,7 @@ def summarise(story: Story) -> pd.DataFrame:
     `status` says what a row's numbers are worth: `ok`, `incomplete` (planned passes are missing), or for `wrong`,
     `failed` and `unavailable`, which have none, `reason` says why.
     """
-    header, rounds, failures = story.header, frame.samples(story), story.failures
+    header, rounds, failures, profiles = story.header, frame.samples(story), story.failures, story.profiles
     settings, logs, singly = header["settings"], log_blocks(rounds), frame.singles(story)
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
@@ -95,7 +91,10 @@ def summarise(story: Story) -> pd.DataFrame:
         row = rows[key] = _described(case, mine, settings, failures.get(key))
         if mine.empty or key in failures:
             continue
-        row |= times(mine) | worst_errors(case, mine, opens) | _counted(opens, story.profiles.get(key))
+        row |= times(mine) | {"error_share": worst_error(mine, opens)}
+        row["first_step_seconds"] = float(pd.Series([record["first_step_seconds"] for record in opens], dtype=float).median())
+        counts: Mapping[str, Any] = profiles.get(key, {})
+        row |= {f"{name}_per_step": counts[name] for name in ("kernels", "peak_bytes") if name in counts}
         if key in singly:
             row |= undisturbed_time(singly[key])
         if case["proven"] and baseline and baseline not in failures and (ratio := log_ratio(key, baseline, logs, singly)):
@@ -117,8 +116,8 @@ def summarise(story: Story) -> pd.DataFrame:
         "steps_per_round": settings["steps"],
     }  # fmt: skip
     filled = [run | row | {"kernels": _kernels(header["machine"], row[SIDE])} for row in rows.values()]
-    table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_ROOFLINE])
-    table = roofline.add(table.astype({"verdict": object}))
+    table = pd.DataFrame(filled, index=pd.Index(rows, name="key")).reindex(columns=[*SUMMARY, *FOR_BOUNDS])
+    table = with_bounds(table.astype({"verdict": object}))
     return table.assign(break_even_steps=_break_even(table))[SUMMARY]
 
 
@@ -141,27 +140,23 @@ def doubts(story: Story, table: pd.DataFrame) -> list[str]:
     """Why the run as a whole proves less than it seems to, one sentence each; empty for a sound run."""
     sentences = []
     if not story.complete:
-        planned = story.header["settings"]["processes"]
-        missing = ", ".join(table.loc[table["status"] == "incomplete", "backend"].astype(str).drop_duplicates())
-        sentences.append(
-            f"INCOMPLETE: the run ended in pass {len(story.passes)} of {planned}; missing in part: {missing or 'nothing'}."
-        )
+        missing = ", ".join(dict.fromkeys(table.loc[table["status"] == "incomplete", "backend"]))
+        planned = f"{len(story.passes)} of {story.header['settings']['processes']}"
+        sentences.append(f"INCOMPLETE: the run ended in pass {planned}; missing in part: {missing or 'nothing'}.")
     for twin in table[table["kind"] == TWIN].to_dict("records"):
+        name = twin["baseline"]
         if twin["status"] in ("wrong", "failed") or (story.complete and not twin["ratio"] > 0):
-            sentences.append(
-                f"UNPROVEN: the twin of {twin['baseline']} has no ratio, so nothing shows how much equal steps differ."
-            )
+            sentences.append(f"UNPROVEN: the twin of {name} has no ratio, so nothing shows how much equal steps differ.")
         elif twin["verdict"] in (FASTER, SLOWER):
             sentences.append(
-                f"UNPROVEN: the twin, the same code as {twin['baseline']}, takes {twin['ratio_low']:.3f} to "
-                f"{twin['ratio_high']:.3f} of its time; something favours one of two equal steps, so measure again on a "
-                "quieter machine."
+                f"UNPROVEN: the twin, the same code as {name}, takes {twin['ratio_low']:.3f} to {twin['ratio_high']:.3f} of "
+                "its time; something favours one of two equal steps, so measure again on a quieter machine."
             )
     return sentences
 
 
 def _described(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, failure: Failure | None) -> Row:
-    """A case, how much of what was planned it has, and what its numbers are worth; with what is for the roofline alone."""
+    """A case, how much of what was planned it has, and what its numbers are worth; with what is for bounds alone."""
     fields: Mapping[str, Any] = case
     throughput = mine[mine["mode"] == "throughput"]
     blocks = throughput.groupby("pass").size()
@@ -173,18 +168,10 @@ def _described(case: CaseRecord, mine: pd.DataFrame, settings: SettingsRecord, f
         status, reason = "incomplete", f"{passes} of {planned} passes were finished"
     return {
         **Case.from_json(case).columns,
-        **{name: fields[name] for name in (*HEADER_FIELDS, *FOR_ROOFLINE)},
+        **{name: fields[name] for name in ("kind", "baseline", "source_hash", *FOR_BOUNDS)},
         "versions": " ".join(f"{name}=={version}" for name, version in case["versions"].items()),
         "processes": len(blocks), "rounds": len(throughput), "status": status, "reason": reason,
     }  # fmt: skip
-
-
-def _counted(opens: Sequence[Open], profile: Profile | None) -> Row:
-    """What a step takes besides time; of first steps the median over processes."""
-    counts: Mapping[str, Any] = profile or {}
-    first = pd.Series([record["first_step_seconds"] for record in opens], dtype=float)
-    names = ("kernels", "allocated_bytes", "peak_bytes")
-    return {"first_step_seconds": float(first.median())} | {f"{n}_per_step": counts[n] for n in names if n in counts}
 
 
 def _kernels(machine: MachineFacts, side: str) -> str:

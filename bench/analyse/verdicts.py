@@ -8,13 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from scipy.special import stdtr, stdtrit
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 FASTER, SLOWER, EQUAL, UNDECIDED = "FASTER", "SLOWER", "EQUAL", "UNDECIDED"
 UNPROVEN = "UNPROVEN"

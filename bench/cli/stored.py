@@ -118,7 +118,7 @@ def compare(arguments: argparse.Namespace) -> int:
         print({"md": runs.markdown, "json": runs.as_json}[arguments.format](base, compared), end="")
     print(end="", flush=True)
     for versus in compared.values():
-        show_gate(arguments.fail_on, versus.named, grid.console(sys.stderr), versus.doubts, "name")
+        show_gate(arguments.fail_on, versus.table, grid.console(sys.stderr), versus.doubts, "name")
     return next((code for code in (ExitCode.USAGE, ExitCode.UNPROVEN, ExitCode.WRONG) if code in codes), ExitCode.FINE)
 
 

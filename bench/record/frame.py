@@ -18,15 +18,11 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import COUNTERS, Open, Visit
+from bench.schema.records import Visit
 
-ERRORS = ["error_loss", "error_state", "error_share"]
-MODES = ("throughput", "latency", "dispatch", "device")
-OF_VISIT = ("case", "pass", "block", "steps")
-"""Columns that a visit's record has, alike for all its rounds."""
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, *ERRORS, SIDE,
+    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "error_share", SIDE,
 ]  # fmt: skip
 Singles = dict[int, NDArray[np.float64]]
 """Pass → seconds per step of its single steps, or of its single calls of several, in measured order."""
@@ -76,48 +72,37 @@ def journals(*paths: str | Path) -> list[Path]:
 
 def samples(story: journal.Story) -> pd.DataFrame:
     """One row per timed round of a run, in measured order."""
-    failed = {case: failure["status"] for case, failure in story.failures.items()}
-    run = {"machine": story.header["machine_name"], "run": story.header["run"]}
-    cases = {
-        case["key"]: Case.from_json(case).columns | {"kind": case["kind"], "status": failed.get(case["key"], "ok")}
-        for case in story.header["cases"]
-    }
+    failures, run = story.failures, {"machine": story.header["machine_name"], "run": story.header["run"]}
+    cases: dict[str, dict[str, Any]] = {}
+    for case in story.header["cases"]:
+        status = failures[case["key"]]["status"] if case["key"] in failures else "ok"
+        cases[case["key"]] = run | Case.from_json(case).columns | {"kind": case["kind"], "status": status}
     rows = []
     for visit in story.visits:
         fields: Mapping[str, Any] = visit
-        about = run | {name: fields[name] for name in OF_VISIT} | cases[visit["case"]] | error_columns(visit)
-        for mode in MODES:
+        about = cases[visit["case"]] | {name: fields[name] for name in ("case", "pass", "block", "steps")}
+        about |= {"error_share": visit["errors"]["share"]} if visit["errors"] else {}
+        for mode in ("throughput", "latency", "dispatch", "device"):
             if (seconds := fields[f"{mode}_seconds"]) is not None:
-                counts = {name: fields[name] for name in COUNTERS if mode == "throughput"}
                 time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
-                rows.append(about | counts | time)
+                rows.append(about | time | ({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def singles(story: journal.Story) -> dict[str, Singles]:
     """Case → its single steps without those that warm up, of cases whose calls are their steps' own times."""
-    visits: dict[str, list[Visit]] = {}
-    for visit in story.visits:
-        visits.setdefault(visit["case"], []).append(visit)
-    threads = {case["key"]: case["threads"] for case in story.header["cases"]}
     found: dict[str, Singles] = {}
-    for case in (case for case, some in visits.items() if timed_singly(some, threads[case])):
+    for case in story.header["cases"]:
+        visits = [visit for visit in story.visits if visit["case"] == case["key"]]
+        if not timed_singly(visits, case["threads"]):
+            continue
         steps: dict[int, list[float]] = {}
-        for visit in visits[case]:
+        for visit in visits:
             calls = visit["throughput_call_seconds"] or []
             own = steps.setdefault(visit["pass"], [])
             own += [seconds * len(calls) / visit["steps"] for seconds in calls[warm_up(calls) :]]
-        found[case] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
+        found[case["key"]] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
     return found
-
-
-def error_columns(record: Open | Visit) -> dict[str, float]:
-    """The errors of a visit or of an opening as the columns `ERRORS`; none for a control."""
-    errors = record["errors"]
-    if errors is None:
-        return {}
-    loss, *arrays = (errors["arrays"][name] for name in sorted(errors["arrays"], key=lambda name: name != "loss"))
-    return dict(zip(ERRORS, (loss, max(arrays), errors["share"]), strict=True))
 
 
 def warm_up(calls: Sequence[float]) -> int:

@@ -50,10 +50,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
     used = {(case.backend, case.side): plan.backend(case) for case in measured}
     sides = {side.label: side.facts for side in plan.sides if side.label}
     first: Any = {
-        "record": "header",
-        "schema": SCHEMA,
-        "run": run,
-        "machine_name": machine_name,
+        "record": "header", "schema": SCHEMA, "run": run, "machine_name": machine_name,
         "settings": plan.settings.as_json(),
         "problem": plan.definition.as_record(),
         "machine": {**machine, "sides": sides} if sides else machine,
@@ -61,7 +58,7 @@ def header(plan: Plan, machine: MachineFacts, machine_name: str, run: str, docto
         "holes": [{**hole.case.as_json(), "kind": plan.kind(hole.case), "reason": hole.reason} for hole in plan.holes],
         "sources": {used[key].hash: used[key].source for key in sorted(used)},
         "doctor": list(doctor),
-    }
+    }  # fmt: skip
     if what := fault(first, Header):
         raise TypeError(f"this run's header could not be read again: {what}")
     return first  # type: ignore[no-any-return]  # as `fault` has found
@@ -138,16 +135,18 @@ def read(path: Path) -> Story:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
         raise UsageError(f"{file}: cannot be read as a journal: {reason}; give a run's folder or its {NAME}.") from None
     found: list[Any] = []
-    seen: set[tuple[Any, ...]] = set()
+    keys: set[str] = set()
+    seen: set[tuple[str, ...]] = set()
     for number, line in enumerate(lines or [""], 1):
         try:
-            found.append(_parsed(line))
-            if number == 1:
-                keys = _keys(found[0])
-            else:
-                _check(found[-1], keys, seen)
-        except ValueError as error:
-            raise UsageError(f"{file}:{number}: {error}.") from None
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if what := _record_fault(record, keys, seen) if found else _header_fault(record):
+            raise UsageError(f"{file}:{number}: {what}.")
+        if not found:
+            keys = {case["key"] for case in record["cases"]}
+        found.append(record)
     return Story(file, found[0], tuple(found[1:]))
 
 
@@ -160,41 +159,29 @@ def ended(folder: Path) -> bool:
     return isinstance(last, dict) and last.get("record") == "end"
 
 
-def _parsed(line: str) -> Any:
-    try:
-        record = json.loads(line) if line else {"record": ""}
-    except (ValueError, RecursionError):
-        record = None
-    if not isinstance(record, dict) or not isinstance(record.get("record"), str):
-        raise ValueError(f"not a journal record; {DAMAGED}")
-    return record
-
-
-def _keys(record: Any) -> set[str]:
-    """The keys of the cases of a header. Raises `ValueError` if it cannot be used."""
-    if record["record"] != "header":
-        raise ValueError(f"a journal begins with its header; {DAMAGED}")
+def _header_fault(record: Any) -> str:
+    """Why this is no header that can be used; empty for one that can."""
+    if not isinstance(record, dict) or record.get("record") != "header":
+        return f"a journal begins with its header; {DAMAGED}"
     if isinstance(schema := record.get("schema"), int) and schema != SCHEMA:
-        raise ValueError(
+        return (
             f"schema {schema}, expected {SCHEMA}: another version of stepbench measured this run; "
             "measure it again or read it with that version"
         )
-    what = fault(record, Header)
-    keys = [] if what else [named["key"] for named in (*record["cases"], *record["holes"])]
-    if what or (twice := [key for key in keys if keys.count(key) > 1]):
-        raise ValueError(f"the header is not a run's: {what or f'it names {twice[0]} twice'}; {DAMAGED}")
-    return {case["key"] for case in record["cases"]}
+    if not (what := fault(record, Header)):
+        keys = [named["key"] for named in (*record["cases"], *record["holes"])]
+        what = next((f"it names {key} twice" for key in keys if keys.count(key) > 1), None)
+    return f"the header is not a run's: {what}; {DAMAGED}" if what else ""
 
 
-def _check(record: dict[str, Any], keys: Container[str], seen: set[tuple[Any, ...]]) -> None:
-    """Adds a later record to those that were seen. Raises `ValueError` if it is none of a run of these cases."""
-    kind = record["record"]
-    what = fault(record, KINDS[kind]) if kind in KINDS else f"unknown kind {kind!r}"
+def _record_fault(record: Any, keys: Container[str], seen: set[tuple[str, ...]]) -> str:
+    """Why this is no later record of a run of these cases; empty for one, which is added to those that were seen."""
+    kind = record.get("record") if isinstance(record, dict) else None
+    what = fault(record, KINDS[kind]) if isinstance(kind, str) and kind in KINDS else f"unknown kind {kind!r}"
     if not what and "case" in record and record["case"] not in keys:
         what = f"case is {record['case']!r}, which the header does not have"
-    event = tuple(str(record.get(name, "")) for name in ("record", "pass", "block", "case"))  # can happen only once
-    if not what and event in seen:
-        what = f"it repeats {' '.join(filter(None, event))}"
-    if what:
-        raise ValueError(f"not a journal record: {what}; {DAMAGED}")
-    seen.add(event)
+    if not what:
+        event = tuple(str(record.get(name, "")) for name in ("record", "pass", "block", "case"))  # can happen only once
+        what = f"it repeats {' '.join(filter(None, event))}" if event in seen else None
+        seen.add(event)
+    return f"not a journal record: {what}; {DAMAGED}" if what else ""

@@ -30,7 +30,7 @@ class Case:
     side: str = ""  # label of the `Side` it runs on
 
     @classmethod
-    def from_json(cls, record: Mapping[str, Any]) -> Case:
+    def from_json(cls, record: Mapping[Any, Any]) -> Case:
         """From a record, or a table's row, that has at least these fields; a row's `twin` is in its name."""
         fields = {name: record[name] for name in cls.__dataclass_fields__ if name in record}
         return cls(**{**fields, "threads": int(record["threads"])})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from types import NoneType, UnionType
@@ -34,48 +34,45 @@ Shape = Annotated[str, Bound("sizes such as 64x1000x100x10", re.compile(r"\d+(x\
 
 def fault(value: Any, kind: Any, name: str = "") -> str | None:
     """What is wrong with a value, the first of several faults; None for a right one. `name` is where it stands."""
-    return next(_faults(value, kind, name), None)
-
-
-def _faults(value: Any, kind: Any, name: str) -> Iterator[str]:
     origin, arguments = get_origin(kind), get_args(kind)
-    has_fields = is_typeddict(kind) or is_dataclass(kind)
-    plain = dict if has_fields else list if origin is tuple else origin or kind
+    inner: Iterable[tuple[str, Any, Any]] = ()  # name, value and type of what the value holds
+    if origin in (Union, UnionType):
+        faults = [fault(value, one, name) for one in arguments]
+        return None if None in faults else faults[0]
     if origin is Annotated:
-        if any(_faults(value, arguments[0], name)) or not arguments[1].holds(value):
-            yield f"{name} is {value!r:.40}, expected {arguments[1].expected}"
+        right, expected = fault(value, arguments[0], name) is None and arguments[1].holds(value), arguments[1].expected
     elif origin is Literal:
-        if value not in arguments:
-            yield f"{name} is {value!r:.40}, expected {' or '.join(arguments)}"
-    elif origin in (Union, UnionType):
-        if all(any(_faults(value, one, name)) for one in arguments):
-            yield next(_faults(value, arguments[0], name))
-    elif plain in PLAIN and not _is_plain(value, plain):
-        yield f"{name} is {value!r:.40}, expected {PLAIN[plain]}"
-    elif has_fields:
-        for field, (hint, required) in _fields(kind).items():
-            inside = f"{name}.{field}" if name else field
-            if field in value:
-                yield from _faults(value[field], hint, inside)
-            elif required:
-                yield f"{inside} is missing"
-    elif plain is list:
-        yield from (text for number, item in enumerate(value) for text in _faults(item, arguments[0], f"{name}[{number}]"))
-    elif origin is dict:
-        yield from (text for key, item in value.items() for text in _faults(item, arguments[1], f"{name}.{key}"))
+        right, expected = value in arguments, " or ".join(arguments)
+    elif is_typeddict(kind) or is_dataclass(kind):
+        right, expected = isinstance(value, dict), PLAIN[dict]
+        hints, required = _fields(kind)
+        before = f"{name}." if name else ""
+        if right and (absent := [field for field in hints if field in required and field not in value]):
+            return f"{before}{absent[0]} is missing"
+        inner = ((before + field, value[field], hint) for field, hint in hints.items() if right and field in value)
+    else:
+        plain = list if origin is tuple else origin or kind
+        right, expected = plain not in PLAIN or _is_plain(value, plain), PLAIN.get(plain)
+        if right and plain is list:
+            inner = ((f"{name}[{number}]", item, arguments[0]) for number, item in enumerate(value))
+        elif right and origin is dict:
+            inner = ((f"{name}.{key}", item, arguments[1]) for key, item in value.items())
+    if not right:
+        return f"{name} is {value!r:.40}, expected {expected}"
+    return next(filter(None, (fault(item, hint, inside) for inside, item, hint in inner)), None)
 
 
 @cache
-def _fields(kind: Any) -> Mapping[str, tuple[Any, bool]]:
-    """Field of a TypedDict or a dataclass -> its type, and whether it has to be there."""
+def _fields(kind: Any) -> tuple[Mapping[str, Any], Container[str]]:
+    """Field of a TypedDict or a dataclass -> its type; and the fields that have to be there."""
     hints = get_type_hints(kind, include_extras=True)
     if is_dataclass(kind):
-        return {field.name: (hints[field.name], field.default is field.default_factory is MISSING) for field in fields(kind)}
+        return hints, [field.name for field in fields(kind) if field.default is field.default_factory is MISSING]
     bare = {name: get_args(hint)[0] if get_origin(hint) is NotRequired else hint for name, hint in hints.items()}
-    return {name: (hint, name in kind.__required_keys__) for name, hint in bare.items()}
+    return bare, kind.__required_keys__
 
 
 def _is_plain(value: Any, kind: Any) -> bool:
     if kind is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-    return isinstance(value, kind) and (kind is not int or not isinstance(value, bool))
+        return _is_plain(value, (int, float)) and abs(value) <= sys.float_info.max
+    return isinstance(value, kind) and (kind is bool or not isinstance(value, bool))

@@ -160,8 +160,7 @@ class Visit(Timed):
     throughput_seconds: Above0
     dispatch_seconds: AtLeast0 | None  # of the throughput round, until its last step was queued
     latency_seconds: Above0
-    throughput_call_seconds: list[AtLeast0] | None
-    """Of each call of the throughput round, without the wait at its end; null on queued devices."""
+    throughput_call_seconds: list[AtLeast0] | None  # of each call, without the wait at its end; null on queued devices
     latency_call_seconds: list[AtLeast0]  # of each call of the latency round, its loss fetched
     device_seconds: Above0 | None
     minor_faults: Count
@@ -219,12 +218,8 @@ KINDS = {get_args(kind.__annotations__["record"])[0]: kind for kind in get_args(
 """What a record's field `record` says -> its type."""
 
 
-COUNTERS = ("minor_faults",)
-"""The fields of `Visit` that a worker counts in its throughput round; samples have them as columns, the summary per step."""
-
-
 class RunReply(TypedDict):
-    """A worker's reply to `run`, besides its `COUNTERS`."""
+    """A worker's reply to `run`, besides its `minor_faults`."""
 
     seconds: Above0  # of the whole round
     queued: NotRequired[AtLeast0]  # until its last step was queued

@@ -7,7 +7,7 @@ import math
 import pandas as pd
 from rich.console import Console
 
-from bench.analyse import roofline
+from bench.analyse.estimates import MEASURED
 from bench.schema.case import SIDE, Case, is_control
 from bench.show import grid
 from bench.show.grid import MEAN, Column, Row, arranged, column, is_baseline, place_of, sides, summary_rows
@@ -126,7 +126,7 @@ def _columns(varying: list[str]) -> list[Column]:
 
 def _of_bound(share: float, by: str, mean: bool) -> str:
     """Empty where no peak was measured: relative to the fastest step, `ratio` says as much."""
-    return f"{share:.0%}" if by == roofline.MEASURED and not mean else ""
+    return f"{share:.0%}" if by == MEASURED and not mean else ""
 
 
 def _count(value: float) -> str:

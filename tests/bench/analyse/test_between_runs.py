@@ -41,8 +41,6 @@ def _base(*tables):
     return [rows[(rows["backend"] == "base") & (rows["part"] == number)] for number in range(len(tables))]
 
 
-
-
 def test_undisturbed_times_are_compared_and_the_others_only_without_them():
     table = _runs([0]).assign(seconds_per_step=1.0)
     (singly,), (queued,) = _base(table), _base(table.assign(undisturbed_seconds_per_step=np.nan))

@@ -38,7 +38,8 @@ def test_a_difference_is_found_and_the_other_row_is_not_accused(rows, base, head
     assert _verdicts(found) == {"base": EQUAL, "slow": verdict}
     assert found.doubts == []
     assert found.table["ratio"].tolist() == pytest.approx([1, head / base])
-
+    wide = judge(rows("a", {"slow": base}, spread=0), rows("b", {"slow": head}, spread=0), _history(rows), margin=0.05)
+    assert (wide.margin, _verdicts(wide)["slow"]) == (0.05, EQUAL)
 
 
 def test_without_undisturbed_times_those_of_queued_steps_are_compared(rows):
@@ -51,14 +52,12 @@ def test_without_undisturbed_times_those_of_queued_steps_are_compared(rows):
     alone = judge(queued("a"), queued("b", {"slow": 2}))
     assert set(_verdicts(alone).values()) == {UNDECIDED}
     assert "how much runs of this machine differ is unknown" in alone.table["reason"][0]
-    assert alone.table["ratio"].notna().all()
-    assert alone.table["ratio_low"].isna().all()
-    assert len(alone.unjudged) == 2
+    assert (alone.table["ratio_low"].isna().all(), len(alone.unjudged)) == (True, 2)
 
 
-@pytest.mark.parametrize(("stored", "provisional"), [(0, True), (2, True), (3, False)])
+@pytest.mark.parametrize(("stored", "provisional"), [(2, True), (3, False)])
 def test_below_three_stored_runs_verdicts_are_provisional(rows, stored, provisional):
-    found = judge(rows("a"), rows("b", {"slow": 1.1}), _history(rows, stored) if stored else None)
+    found = judge(rows("a"), rows("b", {"slow": 1.1}), _history(rows, stored))
     assert _verdicts(found)["slow"] == SLOWER
     assert found.table["provisional"].tolist() == [provisional] * 2
     assert found.table["reason"].str.startswith("provisional: fewer than three").tolist() == [provisional] * 2
@@ -84,12 +83,12 @@ def test_false_alarms_stay_below_one_table_in_a_hundred(stored):
     assert alarms <= 2  # more than that has a chance below 1 % if one table in a hundred is wrong
 
 
-@pytest.mark.parametrize("stored", [0, 3, 12])
+@pytest.mark.parametrize("stored", [0, 12])
 def test_runs_of_different_sets_do_not_alarm(stored):
     """Each run's set of cases moves its times by 1 %, those of a set alike."""
     random = np.random.default_rng(stored)
     alarms = 0
-    for table in range(30):
+    for table in range(20):
         shift = random.normal(0, 0.01, stored + 2)
         runs = [
             _with(run_rows(f"{number}", random, {"base": np.exp(moved), "slow": np.exp(moved)}), f"more {number}")
@@ -143,9 +142,7 @@ def test_what_cannot_be_judged_is_shown(rows, base, head, why):
     assert set(_verdicts(found).values()) == {UNDECIDED}
     assert found.table["reason"].str.endswith(why).all()
     assert found.table["ratio"].notna().all()
-    assert found.table[["ratio_low", "p"]].isna().all(axis=None)
-    assert len(found.unjudged) == 2
-
+    assert (found.table[["ratio_low", "p"]].isna().all(axis=None), len(found.unjudged)) == (True, 2)
 
 
 @pytest.mark.parametrize("guard", ["arithmetic", "peak_arithmetic"])
@@ -165,8 +162,6 @@ def test_without_a_guard_a_sentence_says_so(rows):
     found = judge(rows("a"), head[~head["backend"].isin(["arithmetic", "peak_arithmetic"])], _history(rows))
     assert found.doubts == []
     assert found.table["reason"].str.contains("no guard did the same work on both sides").all()
-    one = judge(rows("a"), head[head["backend"] != "peak_arithmetic"], _history(rows))
-    assert not one.table["reason"].str.contains("no guard").any()
 
 
 def test_a_twin_that_differs_makes_the_comparison_unproven(rows):
@@ -174,14 +169,6 @@ def test_a_twin_that_differs_makes_the_comparison_unproven(rows):
     head.loc[head["kind"] == "twin", "verdict"] = SLOWER
     (doubt,) = judge(rows("a"), head, _history(rows)).doubts
     assert "in run b of head the twin differs" in doubt
-
-
-def test_a_noisy_twin_never_widens_what_is_equal(rows):
-    noisy = rows("b", {"slow": 1.02}, spread=0)
-    noisy.loc[noisy["kind"] == "twin", "ratio_high"] = 1.05
-    for given, margin in (({}, 0.01), ({"margin": 0.05}, 0.05)):
-        found = judge(rows("a", spread=0), noisy, _history(rows), **given)
-        assert (found.margin, _verdicts(found)["slow"] == EQUAL) == (margin, margin == 0.05)
 
 
 def test_an_undecided_row_says_how_many_runs_would_decide(rows):
@@ -224,15 +211,11 @@ def test_the_command_and_its_exit_codes(files, capsys):
     assert _call(capsys, "a.csv", "c.csv", "--fail-on", "slower:20%")[0] == 0
     code, _, err = _call(capsys, "a.csv", "nowhere.csv")
     assert (code, err) == (2, "bench: nowhere.csv: does not exist; give a run's folder, or one of its files.\n")
+    code, _, err = _call(capsys, "a.csv,b.csv", "b.csv")
+    assert (code, err[:36]) == (2, "bench: m/b: stands on both sides; a ")
     code, out, _ = _call(capsys, "a.csv", "nowhere.csv", "b.csv")
     assert code == 2
     assert "head b.csv" in out, "one bad head must not stop the next"
-
-
-def test_a_run_is_not_compared_with_itself(files, capsys):
-    assert _call(capsys, "a.csv,b.csv", "b.csv")[::2] == (
-        2, "bench: m/b: stands on both sides; a run is compared with others, so leave it out of one.\n",
-    )  # fmt: skip
 
 
 def test_a_gate_that_could_not_judge_or_prove_has_an_exit_code_of_its_own(files, capsys, rows):
@@ -269,11 +252,6 @@ def test_a_damaged_stored_run_stops_no_comparison(files, capsys, rows):
     assert "results/m/stored 0/summary.csv:1: has no column backend" in out
     assert "provisional" not in out, "three others are left"
     assert len(bench.compare("a.csv", "b.csv").attrs["ignored"]) == 3
-    for file in stored:
-        file.write_text("rubbish\n")
-    code, out, _ = _call(capsys, "a.csv", "b.csv")
-    assert code == 0
-    assert "provisional" in out
 
 
 def test_a_row_that_head_lost_in_any_run_stops_the_gate(files, capsys, rows):

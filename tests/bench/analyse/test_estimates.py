@@ -17,10 +17,9 @@ NAN = math.nan
 CALM, BUSY = 380e-6, 560e-6
 
 
-def _rounds(mode, seconds, *, faults=NAN, steps=10, errors=(1e-7, 2e-7, 3e-7), case="x"):
+def _rounds(mode, seconds, *, faults=NAN, steps=10, error=3e-7, case="x"):
     """A row per pass and block, from seconds per step of this shape."""
-    about = dict(zip(estimates.ERRORS, errors, strict=True))
-    about |= {"mode": mode, "case": case, "steps": steps, "minor_faults": faults}
+    about = {"error_share": error, "mode": mode, "case": case, "steps": steps, "minor_faults": faults}
     rows = np.ndenumerate(np.array(seconds, float))
     return pd.DataFrame([{"pass": p, "block": b, "seconds_per_step": value, **about} for (p, b), value in rows])
 
@@ -52,15 +51,12 @@ def test_each_mode_is_the_geometric_mean_over_passes_of_the_median_over_blocks()
     assert found["relative_error"] == pytest.approx(math.log(8 / 2) / 2)
 
 
-def test_the_worst_errors_are_those_of_rounds_and_proofs():
-    errors = [("throughput", (5.0, 1.0, 1.0)), ("latency", (99.0, 99.0, 99.0)), ("throughput", (1.0, 1.0, 7.0))]
-    rounds = pd.concat([_rounds(mode, [[1]], errors=each) for mode, each in errors])
-    opens = [{"errors": {"share": 2.0, "arrays": {"w1": 6.0, "loss": 2.0, "w2": 3.0}}}]
-    worst = estimates.worst_errors({"proven": True}, rounds, opens)
-    assert worst == {"error_loss": 5.0, "error_state": 6.0, "error_share": 7.0}
-    unknown = estimates.worst_errors({"proven": True}, _rounds("latency", [[1]]), [])
-    assert np.isnan([*unknown.values()]).tolist() == [True] * 3
-    assert estimates.worst_errors({"proven": False}, rounds, [{"errors": None}]) == {}
+def test_the_worst_error_is_that_of_rounds_and_proofs():
+    rounds = pd.concat([_rounds(mode, [[1]], error=each) for mode, each in (("throughput", 5.0), ("latency", 99.0))])
+    opens = [{"errors": {"share": 2.0}}, {"errors": None}]
+    assert estimates.worst_error(rounds, opens) == 5.0
+    assert estimates.worst_error(rounds, [{"errors": {"share": 7.0}}]) == 7.0
+    assert math.isnan(estimates.worst_error(_rounds("latency", [[1]]), []))
 
 
 def test_a_ratio_is_taken_inside_each_block_and_its_median_in_each_process():
@@ -124,11 +120,6 @@ def test_the_interval_of_a_ratio_holds_from_run_to_run(busy):
     assert 0.9 <= hits / 200 <= 0.99
 
 
-def test_only_passes_that_all_have_count():
-    timed = {name: _steps(np.random.default_rng(4), each) for name, each in (("a", 10), ("b", 3))}
-    assert log_ratio("a", "b", None, timed).freedom == 2
-
-
 TIMES = ["seconds_per_step", "undisturbed_seconds_per_step"]
 
 
@@ -136,14 +127,6 @@ def _visits(run, **changes):
     """The same run, each of its visits with these changes."""
     records = (each | changes if each["record"] == "visit" else each for each in run.records)
     return replace(run, records=tuple(records))
-
-
-def test_what_warms_up_is_in_no_time_of_a_step():
-    run = story(lambda name, *_: 0.002 if name == "slow" else 0.001, 4, steps=8, singly=True)
-    slow = summaries.summarise(run).loc[key_of("slow")]
-    assert slow[[*TIMES, "dispatch_seconds_per_step"]].tolist() == pytest.approx([0.002] * 3)
-    assert slow["latency_seconds_per_step"] == pytest.approx(0.004)
-    assert slow["ratio"] == pytest.approx(2)
 
 
 def test_a_queue_is_timed_by_its_rounds():

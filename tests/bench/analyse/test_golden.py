@@ -10,6 +10,7 @@ import pytest
 
 from bench.analyse import summaries
 from bench.record import journal
+from bench.schema.summary import ONLY_OK, SUMMARY
 from tests.made import a_case, a_hole, story, write
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -70,6 +71,13 @@ def text_of(run, folder):
 @pytest.mark.parametrize("name", RUNS)
 def test_a_summary_is_what_it_was(name, tmp_path):
     assert text_of(RUNS[name](), tmp_path) == (GOLDEN / f"{name}.csv").read_text()
+
+
+def test_a_time_and_what_follows_from_it_is_for_rows_that_are_ok():
+    derived = ("ratio", "flop", "bound", "break", "verdict", "processes_to")
+    follows = {name for name in SUMMARY if "seconds" in name or name.startswith(derived)}
+    assert follows - {*ONLY_OK} == set()
+    assert len(SUMMARY) == len(set(SUMMARY))
 
 
 if __name__ == "__main__":

@@ -89,7 +89,6 @@ def test_what_changed_is_named_and_so_is_the_clock():
     assert clock.startswith("the machine's clock: arithmetic takes 1.05")
 
 
-
 @pytest.mark.parametrize(("column", "value"), [("machine", "n"), ("problem", "q 2"), ("undisturbed_seconds_per_step", np.nan)])
 def test_what_is_never_judged_is_another_series(column, value):
     """One definition: `judge` gives no verdict where the series are two."""

@@ -1,7 +1,6 @@
 """If these fail, a damaged file ends in a traceback, spoils the others, or counts as a measurement."""
 
 import csv
-import gzip
 import io
 import json
 import math
@@ -13,7 +12,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench import __main__
 from bench.analyse import reading
 from bench.analyse.comparison import judge
 from bench.analyse.estimates import with_interval
@@ -33,37 +31,25 @@ def fine(tmp_path):
     return path
 
 
-def _text(fine):
-    return fine.read_text()
-
-
 DAMAGE = {
     "empty": (lambda t: "", r"bad\.csv: holds no row; give a finished run"),
-    "a header alone": (lambda t: t.splitlines()[0] + "\n", r"bad\.csv: holds no row"),
-    "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has fewer fields than its header"),
+    "cut off": (lambda t: "\n".join(t.splitlines()[:3]).rsplit(",", 9)[0], r"bad\.csv:3: has \d+ fields, its header"),
     "semicolons": (lambda t: t.replace(",", ";").replace(".", ","), r"bad\.csv:1: has no column backend.*commas"),
     "decimal comma": (lambda t: t.replace("0.001", '"0,001"'), r"bad\.csv:2: relative_error is '0,001', expected a number"),
-    "NaN": (lambda t: _cell(t, "seconds_per_step", "nan"), r"bad\.csv:3: status is ok, so it needs a time"),
     "negative": (lambda t: _cell(t, "seconds_per_step", "-1e-4"), r"bad\.csv:3: seconds_per_step is '-1e-4', expected"),
-    "in picoseconds": (lambda t: _cell(t, "seconds_per_step", "1e10"), r"bad\.csv:3: seconds_per_step is '1e10', expected"),
     "no width": (lambda t: _cell(t, "ratio_low", "0"), r"bad\.csv:3: ratio_low is '0', expected a number above 0"),
     "no end": (lambda t: _cell(t, "ratio_high", "inf"), r"bad\.csv:3: ratio_high is 'inf', expected a number above 0"),
     "no time": (lambda t: _cell(t, "seconds_per_step", ""), r"bad\.csv:3: status is ok, so it needs a time"),
     "a status of another": (lambda t: _cell(t, "status", "OK"), r"bad\.csv:3: status is 'OK', expected one of ok, wrong"),
-    "a path for a machine": (lambda t: _cell(t, "machine", "../../etc"), r"bad\.csv:3: machine is '../../etc', expected a m"),
     "half a core": (lambda t: _cell(t, "threads", "1.5"), r"bad\.csv:3: threads is '1.5', expected a whole number"),
     "a row twice": (lambda t: t + t.splitlines()[1] + "\n", r"bad\.csv:8: holds a case of this run once more"),
     "a column twice": (lambda t: t.replace("ratio_low", "ratio"), r"bad\.csv:1: has two columns ratio, so it"),
-    "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has more fields"),
-    "another tool's": (lambda t: "name,mean,stddev\na,1,2\n", r"bad\.csv:1: has no column backend, so it is no summary"),
-    "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is not UTF-8 text"),
-    "a date": (lambda t: _cell(t, "seconds_per_step", "2. Jan"), r"bad\.csv:3: seconds_per_step is '2\. Jan', expected a num"),
+    "a field too many": (lambda t: t.replace("\n", ",x\n").replace(",x", "", 1), r"bad\.csv:2: has \d+ fields, its"),
+    "Latin-1": (lambda t: t.replace("base,", "bäse,").encode("latin-1"), r"bad\.csv: is no CSV in UTF-8: "),
     "a version as a date": (lambda t: _cell(t, "python", "03.11.2007"), r"bad\.csv:3: python is '03\.11\.2007', expected"),
     "a hash as a number": (lambda t: _cell(t, "source_hash", "1.2E+15"), r"bad\.csv:3: source_hash is '1\.2E\+15', expected"),
     "6 digits": (lambda t: _saved(t, float_format="%.6g"), r"bad\.csv:2: seconds_per_step is '0\.0001\d+', and no row has"),
     "below an empty row": (lambda t: _cell(t, "ratio", "x").replace("\n", "\n\n", 1), r"bad\.csv:4: ratio is 'x'"),
-    "gzip": (lambda t: gzip.compress(t.encode()), r"bad\.csv: is not UTF-8 text"),
-    "garbage": (lambda t: "x" * 100_000, r"bad\.csv:1: has no column backend"),
 }
 
 
@@ -83,7 +69,7 @@ def _saved(text, columns=None, **options):
 def test_damage_is_one_sentence_with_its_place_and_leaves_other_files_to_be_used(fine, damage):
     make, sentence = DAMAGE[damage]
     bad = fine.with_name("bad.csv")
-    text = make(_text(fine))
+    text = make(fine.read_text())
     bad.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UsageError, match=sentence):
         reading.read([bad])
@@ -92,16 +78,6 @@ def test_damage_is_one_sentence_with_its_place_and_leaves_other_files_to_be_used
     (said,) = rows.left_out
     assert re.search(sentence, said)
     assert "\n" not in said
-
-
-def test_a_comparison_names_a_damaged_file_and_uses_the_others(fine, capsys):
-    bad, other = fine.with_name("bad.csv"), fine.with_name("other.csv")
-    bad.write_text("")
-    for base, shown in ((bad, False), (f"{bad},{fine}", True)):
-        assert __main__.main(["compare", str(base), str(other)]) == 2
-        captured = capsys.readouterr()
-        assert captured.err == f"bench: {bad}: holds no row; give a finished run.\n"
-        assert ("slow" in captured.out) is shown
 
 
 def test_extra_and_missing_later_columns_are_no_damage(fine):
@@ -119,6 +95,19 @@ def test_an_interval_may_be_as_wide_as_two_passes_that_disagree_make_it(fine):
     assert len(reading.read([fine]).table) == 6
 
 
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [("", "an empty name stands where"), (" ", "an empty name stands where"), (".", "holds no run, neither summary"),
+     ("nowhere", "nowhere: does not exist"), ("samples.csv", "samples.csv:1: has no column status")],
+)  # fmt: skip
+def test_what_is_no_run_is_named(tmp_path, monkeypatch, given, says):
+    """An unset variable in a script must not mean everything below the working directory."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "samples.csv").write_text("backend,device,dtype,threads,shape,seconds_per_step\n")
+    with pytest.raises(UsageError, match=says):
+        reading.read([given])
+
+
 def test_a_run_given_twice_counts_once(fine):
     copy = fine.with_name("copy.csv")
     copy.write_bytes(fine.read_bytes())
@@ -132,10 +121,8 @@ def test_a_run_given_twice_counts_once(fine):
     [
         lambda t: "\ufeff" + t.replace("\n", "\r\n"),
         lambda t: t + "\n  \n",
-        lambda t: t.replace("\n", "\n\n", 3),
         lambda t: t.replace("\n", "\r\n,,,\r\n", 3),
         lambda t: t.replace("\n", ",\n"),
-        lambda t: t.replace("\n", ",,\n").replace(",,", "", 1),
         lambda t: _saved(t, quoting=csv.QUOTE_ALL),
         lambda t: _saved(t, columns=t.splitlines()[0].split(",")[::-1]),
         lambda t: _saved(t, float_format="%.15g"),
@@ -143,14 +130,9 @@ def test_a_run_given_twice_counts_once(fine):
 )
 def test_what_spreadsheets_save_without_changing_a_value_is_no_damage(fine, save):
     saved = fine.with_name("saved.csv")
-    saved.write_bytes(save(_text(fine)).encode())
+    saved.write_bytes(save(fine.read_text()).encode())
     tables = [reading.read([path]).table.drop(columns="file") for path in (fine, saved)]
     pd.testing.assert_frame_equal(*tables, rtol=1e-14)
-
-
-def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"holds no run, neither summary\.csv nor journal\.jsonl"):
-        reading.read([tmp_path])
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +159,6 @@ def test_a_runs_table_and_its_journal_say_the_same_and_together_count_once(run_f
 def test_a_run_that_was_cut_off_is_read_from_its_journal(run_folder, tmp_path):
     (tmp_path / "journal.jsonl").write_bytes((run_folder / "journal.jsonl").read_bytes()[:-2000])
     assert set(reading.read([tmp_path]).table["status"]) == {"incomplete"}
-
-
-def test_other_files_are_no_results(run_folder):
-    for name, said in (("samples.csv", r"csv:\d+: holds a case of this run once"), ("environment.json", "no column backend")):
-        with pytest.raises(UsageError, match=said):
-            reading.read([run_folder / name])
 
 
 @settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -214,10 +190,3 @@ def test_committed_runs_can_be_read():
     rows = reading.read([story.path.parent for story in frame.stories("results")])
     assert not rows.left_out
 
-
-@pytest.mark.parametrize("given", ["", " ", "fine.csv,"])
-def test_an_empty_name_is_no_folder(fine, given, capsys, monkeypatch):
-    """An unset variable in a script must not mean everything below the working directory."""
-    monkeypatch.chdir(fine.parent)
-    assert __main__.main(["compare", given, "other.csv"]) == 2
-    assert "an empty name stands where a run's folder or file should" in capsys.readouterr().err

@@ -25,13 +25,6 @@ def test_drift_that_hits_both_sides_of_a_block_leaves_the_ratio_alone():
     assert row["seconds_per_step_high"] > 1.05 * row["seconds_per_step"]
 
 
-def test_a_ratio_pairs_visits_of_one_block_only():
-    run = story(lambda name, p, b: 0.001 * (1, 2, 100)[b] * (1.5 if name == "slow" else 1))
-    lost = {"record": "visit", "case": key_of("slow"), "block": 2}
-    assert _table(_without(run, lambda each: lost.items() <= each.items())).loc["slow", "ratio"] == pytest.approx(1.5)
-
-
-
 def test_missing_passes_are_incomplete_and_said():
     run = story(lambda *_: 0.001, passes=7, end=False)
     table = summaries.summarise(run)

@@ -72,19 +72,6 @@ def test_intervals_hold_and_at_most_one_table_in_a_hundred_raises_a_false_alarm(
     assert sum(bool(_called(table)) for table in logs) / tables <= ALLOWED
 
 
-def test_a_bias_of_the_run_is_no_alarm_if_runs_are_what_is_counted():
-    """Processes that share a bias alarm if taken for independent, and not if runs are counted."""
-    random = np.random.default_rng(2)
-    wrongly, rightly, tables, runs = 0, 0, 1000, 8
-    for _ in range(tables):
-        biases = random.normal(0, SPREAD, (ROWS, runs, 1))
-        logs = biases + random.normal(0, SPREAD, (ROWS, runs, PROCESSES))
-        wrongly += SLOWER in _called(row.ravel() for row in logs)
-        rightly += bool(_called(row.mean(axis=1) for row in logs))
-    assert wrongly / tables > 0.3
-    assert rightly / tables <= ALLOWED
-
-
 @pytest.mark.parametrize(("slowdown", "power"), [(0.01, 0.10), (0.02, 0.95), (0.03, 0.99), (0.05, 1.0)])
 def test_power(slowdown, power):
     """Two sides of 20 processes, each with the spread between processes that was measured, 1 %."""

@@ -11,6 +11,7 @@ from bench.schema.checking import fault
 from bench.schema.records import Visit
 from tests.made import a_hole, lines, story, write
 
+SECONDS = "throughput_seconds"
 PROFILE = {"record": "profile", "pass": 0, "case": "slow", "kernels": 3.0}
 FAILURE = {"record": "failure", "pass": 1, "case": "slow", "status": "wrong", "reason": "is wrong"}
 
@@ -79,9 +80,6 @@ def test_no_mutated_journal_ends_in_a_traceback(tmp_path):
     assert refused > number / 2
 
 
-SECONDS = "throughput_seconds"
-
-
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -90,8 +88,7 @@ SECONDS = "throughput_seconds"
         ({"something_newer": 1}, None),
         ({SECONDS: 0}, f"{SECONDS} is 0, expected a number above 0"),
         ({SECONDS: float("nan")}, f"{SECONDS} is nan, expected a number above 0"),
-        ({SECONDS: True}, f"{SECONDS} is True, expected a number above 0"),
-        ({"steps": 2.5}, "steps is 2.5, expected a whole number of at least 1"),
+        ({"steps": True}, "steps is True, expected a whole number of at least 1"),
         ({"errors": {"share": 0.0, "arrays": {}}}, "errors.noisy_runs is missing"),
         ({"case": ["a"]}, "case is ['a'], expected a text"),
         ({"latency_call_seconds": None}, "latency_call_seconds is None, expected a list"),
