@@ -44,7 +44,7 @@ def a_case(name: str, /, **changes: Any) -> Record:
         "backend": "base" if twin else name, "name": name, **place, "twin": twin, "key": key, "kind": kind,
         "baseline": base if proven else None, "proven": proven, "selected": proven and not twin,
         "flops": 1000, "bytes": 0, "steps_per_call": 1, "constants": {"learning_rate": 1e-6},
-        "source_hash": "x", "versions": {"numpy": "2.0"}, "idea": "",
+        "source_hash": "x", "versions": {"numpy": "2.0"},
         **changes,
     }  # fmt: skip
 

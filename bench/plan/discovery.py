@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib
 import importlib.metadata
@@ -107,12 +106,11 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         declared = re.search(r"^\s+kind = ['\"](\w+)['\"]", source, re.M)
         facts["kind"] = declared[1] if declared else api.TrainStep.kind
         why = f"needs the library {error}, which is not installed"
-        return facts | {"idea": idea(source), "hash": hash_of(source), "libraries": [str(error)], "unusable": why}
+        return facts | {"hash": hash_of(source), "libraries": [str(error)], "unusable": why}
     owner = step_owner(step)
     if owner is not step:  # readers of the file want to see the step that it inherits
         facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
     return facts | {
-        "idea": idea(source),
         **{name: getattr(step, name) for name in ("kind", "steps_per_call", "least_threads", "dtypes", "libraries")},
         "hash": hash_of(*map(inspect.getsource, _modules(step))),
         "versions": {name: _version(name) for name in step.libraries},
@@ -124,12 +122,6 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
 def step_owner(step: type[api.TrainStep]) -> type[api.TrainStep]:
     """The class that defines a backend's `step`."""
     return next((cls for cls in step.__mro__ if "step" in vars(cls)), step)
-
-
-def idea(source: str) -> str:
-    """The first paragraph of a backend's docstring, from `This one` on."""
-    text = ast.get_docstring(ast.parse(source)) or ""
-    return " ".join(text.partition("\n\n")[0].split()).rpartition("This one ")[2]
 
 
 def _import(path: Path) -> Any:

@@ -39,7 +39,6 @@ class Backend:
     """By device and dtype: None, or why it cannot run there."""
     work: dict[str, dict[str, Operations]] = field(default_factory=dict)
     """By device and dtype: floating-point operations and bytes of a control's step."""
-    idea: str = ""
     steps_per_call: Together = 1
     least_threads: Number = 1
 

@@ -74,7 +74,6 @@ def _case_record(plan: Plan, case: Case) -> dict[str, Any]:
         **case.as_json(),
         "kind": plan.kind(case),
         "source_hash": backend.hash,
-        "idea": backend.idea,
         "proven": backend.proven,
         "selected": case in plan.cases,
         "baseline": baseline.key if baseline and backend.proven else None,

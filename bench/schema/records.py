@@ -36,7 +36,6 @@ class CaseRecord(Named):
     constants: dict[str, float]  # of the problem, such as its learning rate
     source_hash: str
     versions: dict[str, str]
-    idea: str
 
 
 class Hole(Named):

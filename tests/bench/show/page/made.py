@@ -56,7 +56,7 @@ def journal(
         if (again := side != sides[0]) and name in KINDS:
             continue
         place, called = {"device": device, "dtype": dtype, "shape": shape}, (names or {}).get(name, name)
-        case = a_case(called, **place, side=side, source_hash="base" if name == "twin" else name, idea="an idea")
+        case = a_case(called, **place, side=side, source_hash="base" if name == "twin" else name)
         if case["proven"]:
             case["baseline"] = a_case(called if again else "base", **place, side=sides[0])["key"]
         slower = later if again and name == "slow" else twin if name == "twin" else 1
