@@ -45,10 +45,6 @@ def add(parsers: Any) -> None:
     exported.add_argument("--format", required=True, choices=("otava",))
     exported.add_argument("-o", "--output", type=Path, help="a file; stdout by default")
     exported.add_argument("--controls", action="store_true", help="the twin and the other controls too")
-    submitted = command(parsers, "submit", submit)
-    submitted.add_argument("run", type=Path, help=f"{BELOW}: of several runs the latest")
-    submitted.add_argument("-o", "--output", type=Path, help="the file; MACHINE-RUN.jsonl.gz here by default")
-    command(parsers, "accept", accept).add_argument("file", nargs="+", type=Path, help="what `submit` wrote")
 
 
 def show(arguments: argparse.Namespace) -> int:
@@ -137,7 +133,8 @@ def report(arguments: argparse.Namespace) -> int:
     results = Settings.from_env().results
     files = frame.journals(*arguments.run) if arguments.run else frame.journals(results)[-1:]
     target = arguments.output or files[-1].parent / "report.html"
-    _write(page.build(files, results), target)
+    write(page.build(files, results), target)
+    grid.console().print(f"written: {target}", style="dim")
     if arguments.open:
         webbrowser.open(target.resolve().as_uri())
     return ExitCode.FINE
@@ -166,34 +163,3 @@ def export(arguments: argparse.Namespace) -> int:
     sys.stderr.writelines(f"bench: {note}\n" for note in notes)
     write(text, arguments.output)
     return ExitCode.FINE
-
-
-def submit(arguments: argparse.Namespace) -> int:
-    """Packs a run, without host name and paths, for a pull request."""
-    from bench import contributing
-    from bench.record import frame
-
-    story = frame.latest(arguments.run)
-    target = arguments.output or Path(f"{story.header['machine_name']}-{story.header['run']}.jsonl.gz")
-    _write(contributing.submit(story), target)
-    return ExitCode.FINE
-
-
-def _write(content: str | bytes, target: Path) -> None:
-    write(content, target)
-    grid.console().print(f"written: {target}", style="dim")
-
-
-def accept(arguments: argparse.Namespace) -> int:
-    """Checks contributed runs and files each below results/<machine>/; exit code 2 if one is refused."""
-    from bench import contributing
-
-    results, code = Settings.from_env().results, ExitCode.FINE
-    for file in arguments.file:
-        try:
-            found = "; ".join(filter(None, map(str, contributing.accept(file, results))))
-            grid.console().print(f"{file}: accepted as {found}", soft_wrap=True)
-        except UsageError as error:
-            print(f"bench: {error}", file=sys.stderr)
-            code = ExitCode.USAGE
-    return code

@@ -1,32 +1,38 @@
 """Packs a run for a pull request, and files it: what does not follow from known code is refused.
 
+    python -m tools.contributing submit results   # the latest run, as MACHINE-RUN.jsonl.gz
+    python -m tools.contributing accept FILE ...  # checks each and files it below results/MACHINE
+
 Detects numbers that contradict each other, the code or the machine's peaks; it cannot detect consistent inventions.
 """
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import io
 import itertools
 import json
 import re
 import shutil
+import sys
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.analyse.summaries import Run
-from bench.errors import UsageError
+from bench.errors import ExitCode, UsageError
 from bench.fleet.folder import writing
 from bench.fleet.home import without_names
 from bench.machine import git
 from bench.paths import BACKENDS, CONTROLS, ROOT
 from bench.plan.discovery import hash_of
-from bench.record import journal
+from bench.record import frame, journal
 from bench.record.frame import GRAIN
+from bench.settings import Settings
 from bench.show import folder
 
 MAX_BYTES = 200_000_000
@@ -168,3 +174,28 @@ def _hashes(way: str, known: Mapping[str, str]) -> Iterator[str]:
         family += sorted({*words} & {*known} - {*family, "api", "problem"})
     for some in (some for number in range(len(family)) for some in itertools.permutations(family[1:], number)):
         yield hash_of(known[way], *map(known.__getitem__, some))
+
+
+def main(argv: Sequence[str] | None = None) -> ExitCode:
+    """Packs the latest run below each path, or files each path; USAGE if one is refused."""
+    parser = argparse.ArgumentParser("python -m tools.contributing", description="Packs runs for a pull request, or files them.")
+    parser.add_argument("command", choices=("submit", "accept"))
+    parser.add_argument("path", nargs="+", type=Path, help="a run's folder, or one above it; what `submit` wrote")
+    arguments, code = parser.parse_args(argv), ExitCode.FINE
+    for path in arguments.path:
+        try:
+            if arguments.command == "accept":
+                print(f"{path}: accepted as {'; '.join(filter(None, map(str, accept(path, Settings.from_env().results))))}")
+                continue
+            story = frame.latest(path)
+            target = Path(f"{story.header['machine_name']}-{story.header['run']}.jsonl.gz")
+            target.write_bytes(submit(story))
+            print(f"written: {target}")
+        except UsageError as error:
+            print(error, file=sys.stderr)
+            code = ExitCode.USAGE
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

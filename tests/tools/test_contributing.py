@@ -10,14 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from bench import contributing
-from bench.__main__ import main
 from bench.errors import ExitCode, UsageError
 from bench.paths import BACKENDS, CONTROLS, ROOT
 from bench.plan.discovery import hash_of
 from bench.record import journal
 from tests.made import PROBLEM, a_case, story, write
 from tests.support import described
+from tools import contributing
 
 RUN = "20260102T030405Z"
 GIT = ["git", "-c", "user.name=t", "-c", "user.email=t@t"]
@@ -90,20 +89,20 @@ def refusal(target, results):
 def test_a_sound_run_is_filed_with_all_its_files(project, tmp_path, capsys, monkeypatch):
     place = write(made(project), tmp_path / "r").parent
     monkeypatch.setenv("BENCH_RESULTS", str(tmp_path / "results"))
-    monkeypatch.setenv("COLUMNS", "400")
-    sent, bad = tmp_path / "run.jsonl.gz", tmp_path / "bad.jsonl.gz"
+    monkeypatch.chdir(tmp_path)
+    sent, bad = tmp_path / f"a-cpu-2-cpus-{RUN}.jsonl.gz", tmp_path / "bad.jsonl.gz"
     bad.write_bytes(b"")
-    assert main(["submit", str(place), "-o", str(sent)]) == ExitCode.FINE
-    assert main(["accept", str(sent)]) == ExitCode.FINE
+    assert contributing.main(["submit", str(place)]) == ExitCode.FINE
+    assert contributing.main(["accept", str(sent)]) == ExitCode.FINE
     filed = tmp_path / "results" / "a-cpu-2-cpus" / RUN
     names = {journal.NAME, "environment.json", "samples.csv", "summary.csv", "summary.md"}
     assert {path.name for path in filed.iterdir()} == names
     assert filed.stat().st_mode & 0o077
     capsys.readouterr()
-    assert main(["accept", str(bad), str(sent)]) == ExitCode.USAGE
+    assert contributing.main(["accept", str(bad), str(sent)]) == ExitCode.USAGE
     first, second = capsys.readouterr().err.splitlines()
-    assert first.startswith(f"bench: {bad}: refused: ")
-    assert second == f"bench: {sent}: refused: {filed} is there already."
+    assert first.startswith(f"{bad}: refused: ")
+    assert second == f"{sent}: refused: {filed} is there already."
 
 
 def test_no_host_owner_or_path_leaves_the_machine(project, tmp_path, monkeypatch):
