@@ -178,7 +178,7 @@ def _hashes(way: str, known: Mapping[str, str]) -> Iterator[str]:
 
 def main(argv: Sequence[str] | None = None) -> ExitCode:
     """Packs the latest run below each path, or files each path; USAGE if one is refused."""
-    parser = argparse.ArgumentParser("python -m tools.contributing", description="Packs runs for a pull request, or files them.")
+    parser = argparse.ArgumentParser("python -m tools.contributing", description="Packs runs for a pull request or files them.")
     parser.add_argument("command", choices=("submit", "accept"))
     parser.add_argument("path", nargs="+", type=Path, help="a run's folder, or one above it; what `submit` wrote")
     arguments, code = parser.parse_args(argv), ExitCode.FINE

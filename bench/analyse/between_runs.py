@@ -33,7 +33,7 @@ LEAST = 3
 """Runs, or sets of cases, that a spread is learned from."""
 KAPPA, FLOOR, PRIOR_FREEDOM = 1.5, 0.003, 6
 """The prior, from other machines: the standard error that a run's processes predict is too small by `KAPPA`, and runs differ
-by `FLOOR` besides; known as well as from so many degrees of freedom. docs/decisions says from where."""
+by `FLOOR` besides; known as well as from so many degrees of freedom. docs/decisions.md says from where."""
 SETS = 0.01
 """Standard deviation of a log time over the sets of cases that are measured with it, where no history shows it; 0 to 1.4 %
 for the steps of the stored runs."""

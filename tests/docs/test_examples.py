@@ -24,9 +24,8 @@ NO_TORCH = str(ROOT / "tests" / "light")
 PREPARED = {
     "comparing.md": [
         "results/MACHINE/RUN_A", "results/MACHINE/RUN_B", "main.csv", "branch.csv",
-        "torch-2.11/run", "torch-2.12/run", "torch-2.13/run",
+        "torch-2.11/run", "torch-2.12/run", "torch-2.13/run", "results/my-machine/20260102T030405Z",
     ],
-    "exporting.md": ["results/my-machine/20260102T030405Z"],
 }  # fmt: skip
 """Page -> the folders and files of runs that its examples take for granted."""
 NOT_RUN = {
@@ -35,8 +34,7 @@ NOT_RUN = {
     r"BENCH_THREADS=(1,)?2 |BENCH_SHAPES=64x1000x100x10,128": "measures torch for minutes",
     r"gh pr comment": "belongs to another tool",
     r"python -m bench bisect": "takes minutes; test_bisecting.py has one",
-    r".venv/bin/python -m bench submit|python -m bench accept": "needs a committed machine; test_contributing.py has both",
-    r"pytest --benchmark-only --benchmark-json": "takes seconds; test_face.py reads the report as the tool does",
+    r".venv/bin/python -m tools.contributing": "needs a committed machine; test_contributing.py has both",
     r"(BENCH_PYTHONS=\S+ )?python -m bench race": "takes minutes; test_revisions.py has one",
     r"python -m bench fleet": "needs other machines; tests/bench/fleet has processes",
     r"cd /autograder|.venv/bin/python -m bench grade /autograder": "a grader's container",
