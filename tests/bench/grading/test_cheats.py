@@ -27,7 +27,7 @@ def environ(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def regrade(environ, tmp_path_factory):
-    """Grades files by a problem without known mistakes: the judge would search minutes for one that explains a cheat."""
+    """Grades files by a problem without known mistakes, which the judge would try on every cheat."""
     problem = tmp_path_factory.mktemp("problem")
     for name in ("problem.py", HONEST.name):
         shutil.copy(BACKENDS / name, problem)
