@@ -192,7 +192,7 @@ class Profile(Timed):
     lines: NotRequired[dict[str, AtLeast0]]
     """Line of the backend's source, as `Header.sources` has it -> seconds per step, as measured by
     line_profiler, which makes the step slower; on a queued device until the line returned."""
-    backward: NotRequired[dict[str, AtLeast0]]  # what autograd evaluates -> seconds per step, as measured by torch.profiler
+    backward: NotRequired[dict[str, AtLeast0]]  # what autograd evaluates -> seconds per step, by autograd's profiler
     uncounted: NotRequired[str]  # what libraries would have counted that are not installed
     reason: NotRequired[str]  # why the step could not be looked at
 
