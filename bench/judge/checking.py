@@ -38,8 +38,8 @@ def check(definition: Definition, shape: str, dtype: str) -> None:
 
 def _check(definition: Definition, shape: str, dtype: str) -> None:
     problem, again = (definition.draw(shape, dtype, 0) for _ in range(2))
-    second = _inputs(again)
-    for name, array in _inputs(problem).items():
+    inputs, second = ({**drawn.data, **drawn.state} for drawn in (problem, again))
+    for name, array in inputs.items():
         if not np.array_equal(array, second[name], equal_nan=True):
             raise _Fault(f"drawing {name} twice from one seed gives two arrays", "draw random numbers from the given rng only")
         if not np.isfinite(array).all():
@@ -120,23 +120,19 @@ def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
     with _taking_steps():
         result = definition.module.step(data, state, **problem.constants)
     for name, array in (data | state).items():
-        if not np.array_equal(array, _inputs(problem)[name]):
+        if not np.array_equal(array, {**problem.data, **problem.state}[name]):
             raise _Fault(f"step changes {name}", "return new arrays")
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):
-        advice = 'end it with `return loss, {"w": ...}`'
-        raise _Fault("step returns something else than a loss and a state", advice)
+        raise _Fault("step returns something else than a loss and a state", 'end it with `return loss, {"w": ...}`')
     loss, new = result
     for name in problem.state.keys() ^ new.keys():
         what = "no" if name in problem.state else "an unknown array"
-        advice = f"return all arrays of draw_state and no others: {', '.join(problem.state)}"
-        raise _Fault(f"step returns {what} {name}", advice)
+        raise _Fault(f"step returns {what} {name}", f"return all arrays of draw_state, no others: {', '.join(problem.state)}")
     for name, value in {"loss": loss, **new}.items():
         found, expected = np.asarray(value), np.shape(problem.state.get(name, 0.0))
         what = f"step returns {name}"
-        if found.dtype != np.float64:
-            raise _Fault(f"{what} as {found.dtype}, given float64", "compute in the dtype of the arguments")
-        if found.shape != expected:
-            raise _Fault(f"{what} of shape {found.shape}", f"it has shape {expected}")
+        if found.dtype != np.float64 or found.shape != expected:
+            raise _Fault(f"{what} as {found.dtype} {found.shape}, given float64", f"keep the dtype, and the shape {expected}")
         if not np.isfinite(found).all():
             raise _Fault(f"{what} with NaN or infinity", "choose other data or a smaller learning rate")
     return {"loss": loss, **new}
@@ -152,7 +148,3 @@ def _taking_steps() -> Iterator[None]:
         raise
     except Exception as error:
         raise _Fault(f"step raises {type(error).__name__}: {error}".rstrip("."), "fix it") from None
-
-
-def _inputs(problem: Problem) -> dict[str, Any]:
-    return {**problem.data, **problem.state}
