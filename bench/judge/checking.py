@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,10 +29,15 @@ class _Fault(Exception):
 def check(definition: Definition, shape: str, dtype: str) -> None:
     """Draws a problem twice and takes a step from it twice. Raises `UsageError`."""
     try:
-        _check(definition, shape, dtype)
+        with np.errstate(all="ignore"):
+            return _check(definition, shape, dtype)
+    except UsageError:
+        raise
     except _Fault as fault:
         what, advice = fault.args
-        raise UsageError(f"{definition.folder / NAME}: {what} (shape {shape}); {advice}.") from None
+    except Exception as error:  # of the problem's own step
+        what, advice = f"step raises {type(error).__name__}: {error}".rstrip("."), "fix it"
+    raise UsageError(f"{definition.folder / NAME}: {what} (shape {shape}); {advice}.")
 
 
 def _check(definition: Definition, shape: str, dtype: str) -> None:
@@ -49,9 +53,7 @@ def _check(definition: Definition, shape: str, dtype: str) -> None:
         if not np.array_equal(value, second[name]):
             advice = "a step is a function of its arguments: no random numbers, nothing remembered"
             raise _Fault(f"two steps from the same start differ in {name}", advice)
-    question = Question(definition, problem, dtype, tuple(problem.state.values()), 1)
-    with _taking_steps():
-        allowed = question.relative_allowed(SAMPLES)
+    allowed = Question(definition, problem, dtype, tuple(problem.state.values()), 1).relative_allowed(SAMPLES)
     if all(allowed[name] >= 1 for name in problem.state):
         advice = "choose a larger learning rate or smaller weights"
         raise _Fault(f"every update is smaller than what rounding in {dtype} allows", advice)
@@ -117,8 +119,7 @@ def central_differences(definition: Definition) -> tuple[bool, str]:
 def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
     """The loss and the new state, if they are what a reference has to return."""
     data, state = ({n: a.copy() for n, a in g.items()} for g in (problem.data, problem.state))
-    with _taking_steps():
-        result = definition.module.step(data, state, **problem.constants)
+    result = definition.module.step(data, state, **problem.constants)
     for name, array in (data | state).items():
         if not np.array_equal(array, {**problem.data, **problem.state}[name]):
             raise _Fault(f"step changes {name}", "return new arrays")
@@ -136,15 +137,3 @@ def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
         if not np.isfinite(found).all():
             raise _Fault(f"{what} with NaN or infinity", "choose other data or a smaller learning rate")
     return {"loss": loss, **new}
-
-
-@contextmanager
-def _taking_steps() -> Iterator[None]:
-    """An exception of the problem's own step is a fault."""
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except UsageError:
-        raise
-    except Exception as error:
-        raise _Fault(f"step raises {type(error).__name__}: {error}".rstrip("."), "fix it") from None

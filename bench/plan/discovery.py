@@ -66,11 +66,8 @@ def load(path: Path) -> type[api.TrainStep]:
         raise MissingLibrary(library) from None
     classes = [
         value
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, api.TrainStep)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if issubclass(value, api.TrainStep) and value.__module__ == module.__name__ and not inspect.isabstract(value)
     ]
     if len(classes) != 1:
         names = f": {', '.join(c.__name__ for c in classes)}" if classes else ""
