@@ -52,7 +52,7 @@ def load(machine: Machine) -> Finding:
 
 def quota(machine: Machine) -> Finding:
     limits = cpu_quotas(machine)
-    if not limits and not machine.exists(f"{CGROUPS}/cgroup.controllers"):  # version 2's root has no limit to show
+    if not limits and machine.read(f"{CGROUPS}/cgroup.controllers") is None:  # version 2's root has no limit to show
         return _unread(f"no CPU control group under {CGROUPS}")
     least, cpus = min(limits, default=float("inf")), len(machine.cpus)
     value = "none" if least == float("inf") else f"{least:g} CPUs for the {cpus} that may be used"
@@ -66,7 +66,7 @@ def environment(machine: Machine) -> Finding:
 
 def hypervisor(machine: Machine) -> Finding:
     flags = re.search(r"^flags\s*:(.*)$", machine.read("/proc/cpuinfo") or "", re.M)
-    if machine.exists("/sys/hypervisor/type") or (flags and "hypervisor" in flags[1].split()):
+    if machine.read("/sys/hypervisor/type") or (flags and "hypervisor" in flags[1].split()):
         advice = "compare rows within a run, where both had the same neighbours; or use a machine of your own"
         return Finding("bad", "a virtual machine: its neighbours cannot be seen", advice)
     return Finding("ok", "none seen") if flags else _unread("/proc/cpuinfo has no flags on this architecture")

@@ -48,9 +48,30 @@ class Definition:
     hash: str  # of the text of `problem.py`: runs of different problems are not compared
 
     @staticmethod
+    @cache
     def load(folder: Path) -> Definition:
-        """Raises `UsageError` for a folder without a usable `problem.py`."""
-        return _load(folder.resolve())
+        """Of an absolute path. Raises `UsageError` for a folder without a usable `problem.py`."""
+        file = folder / NAME
+        if not file.is_file():
+            raise UsageError(f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends.")
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+        try:
+            module = load_module(f"bench_problem_{digest}", file)
+        except Exception as error:
+            raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
+        for wanted in NEEDED:
+            if not hasattr(module, wanted):
+                raise UsageError(f"{file}: has no {wanted}; {HELP} says what a problem needs.")
+        definition = Definition(folder, module, digest)
+        if not definition.small:
+            raise UsageError(f"{file}: SMALL is empty; add shapes to prove steps at, such as ('7x5',).")
+        try:
+            for shape in (definition.default, *definition.small):
+                definition.check_shape(shape)
+        except ValueError as error:
+            expected = str(error).partition(", such as")[0]
+            raise UsageError(f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {expected}.") from None
+        return definition
 
     @property
     def default(self) -> str:
@@ -132,28 +153,3 @@ class Definition:
 def _rounded(array: Any, dtype: str) -> Float64:
     """A copy whose numbers are exact in the dtype of the state."""
     return np.array(array, np.float64).astype(weights_dtype(dtype)).astype(np.float64)
-
-
-@cache
-def _load(folder: Path) -> Definition:
-    file = folder / NAME
-    if not file.is_file():
-        raise UsageError(f"BENCH_PROBLEM={folder}: has no {NAME}; name a folder with a problem and its backends.")
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-    try:
-        module = load_module(f"bench_problem_{digest}", file)
-    except Exception as error:
-        raise UsageError(f"{file}: cannot be imported: {type(error).__name__}: {error}.") from None
-    for wanted in NEEDED:
-        if not hasattr(module, wanted):
-            raise UsageError(f"{file}: has no {wanted}; {HELP} says what a problem needs.")
-    definition = Definition(folder, module, digest)
-    if not definition.small:
-        raise UsageError(f"{file}: SMALL is empty; add shapes to prove steps at, such as ('7x5',).")
-    try:
-        for shape in (definition.default, *definition.small):
-            definition.check_shape(shape)
-    except ValueError as error:
-        expected = str(error).partition(", such as")[0]
-        raise UsageError(f"{file}: DEFAULT and SMALL have the shape {shape!r}; expected {expected}.") from None
-    return definition

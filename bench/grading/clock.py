@@ -159,6 +159,5 @@ class Timer(Processes):
     def _open(self, case: Case, elsewhere: bool) -> TimedCase:
         """A case in a new worker, proven."""
         timed = TimedCase(self.judge, case, self._plan.backend(case), MAX_STEPS)
-        timed.worker = self.worker(case)
-        timed.open(self.cpus(case), elsewhere)
+        timed.open(self, elsewhere)
         return timed

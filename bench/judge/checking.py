@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -30,16 +29,21 @@ class _Fault(Exception):
 def check(definition: Definition, shape: str, dtype: str) -> None:
     """Draws a problem twice and takes a step from it twice. Raises `UsageError`."""
     try:
-        _check(definition, shape, dtype)
+        with np.errstate(all="ignore"):
+            return _check(definition, shape, dtype)
+    except UsageError:
+        raise
     except _Fault as fault:
         what, advice = fault.args
-        raise UsageError(f"{definition.folder / NAME}: {what} (shape {shape}); {advice}.") from None
+    except Exception as error:  # of the problem's own step
+        what, advice = f"step raises {type(error).__name__}: {error}".rstrip("."), "fix it"
+    raise UsageError(f"{definition.folder / NAME}: {what} (shape {shape}); {advice}.")
 
 
 def _check(definition: Definition, shape: str, dtype: str) -> None:
     problem, again = (definition.draw(shape, dtype, 0) for _ in range(2))
-    second = _inputs(again)
-    for name, array in _inputs(problem).items():
+    inputs, second = ({**drawn.data, **drawn.state} for drawn in (problem, again))
+    for name, array in inputs.items():
         if not np.array_equal(array, second[name], equal_nan=True):
             raise _Fault(f"drawing {name} twice from one seed gives two arrays", "draw random numbers from the given rng only")
         if not np.isfinite(array).all():
@@ -49,9 +53,7 @@ def _check(definition: Definition, shape: str, dtype: str) -> None:
         if not np.array_equal(value, second[name]):
             advice = "a step is a function of its arguments: no random numbers, nothing remembered"
             raise _Fault(f"two steps from the same start differ in {name}", advice)
-    question = Question(definition, problem, dtype, tuple(problem.state.values()), 1)
-    with _taking_steps():
-        allowed = question.relative_allowed(SAMPLES)
+    allowed = Question(definition, problem, dtype, tuple(problem.state.values()), 1).relative_allowed(SAMPLES)
     if all(allowed[name] >= 1 for name in problem.state):
         advice = "choose a larger learning rate or smaller weights"
         raise _Fault(f"every update is smaller than what rounding in {dtype} allows", advice)
@@ -117,42 +119,21 @@ def central_differences(definition: Definition) -> tuple[bool, str]:
 def _step(definition: Definition, problem: Problem) -> dict[str, Any]:
     """The loss and the new state, if they are what a reference has to return."""
     data, state = ({n: a.copy() for n, a in g.items()} for g in (problem.data, problem.state))
-    with _taking_steps():
-        result = definition.module.step(data, state, **problem.constants)
+    result = definition.module.step(data, state, **problem.constants)
     for name, array in (data | state).items():
-        if not np.array_equal(array, _inputs(problem)[name]):
+        if not np.array_equal(array, {**problem.data, **problem.state}[name]):
             raise _Fault(f"step changes {name}", "return new arrays")
     if not (isinstance(result, tuple) and len(result) == 2 and isinstance(result[1], Mapping)):
-        advice = 'end it with `return loss, {"w": ...}`'
-        raise _Fault("step returns something else than a loss and a state", advice)
+        raise _Fault("step returns something else than a loss and a state", 'end it with `return loss, {"w": ...}`')
     loss, new = result
     for name in problem.state.keys() ^ new.keys():
         what = "no" if name in problem.state else "an unknown array"
-        advice = f"return all arrays of draw_state and no others: {', '.join(problem.state)}"
-        raise _Fault(f"step returns {what} {name}", advice)
+        raise _Fault(f"step returns {what} {name}", f"return all arrays of draw_state, no others: {', '.join(problem.state)}")
     for name, value in {"loss": loss, **new}.items():
         found, expected = np.asarray(value), np.shape(problem.state.get(name, 0.0))
         what = f"step returns {name}"
-        if found.dtype != np.float64:
-            raise _Fault(f"{what} as {found.dtype}, given float64", "compute in the dtype of the arguments")
-        if found.shape != expected:
-            raise _Fault(f"{what} of shape {found.shape}", f"it has shape {expected}")
+        if found.dtype != np.float64 or found.shape != expected:
+            raise _Fault(f"{what} as {found.dtype} {found.shape}, given float64", f"keep the dtype, and the shape {expected}")
         if not np.isfinite(found).all():
             raise _Fault(f"{what} with NaN or infinity", "choose other data or a smaller learning rate")
     return {"loss": loss, **new}
-
-
-@contextmanager
-def _taking_steps() -> Iterator[None]:
-    """An exception of the problem's own step is a fault."""
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    except UsageError:
-        raise
-    except Exception as error:
-        raise _Fault(f"step raises {type(error).__name__}: {error}".rstrip("."), "fix it") from None
-
-
-def _inputs(problem: Problem) -> dict[str, Any]:
-    return {**problem.data, **problem.state}

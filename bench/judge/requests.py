@@ -179,12 +179,8 @@ def judge(question: Question, answers: Arrays) -> ErrorsRecord:
 
 def _handed_out(problem: Problem, further: Arrays = ()) -> Reply:
     """A problem's arrays, further ones, and what a worker needs besides to build the problem again."""
-    about = {
-        "shape": list(problem.shape),
-        "data": list(problem.data),
-        "state": list(problem.state),
-        "constants": dict(problem.constants),
-    }
+    names = {"data": list(problem.data), "state": list(problem.state)}
+    about = {"shape": list(problem.shape), **names, "constants": dict(problem.constants)}
     return {"arrays": [*problem.data.values(), *problem.state.values(), *further], "problem": about}
 
 

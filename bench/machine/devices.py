@@ -13,7 +13,7 @@ from typing import Any
 from bench.errors import UsageError
 
 PROCESSOR = "cpu"
-KINDS = (PROCESSOR, "cuda")  # accelerators are called as torch calls them; a new kind is one entry
+ACCELERATORS = ("cuda",)  # called as torch calls them; a new kind is one entry
 
 
 def kind_of(device: str) -> str:
@@ -29,22 +29,15 @@ def is_accelerator(device: str) -> bool:
     return kind_of(device) != PROCESSOR
 
 
-def count(kind: str) -> int:
-    """How many devices of a kind are present."""
-    if kind == PROCESSOR:
-        return 1
+def present() -> tuple[str, ...]:
+    """The devices that are present: `cpu`, and `cuda` or, if there are several, `cuda:0`, `cuda:1`, ..."""
+    names = [PROCESSOR]
     try:
         import torch
     except ModuleNotFoundError:
-        return 0
-    return int(torch.get_device_module(kind).device_count())
-
-
-def present() -> tuple[str, ...]:
-    """The devices that are present: `cpu`, and `cuda` or, if there are several, `cuda:0`, `cuda:1`, ..."""
-    names: list[str] = []
-    for kind in KINDS:
-        number = count(kind)
+        return (PROCESSOR,)
+    for kind in ACCELERATORS:
+        number = int(torch.get_device_module(kind).device_count())
         names += [kind] if number == 1 else [f"{kind}:{index}" for index in range(number)]
     return tuple(names)
 

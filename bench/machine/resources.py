@@ -32,9 +32,6 @@ class Machine:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def exists(self, path: str) -> bool:
-        return (self.root / path.lstrip("/")).exists()
-
     def per_cpu(self, name: str) -> list[str]:
         """What `/sys/devices/system/cpu/cpu*/<name>` holds for the CPUs we may use, those without it left out."""
         texts = (self.read(f"{CPUS}/cpu{cpu}/{name}") for cpu in self.cpus)
@@ -51,11 +48,7 @@ def cores(machine: Machine | None = None) -> list[list[int]]:
     for cpu in machine.cpus:
         siblings = machine.read(f"{CPUS}/cpu{cpu}/topology/thread_siblings_list") or str(cpu)
         shared.setdefault(siblings, []).append(cpu)
-
-    def capacity(core: list[int]) -> int:
-        return int(machine.read(f"{CPUS}/cpu{core[0]}/cpu_capacity") or core[0] in fast)
-
-    return sorted(shared.values(), key=capacity)
+    return sorted(shared.values(), key=lambda core: int(machine.read(f"{CPUS}/cpu{core[0]}/cpu_capacity") or core[0] in fast))
 
 
 def available_memory(machine: Machine | None = None) -> int:

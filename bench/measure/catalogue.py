@@ -43,29 +43,26 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
             )
     with ExitStack() as ending:
         workers = [_started(side, settings, ending) for side in sides]
-        present = [_ask(side, worker, "torch", "devices")["devices"] for side, worker, _ in workers]
+        present = [_ask(side, worker, "torch", "devices")["devices"] for side, (worker, _) in zip(sides, workers, strict=True)]
         devices = tuple(device for device in present[0] if all(device in others for others in present))
         described = tuple(
             replace(side, facts={**side.facts, **about}, backends=_backends(side, worker, settings, explained(devices)))
-            for side, worker, about in workers
+            for side, (worker, about) in zip(sides, workers, strict=True)
         )
     return described, devices
 
 
-def _started(side: Side, settings: Settings, ending: ExitStack) -> tuple[Side, Process, SideFacts]:
-    """A side with a worker of its interpreter, which ends with the stack, and what that says of itself."""
+def _started(side: Side, settings: Settings, ending: ExitStack) -> tuple[Process, SideFacts]:
+    """A worker of a side's interpreter, which ends with the stack, and what it says of itself."""
     try:
         worker = ending.enter_context(Process(worker_launch(settings, side), settings.timeout))
         about = worker.ask("about", needed=NEEDED, packages=PACKAGES)
+        if not (missing := about["missing"]):
+            return worker, {"python": about["python"], "packages": about["packages"]}
+        why, advice = f"it lacks {' and '.join(missing)}", f"run `{side.python} -m pip install {' '.join(missing)}`"
     except Failed as failed:
         why, advice = str(failed).rstrip("."), "name a Python 3.11 or newer, such as venv/bin/python"
-        raise UsageError(f"{_place(side.python, side)}: cannot run a worker: {why}; {advice}.") from None
-    if about["missing"]:
-        install = f"{side.python} -m pip install {' '.join(about['missing'])}"
-        raise UsageError(
-            f"{_place(side.python, side)}: lacks {' and '.join(about['missing'])}, which every worker needs; run `{install}`."
-        )
-    return side, worker, {"python": about["python"], "packages": about["packages"]}
+    raise UsageError(f"{_place(side.python, side)}: cannot run a worker: {why}; {advice}.")
 
 
 def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[str, ...]) -> dict[str, Backend]:
@@ -85,7 +82,7 @@ def _backends(side: Side, worker: Process, settings: Settings, devices: tuple[st
                     name += "_"
                 why = str(error).replace(f"{path.parent}/", "").rstrip(".")
                 found[name] = Backend(name, str(path), "", "", TrainStep.kind, f"cannot be used: {why}")
-                _, worker, _ = _started(side, settings, ending)  # the old one may be dead
+                worker, _ = _started(side, settings, ending)  # the old one may be dead
     return found
 
 

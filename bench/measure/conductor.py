@@ -38,8 +38,7 @@ def prove(plan: Plan) -> dict[str, Open | Failure]:
     """Proves every case once and times none: case key → the record of how that ended."""
     once = replace(plan, settings=replace(plan.settings, processes=1, blocks=0))
     records = measure(once, controls=False)
-    ends = [record for record in records if record["record"] in ("open", "failure")]
-    return {record["case"]: record for record in ends}
+    return {record["case"]: record for record in records if record["record"] in ("open", "failure")}
 
 
 class Conductor:
@@ -67,7 +66,7 @@ class Conductor:
         rounds = ([one for each in cases for one in each.rounds(f"{number} {block}")] for block in blocks)
         nonces = draw(self.judge, *rounds)
         for timed in order.sample(cases, len(cases)):  # libraries were loaded while the judge drew
-            yield self._ask(timed, self._record("open", number), self._open, "before timing", number == 0)
+            yield self._ask(timed, self._record("open", number), TimedCase.open, "before timing", self.executor, number == 0)
         for block, nonce in zip(blocks, nonces, strict=True):
             for timed in order.sample(cases, len(cases)):
                 if timed.case.key in self.standing:
@@ -81,10 +80,6 @@ class Conductor:
                     yield self._profile(timed, number)
         self.executor.end_pass()
         self.judge.ask("forget")
-
-    def _open(self, timed: TimedCase, elsewhere: bool) -> Reply:
-        timed.worker = self.executor.worker(timed.case)
-        return timed.open(self.executor.cpus(timed.case), elsewhere)
 
     def _ask(self, timed: TimedCase, record: Any, ask: Callable[..., Reply], when: str, *about: Any) -> Any:
         """The record with the reply of a case, whose worker is stopped, or of its failure, whose worker ends."""

@@ -15,7 +15,7 @@ from bench import units
 from bench.conversation import Reply
 from bench.judge.comparing import worst
 from bench.machine.devices import is_accelerator
-from bench.measure.executor import Judge
+from bench.measure.executor import Judge, Processes
 from bench.measure.process import Failed, Process
 from bench.plan.sides import Backend
 from bench.schema.case import Case
@@ -73,14 +73,15 @@ class TimedCase:
         """What the judge knows of a case."""
         return {"shape": self.case.shape, "dtype": self.case.dtype}
 
-    def open(self, cpus: list[int], elsewhere: bool) -> Reply:
-        """Loads, opens and proves a step on these cores.
+    def open(self, executor: Processes, elsewhere: bool) -> Reply:
+        """Loads, opens and proves a step in a new worker.
 
         Returns the worker's reply to `open`, with the worst errors of the proof and the seed of its
         problems. `elsewhere`: also at other shapes, in turns, and with a rehearsal of what is timed.
         Raises `Failed`.
         """
-        self.worker.ask("load", path=self.backend.path, cpus=cpus)
+        self.worker = executor.worker(self.case)
+        self.worker.ask("load", path=self.backend.path, cpus=executor.cpus(self.case))
         given = self.judge.ask("problem", **self.place)
         arrays = self.worker.copied(self.judge, given)
         reply = self.worker.ask("open", case=self.case.as_json(), problem=given["problem"], arrays=arrays)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.metadata
 import importlib.util
 import inspect
 import re
@@ -15,6 +14,7 @@ from typing import Any
 
 from backends import api
 from bench.errors import UsageError, unknown
+from bench.machine.devices import versions
 from bench.paths import BACKENDS, load_module
 from bench.paths import CONTROLS as CONTROLS_FOLDER
 from bench.schema.case import CONTROLS
@@ -66,11 +66,8 @@ def load(path: Path) -> type[api.TrainStep]:
         raise MissingLibrary(library) from None
     classes = [
         value
-        for value in vars(module).values()
-        if inspect.isclass(value)
-        and issubclass(value, api.TrainStep)
-        and value.__module__ == module.__name__
-        and not inspect.isabstract(value)
+        for _, value in inspect.getmembers(module, inspect.isclass)
+        if issubclass(value, api.TrainStep) and value.__module__ == module.__name__ and not inspect.isabstract(value)
     ]
     if len(classes) != 1:
         names = f": {', '.join(c.__name__ for c in classes)}" if classes else ""
@@ -108,12 +105,16 @@ def describe(path: Path, devices: Iterable[str]) -> dict[str, Any]:
         why = f"needs the library {error}, which is not installed"
         return facts | {"hash": hash_of(source), "libraries": [str(error)], "unusable": why}
     owner = step_owner(step)
+    # what `step` does is decided by its own module and its family's, not by the contract's
+    modules = dict.fromkeys(cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep))
+    sources = [inspect.getsource(sys.modules[name]) for name in modules if name != api.__name__]
+    named = {name: str(getattr(sys.modules.get(name), "__version__", "unknown")) for name in step.libraries}
     if owner is not step:  # readers of the file want to see the step that it inherits
         facts["source"] += INHERITED + inspect.getsource(sys.modules[owner.__module__])
     return facts | {
         **{name: getattr(step, name) for name in ("kind", "steps_per_call", "least_threads", "dtypes", "libraries")},
-        "hash": hash_of(*map(inspect.getsource, _modules(step))),
-        "versions": {name: _version(name) for name in step.libraries},
+        "hash": hash_of(*sources),
+        "versions": named | versions(step.libraries),
         "work": {device: {dtype: step.work(device, dtype) for dtype in step.dtypes} for device in devices},
         "why_not": {device: {dtype: step.why_not(device, dtype) for dtype in step.dtypes} for device in devices},
     }
@@ -127,34 +128,17 @@ def step_owner(step: type[api.TrainStep]) -> type[api.TrainStep]:
 def _import(path: Path) -> Any:
     if path.parent in _PACKAGES:
         return importlib.import_module(f"{_PACKAGES[path.parent]}.{path.stem}")
-    _put_last(path.parent)
-    name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
-    return sys.modules.get(name) or load_module(name, path)
-
-
-def _put_last(folder: Path) -> None:
-    """Makes the folder's shared files importable by their names, and no longer those of another folder."""
-    sys.path[:] = [*(place for place in sys.path if place not in _FOLDERS), str(folder)]
-    _FOLDERS.add(str(folder))
-    for shared in folder.glob("_*.py"):
+    # its folder's shared files become importable by their names, and those of another folder no longer are
+    sys.path[:] = [*(place for place in sys.path if place not in _FOLDERS), str(path.parent)]
+    _FOLDERS.add(str(path.parent))
+    for shared in path.parent.glob("_*.py"):
         loaded = getattr(sys.modules.get(shared.stem), "__file__", None)
         if loaded and Path(loaded) != shared:
             del sys.modules[shared.stem]
-
-
-def _modules(step: type[api.TrainStep]) -> list[Any]:
-    """The modules whose code decides what `step` does: its own and its family's, not the contract's."""
-    names = dict.fromkeys(cls.__module__ for cls in step.__mro__ if issubclass(cls, api.TrainStep))
-    return [sys.modules[name] for name in names if name != api.__name__]
+    name = f"bench_path_{hashlib.sha256(bytes(path)).hexdigest()[:8]}_{path.stem}"
+    return sys.modules.get(name) or load_module(name, path)
 
 
 def hash_of(*sources: str) -> str:
     """The first 16 hex digits of the SHA-256 of source texts."""
     return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
-
-
-def _version(library: str) -> str:
-    try:
-        return importlib.metadata.version(library)
-    except importlib.metadata.PackageNotFoundError:
-        return str(getattr(sys.modules.get(library), "__version__", "unknown"))

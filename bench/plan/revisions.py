@@ -76,7 +76,7 @@ def _side(revision: str, folder: Path, problem: Path) -> Side:
     lies here."""
     if re.match(NAME, revision):
         pairs = (pair.partition("=") for pair in re.split(f",(?={NAME})", revision))
-        return _here(_safe(revision)[-LONGEST:], {name: value for name, _, value in pairs}, problem)
+        return _here(UNSAFE.sub("-", revision).strip("-")[-LONGEST:], {name: value for name, _, value in pairs}, problem)
     is_ours, (top, path) = problem == BACKENDS, _place(revision, problem)
     commit, then = _commit(revision, top), folder / path
     zipfile.ZipFile(io.BytesIO(_git(revision, top, "archive", "--format=zip", commit, path))).extractall(folder)
@@ -104,12 +104,8 @@ def _commit(revision: str, repository: Path) -> str:
 
 def label(revision: str, commit: str) -> str:
     """What names a revision's side in keys and tables: the revision in safe letters, the commit where none are left."""
-    safe = _safe(revision)[:LONGEST].rstrip("-")
+    safe = UNSAFE.sub("-", revision).strip("-")[:LONGEST].rstrip("-")
     return commit[:10] if safe in ("", HERE) else safe
-
-
-def _safe(text: str) -> str:
-    return UNSAFE.sub("-", text).strip("-")
 
 
 def _git(revision: str, repository: Path, *arguments: str) -> bytes:

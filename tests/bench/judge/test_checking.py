@@ -19,7 +19,7 @@ BAD = {
     "rounds the loss": ("/ len(y)  # ()", "/ len(y)\n    loss = np.float32(loss)", "loss as float32"),
     "returns NaN": ("error = x @ w + b - y", "error = np.log(-(x @ w) ** 2)", "NaN or infinity"),
     "returns another shape": (LAST, LAST.replace('"b": b -', '"b": b[0] -').replace(
-        "grad_b}", "grad_b[0]}"), "returns b of shape ()"),
+        "grad_b}", "grad_b[0]}"), "returns b as float64 ()"),
     "changes its data": ("    # forward", "    x *= 2\n    # forward", "step changes x"),
     "changes its state": (LAST, "w -= learning_rate * grad_w\n    " + LAST, "step changes w"),
     "draws in step": ("    # loss", "    error = error + np.random.rand()\n    # loss", "differ in loss"),

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -13,10 +14,11 @@ from tests.support import EVERYTHING, clean_environ, fake_nvml, unanswered
 @pytest.fixture
 def fakes(monkeypatch):
     """`fakes(2)` is what is present with two devices of a further kind, and no GPU."""
-    monkeypatch.setattr(devices, "KINDS", ("cpu", "cuda", "fake"))
+    monkeypatch.setattr(devices, "ACCELERATORS", ("cuda", "fake"))
 
     def add(count):
-        monkeypatch.setattr(devices, "count", {"cpu": 1, "cuda": 0, "fake": count}.get)
+        modules = {kind: SimpleNamespace(device_count=lambda here=here: here) for kind, here in (("cuda", 0), ("fake", count))}
+        monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(get_device_module=modules.get))
         return devices.present()
 
     return add

@@ -89,8 +89,9 @@ def test_folders_may_have_shared_files_of_the_same_name_and_each_way_gets_its_ow
 
 
 def test_the_hash_follows_the_code_of_the_family():
-    modules = discovery._modules(discovery.load(BACKENDS / "torch_manual.py"))
-    assert [module.__name__ for module in modules] == ["backends.torch_manual", "backends._torch"]
+    path = BACKENDS / "torch_manual.py"
+    texts = [file.read_text() for file in (path, BACKENDS / "_torch.py")]
+    assert discovery.describe(path, [])["hash"] == discovery.hash_of(*texts)
 
 
 @pytest.mark.parametrize(

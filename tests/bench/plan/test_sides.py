@@ -77,7 +77,7 @@ NEWER = "; name a Python 3.11 or newer"
     [
         ("missing", f"cannot run a worker: cannot be started: No such file or directory{NEWER}"),
         ("true", f"cannot run a worker: its process ended with exit code 0{NEWER}"),
-        ("bare", "lacks numpy and threadpoolctl, which every worker needs; run `{path} -m pip install"),
+        ("bare", "cannot run a worker: it lacks numpy and threadpoolctl; run `{path} -m pip install"),
     ],
 )
 def test_an_unfit_interpreter_is_one_sentence(kind, says, tmp_path):
