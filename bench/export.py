@@ -28,13 +28,11 @@ def otava(stories: Iterable[Story], controls: bool) -> tuple[str, list[str]]:
     ok = rows["status"] == "ok"
     notes += [f"{row.run}: {row.case} is left out: {row.status}: {row.reason}" for row in rows[~ok].itertuples()]
     rows = rows[ok]
-    if rows.empty:
-        raise UsageError("export: no row of these runs has a number; name a run that was measured to its end.")
     if len(machines := rows["machine"].unique()) > 1:
         raise UsageError(f"export: otava takes one machine, not {' and '.join(machines)}; name one of them.")
     everywhere = rows.groupby("case")["run"].transform("size") == rows["run"].nunique()
     if not everywhere.any():
-        raise UsageError("export: no case has a number in every run, and otava needs one; name runs of the same ways.")
+        raise UsageError("export: no case has a number in every run, and otava needs one; name whole runs of the same ways.")
     notes += [f"{case} is left out: not every run has a number" for case in rows.loc[~everywhere, "case"].unique()]
     seconds = rows["undisturbed_seconds_per_step"].fillna(rows["seconds_per_step"])
     series = rows[everywhere].assign(seconds=seconds).pivot(index=["time", "run", "commit"], columns="case", values="seconds")

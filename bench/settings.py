@@ -61,19 +61,16 @@ share = parser(
 _node = parser("up to 16 small letters and digits, and no name of a host", str, re.compile("[a-z0-9]{0,16}").fullmatch)
 
 
-def _path(text: str) -> Path:
-    """Raises `ValueError` if `~` stands for an unknown home folder."""
-    if (path := os.path.expanduser(text)).startswith("~"):
-        raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")
-    return Path(path)
-
-
-def _paths(text: str) -> tuple[Path, ...]:
-    paths = tuple(_path(part) for part in text.split(os.pathsep) if part)
-    for path in paths:
-        if not path.is_dir():
-            raise ValueError(f"folders of backends separated by {os.pathsep!r}; {str(path)!r} is not a folder")
-    return paths
+_path = parser(
+    "a path; no home folder is known for its `~`, so write it out",
+    lambda text: Path(os.path.expanduser(text)),
+    lambda path: not str(path).startswith("~"),
+)
+_paths = parser(
+    f"existing folders of backends separated by {os.pathsep!r}",
+    lambda text: tuple(_path(part) for part in text.split(os.pathsep) if part),
+    lambda paths: all(path.is_dir() for path in paths),
+)
 
 
 def _pythons(text: str) -> tuple[tuple[str, str], ...]:

@@ -26,7 +26,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = _parser().parse_known_args(argv)
     try:
         if rest:
-            raise _unknown(arguments.parser, rest)
+            own: argparse.ArgumentParser = arguments.parser
+            known = re.findall(r"(?<=[ \[])--[\w-]+", own.format_help())
+            raise unknown("argument", rest[0].partition("=")[0], known, own.prog)
         code: int = arguments.command(arguments)
         print(end="", flush=True)
         return code
@@ -43,15 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-
-
-def _unknown(parser: argparse.ArgumentParser, rest: list[str]) -> UsageError:
-    """An option that a command does not have, with the nearest one that it has."""
-    option = next((text for text in rest if text.startswith("-")), None)
-    if option is None:
-        return UsageError(f"{parser.prog}: unexpected argument {rest[0]!r}; see {parser.prog} --help.")
-    known = re.findall(r"(?<=[ \[])--[\w-]+", parser.format_help())
-    return unknown("option", option.partition("=")[0], known, parser.prog)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -54,10 +54,8 @@ def new(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     try:
         folder.mkdir(parents=True)
-    except FileExistsError:
-        raise UsageError(f"new {folder}: it exists already; name a new folder.") from None
     except OSError as error:
-        raise UsageError(f"new {folder}: cannot be made: {error.strerror}; name another folder.") from None
+        raise UsageError(f"new {folder}: cannot be made: {error.strerror}; name a new folder.") from None
     for name in COPIED:
         shutil.copyfile(BACKENDS / name, folder / name)
         print(folder / name)

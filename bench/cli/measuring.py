@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.cli._arguments import command, minutes, number, settings, settings_environ, settings_options, slower, write
 from bench.errors import ExitCode, UsageError
@@ -18,9 +18,6 @@ from bench.plan.revisions import against, between
 from bench.plan.sides import Side, chosen
 from bench.settings import Settings
 from bench.show import grid
-
-if TYPE_CHECKING:
-    from bench.analyse.summaries import Run
 
 
 def add(parsers: Any) -> None:
@@ -58,6 +55,7 @@ def add(parsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures as `pytest --benchmark-only` does, without pytest's reports."""
+    from bench.analyse.summaries import Run
     from bench.session import run_plan
     from bench.show import folder, sentences
 

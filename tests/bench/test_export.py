@@ -61,7 +61,7 @@ def test_a_time_is_undisturbed_where_a_case_has_one():
 def test_what_otava_cannot_take_is_an_error(second, says):
     with pytest.raises(UsageError, match=f"export: {says}"):
         exported(measured(), measured("q", **second))
-    with pytest.raises(UsageError, match="export: no row of these runs has a number; "):
+    with pytest.raises(UsageError, match="export: no case has a number in every run"):
         exported(measured(passes=3, end=False))
 
 
