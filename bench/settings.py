@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from backends.api import DTYPES
 from bench.errors import UsageError, unknown
@@ -146,8 +146,7 @@ class Settings:
 
     def as_json(self) -> SettingsRecord:
         """The settings as plain JSON values, for a journal's header."""
-        plain: Any = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
-        return plain  # type: ignore[no-any-return]  # every field, those of SettingsRecord among them
+        return cast(SettingsRecord, {f.name: _plain(getattr(self, f.name)) for f in fields(self)})
 
     @classmethod
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import __version__
-from bench.cli import backends, measuring, nodes, stored
+from bench.cli import backends, measuring, stored
 from bench.errors import ExitCode, UsageError, unknown
 from bench.units import write_replacements
 
@@ -55,6 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stepbench {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="command")
-    for module in (backends, measuring, nodes, stored):
+    for module in (backends, measuring, stored):
         module.add(parsers)
     return parser

@@ -155,8 +155,8 @@ def summary(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Writes stored runs as files that other tools read."""
-    from bench.export import otava
     from bench.record import frame
+    from bench.show.runs import otava
 
     stories = frame.stories(*arguments.run)
     text, notes = otava(stories, arguments.controls)
