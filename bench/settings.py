@@ -3,8 +3,6 @@
 Whether a device or a backend exists is for `bench.plan.cases` to say.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re
@@ -12,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 from backends.api import DTYPES
 from bench.errors import UsageError, unknown
@@ -131,7 +129,7 @@ class Settings:
         return {f"BENCH_{f.name.upper()}": f for f in fields(cls)}
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Reads `BENCH_*`; an empty variable counts as unset. Raises `UsageError` for unknown names and bad values."""
         variables, values = cls.variables(), {}
         for name, text in (os.environ if environ is None else environ).items():

@@ -4,8 +4,6 @@ A module here is a group of commands and declares them in `add(parsers)`. A comm
 called, so that `--help` and `list` need not wait for pandas.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import os

@@ -3,8 +3,6 @@
 Their tables need no pandas, so that `list` starts quickly.
 """
 
-from __future__ import annotations
-
 import argparse
 import shlex
 import shutil

@@ -1,7 +1,5 @@
 """Commands that measure, here or on several machines."""
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

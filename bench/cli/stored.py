@@ -1,7 +1,5 @@
 """Commands that show stored runs, or write files from them."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -3,8 +3,6 @@
 Sources come from journals: they are parsed, never run.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping

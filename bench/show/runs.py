@@ -1,7 +1,5 @@
 """Several runs as people and programs read them: compared, the history of a machine, and exported."""
 
-from __future__ import annotations
-
 import json
 import math
 from collections.abc import Iterable, Mapping

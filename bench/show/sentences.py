@@ -3,8 +3,6 @@
 Rows are those of `bench.show.grid.summary_rows`, or of a comparison: None where there is no number.
 """
 
-from __future__ import annotations
-
 import os
 from collections import Counter
 from collections.abc import Sequence

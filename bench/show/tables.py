@@ -1,7 +1,5 @@
 """Summaries as tables: in the terminal, as wide as it is, and as Markdown. Here seconds get their unit."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd

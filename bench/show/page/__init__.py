@@ -3,8 +3,6 @@
 No text of a journal becomes markup or code, and the file fetches nothing.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib
