@@ -49,8 +49,8 @@ def add(parsers: Any) -> None:
     graded.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the grades to a file as well")
     graded.add_argument("--against", metavar="BACKEND", help="what its time is compared with; BENCH_BASELINE by default")
     settings_options(graded)
-    sent = command(parsers, "fleet", fleet)
-    how = sent.add_mutually_exclusive_group(required=True)
+    many = command(parsers, "fleet", fleet)
+    how = many.add_mutually_exclusive_group(required=True)
     how.add_argument("--command", dest="template", metavar="TEMPLATE",
                      help="run this on every node, such as 'ssh {node} stepbench/.venv/bin/stepbench node'")  # fmt: skip
     how.add_argument("--ray", nargs="?", const="auto", metavar="ADDRESS",
@@ -58,15 +58,15 @@ def add(parsers: Any) -> None:
     how.add_argument("--resume", nargs="?", const="", metavar="FLEET",
                      help="fetch or measure what a fleet lacks, by default the latest")  # fmt: skip
     how.add_argument("--show", type=Path, metavar="FOLDER", help="show a stored fleet's table")
-    sent.add_argument("--nodes", type=parsed(names), default=(), metavar="A,B,...",
+    many.add_argument("--nodes", type=parsed(names), default=(), metavar="A,B,...",
                           help="nodes to measure, by default all of a Ray cluster")  # fmt: skip
-    sent.add_argument("--wait", type=minutes, default=10.0, metavar="MINUTES",
+    many.add_argument("--wait", type=minutes, default=10.0, metavar="MINUTES",
                           help="for a node that queues or measures for another fleet, by default 10")  # fmt: skip
-    sent.add_argument("--minutes", type=minutes, default=60.0, metavar="MINUTES",
+    many.add_argument("--minutes", type=minutes, default=60.0, metavar="MINUTES",
                           help="limit of a node's run, by default 60")  # fmt: skip
-    sent.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]",
+    many.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]",
                           help="exit with code 1 if a node is SLOWER, by at least PERCENT")  # fmt: skip
-    settings_options(sent)
+    settings_options(many)
     command(parsers, "node", node)
 
 
@@ -151,14 +151,14 @@ def fleet(arguments: argparse.Namespace) -> int:
     from bench.fleet import folder
     from bench.show import sentences
 
-    place, least, console = arguments.show or _go_on(arguments), arguments.fail_on, grid.console()
+    place, least, console = arguments.show or _measure_nodes(arguments), arguments.fail_on, grid.console()
     judged, notes, wrong = folder.merge(place, settings(arguments).margin)
     folder.show(place, judged, notes, console)
     sentences.show_gate(least, judged, console, name="node")
     return ExitCode.WRONG if wrong or (least is not None and len(slower_by(judged, least))) else ExitCode.FINE
 
 
-def _go_on(arguments: argparse.Namespace) -> Path:
+def _measure_nodes(arguments: argparse.Namespace) -> Path:
     """Begins a new fleet or goes on with a known one, until its nodes have answered or are late; returns its folder."""
     from bench.fleet import home
 
