@@ -24,9 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments, rest = _parser().parse_known_args(argv)
     try:
         if rest:
-            own: argparse.ArgumentParser = arguments.parser
-            known = re.findall(r"(?<=[ \[])--[\w-]+", own.format_help())
-            raise unknown("argument", rest[0].partition("=")[0], known, own.prog)
+            raise _unknown(arguments.parser, rest)
         code: int = arguments.command(arguments)
         print(end="", flush=True)
         return code
@@ -43,6 +41,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.USAGE
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+
+
+def _unknown(parser: argparse.ArgumentParser, rest: list[str]) -> UsageError:
+    """An option that a command does not have, with the nearest one that it has."""
+    option = next((text for text in rest if text.startswith("-")), None)
+    if option is None:
+        return UsageError(f"{parser.prog}: unexpected argument {rest[0]!r}; see {parser.prog} --help.")
+    known = re.findall(r"(?<=[ \[])--[\w-]+", parser.format_usage())
+    return unknown("option", option.partition("=")[0], known, parser.prog)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -35,7 +35,7 @@ def test_quick_has_few_passes_unless_an_option_says_otherwise(parse):
 @pytest.mark.parametrize("command", ["run", "race", "grade x", "fleet --ray"])
 def test_an_unknown_option_suggests_the_right_one(command, capsys):
     assert main([*command.split(), "--bakends", "all"]) == 2
-    assert "unknown argument '--bakends'; did you mean --backends?" in capsys.readouterr().err
+    assert "unknown option '--bakends'; did you mean --backends?" in capsys.readouterr().err
 
 
 def test_a_bad_value_names_its_option(capsys):
