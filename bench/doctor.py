@@ -1,7 +1,5 @@
 """Checks what makes this machine a bad instrument; what cannot be read is unknown, because silence would read as a pass."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass

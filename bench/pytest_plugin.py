@@ -3,8 +3,6 @@
 A plain `pytest` proves each case once and times nothing.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """One run, from its plan to its folder: journal and bar while it measures, every other file from the journal afterwards."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

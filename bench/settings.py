@@ -3,8 +3,6 @@
 Whether a device or a backend exists is for `bench.plan.cases` to say.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import re
@@ -12,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, cast
 
 from backends.api import DTYPES
 from bench.errors import UsageError, unknown
@@ -61,19 +59,16 @@ share = parser(
 _node = parser("up to 16 small letters and digits, and no name of a host", str, re.compile("[a-z0-9]{0,16}").fullmatch)
 
 
-def _path(text: str) -> Path:
-    """Raises `ValueError` if `~` stands for an unknown home folder."""
-    if (path := os.path.expanduser(text)).startswith("~"):
-        raise ValueError(f"a path; no home folder is known for {path!r}, so write it out")
-    return Path(path)
-
-
-def _paths(text: str) -> tuple[Path, ...]:
-    paths = tuple(_path(part) for part in text.split(os.pathsep) if part)
-    for path in paths:
-        if not path.is_dir():
-            raise ValueError(f"folders of backends separated by {os.pathsep!r}; {str(path)!r} is not a folder")
-    return paths
+_path = parser(
+    "a path; no home folder is known for its `~`, so write it out",
+    lambda text: Path(os.path.expanduser(text)),
+    lambda path: not str(path).startswith("~"),
+)
+_paths = parser(
+    f"existing folders of backends separated by {os.pathsep!r}",
+    lambda text: tuple(_path(part) for part in text.split(os.pathsep) if part),
+    lambda paths: all(path.is_dir() for path in paths),
+)
 
 
 def _pythons(text: str) -> tuple[tuple[str, str], ...]:
@@ -134,7 +129,7 @@ class Settings:
         return {f"BENCH_{f.name.upper()}": f for f in fields(cls)}
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Self:
         """Reads `BENCH_*`; an empty variable counts as unset. Raises `UsageError` for unknown names and bad values."""
         variables, values = cls.variables(), {}
         for name, text in (os.environ if environ is None else environ).items():
@@ -149,8 +144,7 @@ class Settings:
 
     def as_json(self) -> SettingsRecord:
         """The settings as plain JSON values, for a journal's header."""
-        plain: Any = {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
-        return plain  # type: ignore[no-any-return]  # every field, those of SettingsRecord among them
+        return cast(SettingsRecord, {f.name: _plain(getattr(self, f.name)) for f in fields(self)})
 
     @classmethod
     def assignments(cls, plain: Mapping[str, Any]) -> dict[str, str]:

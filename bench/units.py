@@ -1,7 +1,5 @@
 """Numbers as text for people, and streams that lack some of its characters."""
 
-from __future__ import annotations
-
 import codecs
 import io
 import math

@@ -4,8 +4,6 @@ A module here is a group of commands and declares them in `add(parsers)`. A comm
 called, so that `--help` and `list` need not wait for pandas.
 """
 
-from __future__ import annotations
-
 import argparse
 import errno
 import os
@@ -15,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import __version__
-from bench.cli import backends, measuring, nodes, stored
+from bench.cli import backends, measuring, stored
 from bench.errors import ExitCode, UsageError, unknown
 from bench.units import write_replacements
 
@@ -50,7 +48,7 @@ def _unknown(parser: argparse.ArgumentParser, rest: list[str]) -> UsageError:
     option = next((text for text in rest if text.startswith("-")), None)
     if option is None:
         return UsageError(f"{parser.prog}: unexpected argument {rest[0]!r}; see {parser.prog} --help.")
-    known = re.findall(r"(?<=[ \[])--[\w-]+", parser.format_help())
+    known = re.findall(r"(?<=[ \[])--[\w-]+", parser.format_usage())
     return unknown("option", option.partition("=")[0], known, parser.prog)
 
 
@@ -62,6 +60,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"stepbench {__version__}")
     parsers = parser.add_subparsers(required=True, metavar="command")
-    for module in (backends, measuring, nodes, stored):
+    for module in (backends, measuring, stored):
         module.add(parsers)
     return parser

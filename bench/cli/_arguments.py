@@ -1,7 +1,5 @@
 """What the groups of commands share: how they declare their arguments, and where their output goes."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import os

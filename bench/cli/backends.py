@@ -1,9 +1,7 @@
-"""Commands that time nothing: begin a problem, list backends, print what one computes, prove them.
+"""Commands that time no step: begin a problem, list backends, print what one computes, prove them, check the machine.
 
 Their tables need no pandas, so that `list` starts quickly.
 """
-
-from __future__ import annotations
 
 import argparse
 import shlex
@@ -31,8 +29,6 @@ from bench.show.grid import Row, column
 COPIED = ("problem.py", "mistakes.py", "numpy_manual.py", "torch_autograd.py")
 """The files of the default problem that a problem of one's own begins with."""
 KINDS = "kind: a seed is measured by default, a rung with --backends all; controls, guards and peaks are fixed work."
-MOST = 8
-"""Columns of errors that a terminal has room for; of more arrays only the loss and the largest error are shown."""
 
 
 def add(parsers: Any) -> None:
@@ -47,6 +43,7 @@ def add(parsers: Any) -> None:
     trained.add_argument("--seed", type=number(0), default=0)
     verified = command(parsers, "verify", verify)
     verified.add_argument("backends", nargs="*", help="names; BENCH_BACKENDS by default")
+    command(parsers, "doctor", doctor)
 
 
 def new(arguments: argparse.Namespace) -> int:
@@ -54,10 +51,8 @@ def new(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     try:
         folder.mkdir(parents=True)
-    except FileExistsError:
-        raise UsageError(f"new {folder}: it exists already; name a new folder.") from None
     except OSError as error:
-        raise UsageError(f"new {folder}: cannot be made: {error.strerror}; name another folder.") from None
+        raise UsageError(f"new {folder}: cannot be made: {error.strerror}; name a new folder.") from None
     for name in COPIED:
         shutil.copyfile(BACKENDS / name, folder / name)
         print(folder / name)
@@ -120,14 +115,13 @@ def verify(arguments: argparse.Namespace) -> int:
         proof = proofs[case.key]
         if proof["record"] == "open" and (errors := proof["errors"]):
             where = {"backend": at(case.name, case.side), "device": case.device, "dtype": case.dtype, "shape": case.shape}
-            arrays = errors["arrays"]
-            if len(arrays) > MOST:
-                arrays = {"loss": arrays["loss"], "largest": max(arrays.values())}
-            sizes = {name: f"{error:.1e}" for name, error in arrays.items()}
+            sizes = {name: f"{error:.1e}" for name, error in errors["arrays"].items()}
             rows.append({**where, **sizes, "of allowed": f"{errors['share']:.0%}"})
     if rows:
         console.print("relative errors of the loss and of the updates, against the float64 reference")
-        grid.show([column(title, title in ("device", "shape")) for title in rows[0]], rows, console)
+        always = ("backend", "dtype", "loss", "of allowed")
+        priorities = {title: 0 if title in always else 2 if title in ("device", "shape") else 1 for title in rows[0]}
+        grid.show([column(title, priority) for title, priority in priorities.items()], rows, console)
     for hole in plan.holes:
         console.print(f"unavailable: {hole.case} {hole.reason}")
     for proof in proofs.values():
@@ -137,3 +131,12 @@ def verify(arguments: argparse.Namespace) -> int:
     print(f"the reference ({plan.definition.folder.name}/{NAME}) {sentence}.")
     failed = not agrees or any(proof["record"] == "failure" for proof in proofs.values())
     return ExitCode.WRONG if failed or any(hole.asked_for for hole in plan.holes) else ExitCode.FINE
+
+
+def doctor(_: argparse.Namespace) -> int:
+    """Shows what makes this machine a bad instrument, and what to do about it."""
+    from bench import doctor
+
+    findings = doctor.examine()
+    doctor.show(findings, grid.console())
+    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings.values()) else ExitCode.FINE

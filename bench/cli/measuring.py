@@ -1,26 +1,22 @@
-"""Commands that measure, or look at what they would measure with."""
-
-from __future__ import annotations
+"""Commands that measure, here or on several machines."""
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.cli._arguments import command, minutes, number, settings, settings_environ, settings_options, slower, write
+from bench.cli._arguments import command, minutes, number, parsed, settings, settings_environ, settings_options, slower, write
 from bench.errors import ExitCode, UsageError
 from bench.measure.catalogue import catalogue
 from bench.plan.cases import Plan, make_plan
 from bench.plan.revisions import against, between
 from bench.plan.sides import Side, chosen
-from bench.settings import Settings
+from bench.settings import Settings, names
 from bench.show import grid
-
-if TYPE_CHECKING:
-    from bench.analyse.summaries import Run
 
 
 def add(parsers: Any) -> None:
@@ -47,17 +43,36 @@ def add(parsers: Any) -> None:
     bisected.add_argument("--minutes", type=minutes, default=10.0, help="at most, of each step; 10")
     bisected.add_argument("--runs", type=number(2), default=12, help="at most, of each step; 12")
     settings_options(bisected)
-    command(parsers, "doctor", doctor)
     graded = command(parsers, "grade", grade)
     graded.add_argument("path", nargs="+", type=Path, help="a file with one backend, or a folder of such files")
     graded.add_argument("--format", choices=("text", "csv", "json", "gradescope"), default="text")
     graded.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the grades to a file as well")
     graded.add_argument("--against", metavar="BACKEND", help="what its time is compared with; BENCH_BASELINE by default")
     settings_options(graded)
+    many = command(parsers, "fleet", fleet)
+    how = many.add_mutually_exclusive_group(required=True)
+    how.add_argument("--command", dest="template", metavar="TEMPLATE",
+                     help="run this on every node, such as 'ssh {node} stepbench/.venv/bin/stepbench node'")  # fmt: skip
+    how.add_argument("--ray", nargs="?", const="auto", metavar="ADDRESS",
+                     help="run a task on every node of this Ray cluster, by default of the one found here")  # fmt: skip
+    how.add_argument("--resume", nargs="?", const="", metavar="FLEET",
+                     help="fetch or measure what a fleet lacks, by default the latest")  # fmt: skip
+    how.add_argument("--show", type=Path, metavar="FOLDER", help="show a stored fleet's table")
+    many.add_argument("--nodes", type=parsed(names), default=(), metavar="A,B,...",
+                          help="nodes to measure, by default all of a Ray cluster")  # fmt: skip
+    many.add_argument("--wait", type=minutes, default=10.0, metavar="MINUTES",
+                          help="for a node that queues or measures for another fleet, by default 10")  # fmt: skip
+    many.add_argument("--minutes", type=minutes, default=60.0, metavar="MINUTES",
+                          help="limit of a node's run, by default 60")  # fmt: skip
+    many.add_argument("--fail-on", type=slower, metavar="slower[:PERCENT%]",
+                          help="exit with code 1 if a node is SLOWER, by at least PERCENT")  # fmt: skip
+    settings_options(many)
+    command(parsers, "node", node)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Measures as `pytest --benchmark-only` does, without pytest's reports."""
+    from bench.analyse.summaries import Run
     from bench.session import run_plan
     from bench.show import folder, sentences
 
@@ -130,10 +145,46 @@ def grade(arguments: argparse.Namespace) -> int:
     return grading.exit_code(grades)
 
 
-def doctor(_: argparse.Namespace) -> int:
-    """Shows what makes this machine a bad instrument, and what to do about it."""
-    from bench import doctor
+def fleet(arguments: argparse.Namespace) -> int:
+    """Measures the same run on many machines; shows which are slower than equal ones or missing."""
+    from bench.analyse.verdicts import slower_by
+    from bench.fleet import folder
+    from bench.show import sentences
 
-    findings = doctor.examine()
-    doctor.show(findings, grid.console())
-    return ExitCode.WRONG if any(finding.state == "bad" for finding in findings.values()) else ExitCode.FINE
+    place, least, console = arguments.show or _measure_nodes(arguments), arguments.fail_on, grid.console()
+    judged, notes, wrong = folder.merge(place, settings(arguments).margin)
+    folder.show(place, judged, notes, console)
+    sentences.show_gate(least, judged, console, name="node")
+    return ExitCode.WRONG if wrong or (least is not None and len(slower_by(judged, least))) else ExitCode.FINE
+
+
+def _measure_nodes(arguments: argparse.Namespace) -> Path:
+    """Begins a new fleet or goes on with a known one, until its nodes have answered or are late; returns its folder."""
+    from bench.fleet import home
+
+    wanted = settings(arguments)
+    if arguments.resume is None:
+        name, where = ("ray", arguments.ray) if arguments.template is None else ("command", arguments.template)
+        engine = home.ENGINES[name](where, arguments.nodes)
+        start = home.new(name, where, engine.nodes, wanted)
+    else:
+        start = home.recall(arguments.resume)
+        engine = home.ENGINES[start.engine](start.where, start.nodes)
+    print(f"{start.folder}: {len(start.nodes)} nodes", file=sys.stderr)
+    home.run(start, engine, 60 * arguments.wait, 60 * arguments.minutes)
+    return Path(start.folder)
+
+
+def node(_: argparse.Namespace) -> int:
+    """Measures what `fleet` requests on standard input and prints the run as a zip archive."""
+    import signal
+
+    from bench.fleet.node import Request, measure
+
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the run goes on if the connection breaks
+    try:
+        request = Request(**json.load(sys.stdin))
+    except (ValueError, TypeError):
+        raise UsageError("node: no request of this version on stdin; run `bench fleet`.") from None
+    sys.stdout.buffer.write(measure(request))
+    return ExitCode.FINE

@@ -1,7 +1,5 @@
 """Commands that show stored runs, or write files from them."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys
@@ -155,8 +153,8 @@ def summary(arguments: argparse.Namespace) -> int:
 
 def export(arguments: argparse.Namespace) -> int:
     """Writes stored runs as files that other tools read."""
-    from bench.export import otava
     from bench.record import frame
+    from bench.show.runs import otava
 
     stories = frame.stories(*arguments.run)
     text, notes = otava(stories, arguments.controls)

@@ -3,8 +3,6 @@
 Sources come from journals: they are parsed, never run.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Mapping
@@ -129,19 +127,15 @@ def _parts(source: str) -> list[tuple[int, int]]:
     for node in known:
         own = {part.name: part for part in node.body if isinstance(part, ast.FunctionDef)}
         if isinstance(node, ast.ClassDef) and STEP in own:
-            names = {other.name for other in known if other is not node}
-            made = own["__init__"].body if "__init__" in own else []
-            parts += [part for part in made if isinstance(part, ast.Assign) and names & _names(part)]
+            others = {other.name for other in known if other is not node}
+            made = [part for part in own["__init__"].body if isinstance(part, ast.Assign)] if "__init__" in own else []
+            parts += [part for part in made if any(getattr(name, "id", None) in others for name in ast.walk(part))]
             parts += [part for name, part in own.items() if name not in AROUND]
         else:
             parts.append(node)
     decorated = ([part, *getattr(part, "decorator_list", [])] for part in parts)
     lines = [(min(one.lineno for one in each), each[0].end_lineno or each[0].lineno) for each in decorated]
     return sorted(lines) or whole
-
-
-def _names(part: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
 
 
 def show(steps: list[StepLines], to: Console) -> None:

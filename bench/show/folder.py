@@ -3,8 +3,6 @@
 No sentence says more than the verdicts do, and no number is written that is not in the journal.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -1,18 +1,19 @@
-"""Several runs as people and programs read them: two sides compared, and the history of a machine."""
-
-from __future__ import annotations
+"""Several runs as people and programs read them: compared, the history of a machine, and exported."""
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 from rich.console import Console
 
+from bench.analyse import summaries
 from bench.analyse.comparison import Comparison
 from bench.analyse.history import Change, Series
 from bench.analyse.verdicts import UNPROVEN
-from bench.schema.case import SIDE, at
+from bench.errors import UsageError
+from bench.record.journal import Story
+from bench.schema.case import SIDE, at, is_control
 from bench.show import grid
 from bench.show.grid import DIMENSIONS, Column, Row, column, common, records
 from bench.units import percent, seconds, span
@@ -149,3 +150,30 @@ def _row(series: Series, place: int, alone: bool) -> Row:
         "verdict": found and (UNPROVEN if found.doubts else found.table["verdict"].iloc[0]),
         "change": "".join(changes),
     }
+
+
+def otava(stories: Iterable[Story], controls: bool) -> tuple[str, list[str]]:
+    """Runs for Apache Otava: CSV, a row per run in time order and a column of seconds per step for each case, undisturbed
+    where it has them; and a note for whatever is left out. Otava takes no empty cell, so only cases that have a number in
+    every run are in it. Raises `UsageError`.
+    """
+    tables, notes = [], []
+    for story in stories:
+        table, machine = summaries.summarise(story), story.header["machine"]
+        notes += [f"{story.header['run']}: {doubt}" for doubt in summaries.doubts(story, table)]
+        tables.append(table.assign(case=table.index, time=machine["time"], commit=machine["commit"] or ""))
+    rows = pd.concat(tables, ignore_index=True)
+    if not controls:
+        rows = rows[~rows["kind"].map(is_control)]
+    ok = rows["status"] == "ok"
+    notes += [f"{row.run}: {row.case} is left out: {row.status}: {row.reason}" for row in rows[~ok].itertuples()]
+    rows = rows[ok]
+    if len(machines := rows["machine"].unique()) > 1:
+        raise UsageError(f"export: otava takes one machine, not {' and '.join(machines)}; name one of them.")
+    everywhere = rows.groupby("case")["run"].transform("size") == rows["run"].nunique()
+    if not everywhere.any():
+        raise UsageError("export: no case has a number in every run, and otava needs one; name whole runs of the same ways.")
+    notes += [f"{case} is left out: not every run has a number" for case in rows.loc[~everywhere, "case"].unique()]
+    seconds = rows["undisturbed_seconds_per_step"].fillna(rows["seconds_per_step"])
+    series = rows[everywhere].assign(seconds=seconds).pivot(index=["time", "run", "commit"], columns="case", values="seconds")
+    return str(series.sort_index().reset_index().to_csv(index=False)), notes

@@ -3,25 +3,21 @@
 Rows are those of `bench.show.grid.summary_rows`, or of a comparison: None where there is no number.
 """
 
-from __future__ import annotations
-
 import os
+from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
+import pandas as pd
 from rich.console import Console
 
 from bench.analyse.verdicts import EQUAL, FASTER, SLOWER, UNDECIDED, UNPROVEN, slower_by
 from bench.show.grid import MEAN, Row, is_baseline
 from bench.units import percent, seconds
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 AS_IT_RAN = "as it ran"
 CANNOT = "Unproven: the A/A control differs from its baseline, so no difference counts."
 MANY = 5
-"""More names than these are counted, not listed."""
+"""Of more names, these are listed and the others counted."""
 
 
 def is_unproven(doubts: Sequence[str]) -> bool:
@@ -39,13 +35,11 @@ def answer(rows: Sequence[Row], unproven: bool) -> str:
         return CANNOT
     leaders = fastest(timed)
     names, ways = [row["backend"] for row in leaders], f"of {len(timed)} ways"
-    if len(names) == len(timed):
+    if len(leaders) == len(timed):
         found = f"None {ways} is proven faster than all others"
-    elif len(names) == 1:
-        found = f"{names[0]} is the fastest {ways}"
     else:
-        listed = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) <= MANY else len(names)
-        found = f"{listed} are the fastest {ways}, not told apart"
+        are, apart = ("are", ", not told apart") if names[1:] else ("is", "")
+        found = f"{_listed(names)} {are} the fastest {ways}{apart}"
     base, *others = opened(timed)
     return f"{found}{_cost(others[0], base, leaders) if others and is_baseline(base) else ''}."
 
@@ -63,12 +57,9 @@ def sweep(rows: Sequence[Row], unproven: bool) -> str:
     if unproven:
         return CANNOT
     shapes = dict.fromkeys(row["shape"] for row in rows if row["time"])
-    wins: dict[str, int] = {}
-    for shape in shapes:
-        leaders = fastest([row for row in rows if row["shape"] == shape and row["time"]])
-        name = leaders[0]["backend"] if len(leaders) == 1 else "no way"
-        wins[name] = wins.get(name, 0) + 1
-    listed = [f"{name} at {count}" for name, count in sorted(wins.items(), key=lambda one: -one[1])]
+    leaders = [fastest([row for row in rows if row["shape"] == shape and row["time"]]) for shape in shapes]
+    wins = Counter(best["backend"] if not others else "no way" for best, *others in leaders)
+    listed = [f"{name} at {count}" for name, count in wins.most_common()]
     return f"Proven the fastest: {', '.join(listed)} of {len(shapes)} shapes."
 
 
@@ -111,22 +102,24 @@ def changes(rows: Sequence[Row], base: str, unproven: bool) -> str:
         return CANNOT if unproven else f"No way has a time both here and in {base}."
     parts: list[str] = []
     for verdict in (SLOWER, FASTER):
-        if members := [row for row in judged if row["verdict"] == verdict]:
-            listed = [f"{row['backend']} {100 * (row['ratio'] - 1):+.1f} %" for row in members[:MANY]]
-            more = [f"{len(members) - MANY} more"] if len(members) > MANY else []
+        if members := [f"{row['backend']} {percent(row['ratio'] - 1)}" for row in judged if row["verdict"] == verdict]:
             are = f"{'is' if len(members) == 1 else 'are'} {verdict.lower()}"
             head = f"{len(members)} {are}" if parts else f"{len(members)} of {len(judged)} ways {are} than {base}"
-            parts.append(f"{head}: {', '.join([*listed, *more])}")
+            parts.append(f"{head}: {_listed(members)}")
     parts = parts or [f"None of {len(judged)} ways is proven slower or faster than {base}"]
     counts = {verdict: sum(row["verdict"] == verdict for row in judged) for verdict in (EQUAL, UNDECIDED)}
     others = ", ".join(f"{count} {verdict.lower()}" for verdict, count in counts.items() if count)
     return f"{'; '.join(filter(None, [*parts, others]))}."
 
 
+def _listed(names: Sequence[str]) -> str:
+    shown = [*names[:MANY], *[f"{len(names) - MANY} more"] * (len(names) > MANY)]
+    return " and ".join(filter(None, [", ".join(shown[:-1]), *shown[-1:]]))
+
+
 def over_time(changed: Sequence[str], runs: int) -> str:
     """Which ways have change points."""
-    listed = ", ".join(changed[:MANY]) + (f" and {len(changed) - MANY} more" if len(changed) > MANY else "")
-    return f"{listed or 'No way'} {'have' if len(changed) > 1 else 'has'} changed over {runs} runs."
+    return f"{_listed(changed) or 'No way'} {'have' if len(changed) > 1 else 'has'} changed over {runs} runs."
 
 
 def machines(rows: Sequence[Row], base: str, head: str) -> str:

@@ -1,7 +1,5 @@
 """Summaries as tables: in the terminal, as wide as it is, and as Markdown. Here seconds get their unit."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd
@@ -115,18 +113,15 @@ def _columns(varying: list[str]) -> list[Column]:
         column("latency", 4, seconds, "latency_seconds_per_step"),
         column("device", 6, seconds, "device_seconds_per_step"),
         column("GF/s", 5, giga, "flop_per_second"),
-        column("of bound", 4, _of_bound, "bound_share", "bound_by", "mean"),
+        # empty where no peak was measured: relative to the fastest step, `ratio` says as much
+        column("of bound", 4, lambda share, by, mean: f"{share:.0%}" * (by == MEASURED and not mean),
+               "bound_share", "bound_by", "mean"),
         column("first", 7, seconds, "first_step_seconds"),
         column("pays after", 8, _count, "break_even_steps"),
         column("kernels", 8, _count, "kernels_per_step"),
         column("peak", 8, size, "peak_bytes_per_step"),
         column("as it ran", 1, seconds, MEAN),
-    ]
-
-
-def _of_bound(share: float, by: str, mean: bool) -> str:
-    """Empty where no peak was measured: relative to the fastest step, `ratio` says as much."""
-    return f"{share:.0%}" if by == MEASURED and not mean else ""
+    ]  # fmt: skip
 
 
 def _count(value: float) -> str:

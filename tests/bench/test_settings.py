@@ -40,7 +40,7 @@ def test_texts_become_values():
         ("PYTHONS=a=x,a=y", "expected two or more label=path pairs separated by commas, each with a label of its own"),
         ("PYTHONS=a b=x,c=y", "made of letters, digits, `.`, `_` and `-`, such as old=venv-old/bin/python"),
         ("PYTHONS=a=x,c", "expected two or more label=path pairs"),
-        ("PATH=/nowhere", "'/nowhere' is not a folder"),
+        ("PATH=/nowhere", "existing folders of backends"),
     ],
 )
 def test_a_bad_value_is_one_sentence(given, says):

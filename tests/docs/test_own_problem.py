@@ -60,7 +60,7 @@ def test_the_problem_and_the_way_are_right(paste, tmp_path: Path):
 def test_a_folder_that_exists_is_left_alone(paste, tmp_path):
     (tmp_path / "steps").mkdir()
     with pytest.raises(
-        AssertionError, match="bench: new steps: it exists already; name a new folder"
+        AssertionError, match="bench: new steps: cannot be made: File exists; name a new folder"
     ):
         paste(lines()[0])
     assert not list((tmp_path / "steps").iterdir())

@@ -3,8 +3,6 @@
 No text of a journal becomes markup or code, and the file fetches nothing.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib
@@ -29,8 +27,8 @@ HERE = Path(__file__).parent
 
 def build(files: Sequence[Path], results: Path) -> str:
     """The page of the runs whose journals these are. Raises `UsageError` if one cannot be read."""
-    plotly = get_plotlyjs()
-    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (plotly, script()))
+    plotly, script = get_plotlyjs(), (HERE / "page.js").read_text(encoding="utf-8")
+    digests = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in (plotly, script))
     scripts = " ".join(f"'sha256-{digest}'" for digest in digests)
     policy = f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data: blob:"
     loader = FileSystemLoader(HERE)
@@ -41,16 +39,11 @@ def build(files: Sequence[Path], results: Path) -> str:
         controls=CONTROLS,
         blocks=blocks,
         plotly=base64.b64encode(gzip.compress(plotly.encode(), mtime=0)).decode(),
-        script=Markup(script()),
+        script=Markup(script),
         style=Markup((HERE / "page.css").read_text(encoding="utf-8")),
         dump=lambda value: json.dumps(value, separators=(",", ":"), allow_nan=False),
         policy=f"{policy}; base-uri 'none'; form-action 'none'",
     )
-
-
-def script() -> str:
-    """The page's own JavaScript."""
-    return (HERE / "page.js").read_text(encoding="utf-8")
 
 
 def blocks(source: str) -> dict[str, list[tuple[int, Markup]]]:

@@ -1,7 +1,5 @@
 """What the page shows, as plain values: pure functions of journals. Nothing is estimated here."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from pathlib import Path

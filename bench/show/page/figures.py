@@ -4,8 +4,6 @@ Text and grid get their colors from the style sheet, which knows light from dark
 are visible on both.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Sequence
 from html import escape

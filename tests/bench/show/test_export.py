@@ -6,10 +6,10 @@ import math
 
 import pytest
 
-from bench import export
 from bench.__main__ import main
 from bench.analyse import summaries
 from bench.errors import ExitCode, UsageError
+from bench.show.runs import otava
 from tests.made import a_case, key_of, story, write
 
 BASE, SLOW = map(key_of, ("base", "slow"))
@@ -28,7 +28,7 @@ def measured(run="r", passes=4, **changes):
 
 def exported(*runs, controls=False):
     """The rows, as CsvImporter.fetch_data in otava/importer.py reads them, and the notes."""
-    text, notes = export.otava(runs, controls)
+    text, notes = otava(runs, controls)
     return list(csv.DictReader(io.StringIO(text))), notes
 
 
@@ -61,7 +61,7 @@ def test_a_time_is_undisturbed_where_a_case_has_one():
 def test_what_otava_cannot_take_is_an_error(second, says):
     with pytest.raises(UsageError, match=f"export: {says}"):
         exported(measured(), measured("q", **second))
-    with pytest.raises(UsageError, match="export: no row of these runs has a number; "):
+    with pytest.raises(UsageError, match="export: no case has a number in every run"):
         exported(measured(passes=3, end=False))
 
 
@@ -75,7 +75,7 @@ def test_controls_come_only_when_asked_for_and_doubts_are_noted(controls):
 def test_it_is_written_where_the_command_says(tmp_path, capsys):
     run = measured(extra=[WRONG])
     command = ["export", str(write(run, tmp_path / "r").parent), "--format", "otava"]
-    text, _ = export.otava([run], False)
+    text, _ = otava([run], False)
     assert main(command) == ExitCode.FINE
     assert capsys.readouterr() == (text, f"bench: r: {SLOW} {LOST}\n")
     target = tmp_path / "new" / "otava.csv"
