@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.between_runs import KEY, PRIOR_FREEDOM, expected, prepared
+from bench.analyse.estimates import with_interval
 from bench.analyse.verdicts import MARGIN, Estimate, verdicts
 from bench.schema.case import is_control
 
@@ -55,8 +56,7 @@ def judge(rows: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
         found += [{**same, "node": node, "estimate": each} for node, each in zip(nodes, estimates, strict=True)]
     judged = [row for row in found if math.isfinite(row["estimate"].error)]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
-        low, high = map(math.exp, row["estimate"].interval())
-        row |= {"verdict": verdict, "p": p, "ratio": math.exp(row["estimate"].mean), "ratio_low": low, "ratio_high": high}
+        row |= with_interval("ratio", row["estimate"]) | {"verdict": verdict, "p": p}
     return pd.DataFrame(found).reindex(columns=COLUMNS).fillna({"verdict": ""})
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -138,15 +137,9 @@ def _sentence(grade: Grade) -> str:
 
 
 def as_text(grades: Sequence[Grade]) -> str:
-    """A line a file; several files as columns."""
-    if len(grades) == 1:
-        return "".join(f"{grade['verdict']}: {grade['sentence']}\n" for grade in grades)
+    """A line a file."""
     width = max(len(grade["file"]) for grade in grades)
-    times = [units.seconds(grade.get("seconds_per_step", math.nan)) or "–" for grade in grades]
-    return "".join(
-        f"{grade['file']:{width}}  {grade['verdict']:8}  {time:>7}  {grade['sentence']}\n"
-        for grade, time in zip(grades, times, strict=True)
-    )
+    return "".join(f"{grade['file']:{width}}  {grade['verdict']:8}  {grade['sentence']}\n" for grade in grades)
 
 
 def as_csv(grades: Sequence[Grade]) -> str:

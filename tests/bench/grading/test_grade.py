@@ -88,10 +88,9 @@ BAD = {"file": "bob, jr.py", "verdict": "wrong", "sentence": 'bob, jr.py raised 
 
 def test_every_format_says_what_was_measured_and_leaves_out_what_was_not():
     text, table, several, course = (grade.FORMATS[form]([GOOD, BAD]) for form in ("text", "csv", "json", "gradescope"))
-    assert grade.FORMATS["text"]([BAD]) == 'wrong: bob, jr.py raised "E".\n'
     assert text.splitlines() == [
-        "ada.py      right      330 µs  330 µs a step.",
-        'bob, jr.py  wrong           –  bob, jr.py raised "E".',
+        "ada.py      right     330 µs a step.",
+        'bob, jr.py  wrong     bob, jr.py raised "E".',
     ]
     first, second = csv.DictReader(io.StringIO(table))
     assert [*first] == [*grade.COLUMNS]
