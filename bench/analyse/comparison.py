@@ -145,11 +145,10 @@ def _shown(key: Any, rows: pd.DataFrame, runs: Sequence[int]) -> Row:
 def _limits(row: Row, verdict: str, margin: float, more: float, by_set: bool, guard: bool, doubted: bool) -> Iterator[str]:
     """What limits a verdict, and what would decide a row: so many `more` runs a side, and none if their sets differ."""
     unknown = math.isinf(row["estimate"].error)
-    alike = "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is "
     if unknown:
         yield "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
     elif row["provisional"]:
-        yield f"{alike}taken from other machines"
+        yield "provisional: fewer than three stored runs here measured this alike, so other machines say how much runs differ"
     if by_set:
         yield "base and head measured different sets of cases, which widens the interval (measure one set for a narrower one)"
     if not guard:

@@ -161,9 +161,8 @@ def _change(parts: Sequence[pd.DataFrame], place: int, verdict: str, estimate: E
     nearer = np.diff([np.minimum(abs(around["log"] - median), far) for median in medians], axis=0)[0]  # below 0: to the later
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
     part = controls["run"].map(dict.fromkeys(before["run"], "base") | dict.fromkeys(after["run"], "head"))
-    moved = guards_moved(controls.assign(part=part))
     what, limit = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1]), math.log1p(MARGIN)
-    for (name, *_), change in moved.items():
+    for (name, *_), change in guards_moved(controls.assign(part=part)).items():
         if abs(change) > limit:
             verdict = UNPROVEN
             what.append(f"the machine's clock: {name} takes {math.exp(change):.3f} times as long")

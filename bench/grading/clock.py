@@ -72,7 +72,6 @@ class Timer(Processes):
     """Times one graded step after the other. The judge is the same, and what it has measured."""
 
     def __init__(self, plan: Plan) -> None:
-        """`plan` has one case, the baseline."""
         (self.baseline,) = plan.cases
         super().__init__(plan, plan.definition.region_bytes(self.baseline.shape))
         self.readable: Sequence[Path] = ()
@@ -88,10 +87,7 @@ class Timer(Processes):
         return worker
 
     def time(self, plan: Plan, graded: Case, show: Callable[[str], None]) -> Spans:
-        """Proves and times the graded step of `plan`, and the baseline.
-
-        Raises `Failed` for what the graded step does wrong.
-        """
+        """Proves and times the graded step of `plan`, and the baseline. Raises `Failed` for what the step does wrong."""
         self._plan, settings, spans = plan, plan.settings, Spans()
         try:
             for number in range(settings.processes):

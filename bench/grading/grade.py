@@ -47,13 +47,10 @@ def find(paths: Sequence[Path]) -> list[Path]:
     begin with an underscore. Raises `UsageError`."""
     files: list[Path] = []
     for path in paths:
-        folder = path.is_dir()
-        found = sorted(path.glob("[!_]*.py")) if folder else [path] if path.is_file() and path.suffix == ".py" else []
+        found = sorted(path.glob("[!_]*.py")) if path.is_dir() else [path] if path.is_file() and path.suffix == ".py" else []
         if not found:
-            what = "holds no Python file" if folder else "no Python file there"
-            raise UsageError(
-                f"grade {path}: {what}; name a file with one backend, such as submissions/ada.py, or a folder of them."
-            )
+            hint = "name a file with one backend, such as submissions/ada.py, or a folder of them"
+            raise UsageError(f"grade {path}: no Python file there; {hint}.")
         files += found
     return [Path(os.path.abspath(file)) for file in files]
 

@@ -73,7 +73,7 @@ def test_links_and_equal_names_are_graded_as_they_are_named(tmp_path):
 
 def test_what_is_no_python_file_is_named(tmp_path):
     (tmp_path / "_shared.py").write_text("")
-    with pytest.raises(UsageError, match="holds no Python file"):
+    with pytest.raises(UsageError, match="no Python file there"):
         grade.find([tmp_path])
     with pytest.raises(UsageError, match=r"grade nowhere\.txt: no Python file there"):
         grade.find([grade.Path("nowhere.txt")])
