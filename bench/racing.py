@@ -33,8 +33,7 @@ PROCESSES, BLOCKS = 4, 6
 """Of a run of a race: the spread between runs counts, which short runs show as well as long ones."""
 Verdicts = dict[str, tuple[str, Estimate, int]]
 Sides = Callable[[str, str], AbstractContextManager[Sequence[Side]]]
-Raced = tuple[str, Estimate, str]
-"""A verdict, its estimate, and the versions of the way's libraries that differ."""
+Raced = tuple[str, Estimate, str]  # a verdict, its estimate, and the versions of the way's libraries that differ
 
 
 def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: Console) -> ExitCode:
@@ -43,13 +42,13 @@ def race(plan: Plan, runs: int, minutes: float, fail_on: float | None, console: 
     if code == ExitCode.UNPROVEN:
         return code
     console.print(f"Of {len(verdicts)} ways after {number} runs: {_found(verdicts)}.")
-    called = {key: (verdict, estimate) for key, (verdict, estimate, _) in verdicts.items() if verdict != UNDECIDED}
-    if fail_on is None or not called:
-        return code
     rows = pd.DataFrame(
         {"backend": Case.parse(key).name, "verdict": verdict, **with_interval("ratio", estimate)}
-        for key, (verdict, estimate) in called.items()
+        for key, (verdict, estimate, _) in verdicts.items()
+        if verdict != UNDECIDED
     )
+    if fail_on is None or rows.empty:
+        return code
     sentences.show_gate(fail_on, rows, console)
     return ExitCode.WRONG if len(slower_by(rows, fail_on)) else code
 

@@ -187,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> ExitCode:
             if arguments.command == "accept":
                 print(f"{path}: accepted as {'; '.join(filter(None, map(str, accept(path, Settings.from_env().results))))}")
                 continue
-            story = frame.latest(path)
+            story = journal.read(frame.journals(path)[-1])
             target = Path(f"{story.header['machine_name']}-{story.header['run']}.jsonl.gz")
             target.write_bytes(submit(story))
             print(f"written: {target}")

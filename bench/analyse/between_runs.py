@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,16 +72,10 @@ class Spread:
     def __add__(self, other: Spread) -> Spread:
         return Spread(self.squares + other.squares, self.freedom + other.freedom)
 
-    def at_most(self, freedom: int) -> Spread:
-        """The same variance with no more degrees of freedom than these."""
-        share = min(1.0, freedom / self.freedom) if self.freedom else 0.0
-        return Spread(self.squares * share, min(self.freedom, freedom))
-
     @classmethod
-    def of(cls, groups: Iterable[np.ndarray]) -> Spread:
-        kept = list(groups)
-        squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in kept)
-        return cls(squares, sum(len(group) - 1 for group in kept))
+    def of(cls, groups: Sequence[np.ndarray]) -> Spread:
+        squares = sum(float(np.sum((group - group.mean()) ** 2)) for group in groups)
+        return cls(squares, sum(len(group) - 1 for group in groups))
 
 
 def units(rows: pd.DataFrame, by_set: bool) -> np.ndarray:
@@ -94,7 +88,7 @@ def learn(history: pd.DataFrame, like: pd.DataFrame, by_set: bool) -> Spread:
     known = like.loc[like["source_hash"] != "", ALIKE].drop_duplicates()
     alike = history[(history[LENGTH] <= like[LENGTH].min()).all(axis=1)].merge(known, on=ALIKE)
     groups = alike.groupby(ALIKE if by_set else [*ALIKE, "set"])
-    spread = Spread.of(group for _, rows in groups if len(group := units(rows, by_set)) >= LEAST)
+    spread = Spread.of([group for _, rows in groups if len(group := units(rows, by_set)) >= LEAST])
     return spread if spread.freedom or by_set else learn(history, like, by_set=True)
 
 
@@ -110,7 +104,9 @@ def difference(sides: Sequence[pd.DataFrame], history: Spread, others: Spread, b
     errors = pd.concat([side["relative_error"] for side in sides]).astype(float)
     within = float(errors[np.isfinite(errors)].pow(2).mean())
     seen = Spread.of(groups) + history
-    prior = others.at_most(PRIOR_FREEDOM) if history.freedom else Spread()
+    prior, kept = Spread(), min(others.freedom, PRIOR_FREEDOM)
+    if history.freedom and kept:
+        prior = Spread(others.squares * (kept / others.freedom), kept)
     if sides[0]["singly"].all() and math.isfinite(within):
         missing = PRIOR_FREEDOM - prior.freedom
         prior += Spread(missing * (expected(within) + by_set * SETS**2), missing)

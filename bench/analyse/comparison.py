@@ -38,14 +38,10 @@ class Comparison:
     table: pd.DataFrame
     margin: float
     doubts: list[str]
-    lost: list[str]
-    """Rows that have a time in base and not in every run of head."""
-    unjudged: list[str]
-    """The names of rows that have times on both sides and could not be judged, whatever their times are."""
-    left_out: list[str] = field(default_factory=list)
-    """Files of base or head that could not be used."""
-    ignored: list[str] = field(default_factory=list)
-    """Stored runs that could not be used as history."""
+    lost: list[str]  # rows that have a time in base and not in every run of head
+    unjudged: list[str]  # the names of rows that have times on both sides and could not be judged, whatever their times are
+    left_out: list[str] = field(default_factory=list)  # files of base or head that could not be used
+    ignored: list[str] = field(default_factory=list)  # stored runs that could not be used as history
 
     @property
     def geometric_mean(self) -> float:
@@ -149,13 +145,10 @@ def _shown(key: Any, rows: pd.DataFrame, runs: Sequence[int]) -> Row:
 def _limits(row: Row, verdict: str, margin: float, more: float, by_set: bool, guard: bool, doubted: bool) -> Iterator[str]:
     """What limits a verdict, and what would decide a row: so many `more` runs a side, and none if their sets differ."""
     unknown = math.isinf(row["estimate"].error)
-    if row["provisional"] and unknown:
+    if unknown:
         yield "how much runs of this machine differ is unknown: store three of one code, or give several runs a side"
     elif row["provisional"]:
-        yield (
-            "provisional: fewer than three stored runs of this machine measured this alike, so how much its runs differ is "
-            "taken from other machines"
-        )
+        yield "provisional: fewer than three stored runs here measured this alike, so other machines say how much runs differ"
     if by_set:
         yield "base and head measured different sets of cases, which widens the interval (measure one set for a narrower one)"
     if not guard:

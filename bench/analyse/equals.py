@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bench.analyse.between_runs import KEY, PRIOR_FREEDOM, expected, prepared
+from bench.analyse.estimates import with_interval
 from bench.analyse.verdicts import MARGIN, Estimate, verdicts
 from bench.schema.case import is_control
 
@@ -49,14 +50,13 @@ def judge(rows: pd.DataFrame, margin: float = MARGIN) -> pd.DataFrame:
         errors = part["relative_error"].astype(float)
         within = float(errors[np.isfinite(errors)].pow(2).mean())
         nodes = [*dict.fromkeys(part["node"])]
-        same = {"machine": machine, "device": device, "apart": apart, "equals": len(nodes) - 1, "cases": len(table)}
-        same["reason"] = FEW.get(len(nodes), "")
+        same = {"machine": machine, "device": device, "apart": apart, "reason": FEW.get(len(nodes), "")}
+        same |= {"equals": len(nodes) - 1, "cases": len(table)}
         estimates = beside([float(table[node].mean()) for node in nodes], within)
         found += [{**same, "node": node, "estimate": each} for node, each in zip(nodes, estimates, strict=True)]
     judged = [row for row in found if math.isfinite(row["estimate"].error)]
     for row, (verdict, p) in zip(judged, verdicts([row["estimate"] for row in judged], margin), strict=True):
-        low, high = map(math.exp, row["estimate"].interval())
-        row |= {"verdict": verdict, "p": p, "ratio": math.exp(row["estimate"].mean), "ratio_low": low, "ratio_high": high}
+        row |= with_interval("ratio", row["estimate"]) | {"verdict": verdict, "p": p}
     return pd.DataFrame(found).reindex(columns=COLUMNS).fillna({"verdict": ""})
 
 
@@ -74,8 +74,7 @@ def beside(logs: Sequence[float], within: float) -> list[Estimate]:
     seen = EFFICIENCY * (n - 1) if n > 2 else 0.0
     freedom = PRIOR_FREEDOM + seen
     variance = max((PRIOR_FREEDOM * expected(within) + seen * deviation**2) / freedom, within)
-    others = n - 1
-    error = math.sqrt(variance * (1 + (SHIFT if others > 2 else 1) / others))
+    error = math.sqrt(variance * (1 + (SHIFT if n > 3 else 1) / (n - 1)))
     return [Estimate(float(values[i] - np.median(np.delete(values, i))), error, freedom) for i in range(n)]
 
 

@@ -20,12 +20,9 @@ from bench.record.frame import Singles
 from bench.schema.case import CONTROL, FIXED_WORK, PEAK
 from bench.schema.records import Open
 
-PREFIXES = {"throughput": "", "latency": "latency_", "dispatch": "dispatch_", "device": "device_"}
-"""Of the columns that hold a mode's seconds per step."""
 LOW = 2
 """The percentile of a process's steps that no neighbour disturbs; chosen on one machine and judged on another."""
-MEASURED, SEEN = "peak", "best seen"
-"""What a bound follows from, as the column `bound_by` has it."""
+MEASURED, SEEN = "peak", "best seen"  # what a bound follows from, as the column `bound_by` has it
 SWEEP = 660_000
 """Bytes that the peak of traffic reads again and again; steps that move less may use a nearer cache."""
 
@@ -46,9 +43,8 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
     for mode, rounds in mine.groupby("mode"):
         medians = rounds.groupby("pass")["seconds_per_step"].median()
         estimate = Estimate.of(np.log(medians.to_numpy()))
-        columns |= with_interval(f"{PREFIXES[str(mode)]}seconds_per_step", estimate)
-        if mode == "throughput":
-            columns["relative_error"] = estimate.error
+        columns |= with_interval("seconds_per_step" if mode == "throughput" else f"{mode}_seconds_per_step", estimate)
+        columns |= {"relative_error": estimate.error} if mode == "throughput" else {}
     throughput = mine[mine["mode"] == "throughput"]
     return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
 
@@ -77,8 +73,7 @@ class Replicates:
     """A run's undisturbed time, as a logarithm, from all of its processes, and without each of them in turn."""
 
     whole: float
-    without: NDArray[np.float64]
-    """(processes,) in the order of the passes."""
+    without: NDArray[np.float64]  # (processes,) in the order of the passes
 
     @classmethod
     def of(cls, log_seconds: Callable[[Sequence[int]], float], passes: Sequence[int]) -> Replicates:
@@ -109,16 +104,11 @@ def undisturbed_time(singles: Singles) -> dict[str, float]:
     return with_interval("undisturbed_seconds_per_step", estimate) | {"relative_error": estimate.error}
 
 
-def log_blocks(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Log seconds per step of the throughput rounds: a row per pass and block, a column per case."""
-    throughput = rounds[rounds["mode"] == "throughput"]
-    seconds = throughput.pivot(index=["pass", "block"], columns="case", values="seconds_per_step")
-    return pd.DataFrame(np.log(seconds))
-
-
 def log_ratio(case: str, baseline: str, logs: pd.DataFrame, singly: Mapping[str, Singles]) -> Estimate | None:
     """Of undisturbed single steps over the passes that both have, where both are in `singly`; else of the rounds within each
-    block, `logs`, with their median per process. None without a block that has both."""
+    block, with their median per process. None without a block that has both.
+
+    `logs` has the log seconds per step of the throughput rounds: a row per pass and block, a column per case."""
     if case in singly and baseline in singly:
         passes = [number for number in singly[case] if number in singly[baseline]]
         mine, base = (Replicates.of_singles(singly[name], passes) for name in (case, baseline))

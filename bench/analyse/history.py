@@ -27,10 +27,7 @@ PENALTY = 3.0
 """A change point has to lower the squared error by so many times the variance, times the log of the number of runs."""
 SHORTEST = 5
 """Runs between change points at least, so that the median of so many is not that of two outliers."""
-OUTLIER = 3.0
-"""Standard deviations."""
-GAUSS = 0.4549
-"""The median of the square of a standard normal."""
+OUTLIER = 3.0  # standard deviations
 FACTS = ("time", "commit", "system", "libc")
 """Of `environment.json`, as columns."""
 PLACE = ["machine", "device", "threads"]
@@ -41,24 +38,18 @@ PLACE = ["machine", "device", "threads"]
 class Change:
     """A run from which the times of a series differ from those before."""
 
-    place: int
-    """Of the first run after it in the series."""
-    verdict: str
-    """FASTER or SLOWER, or `UNPROVEN` where a guard changed as well."""
-    estimate: Estimate
-    """Of the log times after it, minus those before, each up to the next change point."""
-    what: list[str]
-    """What differs between the records of the two runs next to it."""
+    place: int  # of the first run after it in the series
+    verdict: str  # FASTER or SLOWER, or `UNPROVEN` where a guard changed as well
+    estimate: Estimate  # of the log times after it, minus those before, each up to the next change point
+    what: list[str]  # what differs between the records of the two runs next to it
 
 
 @dataclass(frozen=True)
 class Series:
     """One case on one machine."""
 
-    rows: pd.DataFrame
-    """A row for each run that has a time, in time order, as `in_time` returns it."""
-    controls: pd.DataFrame
-    """Those of the same device and threads in these and other runs."""
+    rows: pd.DataFrame  # one for each run that has a time, in time order, as `in_time` returns it
+    controls: pd.DataFrame  # those of the same device and threads in these and other runs
     changes: list[Change]
 
     def beside(self, place: int) -> Comparison:
@@ -130,7 +121,8 @@ def _proposed(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[int]]:
     logs = rows["log"].to_numpy(float)
     errors = rows["relative_error"].astype(float).to_numpy()
     known = errors[np.isfinite(errors)]
-    seen = float(np.median(np.diff(logs) ** 2)) / (2 * GAUSS)  # neither a step nor an outlier moves this
+    # neither a step nor an outlier moves this; 0.4549 is the median of the square of a standard normal
+    seen = float(np.median(np.diff(logs) ** 2)) / (2 * 0.4549)
     variance = max(seen, expected(float(np.mean(known**2)) if len(known) else 0.0))
     windows = np.lib.stride_tricks.sliding_window_view(np.pad(logs, SHORTEST // 2, mode="symmetric"), SHORTEST)
     smooth, reach = np.median(windows, axis=1), OUTLIER * math.sqrt(variance)
@@ -169,9 +161,8 @@ def _change(parts: Sequence[pd.DataFrame], place: int, verdict: str, estimate: E
     nearer = np.diff([np.minimum(abs(around["log"] - median), far) for median in medians], axis=0)[0]  # below 0: to the later
     first = int(np.argmin([nearer[at:].sum() for at in range(1, len(around))])) + 1
     part = controls["run"].map(dict.fromkeys(before["run"], "base") | dict.fromkeys(after["run"], "head"))
-    moved = guards_moved(controls.assign(part=part))
     what, limit = differences(around.iloc[first - 1 : first], around.iloc[first : first + 1]), math.log1p(MARGIN)
-    for (name, *_), change in moved.items():
+    for (name, *_), change in guards_moved(controls.assign(part=part)).items():
         if abs(change) > limit:
             verdict = UNPROVEN
             what.append(f"the machine's clock: {name} takes {math.exp(change):.3f} times as long")

@@ -71,8 +71,6 @@ def _files(given: str | Path) -> list[Path]:
     path = Path(given)
     if not str(given).strip():
         raise UsageError("an empty name stands where a run's folder or file should; is a variable unset, or a comma too many?")
-    if not path.exists():
-        raise UsageError(f"{path}: does not exist; give a run's folder, or one of its files.")
     if not path.is_dir():
         return [path]
     folders = {file.parent for name in (SUMMARY, journal.NAME) for file in path.rglob(name)}
@@ -111,7 +109,7 @@ def _lines(file: Path) -> list[tuple[str, dict[Any, Any]]]:
             names = next(reader, [])
             lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error.strerror}.") from None
+        raise UsageError(f"{file}: cannot be read: {error.strerror}; give a run's folder, or one of its files.") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: is no CSV in UTF-8: {error}; save it as that, or give the run's folder.") from None
     needed = (*CASE_COLUMNS, "seconds_per_step", "status") if names else ()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bench.analyse.estimates import log_blocks, log_ratio, times, undisturbed_time, with_bounds, with_interval, worst_error
+from bench.analyse.estimates import log_ratio, times, undisturbed_time, with_bounds, with_interval, worst_error
 from bench.analyse.verdicts import FASTER, SLOWER, UNDECIDED, Estimate, more_data, slower_by, verdicts
 from bench.errors import ExitCode
 from bench.record import frame, journal
@@ -35,8 +35,9 @@ class Run:
     doubts: list[str]
 
     @classmethod
-    def read(cls, path: Path) -> Run:
-        return cls.of(journal.read(path))
+    def read(cls, path: str | Path) -> Run:
+        """The run that a path names, of a folder of several the latest. Raises `UsageError`."""
+        return cls.of(journal.read(frame.journals(path)[-1]))
 
     @classmethod
     def of(cls, story: journal.Story) -> Run:
@@ -67,7 +68,7 @@ def table(run: str | Path = "results") -> pd.DataFrame:
     """The ways of the latest run at or below a path, fastest first, by the case's key: `way`, `step` (seconds; undisturbed
     where `undisturbed` says so), `ratio` with `low` and `high`, the ends of its 95 % interval, `verdict`, and `as_it_ran`,
     the mean of loops in seconds. Raises `UsageError`."""
-    rows = Run.of(frame.latest(run)).table
+    rows = Run.read(run).table
     rows = rows[(rows["status"] == "ok") & ~rows["kind"].map(is_control)]
     ran, undisturbed = rows["seconds_per_step"], rows["undisturbed_seconds_per_step"].astype(float)
     shown = {"way": rows["backend"], "step": undisturbed.fillna(ran), "undisturbed": undisturbed.notna()}
@@ -82,12 +83,13 @@ def summarise(story: Story) -> pd.DataFrame:
     `failed` and `unavailable`, which have none, `reason` says why.
     """
     header, rounds, failures, profiles = story.header, frame.samples(story), story.failures, story.profiles
-    settings, logs, singly = header["settings"], log_blocks(rounds), frame.singles(story)
+    settings, singly, throughput = header["settings"], frame.singles(story), rounds[rounds["mode"] == "throughput"]
+    logs = pd.DataFrame(np.log(throughput.pivot(index=["pass", "block"], columns="case", values="seconds_per_step")))
     rows: dict[str, Row] = {}
     ratios: dict[str, Estimate] = {}
     for case in header["cases"]:
         key, baseline = case["key"], case["baseline"]
-        mine, opens = rounds[rounds["case"] == key], [record for record in story.opens if record["case"] == key]
+        mine, opens = rounds[rounds["case"] == key], story.opens(key)
         row = rows[key] = _described(case, mine, settings, failures.get(key))
         if mine.empty or key in failures:
             continue

@@ -48,14 +48,13 @@ def add(parsers: Any) -> None:
 def show(arguments: argparse.Namespace) -> int:
     """Shows a stored run and writes nothing: its table and what it found, the time of each line, or Markdown."""
     from bench.analyse.summaries import Run
-    from bench.record import frame
     from bench.show import code_lines, folder
 
     ways = list(arguments.lines or [])
     place = arguments.run or (ways.pop() if len(ways) > 1 and Path(ways[-1]).exists() else Settings.from_env().results)
     if len(ways) > 2:
         raise UsageError(f"--lines: {', '.join(ways)}: at most two ways stand side by side; name two and a run's folder.")
-    run, console = Run.of(frame.latest(Path(place))), grid.console()
+    run, console = Run.read(place), grid.console()
     if ways:
         code_lines.show([code_lines.of_way(run, way) for way in ways], console)
     elif arguments.format == "md":

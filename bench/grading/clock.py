@@ -37,12 +37,10 @@ GRADED, BASELINE = "graded", "baseline"
 class Spans:
     """What was timed of a grade."""
 
-    steps: dict[str, int] = field(default_factory=dict)
-    """Case → steps of a span."""
+    steps: dict[str, int] = field(default_factory=dict)  # case → steps of a span
     seconds: dict[str, dict[int, list[float]]] = field(default_factory=lambda: {GRADED: {}, BASELINE: {}})
     """Case → pass → seconds of each span."""
-    besides: dict[int, list[float]] = field(default_factory=dict)
-    """Pass → seconds of each span of the baseline, without its steps."""
+    besides: dict[int, list[float]] = field(default_factory=dict)  # pass → those of the baseline without its steps
 
     def add(self, name: str, number: int, found: Round) -> None:
         self.seconds[name].setdefault(number, []).append(found.span_seconds)
@@ -74,12 +72,10 @@ class Timer(Processes):
     """Times one graded step after the other. The judge is the same, and what it has measured."""
 
     def __init__(self, plan: Plan) -> None:
-        """`plan` has one case, the baseline."""
         (self.baseline,) = plan.cases
         super().__init__(plan, plan.definition.region_bytes(self.baseline.shape))
         self.readable: Sequence[Path] = ()
-        self.share = math.inf
-        """Of the baseline's time, what its arithmetic takes at the peak; infinite until measured."""
+        self.share = math.inf  # of the baseline's time, what its arithmetic takes at the peak; infinite until measured
 
     def worker(self, case: Case) -> Process:
         """A fresh interpreter in a sandbox. Raises `Failed`."""
@@ -91,10 +87,7 @@ class Timer(Processes):
         return worker
 
     def time(self, plan: Plan, graded: Case, show: Callable[[str], None]) -> Spans:
-        """Proves and times the graded step of `plan`, and the baseline.
-
-        Raises `Failed` for what the graded step does wrong.
-        """
+        """Proves and times the graded step of `plan`, and the baseline. Raises `Failed` for what the step does wrong."""
         self._plan, settings, spans = plan, plan.settings, Spans()
         try:
             for number in range(settings.processes):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -48,13 +47,10 @@ def find(paths: Sequence[Path]) -> list[Path]:
     begin with an underscore. Raises `UsageError`."""
     files: list[Path] = []
     for path in paths:
-        folder = path.is_dir()
-        found = sorted(path.glob("[!_]*.py")) if folder else [path] if path.is_file() and path.suffix == ".py" else []
+        found = sorted(path.glob("[!_]*.py")) if path.is_dir() else [path] if path.is_file() and path.suffix == ".py" else []
         if not found:
-            what = "holds no Python file" if folder else "no Python file there"
-            raise UsageError(
-                f"grade {path}: {what}; name a file with one backend, such as submissions/ada.py, or a folder of them."
-            )
+            hint = "name a file with one backend, such as submissions/ada.py, or a folder of them"
+            raise UsageError(f"grade {path}: no Python file there; {hint}.")
         files += found
     return [Path(os.path.abspath(file)) for file in files]
 
@@ -138,15 +134,9 @@ def _sentence(grade: Grade) -> str:
 
 
 def as_text(grades: Sequence[Grade]) -> str:
-    """A line a file; several files as columns."""
-    if len(grades) == 1:
-        return "".join(f"{grade['verdict']}: {grade['sentence']}\n" for grade in grades)
+    """A line a file."""
     width = max(len(grade["file"]) for grade in grades)
-    times = [units.seconds(grade.get("seconds_per_step", math.nan)) or "–" for grade in grades]
-    return "".join(
-        f"{grade['file']:{width}}  {grade['verdict']:8}  {time:>7}  {grade['sentence']}\n"
-        for grade, time in zip(grades, times, strict=True)
-    )
+    return "".join(f"{grade['file']:{width}}  {grade['verdict']:8}  {grade['sentence']}\n" for grade in grades)
 
 
 def as_csv(grades: Sequence[Grade]) -> str:

@@ -29,7 +29,7 @@ Singles = dict[int, NDArray[np.float64]]
 GRAIN = 1e-9
 """Seconds that the clock counts in: a time below it is none."""
 WARM_UP = 4
-"""The first quarter of a round's calls warms up caches and pools: it is timed and not counted."""
+"""One of so many of a round's calls, the first quarter, warms up caches and pools: it is timed and not counted."""
 QUEUED = 0.2
 """A round that spends this share of its time in the wait at its end was queued, on any device."""
 EVEN_IN, EVEN_STEPS = 0.1, 4.0
@@ -52,11 +52,6 @@ def load(*paths: str | Path) -> pd.DataFrame:
 def stories(*paths: str | Path) -> list[journal.Story]:
     """The journals at or below `paths`, those of one path oldest first, as read."""
     return [journal.read(file) for file in journals(*paths)]
-
-
-def latest(path: str | Path) -> journal.Story:
-    """The run that a path names, of a folder of several the latest. Raises `UsageError`."""
-    return journal.read(journals(path)[-1])
 
 
 def journals(*paths: str | Path) -> list[Path]:
@@ -100,14 +95,9 @@ def singles(story: journal.Story) -> dict[str, Singles]:
         for visit in visits:
             calls = visit["throughput_call_seconds"] or []
             own = steps.setdefault(visit["pass"], [])
-            own += [seconds * len(calls) / visit["steps"] for seconds in calls[warm_up(calls) :]]
+            own += [seconds * len(calls) / visit["steps"] for seconds in calls[len(calls) // WARM_UP :]]
         found[case["key"]] = {number: np.maximum(own, GRAIN) for number, own in steps.items()}
     return found
-
-
-def warm_up(calls: Sequence[float]) -> int:
-    """The number of a round's calls that warm up."""
-    return len(calls) // WARM_UP
 
 
 def queues(visit: Visit) -> bool:
@@ -122,7 +112,7 @@ def seconds_per_step(visit: Visit, mode: str) -> float:
     seconds, calls = fields[f"{mode}_seconds"], fields.get(f"{'latency' if mode == 'latency' else 'throughput'}_call_seconds")
     if not calls or mode == "device" or (mode != "latency" and queues(visit)):
         return float(seconds / visit["steps"])
-    warm = warm_up(calls)
+    warm = len(calls) // WARM_UP
     return float(max(GRAIN, (seconds - sum(calls[:warm])) / (visit["steps"] * (1 - warm / len(calls)))))
 
 
@@ -138,7 +128,7 @@ def timed_singly(visits: Sequence[Visit], threads: int = 1) -> bool:
         return False
     if threads == 1:
         return True
-    counted = [each[warm_up(each) :] for each in calls]
+    counted = [each[len(each) // WARM_UP :] for each in calls]
     quickest = sorted(chain.from_iterable(counted))
     quick = quickest[len(quickest) // 50]
     rounds = sorted(

@@ -101,9 +101,8 @@ class Story:
     def passes(self) -> list[Pass]:
         return [record for record in self.records if record["record"] == "pass"]
 
-    @property
-    def opens(self) -> list[Open]:
-        return [record for record in self.records if record["record"] == "open"]
+    def opens(self, case: str) -> list[Open]:
+        return [record for record in self.records if record["record"] == "open" and record["case"] == case]
 
     @property
     def visits(self) -> list[Visit]:

@@ -61,8 +61,6 @@ class SideFacts(TypedDict, total=False):
 
 
 class MachineFacts(Load):
-    """The machine and the software."""
-
     time: Time  # when the run began
     cpu: str
     cpus: Number
@@ -91,8 +89,6 @@ class SettingsRecord(TypedDict):
 
 
 class ProblemRecord(TypedDict):
-    """The problem whose steps were measured."""
-
     name: str
     hash: str  # of its `problem.py`
     sizes: list[str]  # the names of the numbers in a shape
@@ -207,8 +203,6 @@ class Failure(Timed):
 
 
 class End(Timed):
-    """The run is complete."""
-
     record: Literal["end"]
 
 

@@ -18,7 +18,6 @@ from rich.console import Console
 from backends.api import TrainStep
 from bench.analyse.summaries import Run
 from bench.errors import UsageError, unknown
-from bench.record import frame
 from bench.record.frame import queues
 from bench.schema.case import at, is_control
 from bench.show.grid import bar, time_column
@@ -68,7 +67,7 @@ class StepLines:
 def lines(run: str | Path, way: str) -> pd.DataFrame:
     """The lines of a way's step, and of what it calls in its file, in the latest run at or below a path: `line`, `code`,
     `phase` and `seconds`, scaled to the step's time. Raises `UsageError`."""
-    return of_way(Run.of(frame.latest(run)), way).table
+    return of_way(Run.read(run), way).table
 
 
 def of_way(run: Run, way: str) -> StepLines:

@@ -210,7 +210,8 @@ def test_the_command_and_its_exit_codes(files, capsys):
     assert err.splitlines()[-1].startswith(f"FAILED --fail-on slower: {stopped}")
     assert _call(capsys, "a.csv", "c.csv", "--fail-on", "slower:20%")[0] == 0
     code, _, err = _call(capsys, "a.csv", "nowhere.csv")
-    assert (code, err) == (2, "bench: nowhere.csv: does not exist; give a run's folder, or one of its files.\n")
+    says = "cannot be read: No such file or directory; give a run's folder, or one of its files."
+    assert (code, err) == (2, f"bench: nowhere.csv: {says}\n")
     code, _, err = _call(capsys, "a.csv,b.csv", "b.csv")
     assert (code, err[:36]) == (2, "bench: m/b: stands on both sides; a ")
     code, out, _ = _call(capsys, "a.csv", "nowhere.csv", "b.csv")

@@ -98,7 +98,7 @@ def test_an_interval_may_be_as_wide_as_two_passes_that_disagree_make_it(fine):
 @pytest.mark.parametrize(
     ("given", "says"),
     [("", "an empty name stands where"), (" ", "an empty name stands where"), (".", "holds no run, neither summary"),
-     ("nowhere", "nowhere: does not exist"), ("samples.csv", "samples.csv:1: has no column status")],
+     ("nowhere", "nowhere: cannot be read: No such file"), ("samples.csv", "samples.csv:1: has no column status")],
 )  # fmt: skip
 def test_what_is_no_run_is_named(tmp_path, monkeypatch, given, says):
     """An unset variable in a script must not mean everything below the working directory."""

@@ -73,7 +73,7 @@ def test_links_and_equal_names_are_graded_as_they_are_named(tmp_path):
 
 def test_what_is_no_python_file_is_named(tmp_path):
     (tmp_path / "_shared.py").write_text("")
-    with pytest.raises(UsageError, match="holds no Python file"):
+    with pytest.raises(UsageError, match="no Python file there"):
         grade.find([tmp_path])
     with pytest.raises(UsageError, match=r"grade nowhere\.txt: no Python file there"):
         grade.find([grade.Path("nowhere.txt")])
@@ -88,10 +88,9 @@ BAD = {"file": "bob, jr.py", "verdict": "wrong", "sentence": 'bob, jr.py raised 
 
 def test_every_format_says_what_was_measured_and_leaves_out_what_was_not():
     text, table, several, course = (grade.FORMATS[form]([GOOD, BAD]) for form in ("text", "csv", "json", "gradescope"))
-    assert grade.FORMATS["text"]([BAD]) == 'wrong: bob, jr.py raised "E".\n'
     assert text.splitlines() == [
-        "ada.py      right      330 µs  330 µs a step.",
-        'bob, jr.py  wrong           –  bob, jr.py raised "E".',
+        "ada.py      right     330 µs a step.",
+        'bob, jr.py  wrong     bob, jr.py raised "E".',
     ]
     first, second = csv.DictReader(io.StringIO(table))
     assert [*first] == [*grade.COLUMNS]
