@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from bench.analyse.verdicts import Estimate
 from bench.record.frame import Singles
 from bench.schema.case import CONTROL, FIXED_WORK, PEAK
-from bench.schema.records import Open
+from bench.schema.records import COUNTERS, Open
 
 LOW = 2
 """The percentile of a process's steps that no neighbour disturbs; chosen on one machine and judged on another."""
@@ -46,7 +46,8 @@ def times(mine: pd.DataFrame) -> dict[str, float]:
         columns |= with_interval("seconds_per_step" if mode == "throughput" else f"{mode}_seconds_per_step", estimate)
         columns |= {"relative_error": estimate.error} if mode == "throughput" else {}
     throughput = mine[mine["mode"] == "throughput"]
-    return columns | {"minor_faults_per_step": float(throughput["minor_faults"].sum() / throughput["steps"].sum())}
+    steps = throughput["steps"].sum()
+    return columns | {f"{name}_per_step": float(throughput[name].sum() / steps) for name in COUNTERS}
 
 
 def worst_error(mine: pd.DataFrame, opens: Sequence[Open]) -> float:

@@ -20,7 +20,7 @@ from bench.measure.process import Failed, Process
 from bench.plan.sides import Backend
 from bench.schema.case import Case
 from bench.schema.checking import fault
-from bench.schema.records import ErrorsRecord, RunReply
+from bench.schema.records import COUNTERS, ErrorsRecord, RunReply
 
 GRAIN = 2e-9
 """Seconds by which a call that is reported to the nanosecond may be off."""
@@ -165,7 +165,7 @@ class TimedCase:
             "throughput_call_seconds": throughput.get("calls"),
             "latency_call_seconds": latency.get("calls"),
             "device_seconds": device[0]["seconds"] if device else None,
-            "minor_faults": throughput.get("minor_faults"),
+            **{name: throughput.get(name) for name in COUNTERS},
             "errors": worst(each.errors for each in rounds),
         }
 

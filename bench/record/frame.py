@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from bench.errors import UsageError
 from bench.record import journal
 from bench.schema.case import CASE_COLUMNS, SIDE, Case
-from bench.schema.records import Visit
+from bench.schema.records import COUNTERS, Visit
 
 COLUMNS = [
     "machine", "run", "case", "status", "pass", "block", *CASE_COLUMNS, "kind",
-    "mode", "steps", "seconds", "seconds_per_step", "minor_faults", "error_share", SIDE,
+    "mode", "steps", "seconds", "seconds_per_step", *COUNTERS, "error_share", SIDE,
 ]  # fmt: skip
 Singles = dict[int, NDArray[np.float64]]
 """Pass → seconds per step of its single steps, or of its single calls of several, in measured order."""
@@ -80,7 +80,7 @@ def samples(story: journal.Story) -> pd.DataFrame:
         for mode in ("throughput", "latency", "dispatch", "device"):
             if (seconds := fields[f"{mode}_seconds"]) is not None:
                 time = {"mode": mode, "seconds": seconds, "seconds_per_step": seconds_per_step(visit, mode)}
-                rows.append(about | time | ({"minor_faults": visit["minor_faults"]} if mode == "throughput" else {}))
+                rows.append(about | time | {name: fields[name] for name in COUNTERS if mode == "throughput"})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

@@ -211,8 +211,12 @@ KINDS = {get_args(kind.__annotations__["record"])[0]: kind for kind in get_args(
 """What a record's field `record` says -> its type."""
 
 
+COUNTERS = ("minor_faults",)
+"""Fields of `Visit` that a worker counts in its throughput round; samples have them as columns, the summary per step."""
+
+
 class RunReply(TypedDict):
-    """A worker's reply to `run`, besides its `minor_faults`."""
+    """A worker's reply to `run`, besides its `COUNTERS`."""
 
     seconds: Above0  # of the whole round
     queued: NotRequired[AtLeast0]  # until its last step was queued
