@@ -103,9 +103,10 @@ class Conductor:
             return self._record("profile", number, case=timed.case.key, reason=str(failed))
 
     def _finish(self, timed: TimedCase, record: dict[str, Any], reply: Reply) -> Any:
-        """A record with a worker's reply, which cannot overwrite the conductor's fields; the worker is
+        """A record, of now, with a worker's reply, which cannot overwrite the conductor's fields; the worker is
         stopped. Raises `Failed`."""
-        record["case"], kind = timed.case.key, record["record"]
+        record |= {"case": timed.case.key, "at_seconds": self._seconds()}
+        kind = record["record"]
         record |= {name: reply[name] for name in reply.keys() - record.keys() - {"status"}}
         if what := fault(record, KINDS[kind]):
             raise Failed("failed", f"answers with a {kind} whose {what}")
@@ -113,5 +114,8 @@ class Conductor:
         return record
 
     def _record(self, kind: str, number: int, **fields: Any) -> Any:
-        at_seconds = round(time.monotonic() - self.started, 6)
-        return {"record": kind, "pass": number, "at_seconds": at_seconds, **fields}
+        return {"record": kind, "pass": number, "at_seconds": self._seconds(), **fields}
+
+    def _seconds(self) -> float:
+        """Since the run began."""
+        return round(time.monotonic() - self.started, 6)

@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import time
 from dataclasses import replace
 
 import pytest
@@ -62,6 +63,19 @@ def test_every_case_of_every_pass_has_a_worker_of_its_own_that_runs_alone_and_fo
         assert mine == [*visited, *profiled, "end", *visited, "end"]
     passes = [event for who, event in executor.log if who == "executor"]
     assert passes == [*["begin_pass", "end_pass"] * 2, "end_pass", "exit"]
+
+
+def test_a_record_is_dated_when_it_is_complete(plan):
+    """Its rounds lie between it and the record before."""
+
+    def slowly(name, do, reply):
+        time.sleep(1e-3 if do == "run" else 0)
+        return reply
+
+    records, _ = _measure(plan, slowly)
+    pairs = itertools.pairwise(records)
+    took = [after["at_seconds"] - before["at_seconds"] for before, after in pairs if after["record"] == "visit"]
+    assert min(took) >= 3e-3, "a warm-up and two rounds"
 
 
 def test_orders_differ_from_block_to_block_and_follow_from_the_seed(plan):
