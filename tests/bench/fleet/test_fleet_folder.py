@@ -94,3 +94,11 @@ def test_the_table_fits_and_has_the_fastest_node_of_a_model_first(fleet, tmp_pat
     assert ("base" in lines[1].split()) == (width == 140)
     assert "d4: no equal to judge it by" in lines
     assert "| d4 |" in (tmp_path / "fleet.md").read_text()
+
+
+def test_a_record_is_on_the_disk_before_the_next(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(folder.os, "fsync", lambda _: synced.append((tmp_path / folder.NAME).read_text()))
+    for node in "ab":
+        folder.append(tmp_path, {"node": node})
+    assert synced == ['{"node":"a"}\n', '{"node":"a"}\n{"node":"b"}\n']
