@@ -73,7 +73,7 @@ lint: $(TOOLS) ## style, types, who may import whom, and the page's scripts
 	$(RUN) -m ruff check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports --no-cache
-	$(RUN) -c 'from bench.show import page; print(page.script())' > $(VENV)/page.js && $(VENV)/bin/oxlint $(VENV)/page.js
+	$(VENV)/bin/oxlint bench/show/page/page.js
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
