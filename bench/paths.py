@@ -12,7 +12,7 @@ TESTS = ROOT / "tests"
 
 
 def load_module(name: str, file: Path) -> ModuleType:
-    """Runs a file as the module `name`; what the file raises passes, and the module is forgotten."""
+    """Imports a file as the module `name`. If the file raises, removes the module again and passes the exception on."""
     spec = importlib.util.spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None

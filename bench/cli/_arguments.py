@@ -22,7 +22,7 @@ def command(parsers: Any, name: str, function: Callable[[argparse.Namespace], in
 
 
 def parsed(parse: Parse, keep: bool = False) -> Callable[[str], Any]:
-    """What a setting is parsed by, for an option; `keep` the text, which only has to be such that it could be parsed."""
+    """Parses an option as `parse` does a setting; with `keep` returns the text itself once it has been parsed."""
 
     def option(text: str) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""A fleet at home: has `node.measure` called on every node, by commands or by Ray, and stores what returns in time.
+"""Runs a fleet from home: calls `node.measure` on every node, by commands or by Ray, and stores what returns in time.
 
 Names of nodes stay in the user's own folder, with the salt of their ids; it serves all fleets, so a node keeps its id.
 """
@@ -64,7 +64,7 @@ class Commands:
         with tempfile.TemporaryFile() as errors:  # no pipe: ssh's master keeps it open
             process = subprocess.Popen(
                 ["sh", "-c", command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-                start_new_session=True,  # Ctrl-C is for home alone
+                start_new_session=True,  # Ctrl-C reaches home alone
             )  # fmt: skip
             self._processes.append(process)
             archive, _ = process.communicate(request)

@@ -1,4 +1,4 @@
-"""What a worker says of its place: devices and versions; and what a run records of its GPUs.
+"""Finds devices, versions of libraries, and the clocks of GPUs.
 
 No library is imported before it is asked, and NVIDIA's is opened and closed here alone: a worker starts with this.
 """

@@ -53,7 +53,7 @@ def catalogue(settings: Settings, sides: tuple[Side, ...] = ()) -> tuple[tuple[S
 
 
 def _started(side: Side, settings: Settings, ending: ExitStack) -> tuple[Process, SideFacts]:
-    """A worker of a side's interpreter, which ends with the stack, and what it says of itself."""
+    """Starts a worker of a side's interpreter, which ends with the stack; returns it with the interpreter's versions."""
     try:
         worker = ending.enter_context(Process(worker_launch(settings, side), settings.timeout))
         about = worker.ask("about", needed=NEEDED, packages=PACKAGES)

@@ -82,7 +82,7 @@ class Conductor:
         self.judge.ask("forget")
 
     def _ask(self, timed: TimedCase, record: Any, ask: Callable[..., Reply], when: str, *about: Any) -> Any:
-        """The record with the reply of a case, whose worker is stopped, or of its failure, whose worker ends."""
+        """Asks a case and stops its worker: the record with the reply; or ends its worker: a record of the failure."""
         try:
             return self._finish(timed, record, ask(timed, *about))
         except Failed as failed:

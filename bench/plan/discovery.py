@@ -38,7 +38,7 @@ def files(folders: Iterable[Path]) -> list[Path]:
 
 
 def check_name(path: Path, taken: Mapping[str, str | Path]) -> None:
-    """Raises `UsageError` for a file whose name no backend can have, or one of `taken` has: name → its file."""
+    """Raises `UsageError` if no backend can have the name of this file, or if `taken`, name → file, has it."""
     if path.stem in taken:
         raise UsageError(f"{path}: a backend named {path.stem!r} is already in {taken[path.stem]}; rename one.")
     if path.stem in RESERVED:

@@ -163,7 +163,7 @@ class Visit(Timed):
 
 
 class GpuRecord(TypedDict):
-    """A GPU at the end of a block: what `bench.machine.devices.gpus` says of it, most of which nobody reads."""
+    """A GPU at the end of a block: the fields of `bench.machine.devices.gpus`, of which tables need this one."""
 
     throttle_reasons: NotRequired[Count]
 

@@ -1,6 +1,7 @@
 """If these fail, a run records other memory than the step has, or a line has no time, or that of another line."""
 
 import time
+import timeit
 
 import numpy as np
 import pytest
@@ -93,6 +94,37 @@ class Sleeping(TrainStep):
         return 0.0
 
     get_state = set_state = Control.get_state
+
+
+ONES = np.ones(64)
+
+
+def _added(number):
+    return np.add(ONES, number)
+
+
+def _many():
+    for number in range(100):
+        _added(number)
+
+
+class Calls(Control):
+    """Calls Python functions, which the tracer makes half as slow again."""
+
+    def step(self):
+        _many()
+        return 0.0
+
+
+def test_what_the_tracer_adds_to_functions_below_a_line_is_taken_off():
+    step = Calls(PROBLEM, "cpu", "float32")
+
+    def share():
+        """Of the lines, in the quickest of many steps."""
+        quickest = min(timeit.repeat(step.step, number=1, repeat=500))
+        return sum(profiling.lines(step).values()) / quickest
+
+    assert any(0.8 < share() < 1.25 for _ in range(8)), "a neighbour disturbs some"
 
 
 class Inherits(Sleeping):
